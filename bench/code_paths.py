@@ -62,7 +62,9 @@ def report(name: str, passed: set[tuple[str, str]]) -> None:
     files, functions = BEFORE[name]
     own = {file for file, function in passed if function != "<module>"}
     calls = {one for one in passed if one[1] != "<module>"}
-    print(f"{name:9} {len(own):4} files, {len(calls):4} functions (before: {files} files, {functions or '–'} functions)")
+    print(
+        f"{name:9} {len(own):4} files, {len(calls):4} functions (before: {files} files, {functions or '–'} functions)"
+    )
 
 
 if __name__ == "__main__":

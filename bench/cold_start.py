@@ -19,10 +19,10 @@ from recsys.arrays import Doubles, Longs
 from recsys.data.dataset import Dataset, build
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
-from recsys.data.time_split import before, cut_times
-from recsys.metrics.hits import hits, sizes_of
+from recsys.data.time_split import cut_times, rows_before
+from recsys.metrics.hits import hits, target_counts
 from recsys.metrics.intervals import bootstrap
-from recsys.metrics.registry import per_question
+from recsys.metrics.registry import metric_values
 from recsys.sources.popular import Popular
 from recsys.sources.prior import Prior, PriorConfig
 from recsys.sources.scoring import Scoring
@@ -68,19 +68,19 @@ def figures_of(data: Dataset, model: Scoring, demographics: pd.DataFrame, *, see
 
 
 def _part(data: Dataset, model: Scoring, users: Longs, cut: float) -> Figures:
-    rows, catalogue = data.interactions, data.catalogue
-    past = before(rows, cut)
-    learning = past.some(~np.isin(past.users, users))
+    rows, catalog = data.interactions, data.catalog
+    past = rows_before(rows, cut)
+    learning = past.select(~np.isin(past.users, users))
     users, targets = targets_of(rows, users, cut)
     profiles = [newcomer(rows, user, cut) for user in users.tolist()]
-    slates = model.fit(learning, catalogue).recommend_many(profiles, [Context()] * len(profiles), 10).items
-    slates[slates[:, 0] < 0] = Popular().fit(learning, catalogue).recommend(Profile.empty(cut), Context(), 10).items
-    return per_question(hits(slates, targets, catalogue.n_items), sizes_of(targets), k=10)
+    slates = model.fit(learning, catalog).recommend_many(profiles, [Context()] * len(profiles), 10).items
+    slates[slates[:, 0] < 0] = Popular().fit(learning, catalog).recommend(Profile.empty(cut), Context(), 10).items
+    return metric_values(hits(slates, targets, catalog.n_items), target_counts(targets), k=10)
 
 
 def targets_of(rows: Interactions, users: Longs, cut: float) -> tuple[Longs, list[Longs]]:
     """Return who of the users took something from the cut on, and which distinct items."""
-    later = rows.some(rows.times >= cut)
+    later = rows.select(rows.times >= cut)
     own = [np.unique(later.items[later.users == user]).astype(np.int64) for user in users.tolist()]
     positions = [at for at, items in enumerate(own) if len(items)]
     return users[positions], [own[at] for at in positions]

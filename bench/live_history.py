@@ -42,12 +42,12 @@ def report(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = 
             found = test_candidates(model, fold)
             slates, _ = released_slates(model, found)
             of_sources = {
-                source: float(ndcg(own, fold.targets, dataset.catalogue.n_items).mean())
+                source: float(ndcg(own, fold.targets, dataset.catalog.n_items).mean())
                 for source, own in stage_slates(model, found, released=slates).items()
                 if source in model.sources
             }
             best = max(of_sources, key=of_sources.__getitem__)
-            own = bootstrap(ndcg(slates, fold.targets, dataset.catalogue.n_items), shoppers=fold.users)
+            own = bootstrap(ndcg(slates, fold.targets, dataset.catalog.n_items), shoppers=fold.users)
             print(
                 f"taught by {name:22} asked at the {when:9} NDCG@10 {own.value:.4f} [{own.low:.4f}, {own.high:.4f}]"
                 f"  best source {best} {of_sources[best]:.4f}  {len(fold)} questions of {own.n} shoppers"

@@ -4,7 +4,7 @@ Four times over, a part of the households is held out: none of their rows is lea
 product after the other: "yes" where it bought the product before the cut, and else, three ways: "no", skipped (as a
 request tells by `exclude`), or nothing that is heard of. What is no "yes" only chooses the next question. After n
 questions `user_knn`, fitted on the other households, answers from the likes alone (without any: what is popular),
-judged by NDCG@10 over the whole catalogue against what the household bought after the cut at row ⌊.85 n⌋. Warm is the
+judged by NDCG@10 over the whole catalog against what the household bought after the cut at row ⌊.85 n⌋. Warm is the
 same recommender given the whole true history. Who is asked at random is asked about the same well known products.
 
 The first 500 households of the shuffle are not judged: on them the settings of `ranking/onboarding.py`, the recommender
@@ -19,14 +19,14 @@ import numpy as np
 from bench.cold_start import targets_of
 from bench.complete_journey import purchases
 from recsys.arrays import Doubles, Longs
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
 from recsys.data.event_weights import SIGNAL_WEIGHTS
 from recsys.data.interactions import Interactions
 from recsys.data.opinions import Opinions, opinions_of
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import LIKE, RATING
-from recsys.data.time_split import Sequences, before, cut_times
+from recsys.data.time_split import Sequences, cut_times, rows_before
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.item_statistics import ItemStatistics
@@ -70,14 +70,14 @@ def main() -> None:
 
 def part(data: Dataset, users: Longs, cut: float, space: str, rng: np.random.Generator) -> dict[str, list[Doubles]]:
     """Return, of held-out households, NDCG@10 after each of `ASKED` per way of asking, the likes, and `warm`."""
-    rows, catalogue = data.interactions, data.catalogue
-    past = before(rows, cut)
-    learning = past.some(~np.isin(past.users, users))
+    rows, catalog = data.interactions, data.catalog
+    past = rows_before(rows, cut)
+    learning = past.select(~np.isin(past.users, users))
     users, targets = targets_of(rows, users, cut)
     histories = Sequences.of(past).profiles(users, now=cut)
-    judge = Judge(learning, catalogue, targets, cut)
+    judge = Judge(learning, catalog, targets, cut)
     curves = {"warm": [judge.ndcg(histories)]}
-    for name, ask in askers(learning, catalogue, cut, space, rng).items():
+    for name, ask in askers(learning, catalog, cut, space, rng).items():
         walks = [answering(ask, set(own.items.tolist()), cut) for own in histories]
         likes = np.array([len(walk[-1].items) for walk in walks], np.float64)
         curves[name] = [*(judge.ndcg([walk[n] for walk in walks]) for n in QUESTION_COUNTS), likes]
@@ -87,10 +87,10 @@ def part(data: Dataset, users: Longs, cut: float, space: str, rng: np.random.Gen
 class Judge:
     """Answers held-out households with a recommender that never saw them."""
 
-    def __init__(self, learning: Interactions, catalogue: Catalogue, targets: Sequence[Longs], cut: float) -> None:
-        self._model = UserKNN().fit(learning, catalogue)
-        self._popular = Popular().fit(learning, catalogue).recommend(Profile.empty(cut), Context(), 10).items
-        self._targets, self._n_items = targets, catalogue.n_items
+    def __init__(self, learning: Interactions, catalog: Catalog, targets: Sequence[Longs], cut: float) -> None:
+        self._model = UserKNN().fit(learning, catalog)
+        self._popular = Popular().fit(learning, catalog).recommend(Profile.empty(cut), Context(), 10).items
+        self._targets, self._n_items = targets, catalog.n_items
 
     def ndcg(self, profiles: Sequence[Profile]) -> Doubles:
         """Return NDCG@10 of each household."""
@@ -100,16 +100,16 @@ class Judge:
 
 
 def askers(
-    learning: Interactions, catalogue: Catalogue, cut: float, name: str, rng: np.random.Generator
+    learning: Interactions, catalog: Catalog, cut: float, name: str, rng: np.random.Generator
 ) -> dict[str, Asker]:
     """Return the ways of asking. The random one draws from the same well known products as the adaptive one."""
-    popular = Popular().fit(learning, catalogue).recommend(Profile.empty(cut), Context(), catalogue.n_items).items
-    everything = np.ones(catalogue.n_items, np.bool_)
-    pool = question_pool(popular, np.full(catalogue.n_items, -1, np.int32), everything)
-    rows = item_vectors({name: make(name).fit(learning, catalogue)})
+    popular = Popular().fit(learning, catalog).recommend(Profile.empty(cut), Context(), catalog.n_items).items
+    everything = np.ones(catalog.n_items, np.bool_)
+    pool = question_pool(popular, np.full(catalog.n_items, -1, np.int32), everything)
+    rows = item_vectors({name: make(name).fit(learning, catalog)})
     if rows is None:
         raise SystemExit(f"{name} does not tell which products are alike")
-    space = TasteSpace.of(rows, pool, ItemStatistics.fit(learning, catalogue, until=cut))
+    space = TasteSpace.of(rows, pool, ItemStatistics.fit(learning, catalog, until=cut))
 
     def best(opinions: Opinions, question_ids: Sequence[int]) -> int:
         allowed = everything.copy()
@@ -121,7 +121,9 @@ def askers(
 
     return {
         "adaptive, else no": lambda yes, no: best(opinions_of(answered(yes, no, cut)), [*yes, *no]),
-        "adaptive, else skipped": lambda yes, no: best(opinions_of(answered(yes, [], cut)).skipping(no), [*yes, *no]),
+        "adaptive, else skipped": lambda yes, no: best(
+            opinions_of(answered(yes, [], cut)).with_skipped(no), [*yes, *no]
+        ),
         "adaptive, else nothing": lambda yes, no: best(opinions_of(answered(yes, [], cut)), [*yes, *no]),
         "popular": lambda yes, no: asked_of(popular.tolist(), yes, no),
         "random": lambda yes, no: asked_of(rng.permutation(pool).tolist(), yes, no),

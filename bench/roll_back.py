@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def fill(rows: "list[ProductRow]") -> None:
-    """Put the products into the catalogue."""
+    """Put the products into the catalog."""
     from catalog.services import bulk_upsert
 
     stated = ("product_id", "title", "description", "brand", "price", "currency", "stock", "group_id", "attributes")
@@ -62,13 +62,13 @@ def fill(rows: "list[ProductRow]") -> None:
 def versions(rows: "list[ProductRow]", options: argparse.Namespace, models: Path) -> tuple[str, str]:
     """Return the names of two versions of a model that passed the gate."""
     from recsys.ranking.model import HybridModel
-    from tests.modelops.releases import admitted
+    from tests.modelops.releases import passed_version
 
     found = []
     for seed, known in ((1, rows[: -2 * NEWER]), (2, rows[:-NEWER])):
         folder = models / f"{len(known)}-{seed}"
         snapshot.model(known, options, folder, seed=seed)
-        found.append(admitted(HybridModel.load(folder)))
+        found.append(passed_version(HybridModel.load(folder)))
     return found[0], found[1]
 
 

@@ -98,14 +98,12 @@ def model(rows: "list[ProductRow]", options: argparse.Namespace, directory: Path
         return
     dataset = build(history(options, seed), items_frame(rows))
     with mock.patch.object(Content, "_similar", by_chance(options.neighbors)):
-        sources = {name: make(name).fit(dataset.interactions, dataset.catalogue) for name in SOURCES}
+        sources = {name: make(name).fit(dataset.interactions, dataset.catalog) for name in SOURCES}
     until = float(dataset.interactions.times.max())
-    statistics = ItemStatistics.fit(dataset.interactions, dataset.catalogue, until=until)
+    statistics = ItemStatistics.fit(dataset.interactions, dataset.catalog, until=until)
     even = dict.fromkeys(sources, 1.0)
     manifest = {"stage": "blend", "single": "rp3beta", "seed": seed}
-    HybridModel(dataset.catalogue, sources, statistics, None, dict.fromkeys(sources, 50), even, manifest).save(
-        directory
-    )
+    HybridModel(dataset.catalog, sources, statistics, None, dict.fromkeys(sources, 50), even, manifest).save(directory)
 
 
 def by_chance(neighbors: int) -> Callable[..., Iterator[Any]]:
@@ -141,7 +139,7 @@ def history(options: argparse.Namespace, seed: int) -> pd.DataFrame:
 def follow(options: argparse.Namespace, models: Path) -> None:
     """Follow changes as a worker does and print what each took."""
     from personalization.serving.snapshot import Snapshot
-    from personalization.serving.snapshot_refresher import settle
+    from personalization.serving.snapshot_refresher import freeze_garbage_collection
     from recsys.ranking.model import HybridModel
 
     rows = {row.product_id: row for row in map(product, range(options.products))}
@@ -155,7 +153,7 @@ def follow(options: argparse.Namespace, models: Path) -> None:
 
     def build(bundle: HybridModel, before: Snapshot | None) -> Snapshot:
         found = Snapshot.build(bundle=bundle, model_version=None, rows=rows.values(), before=before, **parts)
-        _ = found.shelf.kinship, found.survey.space
+        _ = found.serving_catalog.kinship, found.onboarding_cache.space
         return found
 
     def timed(name: str, step: Callable[..., Any], *arguments: Any) -> Any:
@@ -168,11 +166,11 @@ def follow(options: argparse.Namespace, models: Path) -> None:
 
     first = timed("load a version", HybridModel.load, folders[0])
     snapshot = timed("first snapshot", build, first, None)
-    timed("settle", settle)
+    timed("freeze_garbage_collection", freeze_garbage_collection)
     bundles = [first, timed("load another version", HybridModel.load, folders[1])]
     for number in range(options.rounds):
         row = rows[f"P{number:07d}"] = replace(product(number), stock=0)
-        snapshot = timed("a stock", lambda one, before: before.following([one], **parts), row, snapshot)
+        snapshot = timed("a stock", lambda one, before: before.with_changes([one], **parts), row, snapshot)
     for number in range(options.rounds):
         row = product(options.products + number)
         rows[row.product_id] = row

@@ -1,7 +1,7 @@
 """Seconds and peak memory of a full training without tuning, by number of interactions; about linear is the promise.
 
 A synthetic shop of each size or, with `--folder`, the real `interactions.parquet` (and `items.parquet`) in it. A bare
-one buys only; `--as-live` one as a running shop has it: a catalogue, views and stars, bounded histories, and a champion
+one buys only; `--as-live` one as a running shop has it: a catalog, views and stars, bounded histories, and a champion
 whose plan is fitted on the same past. `--twice` trains twice and ends with 1 where the artifacts' hashes differ.
 """
 
@@ -48,7 +48,7 @@ def history(rows: int, *, shoppers: int | None = None, items: int | None = None,
 
 
 def live(frame: pd.DataFrame, *, seed: int = 7) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the history with six views of ten rows and one rating, and a catalogue of what is in it."""
+    """Return the history with six views of ten rows and one rating, and a catalog of what is in it."""
     rng = np.random.default_rng(seed)
     signal = rng.choice(["view", "purchase", "rating"], len(frame), p=[0.6, 0.3, 0.1])
     stars = np.where(signal == "rating", rng.integers(1, 6, len(frame)), 1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""The merchandiser's catalogue pages. Every change goes through the room's services."""
+"""The merchandiser's catalog pages. Every change goes through the room's services."""
 
 import csv
 from decimal import Decimal
@@ -155,7 +155,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     def _do_file_export(
         self, file_format: Format, request: HttpRequest, queryset: QuerySet[Product], export_form: Any = None
     ) -> HttpResponseBase:
-        """Stream text formats; the library's own export would hold a large catalogue in memory."""
+        """Stream text formats; the library's own export would hold a large catalog in memory."""
         if not isinstance(file_format, CSV):
             if queryset[limits.BULK_LINES :].exists():
                 raise ValueError(f"More than {limits.BULK_LINES} products: take csv, which is written as it is sent.")

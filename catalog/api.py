@@ -120,7 +120,7 @@ class ProductView(APIView):
 
     @extend_schema(operation_id="product_delete", responses={204: None, 404: ProblemSerializer}, tags=["catalog"])
     def delete(self, request: Request, product_id: str) -> Response:
-        """Take the product out of the catalogue: it is no longer recommended."""
+        """Take the product out of the catalog: it is no longer recommended."""
         services.remove_product(product_id.strip(), actor=key_of(request).actor)
         return Response(status=204)
 

@@ -8,7 +8,7 @@ class CatalogConfig(AppConfig):
     """Products."""
 
     name = "catalog"
-    verbose_name = "Catalogue"
+    verbose_name = "Catalog"
 
     def ready(self) -> None:
         """Reset transaction ids after each migration, in case the database was restored."""

@@ -1,4 +1,4 @@
-"""Reads for pages that browse the catalogue: by words, by category, by group."""
+"""Reads for pages that browse the catalog: by words, by category, by group."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ def group(group_id: str) -> list[ProductRow]:
 
 
 def top_categories(limit: int = 8) -> list[str]:
-    """Return the widest categories on sale, the largest first; estimated from a sample of a large catalogue."""
+    """Return the widest categories on sale, the largest first; estimated from a sample of a large catalog."""
     with connection.cursor() as sql:
         sql.execute("SELECT reltuples FROM pg_class WHERE oid = %s::regclass", [Product._meta.db_table])
         (rows,) = sql.fetchone()  # negative while PostgreSQL has no estimate
@@ -58,7 +58,7 @@ def top_categories(limit: int = 8) -> list[str]:
 def samples(limit: int) -> list[ProductRow]:
     """Return products with a picture, one of each narrowest category, evenly spread over the categories.
 
-    Only the first products by id are read, because sorting all of a large catalogue takes seconds.
+    Only the first products by id are read, because sorting all of a large catalog takes seconds.
     """
     first_of_category: dict[tuple[str, ...], ProductRow] = {}
     for row in rows_of(_on_sale().exclude(image_url="").order_by("product_id")[:MAX_SAMPLE_ROWS]):

@@ -1,4 +1,4 @@
-"""The catalogue as a file in the admin: the same columns and checks as `manage.py import_products`."""
+"""The catalog as a file in the admin: the same columns and checks as `manage.py import_products`."""
 
 import csv
 from collections.abc import Iterator, Sequence

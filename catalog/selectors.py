@@ -1,4 +1,4 @@
-"""Reads of the catalogue."""
+"""Reads of the catalog."""
 
 from collections.abc import Iterator
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""Writes of the catalogue. Each is one transaction with its audit event; then the catalogue's version is raised."""
+"""Writes of the catalog. Each is one transaction with its audit event; then the catalog's version is raised."""
 
 import hashlib
 import logging
@@ -41,7 +41,7 @@ def put_product(product_id: str, *, data: object, actor: str) -> bool:
 
 
 def remove_product(product_id: str, *, actor: str) -> None:
-    """Remove the product from the catalogue; its history stays. Raises NotFound for an unknown one."""
+    """Remove the product from the catalog; its history stays. Raises NotFound for an unknown one."""
     with transaction.atomic():
         removed = Product.objects.filter(product_id=product_id, removed_at=None).update(removed_at=clock.now())
         if not removed:
@@ -114,7 +114,7 @@ def parse_row(row: Any) -> tuple[str, ProductData]:
 
 
 def announce() -> None:
-    """Raise the catalogue's version, so that serving processes look for changes at once.
+    """Raise the catalog's version, so that serving processes look for changes at once.
 
     Without Redis they find changes by polling.
     """

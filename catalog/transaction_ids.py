@@ -1,7 +1,7 @@
 """Resets transaction ids of products after a restore on another cluster.
 
 `pg_restore` writes rows before it creates triggers, so each product keeps the transaction id of the old cluster. A new
-cluster counts from a few hundred. Until it reaches the old ids, every reader would read the whole catalogue at each
+cluster counts from a few hundred. Until it reaches the old ids, every reader would read the whole catalog at each
 poll.
 """
 

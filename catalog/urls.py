@@ -1,4 +1,4 @@
-"""URLs of the catalogue. A product id may hold slashes."""
+"""URLs of the catalog. A product id may hold slashes."""
 
 from django.urls import path
 

@@ -11,7 +11,7 @@ ANSWER_SECONDS = 2.0
 CONFIG_VERSION = "v:config"
 """Counts changes of placements and rules; the read of a shopper returns it."""
 CATALOG_VERSION = "v:catalog"
-"""Counts changes of the catalogue; the read of a shopper returns it."""
+"""Counts changes of the catalog; the read of a shopper returns it."""
 
 
 def client() -> redis.Redis:

@@ -1,4 +1,4 @@
-"""Start-up of web workers: end with the parent process, preload the catalogue, limit waiting for PostgreSQL."""
+"""Start-up of web workers: end with the parent process, preload the catalog, limit waiting for PostgreSQL."""
 
 import multiprocessing
 import os
@@ -22,14 +22,14 @@ def end_with_parent() -> None:
 
 
 def load_early() -> None:
-    """Load catalogue and model before the first request, in such a worker. Call after Django's setup.
+    """Load catalog and model before the first request, in such a worker. Call after Django's setup.
 
     In a process that forks later, the child would inherit a lock that nobody holds any more.
     """
-    from personalization.serving.snapshot_refresher import keeper
+    from personalization.serving.snapshot_refresher import snapshot_refresher
 
     if multiprocessing.parent_process() is not None:
-        keeper.begin()
+        snapshot_refresher.begin()
 
 
 def limit_waiting() -> None:

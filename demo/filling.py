@@ -1,4 +1,4 @@
-"""Filling the installation with a data set, through the doors a shop uses, once."""
+"""Loads a data set once, through the same interfaces that a shop uses."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,29 +14,29 @@ from demo.setup import ACTOR
 from events.activity import lag
 from events.services.collect import collect_server_items
 
-LOADED: Final = "demo.loaded"
+LOADED_ACTION: Final = "demo.loaded"
 PRODUCTS_AT_ONCE: Final = 2_000
 EVENTS_AT_ONCE: Final = 1_000
 MOST_TRIES: Final = 60
 Progress = Callable[[int], None]
 
 
-def loaded() -> dict[str, Any] | None:
-    """Return what was noted when a data set was loaded, or None before."""
-    found = entries(action=LOADED, limit=1)
-    return found[0].data if found else None
+def loaded_dataset() -> dict[str, Any] | None:
+    """Return the audited facts of the loaded data set, or None before."""
+    rows = entries(action=LOADED_ACTION, limit=1)
+    return rows[0].data if rows else None
 
 
 def check_loaded(name: str) -> bool:
-    """Return whether the data set is loaded. Raises Conflict where another one is: the two would mix."""
-    known = loaded()
-    if known is not None and known["name"] != name:
-        raise Conflict(f"this demo holds {known['name']}; `make clean-demo` makes room for {name}")
-    return known is not None
+    """Return whether the data set is loaded. Raises Conflict if another one is: they would mix."""
+    data_set = loaded_dataset()
+    if data_set is not None and data_set["name"] != name:
+        raise Conflict(f"this demo holds {data_set['name']}; `make clean-demo` makes room for {name}")
+    return data_set is not None
 
 
-def fill_catalogue(data: DemoData, progress: Progress) -> None:
-    """Put every product."""
+def fill_catalog(data: DemoData, progress: Progress) -> None:
+    """Write all products to the catalog."""
     for rows in batches(data.products, PRODUCTS_AT_ONCE):
         result = bulk_upsert(rows, actor=ACTOR, source=f"demo:{data.name}")
         if result.rejected:
@@ -45,29 +45,29 @@ def fill_catalogue(data: DemoData, progress: Progress) -> None:
 
 
 def send_events(data: DemoData, progress: Progress) -> None:
-    """Send every item to the collector; a full log is waited for, and a repeat is known by its message id."""
+    """Send all items to the collector. It waits while the log is full; repeats are detected by message id."""
     for items in batches(data.items, EVENTS_AT_ONCE):
         _send(items, source=f"demo:{data.name}")
         progress(len(items))
 
 
-def wait_until_recorded(reached: Callable[[int], None], *, timeout_s: float) -> bool:
-    """Return when the recorder has everything, or False when it has not moved for `timeout_s`: does a consumer run?"""
-    least, moved = lag(), time.monotonic()
-    while (waiting := lag()) > 0:
-        if waiting < least:
-            least, moved = waiting, time.monotonic()
-            reached(waiting)
-        if time.monotonic() - moved > timeout_s:
+def wait_until_recorded(progress: Callable[[int], None], *, timeout_s: float) -> bool:
+    """Wait until the recorder has all events; return False if it made no progress for `timeout_s`."""
+    fewest, last_change = lag(), time.monotonic()
+    while (n_left := lag()) > 0:
+        if n_left < fewest:
+            fewest, last_change = n_left, time.monotonic()
+            progress(n_left)
+        if time.monotonic() - last_change > timeout_s:
             return False
         time.sleep(0.2)
     return True
 
 
 def note_loaded(data: DemoData) -> None:
-    """Remember, on the audit log, that the data set is in, and which shopper shows it best."""
-    facts = {"name": data.name, "note": data.note, "known_shopper": data.known_shopper, "products": data.n_products}
-    record(category="demo", action=LOADED, actor=ACTOR, object=f"dataset:{data.name}", data=facts)
+    """Record in the audit log that the data set is loaded, and its example shopper."""
+    data_set = {"name": data.name, "note": data.note, "known_shopper": data.known_shopper, "products": data.n_products}
+    record(category="demo", action=LOADED_ACTION, actor=ACTOR, object=f"dataset:{data.name}", data=data_set)
 
 
 def batches(rows: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -1,4 +1,4 @@
-"""What the demo needs before any data: keys, one login per role, the placements its pages show. All idempotent."""
+"""Setup of the demo before any data: keys, one login per role, placements. All steps are idempotent."""
 
 from typing import Final
 
@@ -24,7 +24,7 @@ LOGINS: Final = {
     "operator": "operator",
     "admin": "",
 }
-"""User name to role; the empty role is the superuser's."""
+"""Role by user name; the empty role is the superuser."""
 
 SVD_PLACEMENT: Final = {
     "name": "Home page: matrix factorization alone",
@@ -36,7 +36,7 @@ SVD_PLACEMENT: Final = {
 
 
 def prepare() -> None:
-    """Make what is missing; change nothing that is there."""
+    """Create what is missing; existing rows stay unchanged."""
     sync_roles(actor=ACTOR)
     _keys()
     _logins()
@@ -44,8 +44,8 @@ def prepare() -> None:
         save_placement("home-svd", data=SVD_PLACEMENT, actor=ACTOR)
 
 
-def rest_at_home(days: int) -> None:
-    """Let what was bought rest for so many days at the home page."""
+def set_rest_days(days: int) -> None:
+    """Set the number of days after a purchase in which the home page does not show the product."""
     save_placement("home", data={"rest_days": days}, actor=ACTOR)
 
 

@@ -1,4 +1,4 @@
-"""The demo's first model: handed to the Celery worker and watched, or trained in this process when asked to."""
+"""The demo's first model, trained by the Celery worker or in this process."""
 
 import time
 from collections.abc import Callable
@@ -14,36 +14,36 @@ from modelops.services.training import run_training
 SEED: Final = 7
 POLL_S: Final = 0.3
 WORKER_PATIENCE_S: Final = 60.0
-Reached = Callable[[int, str], None]
+ProgressListener = Callable[[int, str], None]
 
 
-def trained() -> bool:
+def has_live_model() -> bool:
     """Return whether a model is live."""
     return live_model() is not None
 
 
-def train(reached: Reached, *, here: bool) -> str:
-    """Return the version that is live when training is over.
+def train(progress: ProgressListener, *, here: bool) -> str:
+    """Train and return the live version.
 
-    Raises Conflict where it failed or was refused, and where no worker takes it.
+    Raises Conflict if training failed, the model was refused, or no worker starts the run.
     """
     if here:
         run = queue_training(actor=ACTOR, seed=SEED, hand_over=False)
-        run_training(run.pk, listener=lambda step, share: reached(round(100 * share), step))
+        run_training(run.pk, listener=lambda step, share: progress(round(100 * share), step))
         return _outcome(shown_run(run.pk))
-    waiting = unfinished_run()
-    return _outcome(_watch(waiting.id if waiting else queue_training(actor=ACTOR, seed=SEED).pk, reached))
+    unfinished = unfinished_run()
+    return _outcome(_watch(unfinished.id if unfinished else queue_training(actor=ACTOR, seed=SEED).pk, progress))
 
 
-def _watch(run_id: int, reached: Reached) -> ShownRun:
-    """Return the run when it is over; a run that nobody takes is not waited for."""
+def _watch(run_id: int, progress: ProgressListener) -> ShownRun:
+    """Return the run when it has ended. Raises Conflict if no worker starts it."""
     began = time.monotonic()
     while not (run := shown_run(run_id)).finished:
-        reached(run.percent, run.step)
+        progress(run.percent, run.step)
         if not run.started and time.monotonic() - began > WORKER_PATIENCE_S:
             raise Conflict("no worker takes the training: start `celery --app config worker`, or run with --here")
         time.sleep(POLL_S)
-    reached(run.percent, run.step)
+    progress(run.percent, run.step)
     return run
 
 

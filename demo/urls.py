@@ -1,4 +1,4 @@
-"""Addresses of the demo room, spelled from the root."""
+"""URLs of the demo room, relative to the root."""
 
 from django.urls import path
 

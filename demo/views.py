@@ -1,4 +1,4 @@
-"""Doors of the demo room: the drawn pictures."""
+"""The view of the demo's product pictures."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import cache_control
@@ -10,7 +10,7 @@ from demo.pictures.draw import draw
 @require_safe
 @cache_control(public=True, max_age=31_536_000, immutable=True)
 def picture(request: HttpRequest, picture: str, color: str, style: str) -> HttpResponse:
-    """Answer one drawn picture; its address holds all there is to know about it, so it may be cached for good."""
+    """Answer one drawn picture; its URL determines it fully, so it may be cached forever."""
     try:
         svg = draw(picture, color=color, style=style)
     except KeyError as error:

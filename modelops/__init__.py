@@ -1,1 +1,1 @@
-"""Which model is live and why: runs, versions, model checks, promotion, waivers, alarms, increments, MLflow."""
+"""The lifecycle of models: training runs, versions, model checks, promotion, waivers, alarms, increments, MLflow."""

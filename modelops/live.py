@@ -1,4 +1,4 @@
-"""The live model: what answers now, and what a roll-back would bring. All that serving may know of this room."""
+"""The live model and the target of a roll-back. The only module of this room that serving may import."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,45 +13,45 @@ INCREMENTS = ".increments"
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """Where the artefact of an increment lies and what it must hash to."""
+    """The directory of an increment's artifact, and its expected hash."""
 
     directory: Path
-    artefact_hash: str
+    artifact_hash: str
 
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """The live version: where its artefact lies and what it must hash to; `increment` is what stands in for it now."""
+    """The live version: its artifact's directory and expected hash; `increment` replaces it if there is one."""
 
     version: str
     directory: Path
-    artefact_hash: str
+    artifact_hash: str
     increment: Increment | None = None
 
 
 def champion() -> Champion | None:
-    """Return what loads the live version, or None before anything was promoted."""
-    row = ModelVersion.objects.filter(state=ModelState.CHAMPION).defer("report", "gate").first()  # asked every 2 s
-    return None if row is None else Champion(row.version, directory_of(row), row.artefact_hash, increment_of(row))
+    """Return the live version, or None before the first promotion."""
+    row = ModelVersion.objects.filter(state=ModelState.CHAMPION).defer("report", "gate").first()  # runs every 2 s
+    return None if row is None else Champion(row.version, directory_of(row), row.artifact_hash, increment_of(row))
 
 
 def increment_of(version: ModelVersion) -> Increment | None:
-    """Return what was learnt since the training of a version, None where nothing was."""
-    told = version.increment
-    return Increment(increments_of(version) / told["directory"], told["artefact_hash"]) if "directory" in told else None
+    """Return the latest increment of a version, or None."""
+    row = version.increment
+    return Increment(increments_of(version) / row["directory"], row["artifact_hash"]) if "directory" in row else None
 
 
 def increments_of(version: ModelVersion) -> Path:
-    """Return the folder of the artefacts of a version's increments: beside its own."""
+    """Return the directory of a version's increments, next to the version's own."""
     return Path(settings.MODEL_DIR) / f"{version.directory}{INCREMENTS}"
 
 
 def directory_of(version: ModelVersion) -> Path:
-    """Return where the artefact of a version lies."""
+    """Return the directory of a version's artifact."""
     return Path(settings.MODEL_DIR) / version.directory
 
 
 def roll_back_target() -> Champion | None:
-    """Return what loads the version that a roll-back leads to, as it was registered; None where there is none."""
+    """Return the target of a roll-back, without increments; None if there is none."""
     row = previous_champion()
-    return None if row is None else Champion(row.version, directory_of(row), row.artefact_hash)
+    return None if row is None else Champion(row.version, directory_of(row), row.artifact_hash)

@@ -1,4 +1,4 @@
-"""Celery doors of this room."""
+"""Celery tasks of this room."""
 
 import logging
 from pathlib import Path
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 @shared_task(name="modelops.train", bind=True, acks_late=True)  # type: ignore[untyped-decorator]
 def train(self: Any, run_id: int | None = None, *, slates: str | None = None) -> None:
-    """Run a training that was asked for, or (by the schedule, without an id) a new one, of one message once.
+    """Run a queued training, or a new one if the schedule sends no id. A message that comes twice runs once.
 
-    `slates` as in the service, of a training that was asked for alone: no schedule names files that a worker writes.
+    `slates` is as in the service. It is ignored without an id: the schedule must not name files for a worker to write.
     """
     if run_id is None:
         night = queue_night(self.request.id, budget_s=60 * settings.TUNING_MINUTES)
@@ -29,8 +29,8 @@ def train(self: Any, run_id: int | None = None, *, slates: str | None = None) ->
     run_training(run_id, slates=Path(slates) if slates else None)
 
 
-# Of a copy that broke off the alias stays where it was: who is killed in it does it again, not more often than of a
-# server that is down, and where the whole worker is gone another one does.
+# An interrupted copy leaves the alias on the old version, so a killed task is retried, as often as for a server that is
+# down. If the whole worker is lost, another worker retries.
 @shared_task(  # type: ignore[untyped-decorator]
     name="modelops.mirror",
     bind=True,
@@ -40,7 +40,7 @@ def train(self: Any, run_id: int | None = None, *, slates: str | None = None) ->
     retry_on_worker_lost=True,
 )
 def mirror_task(self: Any, version: str) -> None:
-    """Copy a version to MLflow; while MLflow is down, try again for about an hour. Doing so twice changes nothing."""
+    """Copy a version to MLflow; while MLflow is down, retry for about an hour. A second copy changes nothing."""
     try:
         mirror(version)
     except MirrorDown as error:
@@ -49,7 +49,7 @@ def mirror_task(self: Any, version: str) -> None:
 
 @shared_task(name="modelops.increment")  # type: ignore[untyped-decorator]
 def increment() -> None:
-    """Let the live model learn again what is learnt in seconds, where that is wanted and due."""
+    """Make an increment of the live model if increments are configured and one is due."""
     if settings.INCREMENT_MINUTES:
         try:
             log.info("increment.done %s", run_increment())
@@ -57,8 +57,8 @@ def increment() -> None:
             log.warning("increment.refused %s", error.detail)
 
 
-# Killed before its end it has kept nothing, killed later it is known by what was kept. Three more times, minutes apart
-# and before the training: what is too large for the machine must not take its worker for ever.
+# A watch killed before its end has stored nothing; one killed later is recognized by its stored row. It is retried at
+# most three times: data too large for the machine must not kill its worker forever.
 @shared_task(  # type: ignore[untyped-decorator]
     name="modelops.watch_drift",
     bind=True,
@@ -68,6 +68,6 @@ def increment() -> None:
     retry_on_worker_lost=True,
 )
 def watch_drift_task(self: Any) -> None:
-    """Hold the last day against what the live model learnt from, and its answers against the week before."""
+    """Compare the last day's traffic with the live model's training data, and its answers with the week before."""
     redelivered = (self.request.delivery_info or {}).get("redelivered", False)
     watch_drift(actor="system:schedule", again=bool(self.request.retries or redelivered))

@@ -1,4 +1,4 @@
-"""What to show: recommenders, ranking, training, serving, placements and rules.
+"""What to show: placements, rules, and the serving that answers a request.
 
-Promises an answer to every request, the reason for each item, and that nobody is profiled who did not allow it.
+Every request gets an answer, and every item a reason. Nobody is profiled without consent.
 """

@@ -1,4 +1,4 @@
-"""Doors that join rooms: the admin's home, a customer's page, the preview, the demo shop's pages.
+"""Pages that use several rooms: the admin's home, a customer's page, the preview, the demo shop.
 
-Holds no models and decides nothing: every page reads the rooms' selectors and calls their services.
+This room has no models and no business logic: each page reads selectors and calls services of other rooms.
 """

@@ -1,4 +1,4 @@
-"""A customer's page: who, what is known, what happened, what is allowed; and the search that leads there."""
+"""The page of one customer (identity, profile, events, orders, consents), and the customer search."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,27 +29,27 @@ SOME = 24
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One line of the timeline with the products it names."""
+    """One event of the timeline with its products."""
 
     event: activity.TimelineEvent
     products: list[ProductRow]
 
     @property
     def others(self) -> int:
-        """How many products it names besides the first."""
+        """The number of products besides the first."""
         return len(self.event.products) - 1
 
 
 @require_safe
 @staff_page("customers.view_customer")
 def search(request: HttpRequest) -> HttpResponse:
-    """Find a customer by id; without one, show a few."""
-    asked = request.GET.get("id", "").strip()[:MAX_RAW_ID]
-    if asked:
-        return redirect("portal:customer", subject=subject_of(asked))
+    """Redirect to the customer with the given id; without an id, list some customers."""
+    customer_id = request.GET.get("id", "").strip()[:MAX_RAW_ID]
+    if customer_id:
+        return redirect("portal:customer", subject=subject_of(customer_id))
     people = [
-        (user_id, ", ".join(f"{k} {v}" for k, v in known.items()))
-        for user_id, known in users_with_attributes(limit=SOME)
+        (user_id, ", ".join(f"{k} {v}" for k, v in attributes.items()))
+        for user_id, attributes in users_with_attributes(limit=SOME)
     ]
     return render(request, "portal/customers.html", {**staff_context(request, title="Customers"), "people": people})
 
@@ -57,7 +57,7 @@ def search(request: HttpRequest) -> HttpResponse:
 @require_safe
 @staff_page("customers.view_customer")
 def page(request: HttpRequest, subject: str) -> HttpResponse:
-    """Everything the rooms know about one person."""
+    """Show all data about one person."""
     now = clock.now()
     identity = identity_of(subject, now=now)
     context = {
@@ -73,7 +73,7 @@ def page(request: HttpRequest, subject: str) -> HttpResponse:
 
 
 def subject_of(text: str) -> str:
-    """Return the subject that a typed id means: a bare id is a user."""
+    """Return the subject of a typed id; an id without prefix is a user id."""
     return text if text.startswith(("user:", "anonymous:")) else f"user:{text}"
 
 
@@ -87,20 +87,20 @@ def _consents(identity: Identity) -> dict[str, Any]:
 
 
 def _history(identity: Identity, before: str | None) -> dict[str, Any]:
-    happened = activity.timeline(identity, limit=TIMELINE_SIZE, before=_place(before))
+    events = activity.timeline(identity, limit=TIMELINE_SIZE, before=_position_of(before))
     orders = activity.orders_of(identity, limit=ORDERS_SIZE)
-    named = {product_id for event in happened for product_id in event.products[:6]}
-    named |= {product_id for order in orders for product_id in order.product_ids[:6]}
-    products = {row.product_id: row for row in browsing.products_by_id(sorted(named))}
+    product_ids = {product_id for event in events for product_id in event.products[:6]}
+    product_ids |= {product_id for order in orders for product_id in order.product_ids[:6]}
+    products = {row.product_id: row for row in browsing.products_by_id(sorted(product_ids))}
     return {
-        "timeline": [Moment(event, _known(event.products, products)) for event in happened],
-        "orders": [(order, _known(order.product_ids, products)) for order in orders],
-        "older": f"{happened[-1].at.isoformat()} {happened[-1].id}" if len(happened) == TIMELINE_SIZE else None,
+        "timeline": [Moment(event, _products_of(event.products, products)) for event in events],
+        "orders": [(order, _products_of(order.product_ids, products)) for order in orders],
+        "older": f"{events[-1].at.isoformat()} {events[-1].id}" if len(events) == TIMELINE_SIZE else None,
     }
 
 
-def _place(text: str | None) -> tuple[datetime, UUID] | None:
-    """Return the time and the event behind which to go on, or None where an address, written by hand, names none."""
+def _position_of(text: str | None) -> tuple[datetime, UUID] | None:
+    """Return the position, time and event id, after which the timeline continues; None for an invalid one."""
     at, _, event = (text or "").partition(" ")
     try:
         moment = parse_datetime(at)
@@ -109,5 +109,5 @@ def _place(text: str | None) -> tuple[datetime, UUID] | None:
         return None
 
 
-def _known(product_ids: tuple[str, ...], products: dict[str, ProductRow]) -> list[ProductRow]:
+def _products_of(product_ids: tuple[str, ...], products: dict[str, ProductRow]) -> list[ProductRow]:
     return [products[product_id] for product_id in product_ids[:6] if product_id in products]

@@ -1,4 +1,4 @@
-"""The admin's first page: what is happening, for the person who opened it."""
+"""The admin's home page; it shows each person only what they may see."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,7 +15,7 @@ from events import activity
 from modelops.selectors.overview import live_model, open_alarms, waiting_waivers
 from modelops.selectors.runs import latest_run, unfinished_run
 from personalization.selectors.placements import active_placements
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.model_card import card_of
 from portal.permissions import may
 
@@ -35,7 +35,7 @@ AUDIT_SIZE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One day of the small chart, in hundredths of its height, from the top."""
+    """One day of the small chart; `height` is in percent of the chart."""
 
     day: date
     count: int
@@ -43,12 +43,12 @@ class Bar:
 
     @property
     def top(self) -> int:
-        """Where the bar begins."""
+        """The distance of the bar from the top, in percent."""
         return 100 - self.height
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return the context of the admin's home: each card only for those who may see what it shows."""
+    """Return the context of the admin's home; each card needs the permission for its content."""
     user = request.user
     doors = [(title, link) for title, name, permission in DOORS if may(user, permission) and (link := _link(name))]
     return {
@@ -59,7 +59,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **(_events() if may(user, "events.view_event") else {}),
         **(_model() if may(user, "modelops.view_modelversion") else {}),
         "alarms": open_alarms() if may(user, "modelops.view_modelalarm") else [],
-        "waivers": waiting_waivers(but_of=request.user.pk) if may(user, APPROVE) else [],
+        "waivers": waiting_waivers(except_of=request.user.pk) if may(user, APPROVE) else [],
         "may_see_setaside": may(user, "events.view_setaside"),
         "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],
         "audit": _decisions() if may(user, "audit.view_*") else [],
@@ -67,7 +67,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _link(name: str) -> str | None:
-    """Return the address, or None where no room registered that page in the admin."""
+    """Return the URL, or None if the page is not registered."""
     try:
         return reverse(name)
     except NoReverseMatch:
@@ -75,10 +75,10 @@ def _link(name: str) -> str | None:
 
 
 def _decisions() -> list[Entry]:
-    """Return what was decided lately, each member of staff by name: the log itself knows numbers alone."""
-    found = list(entries(excluded_actions=NO_DECISIONS, limit=AUDIT_SIZE))
-    names = names_of(one.actor for one in found)
-    return [replace(one, actor=names[one.actor]) for one in found]
+    """Return the latest audited decisions, with names of staff: the log itself stores only ids."""
+    decisions = list(entries(excluded_actions=NO_DECISIONS, limit=AUDIT_SIZE))
+    names = names_of(one.actor for one in decisions)
+    return [replace(one, actor=names[one.actor]) for one in decisions]
 
 
 def _events() -> dict[str, Any]:
@@ -100,6 +100,6 @@ def _model() -> dict[str, Any]:
     return {
         "may_see_model": True,
         "model": card_of(model) if model else None,
-        "refused": keeper.refused,
+        "refusal": snapshot_refresher.refusal,
         "run": unfinished_run() or latest_run(),
     }

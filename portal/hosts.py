@@ -1,15 +1,15 @@
-"""Which host a request may ask for: ALLOWED_HOSTS, and any at the operator's doors."""
+"""Host validation: ALLOWED_HOSTS for all pages, any host for the operator's endpoints."""
 
 from django.http import HttpRequest, HttpResponsePermanentRedirect
 from django.middleware.common import CommonMiddleware
 
 ANY_HOST = ("/healthz", "/readyz", "/metrics")
-"""Health checks and Prometheus ask a process by its own address, which is in nobody's ALLOWED_HOSTS."""
+"""Health checks and Prometheus use the address of a process, which is not in ALLOWED_HOSTS."""
 
 
 class HostCheck(CommonMiddleware):
-    """Django's middleware, whose first act is to refuse unknown hosts; those paths use no host."""
+    """Django's CommonMiddleware, which rejects unknown hosts, except on the paths of `ANY_HOST`."""
 
     def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
-        """Refuse an unknown host, but not at the operator's doors."""
+        """Reject an unknown host, except on the operator's endpoints."""
         return None if request.path in ANY_HOST else super().process_request(request)

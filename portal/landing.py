@@ -1,4 +1,4 @@
-"""The root address: where each kind of visitor goes from here."""
+"""The root page, with links for each kind of visitor."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -11,5 +11,5 @@ from portal.shop.policy import own_files_only
 @require_safe
 @own_files_only
 def landing(request: HttpRequest) -> HttpResponse:
-    """A page of links: shop, admin, API documentation."""
+    """Show links to shop, admin and API documentation."""
     return render(request, "portal/landing.html", {"demo": settings.DEMO, "shop_name": settings.SHOP_NAME})

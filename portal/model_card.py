@@ -1,20 +1,20 @@
-"""A model version as the admin's home shows it: the ladder with its intervals, and a few facts. Pure."""
+"""The card of the live model on the admin's home: metrics of each stage and source. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from modelops.selectors.comparison import titled
+from modelops.selectors.comparison import with_titles
 from modelops.selectors.overview import LiveModel
 
 METRIC: Final = "ndcg@10"
-SHOWN: Final = 6
+N_ROWS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One line: a source or stage, its NDCG@10, its interval, and the bar's length in percent of the best."""
+class MetricRow:
+    """One line: a source or stage, its NDCG@10 with interval, and its bar's length in percent of the best."""
 
     name: str
     value: float
@@ -24,40 +24,40 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What the home shows of the live model: the best `rows`, and the `rest` behind a click."""
+    """The live model for the home page: the best `rows`, and the `rest` in a collapsed section."""
 
     version: str
     stage: str
     promoted_at: datetime | None
-    rows: tuple[Measured, ...]
-    rest: tuple[Measured, ...]
-    facts: tuple[tuple[str, str], ...]
+    rows: tuple[MetricRow, ...]
+    rest: tuple[MetricRow, ...]
+    numbers: tuple[tuple[str, str], ...]
     waiver: str = ""
 
 
 def card_of(model: LiveModel) -> ModelCard:
     """Return the card of a live model."""
-    rows = measured(model.report)
-    numbers = facts(model.metrics)
-    return ModelCard(model.version, model.stage, model.promoted_at, rows[:SHOWN], rows[SHOWN:], numbers, model.waiver)
+    rows = metric_rows(model.report)
+    numbers = numbers_of(model.metrics)
+    return ModelCard(model.version, model.stage, model.promoted_at, rows[:N_ROWS], rows[N_ROWS:], numbers, model.waiver)
 
 
-def measured(report: Mapping[str, Any]) -> tuple[Measured, ...]:
-    """Return every stage and source that was judged on the test data, the best first."""
-    found = [
+def metric_rows(report: Mapping[str, Any]) -> tuple[MetricRow, ...]:
+    """Return every stage and source that was evaluated on the test set, the best first."""
+    values = [
         (name, ndcg)
-        for name, judged in report.get("test", {}).items()
-        if (ndcg := judged.get("together", {}).get(METRIC)) and ndcg.get("value") is not None
+        for name, metrics in report.get("test", {}).items()
+        if (ndcg := metrics.get("together", {}).get(METRIC)) and ndcg.get("value") is not None
     ]
-    found.sort(key=lambda pair: -pair[1]["value"])
-    most = max((ndcg["value"] for _, ndcg in found), default=0.0) or 1.0
+    values.sort(key=lambda pair: -pair[1]["value"])
+    most = max((ndcg["value"] for _, ndcg in values), default=0.0) or 1.0
     return tuple(
-        Measured(name, ndcg["value"], f"{ndcg['low']:.4f} – {ndcg['high']:.4f}", round(100 * ndcg["value"] / most))
-        for name, ndcg in found
+        MetricRow(name, ndcg["value"], f"{ndcg['low']:.4f} – {ndcg['high']:.4f}", round(100 * ndcg["value"] / most))
+        for name, ndcg in values
     )
 
 
-def facts(metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the single numbers of a metrics mapping, called and rounded as on the version's own page."""
-    numbers = ((title, metrics[name]) for name, title in titled(metrics))
+def numbers_of(metrics: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the numbers of a metrics mapping, with titles and rounding as on the version's page."""
+    numbers = ((title, metrics[name]) for name, title in with_titles(metrics))
     return tuple((title, f"{value:.4f}") for title, value in numbers if isinstance(value, int | float))

@@ -1,4 +1,4 @@
-"""The operator's doors: is the process alive, can it serve, and what does it count."""
+"""Endpoints for operators: liveness, readiness and Prometheus metrics."""
 
 import hmac
 import os
@@ -23,24 +23,24 @@ from events.consumer import lags
 from events.log import get_log
 from modelops import live
 from modelops.selectors.overview import open_alarms
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 
 RETRY_SECONDS = 2
 CHECK_SECONDS = 1.0
-"""What a check waits for PostgreSQL: who asks whether we are ready does not wait long."""
+"""The PostgreSQL timeout of a check: readiness probes do not wait long."""
 
 
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 as long as the process handles requests, whatever it depends on."""
+    """Answer 200 as long as the process handles requests, independent of its stores."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when requests can be served, 503 when a store that they need is down, not migrated or another's.
+    """Answer 200 when requests can be served; 503 if a required store is down, not migrated, or another installation's.
 
-    A missing model is shown, but recommendations are answered without one.
+    A missing model is reported, but is not an error: recommendations work without one.
     """
     checks = {name: outcome(check) for name, check in CHECKS.items()}
     ready = all(state["ok"] for name, state in checks.items() if name not in OPTIONAL)
@@ -54,20 +54,20 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer the counters of every process of this machine in Prometheus's text format."""
+    """Answer the counters of all processes of this machine in Prometheus's text format."""
     if settings.METRICS_TOKEN and not hmac.compare_digest(bearer(request).encode(), settings.METRICS_TOKEN.encode()):
         return respond(errors.Unauthenticated("send the metrics token as a Bearer token"))
     return HttpResponse(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
 
 
 def bearer(request: HttpRequest) -> str:
-    """Return the Bearer token of the request, or nothing."""
+    """Return the Bearer token of the request, or ""."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else ""
 
 
 def registry() -> CollectorRegistry:
-    """Return the counters of all workers where they share a folder, else this process's own."""
+    """Return the counters of all workers if they share a directory, else those of this process."""
     together = CollectorRegistry()
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
@@ -80,7 +80,7 @@ def registry() -> CollectorRegistry:
 
 
 class LogGauges(Collector):
-    """What the event log holds, asked when Prometheus asks; absent while the log does not answer."""
+    """Gauges of the event log, read at each scrape; absent while the log does not answer."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges."""
@@ -103,24 +103,24 @@ class LogGauges(Collector):
 
 
 class StoreGauges(Collector):
-    """What Redis holds and may hold: log, profiles and decisions together; absent while it does not answer."""
+    """Gauges of Redis' memory and its limit; absent while Redis does not answer."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges; a store without a limit has none."""
+        """Yield the gauges; without a limit only the usage."""
         try:
-            told = stores.client().info("memory")
+            memory = stores.client().info("memory")
         except redis.RedisError:
             return
-        yield GaugeMetricFamily("vitrine_redis_bytes", "Bytes that Redis uses", value=told["used_memory"])
-        if limit := told.get("maxmemory"):
+        yield GaugeMetricFamily("vitrine_redis_bytes", "Bytes that Redis uses", value=memory["used_memory"])
+        if limit := memory.get("maxmemory"):
             yield GaugeMetricFamily("vitrine_redis_limit_bytes", "Bytes that Redis may use", value=limit)
 
 
 class AlarmGauges(Collector):
-    """Which alarms about data and models are open, asked when Prometheus asks; absent while PostgreSQL is down."""
+    """Open alarms about data and models, read at each scrape; absent while PostgreSQL is down."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield 1 for each open alarm, by what it is about."""
+        """Yield 1 for each open alarm, by kind."""
         gauge = GaugeMetricFamily("vitrine_model_alarms", "Open alarms about data and models", labels=["kind"])
         try:
             with postgres.time_limit(CHECK_SECONDS):
@@ -133,7 +133,7 @@ class AlarmGauges(Collector):
 
 
 def outcome(check: Callable[[], str]) -> dict[str, Any]:
-    """Return whether the check passed, and what it said."""
+    """Return whether the check passed, and its detail."""
     try:
         with postgres.time_limit(CHECK_SECONDS):
             return {"ok": True, "detail": check()}
@@ -144,15 +144,15 @@ def outcome(check: Callable[[], str]) -> dict[str, Any]:
 
 
 class ModelRefusedError(errors.Unavailable):
-    """The released version is not what this process serves with: its files are altered or cannot be read."""
+    """This process does not serve the live version: its files are altered or unreadable."""
 
 
 class NotMigratedError(errors.Unavailable):
-    """The database lacks migrations of this code: what it answers may be wrong, or an error."""
+    """The database lacks migrations of this code, so answers may be wrong."""
 
 
 def check_postgres() -> str:
-    """Ask PostgreSQL for a number."""
+    """Run a query on PostgreSQL."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return "answers"
@@ -160,9 +160,9 @@ def check_postgres() -> str:
 
 @lru_cache(maxsize=1)
 def check_schema() -> str:
-    """Say that the database has every migration of this code, asked until it has. Raises NotMigratedError.
+    """Check that the database has every migration of this code; a success is cached. Raises NotMigratedError.
 
-    Migrations that the code does not know are none of its business: it may be the one of before, put back.
+    Unknown migrations are ignored: this code may be an older release that was restored.
     """
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -171,36 +171,36 @@ def check_schema() -> str:
 
 
 def check_redis() -> str:
-    """Ask Redis for a sign of life."""
+    """Ping Redis."""
     stores.client().ping()
     return "answers"
 
 
 def check_stores() -> str:
-    """Say that Redis and the model directory are nobody else's. Raises ForeignStoreError."""
+    """Check that Redis and the model directory belong to this installation. Raises ForeignStoreError."""
     installation.check("REDIS_URL", "MODEL_DIR")
     return "our own"
 
 
 def check_log() -> str:
-    """Ask the event log how much it holds."""
+    """Return the number of entries in the event log."""
     return f"{get_log().length()} entries"
 
 
-def check_catalogue() -> str:
-    """Say whether this process may answer at once. Raises Unavailable while it loads the catalogue: requests wait."""
-    if keeper.loading:
-        raise errors.Unavailable("the catalogue is being loaded")
+def check_catalog() -> str:
+    """Check that the catalog is loaded. Raises Unavailable while it is loading, because requests would wait."""
+    if snapshot_refresher.loading:
+        raise errors.Unavailable("the catalog is being loaded")
     return "loaded"
 
 
 def check_model() -> str:
-    """Name the released model version. Raises ModelRefusedError where this process does not serve with it."""
+    """Return the live model version. Raises ModelRefusedError if this process does not serve it."""
     champion = live.champion()
     if champion is None:
         raise errors.NotFound("no model is released")
-    if keeper.refused is not None:
-        raise ModelRefusedError(keeper.refused)
+    if snapshot_refresher.refusal is not None:
+        raise ModelRefusedError(snapshot_refresher.refusal)
     return champion.version
 
 
@@ -211,6 +211,6 @@ CHECKS: dict[str, Callable[[], str]] = {
     "redis": check_redis,
     "stores": check_stores,
     "log": check_log,
-    "catalogue": check_catalogue,
+    "catalog": check_catalog,
     "model": check_model,
 }

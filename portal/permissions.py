@@ -1,4 +1,4 @@
-"""Whether a member of staff may open a page that joins rooms."""
+"""Permissions of the staff pages."""
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -20,7 +20,7 @@ def may(user: AbstractBaseUser | AnonymousUser, pattern: str) -> bool:
 
 
 def staff_page(permission: str) -> Callable[[View], View]:
-    """Open a page to staff who hold the permission: others get 403, strangers the login form."""
+    """Restrict a page to staff with the permission. Other staff get 403; others get the login form."""
 
     def guard(view: View) -> View:
         @wraps(view)
@@ -29,7 +29,7 @@ def staff_page(permission: str) -> Callable[[View], View]:
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        opened: View = admin.site.admin_view(guarded)
-        return opened
+        page_view: View = admin.site.admin_view(guarded)
+        return page_view
 
     return guard

@@ -1,4 +1,4 @@
-"""Preview: what would this shopper see on this placement, now and with a draft rule, and why."""
+"""The preview: what a shopper would see on a placement, now and with a draft rule, and why."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,11 +18,11 @@ from personalization.serving.asking import Ask, Who
 from personalization.serving.item_records import MOST_REMOVED
 from portal.permissions import staff_page
 from portal.theme import staff_context
-from portal.trial import try_out
+from portal.trial import try_rule
 
 
 class PreviewForm(forms.Form):
-    """Who, where, and a rule to try. Lists are separated by commas, as in a saved rule."""
+    """Shopper, placement, and a draft rule. Lists are separated by commas, as in a saved rule."""
 
     subject = forms.CharField(label="Shopper", max_length=MAX_RAW_ID, required=False)
     placement = forms.ChoiceField()
@@ -41,33 +41,33 @@ class PreviewForm(forms.Form):
         self.fields["placement"] = forms.ChoiceField(choices=placements)
 
     def ask(self) -> Ask:
-        """Return the question; a bare id is a user, no id is a stranger."""
-        given = self.cleaned_data
-        kind, _, value = given["subject"].strip().partition(":")
+        """Return the request; an id without prefix is a user id, no id is an unknown shopper."""
+        fields = self.cleaned_data
+        kind, _, value = fields["subject"].strip().partition(":")
         anonymous = value if kind == "anonymous" else None
-        user = None if anonymous else (value if kind == "user" else given["subject"].strip()) or None
+        user = None if anonymous else (value if kind == "user" else fields["subject"].strip()) or None
         return Ask(
-            placement=given["placement"],
+            placement=fields["placement"],
             who=Who(user_id=user, anonymous_id=anonymous),
-            product_ids=tuple(split_names(given["product_id"])),
-            limit=given["limit"],
+            product_ids=tuple(split_names(fields["product_id"])),
+            limit=fields["limit"],
             personalized=bool(user or anonymous),
             explain=True,
         )
 
     def wording(self) -> dict[str, Any] | None:
-        """Return the draft rule's fields, or None where no effect was chosen."""
-        given = self.cleaned_data
-        if not given["effect"]:
+        """Return the draft rule's fields, or None without an effect."""
+        fields = self.cleaned_data
+        if not fields["effect"]:
             return None
-        lists = {name: split_names(given[name]) for name in ("products", "categories", "brands")}
-        numbers = {name: given[name] for name in ("position", "factor", "cap") if given[name] is not None}
-        return {"effect": given["effect"], "placements": [given["placement"]], **lists, **numbers}
+        lists = {name: split_names(fields[name]) for name in ("products", "categories", "brands")}
+        numbers = {name: fields[name] for name in ("position", "factor", "cap") if fields[name] is not None}
+        return {"effect": fields["effect"], "placements": [fields["placement"]], **lists, **numbers}
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """One item of a preview; `moved` is how many places the draft rule moved it (None: it was not there)."""
+class PreviewItem:
+    """One item of a preview; `moved` is the number of places that the draft rule moved it, None for a new item."""
 
     item: Item
     moved: int | None
@@ -78,43 +78,43 @@ class Shown:
 @require_safe
 @staff_page("personalization.view_placement")
 def page(request: HttpRequest) -> HttpResponse:
-    """The preview; nothing it does is recorded as shown."""
+    """Show the preview; it records no exposures."""
     placements = [(key, f"{key}: {config.name}") for key, config in active_placements().items()]
     first = placements[0][0] if placements else ""
     form = PreviewForm({"placement": first, **request.GET.dict()}, placements=placements)
     context = staff_context(request, title="Preview")
     if form.is_valid():
-        context |= _tried(form)
+        context |= _trial_context(form)
     return render(request, "portal/preview.html", {**context, "form": form})
 
 
-def _tried(form: PreviewForm) -> dict[str, Any]:
+def _trial_context(form: PreviewForm) -> dict[str, Any]:
     try:
-        trial = try_out(form.ask(), wording=form.wording())
+        trial = try_rule(form.ask(), wording=form.wording())
     except DomainError as error:
         return {"problem": error.detail}
-    columns = [("Now", trial.now, shown(trial.now, None))]
-    if trial.drafted is not None:
-        columns.append(("With the draft rule", trial.drafted, shown(trial.drafted, trial.now)))
-    alike = trial.drafted is not None and products_in(trial.drafted) == products_in(trial.now)
+    columns = [("Now", trial.now, preview_items(trial.now, None))]
+    if trial.with_draft is not None:
+        columns.append(("With the draft rule", trial.with_draft, preview_items(trial.with_draft, trial.now)))
+    alike = trial.with_draft is not None and products_in(trial.with_draft) == products_in(trial.now)
     return {"columns": columns, "alike": alike, "conflicts": trial.conflicts, "most_removed": MOST_REMOVED}
 
 
 def products_in(answer: Answer) -> list[str]:
-    """Return the ids of what is shown, in its order."""
+    """Return the product ids of an answer, in order."""
     return [item.product_id for item in answer.items]
 
 
-def shown(answer: Answer, before: Answer | None) -> list[Shown]:
-    """Return the items of an answer, each with how far it moved from where it was before."""
+def preview_items(answer: Answer, before: Answer | None) -> list[PreviewItem]:
+    """Return the items of an answer, each with its move relative to the answer `before`."""
     places = {item.product_id: item.position for item in before.items} if before else {}
-    return [_shown(item, places, compared=before is not None) for item in answer.items]
+    return [_preview_item(item, places, compared=before is not None) for item in answer.items]
 
 
-def _shown(item: Item, places: dict[str, int], *, compared: bool) -> Shown:
+def _preview_item(item: Item, places: dict[str, int], *, compared: bool) -> PreviewItem:
     was = places.get(item.product_id) if compared else item.position
     why = item.explanation
-    return Shown(
+    return PreviewItem(
         item=item,
         moved=None if was is None else was - item.position,
         sources=_largest(why.sources) if why else (),

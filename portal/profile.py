@@ -1,4 +1,4 @@
-"""A person's live profile as the customer's page shows it."""
+"""A person's live profile for the customer's page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,30 +15,30 @@ from profiles.traits.registry import TRAITS
 
 @dataclass(frozen=True, slots=True)
 class LiveProfile:
-    """Titles of traits and their values to read; `why_empty` says why there are none."""
+    """Titles and readable values of traits; `why_empty` explains an empty profile."""
 
     traits: tuple[tuple[str, str], ...] = ()
     why_empty: str = ""
 
     @property
     def basis(self) -> str:
-        """Return what the values are of, and what amounts are in."""
+        """Return the note on the profile's events and currency."""
         return f"{OF_NEWEST} Amounts are in {settings.SHOP_CURRENCY}."
 
 
 def live_profile(identity: Identity, *, now: datetime) -> LiveProfile:
-    """Return what the profiler keeps about the person at this moment."""
+    """Return the person's current profile."""
     try:
         traits = traits_of(identity, now=now)
     except (redis.ConnectionError, redis.TimeoutError):
         return LiveProfile(why_empty="The profile store does not answer.")
     if not traits:
-        return LiveProfile(why_empty="Nothing was looked at, or personalization is not allowed.")
+        return LiveProfile(why_empty="No events yet, or personalization is not allowed.")
     return LiveProfile(tuple((TRAITS[key].title, readable(value)) for key, value in traits.items()))
 
 
 def readable(value: Any) -> str:
-    """Return a trait's value as a person reads it."""
+    """Return a trait's value as text."""
     if isinstance(value, Mapping) and value.keys() == {"name", "share"}:
         return f"{value['name']} {readable(value['share'])}"
     if value is None:

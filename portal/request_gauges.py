@@ -1,4 +1,4 @@
-"""Counts and times every request, for Prometheus, by its route and not by its path."""
+"""Counts and times every request for Prometheus, by route instead of path."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class RequestGauges:
-    """The middleware; outermost, so that it sees what the others answer."""
+    """The middleware. It is the outermost, so that it counts answers of other middleware."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -26,7 +26,7 @@ class RequestGauges:
         """Answer the request and count it."""
         began = time.perf_counter()
         response = self.get_response(request)
-        # A path that no route knows, or an invented method, must not make a new time series.
+        # Unknown paths and methods must not create time series.
         route = request.resolver_match.route if request.resolver_match else "unknown"
         method = request.method if request.method in METHODS else "other"
         REQUESTS.labels(method, route, response.status_code).inc()

@@ -1,4 +1,4 @@
-"""The admin's sidebar: what each role comes for, in its own words; a door the person may not open is not shown."""
+"""The admin's sidebar. Links that a person may not open are hidden."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +13,7 @@ from portal.permissions import may
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One link: `to` is a model (`app.Model`) with its admin list, or the name of a URL with its permission."""
+    """One link: `to` is a model (`app.Model`) for its admin list, or a URL name with its permission."""
 
     title: str
     icon: str
@@ -57,13 +57,13 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Schedules", "schedule", "django_celery_beat.PeriodicTask"),
     ),
 }
-"""Tables no door is named for are gathered under "More", so that nothing a room registers is hidden."""
+"""Registered models without a link here appear under "More"."""
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the sidebar of one person, as unfold wants it."""
+    """Return the sidebar of one person in unfold's format."""
     groups = [_group(title, [_item(door) for door in doors if _open(door, request)]) for title, doors in GROUPS.items()]
-    rest = [_model_item(model._meta.label) for model in _unnamed(request)]
+    rest = [_model_item(model._meta.label) for model in _models_without_door(request)]
     return [group for group in [*groups, _group("More", rest, collapsible=True)] if group["items"]]
 
 
@@ -84,11 +84,11 @@ def _model_item(label: str) -> dict[str, Any]:
 def _open(door: Door, request: HttpRequest) -> bool:
     if ":" in door.to:
         return not door.permission or may(request.user, door.permission)
-    return _listed(door.to, request)
+    return _may_list(door.to, request)
 
 
-def _listed(label: str, request: HttpRequest) -> bool:
-    """Return whether the model is in the admin and this person may see its list."""
+def _may_list(label: str, request: HttpRequest) -> bool:
+    """Return whether the model is registered in the admin and this person may see its list."""
     for model, model_admin in admin.site._registry.items():
         if model._meta.label == label:
             return bool(model_admin.has_view_or_change_permission(request))
@@ -100,7 +100,7 @@ def _list_of(label: str) -> str:
     return reverse(f"admin:{app}_{model}_changelist")
 
 
-def _unnamed(request: HttpRequest) -> list[Any]:
-    named = {door.to for doors in GROUPS.values() for door in doors}
-    models = sorted((model for model in admin.site._registry if model._meta.label not in named), key=str)
-    return [model for model in models if _listed(model._meta.label, request)]
+def _models_without_door(request: HttpRequest) -> list[Any]:
+    labels = {door.to for doors in GROUPS.values() for door in doors}
+    models = sorted((model for model in admin.site._registry if model._meta.label not in labels), key=str)
+    return [model for model in models if _may_list(model._meta.label, request)]

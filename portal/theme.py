@@ -1,4 +1,4 @@
-"""What every staff page outside the model admin needs to look like it."""
+"""The template context of staff pages outside the model admin."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from django.http import HttpRequest
 
 
 def staff_context(request: HttpRequest, *, title: str, subtitle: str = "") -> dict[str, Any]:
-    """Return the admin's context: sidebar, colors, user links."""
+    """Return the admin's template context: sidebar, colors, user links."""
     return {**admin.site.each_context(request), "title": title, "subtitle": subtitle}

@@ -1,4 +1,4 @@
-"""Addresses of the portal, spelled from the root. The demo shop's only where the demo is on."""
+"""URLs of the portal, relative to the root. Those of the demo shop exist only with DEMO."""
 
 from django.conf import settings
 from django.urls import path
@@ -15,7 +15,7 @@ SHOP = [
     path("shop/products/<id:product_id>", shop.product, name="shop-product"),
     path("shop/cart", shop.cart_page, name="shop-cart"),
     path("shop/checkout", shop.checkout, name="shop-checkout"),
-    path("shop/ordered", shop.ordered, name="shop-ordered"),
+    path("shop/ordered", shop.order_confirmation, name="shop-ordered"),
     path("shop/login", shop.login, name="shop-login"),
 ]
 

@@ -1,4 +1,4 @@
-"""Array types: the shapes are said where they are used."""
+"""Array types. Docstrings of functions give the shapes."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,7 @@
-"""Independent work two at a time, each on one thread: the same to the last bit whatever the number of cores."""
+"""Runs independent work in two threads, each with single-threaded BLAS.
+
+Results are the same to the last bit on any number of cores.
+"""
 
 import ctypes
 from collections.abc import Callable, Iterable
@@ -12,53 +15,55 @@ from recsys.progress import silent
 
 WORKERS = 2
 M_ARENA_MAX = -8
-"""glibc's number for how many heaps threads may have (malloc.h)."""
-Name = TypeVar("Name")
-Found = TypeVar("Found")
-Given = ParamSpec("Given")
-Waiting = Callable[[str, float], None]
+"""The `mallopt` parameter for the number of glibc heaps (malloc.h)."""
+Key = TypeVar("Key")
+Result = TypeVar("Result")
+Params = ParamSpec("Params")
 
 
-def side_by_side(
-    work: Callable[[Name], Found], names: Iterable[Name], *, waiting: Callable[[Name, float], None] = silent
-) -> dict[Name, Found]:
-    """Return what `work` makes of each name, in their order; the first error is raised once what has begun has ended.
+def run_parallel(
+    work: Callable[[Key], Result], keys: Iterable[Key], *, progress: Callable[[Key, float], None] = silent
+) -> dict[Key, Result]:
+    """Return `work(key)` for each key, in the order of the keys.
 
-    `waiting` is told, on the caller's thread, which name is waited for and what share of all is done.
+    `progress` is called in the caller's thread with the key whose result comes next and the share done, 0 to 1. The
+    first error is raised after the tasks that have started are finished; the others are canceled.
     """
-    names = tuple(names)
-    found = {}
-    _share_heaps()
-    # Most fits and answers leave Python for long (BLAS, sparse products, scikit-learn), so that threads do; one that
-    # multiplies matrices on all cores would fight the other one.
+    keys = tuple(keys)
+    results = {}
+    _limit_heaps()
+    # Fits spend most time outside Python (BLAS, sparse products, scikit-learn), so threads are enough. Two BLAS calls
+    # on all cores would compete.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(WORKERS) as pool:
-        begun = [pool.submit(work, name) for name in names]
+        futures = [pool.submit(work, key) for key in keys]
         try:
-            for at, (name, one) in enumerate(zip(names, begun, strict=True)):
-                waiting(name, at / len(names))
-                found[name] = one.result()
+            for done, (key, future) in enumerate(zip(keys, futures, strict=True)):
+                progress(key, done / len(keys))
+                results[key] = future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-    return found
+    return results
 
 
-def _share_heaps() -> None:
-    """Let all threads use two heaps of glibc's, where that is the C library.
+def _limit_heaps() -> None:
+    """Limit glibc to two heaps; does nothing with another C library.
 
-    Each new thread would get one of its own, up to eight for a core, and what is freed in one is of no use to the next:
-    a training of 281,000 products held 4.2 GB instead of 3.5.
+    By default each thread gets its own heap, up to eight a core, and memory freed in one is not reused in the others.
+    A training of 281,000 products took 4.2 GB instead of 3.5.
     """
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(M_ARENA_MAX, WORKERS)
 
 
-def on_one_thread(work: Callable[Given, Found]) -> Callable[Given, Found]:
-    """Return the same function, which multiplies matrices on one thread: on several, sums differ in their last digits
-    by the number of cores, and so would all that is learnt from them."""
+def on_one_thread(function: Callable[Params, Result]) -> Callable[Params, Result]:
+    """Decorate a function to run with single-threaded BLAS.
 
-    @wraps(work)
-    def alone(*args: Given.args, **named: Given.kwargs) -> Found:
+    With several threads, the last digits of sums depend on the number of cores, and so would the trained model.
+    """
+
+    @wraps(function)
+    def wrapper(*args: Params.args, **kwargs: Params.kwargs) -> Result:
         with threadpool_limits(1, "blas"):
-            return work(*args, **named)
+            return function(*args, **kwargs)
 
-    return alone
+    return wrapper

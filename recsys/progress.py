@@ -1,15 +1,15 @@
-"""Who waits for a training is told what it is at, and how much of the whole is done."""
+"""Progress callbacks of long-running work."""
 
 from collections.abc import Callable
 
 Progress = Callable[[str, float], None]
-"""Called with a sentence and a share, 0 to 1."""
+"""Called with a message and the share done, 0 to 1."""
 
 
 def part_of(progress: Progress, low: float, high: float) -> Progress:
-    """Return who is told of a part of the whole, which lies between two shares."""
+    """Return a callback for a part of the work; its shares 0 to 1 become `low` to `high` of the whole."""
     return lambda message, share: progress(message, low + (high - low) * share)
 
 
 def silent(message: object, share: float) -> None:
-    """Tell nobody what is waited for."""
+    """Report nothing."""

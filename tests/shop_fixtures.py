@@ -1,4 +1,4 @@
-"""The shop of these tests, its keys, and serving that reads its snapshot anew for each answer."""
+"""Fixtures: the test shop, its keys, and serving that refreshes its snapshot for each answer."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,48 +11,48 @@ if TYPE_CHECKING:  # Django is set up after this file is read
 
 
 @pytest.fixture(scope="session", autouse=True)
-def lessons() -> Iterator[None]:
+def short_rankers() -> Iterator[None]:
     """Small shops train quickly."""
-    from tests.recsys.short_training import short_lessons
+    from tests.recsys.short_training import short_training
 
-    with short_lessons():
+    with short_training():
         yield
 
 
 @pytest.fixture
-def stocked(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
-    """A stocked shop without a model; Ada and Bo said yes to personalization, Cy said nothing."""
-    from personalization.serving.snapshot_refresher import keeper
+def stocked_shop(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
+    """A shop with products and without a model; Ada and Bo consented to personalization, Cy did not answer."""
+    from personalization.serving.snapshot_refresher import snapshot_refresher
     from tests.personalization.shop import ADA, BO, says, stock_the_shop
 
     settings.SERVING_REFRESH, settings.MODEL_DIR = "inline", tmp_path
     settings.GATE_LATENCY_MILLISECONDS = 1_000.0  # a machine that runs many tests at once is slow
-    keeper.forget()
+    snapshot_refresher.forget()
     stock_the_shop()
     says(ADA)
     says(BO)
     yield
-    keeper.forget()
+    snapshot_refresher.forget()
 
 
 @pytest.fixture
-def trained(stocked: None, tmp_path: Path) -> None:
+def live_model(stocked_shop: None, tmp_path: Path) -> None:
     """The same shop with a live model."""
     from modelops.services.registry import promote
-    from tests.modelops.releases import admitted
+    from tests.modelops.releases import passed_version
     from tests.recsys.furniture import model
 
-    promote(admitted(model()), actor="staff:1")
+    promote(passed_version(model()), actor="staff:1")
 
 
 @pytest.fixture
-def browser(stocked: None) -> "APIClient":
+def browser(stocked_shop: None) -> "APIClient":
     """A storefront page with the publishable key."""
     return _client("pk")
 
 
 @pytest.fixture
-def server(stocked: None) -> "APIClient":
+def server(stocked_shop: None) -> "APIClient":
     """The shop's server with a secret key."""
     return _client("sk", scopes=["recommendations:read"])
 

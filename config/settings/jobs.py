@@ -7,8 +7,8 @@ from config.settings.stores import REDIS_BROKER_URL
 from events.types.base import SIGNALS
 
 TRAINING_BUDGET_SECONDS = env.integer("TRAINING_BUDGET_SECONDS", 3600, minimum=10)
-# How long the nightly training searches for better settings, which the next night starts from; 0: not at all. Half-lives
-# are tried in any case, and bring most of what a search finds.
+# Minutes of the nightly search for better settings, which the next night continues; 0: no search. Half-lives are tried
+# in any case, and bring most of what a search finds.
 TUNING_MINUTES = env.integer("TUNING_MINUTES", 0, minimum=0)
 
 CELERY_BROKER_URL = REDIS_BROKER_URL

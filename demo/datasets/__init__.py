@@ -1,1 +1,1 @@
-"""Data the demo shop can be filled with, by name: the simulated shop, and real data sets."""
+"""Data sets for the demo shop, by name: the simulated shop, and real data."""

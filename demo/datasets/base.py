@@ -1,4 +1,4 @@
-"""The form of every data set: products for the catalogue, and events as Segment items. Pure."""
+"""The common form of data sets: products for the catalog, and events as Segment items. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class DemoData:
-    """One data set, ready to be sent in.
+    """One data set, ready to be sent.
 
-    `note` says where it comes from, and is shown. `products` are PUT bodies with their `product_id`. `items` are in
-    time order; `n_items` is their number. `known_shopper` is a user id with a rich history and consent. `rest_days` is
-    how long the placement `home` leaves out bought products.
+    `note` describes its origin on the screen. `products` are PUT bodies with their `product_id`. `items` are in time
+    order; `n_items` is their number. `known_shopper` is a user id with a long history and consent. `rest_days` is the
+    setting of the placement `home`.
     """
 
     name: str

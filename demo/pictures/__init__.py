@@ -1,1 +1,1 @@
-"""Product pictures drawn as SVG: the same kind, color and style give the same bytes. Pure."""
+"""Product pictures as SVG; the same kind, color and style give the same bytes. Pure."""

@@ -1,4 +1,4 @@
-"""Draw one product: background of its style, a shadow, the thing in its color. Pure."""
+"""Draws one product: background in its style, shadow, product in its color. Pure."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ GROUNDS: Final = {
 
 
 def draw(picture: str, *, color: str, style: str) -> str:
-    """Return the SVG of a picture; raises KeyError for a picture, color or style nobody knows."""
+    """Return the SVG of a picture. Raises KeyError for an unknown picture, color or style."""
     light, deep = GROUNDS[style]
     base = COLORS[color]
     body = DRAWINGS[picture].format(c=base, d=mix(base, "#1d1a17", 0.28), l=mix(base, "#ffffff", 0.34), w=_wood(color))

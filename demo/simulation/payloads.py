@@ -1,11 +1,11 @@
-"""What the simulated shop's own code would send: every act as a Segment item. Pure."""
+"""The simulated actions as Segment items, as a shop's own code would send them. Pure."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from demo.simulation.behaviour import Act, Line
-from demo.simulation.catalogue import SimulatedProduct
+from demo.simulation.behavior import Act, Line
+from demo.simulation.catalog import SimulatedProduct
 from demo.simulation.shoppers import Shopper
 
 PURPOSES: Final = ("analytics", "personalization", "cross_device", "train_models", "experiments")
@@ -14,15 +14,15 @@ Item = dict[str, Any]
 
 
 class Wire:
-    """Turns acts into items. A device's banner answer travels with its first item and with each login."""
+    """Turns acts into items. The consent answer is sent with a device's first item and with each login."""
 
     def __init__(self, products: Sequence[SimulatedProduct], shoppers: Sequence[Shopper], *, prefix: str) -> None:
         self.products, self.shoppers, self.prefix = products, shoppers, prefix
-        self._asked: set[str] = set()
+        self._answered_devices: set[str] = set()
         self._count = 0
 
     def items(self, acts: Sequence[Act]) -> Iterator[Item]:
-        """Yield the items of the acts, in order; the n-th item of one seed always has the same message id."""
+        """Yield the items of the acts, in order; the n-th item of a seed always has the same message id."""
         for act in acts:
             yield self._item(act)
 
@@ -37,10 +37,10 @@ class Wire:
             "context": {"library": {"name": LIBRARY}},
             **getattr(self, f"_{act.action}")(act, shopper),
         }
-        if act.known or act.action == "login":
+        if act.logged_in or act.action == "login":
             item["userId"] = shopper.user_id
-        if shopper.consent != "none" and (device not in self._asked or act.action == "login"):
-            self._asked.add(device)
+        if shopper.consent != "none" and (device not in self._answered_devices or act.action == "login"):
+            self._answered_devices.add(device)
             answer = shopper.consent == "yes"
             item["context"]["consent"] = {"categoryPreferences": dict.fromkeys(PURPOSES, answer)}
         return item

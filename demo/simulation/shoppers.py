@@ -1,4 +1,4 @@
-"""Who shops in the simulated shop: tastes, budgets, devices, and what they allow. Pure."""
+"""The simulated shoppers: tastes, budgets, devices and consent. Pure."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ LOYALTY = ("none", "silver", "gold")
 class Shopper:
     """One simulated person.
 
-    `styles` and `rooms` are shares that sum to 1. `budget` in 0 … 1 is the price level she likes. `visits` is the
-    number of her sessions. `registers` says whether she ever logs in, `consent` how she answers the banner.
+    `styles` and `rooms` are shares that sum to 1. `budget` is the preferred price level, 0 to 1. `visits` is the number
+    of sessions in the period. `registers` tells whether she ever logs in. `consent` is her answer to the banner.
     """
 
     user_id: str
@@ -37,13 +37,13 @@ class Shopper:
 
 
 def make_shoppers(count: int, *, seed: int) -> list[Shopper]:
-    """Return the shoppers of one seed; the first six are regulars the demo logs in as."""
+    """Return the shoppers of one seed; the first six are regulars for logins in the demo."""
     rng = np.random.default_rng((seed, 2))
     return [_shopper(number, rng, star=number <= 6) for number in range(1, count + 1)]
 
 
 def _shopper(number: int, rng: np.random.Generator, *, star: bool) -> Shopper:
-    """Return shopper `number`; a star is a busy regular with one clear taste, the shop's guide through the demo."""
+    """Return shopper `number`; a `star` is a regular with many visits and one clear taste."""
     styles = rng.dirichlet(np.full(len(STYLES), 0.22))
     rooms = rng.dirichlet(np.full(len(ROOMS), 0.6))
     visits = int(min(1 + rng.geometric(0.24), 30))

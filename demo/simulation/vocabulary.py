@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""The words and numbers the simulated shop is made of: kinds, styles, colors, names. Pure data."""
+"""The data of the simulated shop: kinds, styles, colors, names. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -28,7 +28,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """One taste: what it is called, the colors and materials it likes, who makes it, and how it is described."""
+    """One style: its name, colors, materials, brands and description."""
 
     key: str
     colors: tuple[str, ...]
@@ -48,16 +48,16 @@ STYLES: Final[tuple[Style, ...]] = (
     Style("nordic", ("oak", "white", "grey", "sky"), ("oak", "wool", "birch"), ("Nord", "Fjell"), "light, calm and made to last"),
     Style("industrial", ("black", "walnut", "rust", "grey"), ("steel", "walnut", "leather"), ("Werk", "Forge & Sons"), "raw, sturdy and honest"),
     Style("country", ("pine", "cream", "sage", "rose"), ("pine", "linen", "rattan"), ("Hollyfarm", "Meadow"), "warm, soft and unhurried"),
-    Style("modern", ("white", "black", "teal", "mustard"), ("lacquer", "glass", "velvet"), ("Linea", "Studio Kant"), "clear lines with one bold colour"),
+    Style("modern", ("white", "black", "teal", "mustard"), ("lacquer", "glass", "velvet"), ("Linea", "Studio Kant"), "clear lines with one bold color"),
     Style("japandi", ("oak", "sand", "black", "forest"), ("ash", "paper", "linen"), ("Kumo", "Stille"), "quiet, low and uncluttered"),
-    Style("boho", ("terracotta", "mustard", "rust", "cream"), ("rattan", "jute", "cotton"), ("Marisol", "Casbah"), "colourful, layered and a little wild"),
+    Style("boho", ("terracotta", "mustard", "rust", "cream"), ("rattan", "jute", "cotton"), ("Marisol", "Casbah"), "colorful, layered and a little wild"),
 )  # fmt: skip
 
 MATERIALS: Final[dict[str, tuple[str, ...]]] = {
     "Textiles": ("linen", "wool", "cotton"), "Kitchen": ("stoneware", "enamel", "glass"), "Consumables": ("tones",),
     "Decoration": ("ceramic", "rattan", "glass"),
 }  # fmt: skip
-"""What a family of products is made of, where the style's own materials would be odd."""
+"""Materials by product family, where the style's own materials would not fit."""
 
 ROOMS: Final = ("Living room", "Bedroom", "Dining room", "Office", "Kitchen", "Bathroom", "Outdoor")
 

@@ -34,7 +34,7 @@ class ProductField:
     """The product of an event, on the properties themselves."""
 
     name: str = "product_id"
-    note: str = "The product, as the catalogue names it; `productId`, `sku` or `id` are read where it is absent."
+    note: str = "The product, as the catalog names it; `productId`, `sku` or `id` are read where it is absent."
     required: bool = True
 
     def errors(self, properties: Mapping[str, Any]) -> list[FieldError]:

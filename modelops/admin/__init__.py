@@ -1,4 +1,4 @@
-"""The data scientist's doors: model versions, training runs, waivers, alarms."""
+"""Admin pages of the data scientist: model versions, training runs, waivers, alarms."""
 
 from modelops.admin.alarms import ModelAlarmAdmin
 from modelops.admin.runs import TrainingRunAdmin

@@ -1,4 +1,4 @@
-"""The evaluation report of a model version as a page, and the plotting library out of its wheel."""
+"""The evaluation report of a model version as a page; plotly.js is served from its wheel."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ class EvaluationPage:
     admin_site: Any
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the door of the plotting library; its address holds its version, so browsers keep it."""
+        """Add the URL of plotly.js; it contains the version, so browsers cache it."""
         library = path(
             "plotly/<str:version>.js", self.admin_site.admin_view(self.library), name="personalization_plotly"
         )
@@ -40,7 +40,7 @@ class EvaluationPage:
 
     @action(description="Evaluation report", url_path="evaluation", permissions=["view"])
     def evaluation_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show ladder, metrics, groups, gate and the rest, each plot also as a table."""
+        """Show all sections of the report, each plot also as a table."""
         version = row_or_404(ModelVersion.objects.all(), object_id)
         sections = sections_of(version)
         context = {

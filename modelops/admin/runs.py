@@ -1,4 +1,4 @@
-"""Training runs: start one, watch it."""
+"""The admin of training runs: start, watch and stop them."""
 
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from unfold.decorators import action, display
 
 from audit.staff import NamesActors, ReadOnly, actor_of, name_of
 from common.errors import DomainError
-from modelops.admin.alarms import in_words
+from modelops.admin.alarms import checks_in_words
 from modelops.admin.rows import OF_VERSION, LightList, row_or_404
 from modelops.models import RunState, Sampler, TrainingRun
 from modelops.selectors.comparison import search_of
@@ -21,42 +21,58 @@ from modelops.selectors.runs import message_of, state_of
 from modelops.services.runs import may_be_stopped, queue_once, stop_training
 
 COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "stopped": "info"}
-LISTED = 50
-SIZES = {"interactions": "interactions", "shoppers": "shoppers", "items": "products in the catalogue, touched or not"}
+N_LIVE_RUNS = 50
+SIZES = {
+    "interactions": "interactions",
+    "shoppers": "shoppers",
+    "items": "products in the catalog, with or without interactions",
+}
 
 
 class TrainingForm(forms.Form):
-    """How a training is wished for; left empty, without tuning and with exposure as the setting says."""
+    """Options of a training; the defaults are no tuning, and the setting's exposure strength."""
 
     minutes = forms.IntegerField(min_value=0, max_value=1440, required=False, initial=0)
     sampler = forms.ChoiceField(choices=Sampler, required=False, initial=Sampler.TPE)
     exposure = forms.FloatField(min_value=0, max_value=1, required=False, initial=lambda: settings.EXPOSURE_STRENGTH)
     forced = forms.BooleanField(required=False)
+    thorough = forms.BooleanField(required=False)
 
     def clean_exposure(self) -> float:
-        """Return the strength; of an empty field, the setting's."""
-        told: float | None = self.cleaned_data["exposure"]
-        return settings.EXPOSURE_STRENGTH if told is None else told
+        """Return the strength; the default is the setting."""
+        strength: float | None = self.cleaned_data["exposure"]
+        return settings.EXPOSURE_STRENGTH if strength is None else strength
 
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
-    """Each row is written by the run itself while it works; the list follows it."""
+    """Each run writes its own row while it works; the list is updated live."""
 
-    when_empty = "The nightly schedule starts one, or Train now."
-    list_display = ("id", "standing", "bar", "step", "said", "model_version", "who", "created_at", "finished_at")
+    when_empty = "The nightly schedule or Train now starts one."
+    list_display = (
+        "id",
+        "state_label",
+        "bar",
+        "step",
+        "message_text",
+        "model_version",
+        "who",
+        "created_at",
+        "finished_at",
+    )
     list_filter = ("state",)
     list_select_related = ("model_version",)
-    heavy = ("data_report", *OF_VERSION)
-    fields = ("standing", "step", "bar", "said", "model_version", "who", "search", "exposure",
-              "seed", "forced", "stopped_by", "sizes", "removed", "imputed", "checks", "created_at", "started_at",
+    deferred = ("data_report", *OF_VERSION)
+    fields = ("state_label", "step", "bar", "message_text", "model_version", "who", "search", "exposure",
+              "seed", "forced", "thorough", "stopped_by", "sizes", "removed", "imputed", "checks", "created_at",
+              "started_at",
               "finished_at")  # fmt: skip
     list_before_template = "modelops/live_runs.html"
     actions_list: ClassVar = ["train_page"]
     actions_detail: ClassVar = ["stop_page"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
-        """Only the run writes its row."""
+        """Make all fields read-only: only the run writes its row."""
         return self.fields
 
     def has_train_permission(self, request: HttpRequest) -> bool:
@@ -64,7 +80,7 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         return request.user.has_perm("modelops.add_trainingrun")
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the door that the live list asks."""
+        """Add the URL that the live list polls."""
         live = path("live", self.admin_site.admin_view(self.live), name="modelops_trainingrun_live")
         urls: list[URLPattern] = super().get_urls()
         return [live, *urls]
@@ -73,12 +89,12 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         """Return state, step and percent of the latest runs."""
         if not self.has_view_permission(request):
             return HttpResponse(status=403)
-        runs = TrainingRun.objects.order_by("-created_at")[:LISTED]
-        return JsonResponse({"runs": [_told(run) for run in runs]}, headers={"Cache-Control": "no-store"})
+        runs = TrainingRun.objects.order_by("-created_at")[:N_LIVE_RUNS]
+        return JsonResponse({"runs": [_run_body(run) for run in runs]}, headers={"Cache-Control": "no-store"})
 
     @action(description="Train now", url_path="train", permissions=["train"])
     def train_page(self, request: HttpRequest) -> HttpResponse:
-        """Ask, then hand a training to a worker."""
+        """Ask for the options, then queue a training."""
         back = reverse("admin:modelops_trainingrun_changelist")
         form = TrainingForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
@@ -89,33 +105,34 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
                 {**self.admin_site.each_context(request), **context},
                 status=422 if form.errors else 200,
             )
-        wished = form.cleaned_data
+        cleaned = form.cleaned_data
         wish = {
-            "budget_s": 60 * (wished["minutes"] or 0),
-            "sampler": wished["sampler"] or Sampler.TPE,
-            "exposure": wished["exposure"],
-            "forced": wished["forced"],
+            "budget_s": 60 * (cleaned["minutes"] or 0),
+            "sampler": cleaned["sampler"] or Sampler.TPE,
+            "exposure": cleaned["exposure"],
+            "forced": cleaned["forced"],
+            "thorough": cleaned["thorough"],
         }
-        run, fresh = queue_once(actor=actor_of(request), **wish)
-        if fresh:
+        run, is_new = queue_once(actor=actor_of(request), **wish)
+        if is_new:
             messages.success(request, f"Training {run.pk} is queued.")
         else:
-            messages.info(request, f"Training {run.pk}, the same, is queued already; a worker was told again.")
+            messages.info(request, f"The same training, {run.pk}, is queued already; its message was sent again.")
         return HttpResponseRedirect(back)
 
     def has_stop_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Return whether this person may stop a training: who may start one."""
+        """Return whether this person may stop a training: those who may start one."""
         return self.has_train_permission(request)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Offer to stop what is under way."""
-        offered = super().get_actions_detail(request, object_id)
+        """Show the stop button only on runs that can be stopped."""
+        actions = super().get_actions_detail(request, object_id)
         run = row_or_404(TrainingRun.objects.all(), str(object_id))
-        return offered if may_be_stopped(run) else []
+        return actions if may_be_stopped(run) else []
 
     @action(description="Stop", url_path="stop", permissions=["stop"])
     def stop_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask, then ask the run to stop at its next step."""
+        """Ask for confirmation, then request the stop."""
         run = row_or_404(TrainingRun.objects.all(), object_id)
         back = reverse("admin:modelops_trainingrun_changelist")
         if request.method != "POST":
@@ -123,70 +140,70 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
             context["may_be_stopped"] = may_be_stopped(run)
             return render(request, "modelops/stop_training.html", {**self.admin_site.each_context(request), **context})
         try:
-            stopped = stop_training(run.pk, actor=actor_of(request))
+            run_after = stop_training(run.pk, actor=actor_of(request))
         except DomainError as error:
             messages.error(request, error.detail)
         else:
-            over = stopped.state == RunState.STOPPED
+            over = run_after.state == RunState.STOPPED
             messages.success(request, f"Training {run.pk} {'is stopped' if over else 'stops at its next step'}.")
         return HttpResponseRedirect(back)
 
     @admin.display(description="asked for by", ordering="actor")
     def who(self, run: TrainingRun) -> str:
-        """Return who wanted it: a person, the schedule, a command."""
+        """Return who started the run: a person, the schedule, a command."""
         return self.called(run)
 
     @admin.display(description="asked to stop by")
     def stopped_by(self, run: TrainingRun) -> str:
-        """Return who, if anybody."""
+        """Return who requested the stop, or ""."""
         return name_of(run.stop_asked_by) if run.stop_asked_by else ""
 
     @admin.display(description="search for settings")
     def search(self, run: TrainingRun) -> str:
-        """Return how, and for how long, settings are searched for."""
+        """Return method and duration of the search for settings."""
         return search_of(run)
 
     @admin.display(description="data")
     def sizes(self, run: TrainingRun) -> str:
-        """Return how much was learnt from."""
-        found = run.data_report
-        parts = [f"{found[name]:,} {told}" for name, told in SIZES.items() if name in found]
+        """Return the size of the training data."""
+        report = run.data_report
+        parts = [f"{report[name]:,} {label}" for name, label in SIZES.items() if name in report]
         return ", ".join(parts) or "not read yet"
 
     @admin.display(description="set aside by cleaning")
     def removed(self, run: TrainingRun) -> str:
-        """Return what each rule took, and why."""
-        taken = [one for one in run.data_report.get("removed", ()) if one["rows"]]
-        return "\n".join(f"{one['rows']:,} ({one['rule']}): {one['reason']}" for one in taken) or "nothing"
+        """Return the number of rows that each cleaning rule removed, and why."""
+        rules = [one for one in run.data_report.get("removed", ()) if one["rows"]]
+        return "\n".join(f"{one['rows']:,} ({one['rule']}): {one['reason']}" for one in rules) or "nothing"
 
     @admin.display(description="missing values")
     def imputed(self, run: TrainingRun) -> str:
-        """Return how many values each column lacked, and what became of them."""
-        lacking = [one for one in run.data_report.get("imputed", ()) if one["values"]]
-        return "\n".join(f"{one['values']:,} ({one['column']}): {one['rule']}" for one in lacking) or "none"
+        """Return the number of missing values by column, and how they were filled."""
+        columns = [one for one in run.data_report.get("imputed", ()) if one["values"]]
+        return "\n".join(f"{one['values']:,} ({one['column']}): {one['rule']}" for one in columns) or "none"
 
     @admin.display(description="checks of the data")
     def checks(self, run: TrainingRun) -> str:
-        """Return every check with its number and bar, what failed first."""
-        return in_words(run.data_report.get("checks", ())) or "none yet"
+        """Return all checks with number and bar, failed ones first."""
+        return checks_in_words(run.data_report.get("checks", ())) or "none yet"
 
     @display(description="state", label=COLORS)
-    def standing(self, run: TrainingRun) -> str:
+    def state_label(self, run: TrainingRun) -> str:
         """Return the state as a label."""
         return state_of(run)
 
     @admin.display(description="message")
-    def said(self, run: TrainingRun) -> str:
-        """Return what the run says, or what is said of one that died."""
+    def message_text(self, run: TrainingRun) -> str:
+        """Return the run's message."""
         return message_of(run)
 
     @admin.display(description="done")
     def bar(self, run: TrainingRun) -> str:
-        """Return how much is done, in percent."""
+        """Return the finished share in percent."""
         return f"{100 * run.progress:.0f} %"
 
 
-def _told(run: TrainingRun) -> dict[str, Any]:
+def _run_body(run: TrainingRun) -> dict[str, Any]:
     return {
         "id": run.pk,
         "state": state_of(run),

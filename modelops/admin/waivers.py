@@ -1,4 +1,4 @@
-"""Waivers: asked for at the version that failed, approved or closed here."""
+"""The admin of waivers: requested on the page of a failed version, approved or closed here."""
 
 from typing import Any, ClassVar
 
@@ -27,24 +27,24 @@ COLORS = {"waits": "warning", "approved": "success", "closed": "danger", "ended"
 
 
 class WaiverForm(forms.Form):
-    """Why, and for how long."""
+    """Reason and duration of a waiver."""
 
     reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=2_000)
     days = forms.IntegerField(min_value=1, max_value=LONGEST.days, initial=7)
 
 
 class WaiverRequestPage:
-    """A mixin in front of the admin of model versions: asking for a waiver."""
+    """A mixin for the admin of model versions: the request of a waiver."""
 
     admin_site: Any
 
     def has_ask_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Return whether this person may ask for a waiver."""
+        """Return whether this person may request a waiver."""
         return request.user.has_perm("modelops.add_modelwaiver")
 
     @action(description="Ask for a waiver", url_path="ask-waiver", permissions=["ask"])
     def ask_waiver_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask why and for how long, then put the request on record."""
+        """Ask for reason and duration, then request the waiver."""
         version = row_or_404(ModelVersion.objects.all(), object_id)
         form = WaiverForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
@@ -53,10 +53,8 @@ class WaiverRequestPage:
             except DomainError as error:
                 form.add_error(None, error.detail)
             else:
-                told = (
-                    "The request is on record. Somebody else must approve it: the first page of whoever may names it."
-                )
-                messages.success(request, told)
+                message = "The request is recorded. Somebody else must approve it; the home page of approvers lists it."
+                messages.success(request, message)
                 return HttpResponseRedirect(reverse("admin:modelops_modelwaiver_changelist"))
         context = {"title": f"Ask for a waiver of {version.version}?", "version": version, "form": form,
                    "back": reverse("admin:modelops_modelversion_change", args=[version.pk])}  # fmt: skip
@@ -70,23 +68,31 @@ class WaiverRequestPage:
 
 @admin.register(ModelWaiver)
 class ModelWaiverAdmin(LightList, ReadOnly, ModelAdmin):
-    """Waivers are never edited: asked for, approved, closed or outlived."""
+    """Waivers are never edited, only requested, approved and closed."""
 
-    when_empty = "Whoever wants a refused version live asks for one on its page."
-    list_display = ("model_version", "standing", "requested_by", "requested_at", "approved_by", "expires_at", "reason")
+    when_empty = "A waiver is requested on the page of a refused version."
+    list_display = (
+        "model_version",
+        "state_label",
+        "requested_by",
+        "requested_at",
+        "approved_by",
+        "expires_at",
+        "reason",
+    )
     list_select_related = ("model_version", "requested_by", "approved_by")
-    heavy = OF_VERSION
-    # Whoever acted is named without a link: of those who come here, most may not open pages of staff.
-    fields = ("model_version", "refusal", "standing", "reason", "who_requested", "requested_at", "who_approved",
+    deferred = OF_VERSION
+    # Names without links: most readers may not view staff pages.
+    fields = ("model_version", "refusal", "state_label", "reason", "who_requested", "requested_at", "who_approved",
               "approved_at", "expires_at", "who_closed", "closed_at")  # fmt: skip
     actions_detail: ClassVar = ["approve_page", "close_page"]
 
     def has_approve_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Return whether this person may approve what others ask for."""
+        """Return whether this person may approve waivers of others."""
         return request.user.has_perm(APPROVE)
 
     def has_close_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Return whether this person may close a waiver: who approves may, and who asked for it."""
+        """Return whether this person may close a waiver: approvers, and its requester."""
         own = (
             str(object_id).isdecimal()
             and self.model.objects.filter(pk=object_id, requested_by=request.user.pk).exists()
@@ -94,38 +100,38 @@ class ModelWaiverAdmin(LightList, ReadOnly, ModelAdmin):
         return own or request.user.has_perm(APPROVE)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Offer what can be done with this waiver by this person: approving takes a second one."""
-        offered = super().get_actions_detail(request, object_id)
+        """Show only buttons whose action is possible; the requester cannot approve."""
+        actions = super().get_actions_detail(request, object_id)
         waiver = row_or_404(ModelWaiver.objects.all(), str(object_id))
-        standing = _standing(waiver)
-        approves = standing == "waits" and waiver.requested_by_id != request.user.pk
-        possible = {"approve": approves, "close": standing in ("waits", "approved")}
-        return [one for one in offered if possible.get(one.path, True)]
+        state = _state(waiver)
+        approves = state == "waits" and waiver.requested_by_id != request.user.pk
+        possible = {"approve": approves, "close": state in ("waits", "approved")}
+        return [one for one in actions if possible.get(one.path, True)]
 
     @action(description="Approve", url_path="approve", permissions=["approve"])
     def approve_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask, then approve."""
-        told = "{version} may go live by this waiver until {until}: Promote is on its page."
-        return self._decided(request, object_id, approve_waiver, "Approve", told)
+        """Ask for confirmation, then approve."""
+        message = "{version} may go live by this waiver until {until}: Promote is on its page."
+        return self._decide(request, object_id, approve_waiver, "Approve", message)
 
     @action(description="Decline or take back", url_path="close", permissions=["close"])
     def close_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask, then close."""
-        told = "{version} does not go live by this waiver any more."
-        return self._decided(request, object_id, close_waiver, "Close", told)
+        """Ask for confirmation, then close."""
+        message = "{version} does not go live by this waiver any more."
+        return self._decide(request, object_id, close_waiver, "Close", message)
 
-    def _decided(self, request: HttpRequest, object_id: str, change: Any, verb: str, told: str) -> HttpResponse:
+    def _decide(self, request: HttpRequest, object_id: str, change: Any, verb: str, message: str) -> HttpResponse:
         waiver = row_or_404(ModelWaiver.objects.select_related("model_version"), object_id)
         if request.method == "POST":
-            done = told.format(version=waiver.model_version, until=f"{waiver.expires_at:%Y-%m-%d %H:%M} UTC")
-            return _told(request, lambda: change(waiver.pk, by=request.user), done)
+            success = message.format(version=waiver.model_version, until=f"{waiver.expires_at:%Y-%m-%d %H:%M} UTC")
+            return _change_and_redirect(request, lambda: change(waiver.pk, by=request.user), success)
         context = {"title": f"{verb} the waiver of {waiver.model_version}?", "waiver": waiver, "verb": verb,
                    "back": reverse("admin:modelops_modelwaiver_changelist")}  # fmt: skip
         return render(request, "modelops/decide_waiver.html", {**self.admin_site.each_context(request), **context})
 
     @display(description="refused for")
     def refusal(self, row: ModelWaiver) -> str:
-        """Return what the gate said of the version."""
+        """Return why the gate refused the version."""
         return row.model_version.refusal
 
     @display(description="requested by")
@@ -144,12 +150,12 @@ class ModelWaiverAdmin(LightList, ReadOnly, ModelAdmin):
         return str(row.closed_by or "")
 
     @display(description="state", label=COLORS)
-    def standing(self, row: ModelWaiver) -> str:
-        """Return whether the waiver counts."""
-        return _standing(row)
+    def state_label(self, row: ModelWaiver) -> str:
+        """Return the state of the waiver."""
+        return _state(row)
 
 
-def _standing(waiver: ModelWaiver) -> str:
+def _state(waiver: ModelWaiver) -> str:
     if waiver.closed_by_id is not None:
         return "closed"
     if waiver.expires_at <= clock.now():
@@ -157,10 +163,10 @@ def _standing(waiver: ModelWaiver) -> str:
     return "waits" if waiver.approved_by_id is None else "approved"
 
 
-def _told(request: HttpRequest, change: Any, done: str) -> HttpResponse:
+def _change_and_redirect(request: HttpRequest, change: Any, success: str) -> HttpResponse:
     try:
         change()
-        messages.success(request, done)
+        messages.success(request, success)
     except DomainError as error:
         messages.error(request, error.detail)
     return HttpResponseRedirect(reverse("admin:modelops_modelwaiver_changelist"))

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("directory", models.CharField(help_text="Relative to the model directory", max_length=500)),
-                ("artefact_hash", models.CharField(max_length=64)),
+                ("artifact_hash", models.CharField(max_length=64)),
                 ("data_hash", models.CharField(blank=True, max_length=64)),
                 ("seed", models.BigIntegerField(default=7)),
                 ("stage", models.CharField(blank=True, max_length=60)),
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default={},
                         default=dict,
-                        help_text="Every check of the gate with its number and limit; empty: never judged",
+                        help_text="All checks of the gate with number and limit; empty: never judged",
                     ),
                 ),
                 ("refusal", models.TextField(blank=True)),
@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default={},
                         default=dict,
-                        help_text="What was learnt again since the training: directory, artefact_hash, and of what; empty: nothing",
+                        help_text="The latest increment: directory, artifact_hash, and its data; empty: none",
                     ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
                 ("retired_at", models.DateTimeField(blank=True, null=True)),
                 (
                     "pruned_at",
-                    models.DateTimeField(blank=True, help_text="When the artefact was deleted, as too old", null=True),
+                    models.DateTimeField(blank=True, help_text="When the artifact was deleted, as too old", null=True),
                 ),
             ],
             options={
@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="Where the search is kept, to go on with it",
+                        help_text="The file of the search, to continue it",
                         max_length=500,
                     ),
                 ),
@@ -151,7 +151,7 @@ class Migration(migrations.Migration):
                 (
                     "forced",
                     models.BooleanField(
-                        db_default=False, default=False, help_text="Train although a check of the data refuses it"
+                        db_default=False, default=False, help_text="Train even if a data check refuses"
                     ),
                 ),
                 ("seed", models.BigIntegerField(default=7)),
@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
                     "message_id",
                     models.CharField(
                         editable=False,
-                        help_text="The schedule's message that asked for it: a broker may deliver it again",
+                        help_text="The schedule's message that started it; a broker may deliver it again",
                         max_length=64,
                         null=True,
                         unique=True,
@@ -172,7 +172,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_default="",
                         default="",
-                        help_text="Who asked it to stop at its next step",
+                        help_text="Who requested the stop",
                         max_length=120,
                     ),
                 ),
@@ -310,7 +310,7 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("message", models.TextField(help_text="A clause per check that does not hold")),
+                ("message", models.TextField(help_text="One clause per failed check")),
                 ("checks", models.JSONField(blank=True, default=list)),
                 ("raised_at", models.DateTimeField()),
                 ("latest_at", models.DateTimeField(help_text="When it was raised last")),

@@ -1,4 +1,4 @@
-"""Tables of this room: training runs, model versions, waivers, alarms."""
+"""Models of this room: training runs, model versions, waivers, alarms."""
 
 from modelops.models.alarm import AlarmKind, ModelAlarm, ModelDrift
 from modelops.models.registry import ModelState, ModelVersion, RunState, Sampler, TrainingRun

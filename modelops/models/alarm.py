@@ -1,4 +1,4 @@
-"""Alarms about data and models, for staff to see; and what each night's traffic looked like to the live model."""
+"""Alarms about data and models, and the stored checks of the nightly watch."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from modelops.models.registry import ModelVersion, TrainingRun
 
 
 class AlarmKind(models.TextChoices):
-    """What an alarm is about."""
+    """The subject of an alarm."""
 
     DATA = "data", "Training data"
     STABILITY = "stability", "Steadiness of answers"
@@ -17,10 +17,10 @@ class AlarmKind(models.TextChoices):
 
 
 class ModelAlarm(models.Model):
-    """What somebody should look at. One is open per kind: raised again it counts, over or looked at it is settled."""
+    """An alarm for staff. At most one per kind is open; raising it again only counts."""
 
     kind = models.CharField(max_length=10, choices=AlarmKind)
-    message = models.TextField(help_text="A clause per check that does not hold")
+    message = models.TextField(help_text="One clause per failed check")
     checks = models.JSONField(default=list, blank=True)
     model_version = models.ForeignKey(
         ModelVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="alarms"
@@ -47,7 +47,7 @@ class ModelAlarm(models.Model):
 
 
 class ModelDrift(models.Model):
-    """One night's checks: the last day's traffic against what the live model learnt from, and what was served."""
+    """The checks of one night: the last day's traffic against the training data, and the served answers."""
 
     model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="drift")
     taken_at = models.DateTimeField()

@@ -1,10 +1,10 @@
-"""The model registry: the ModelVersion row decides what is live; artefacts lie in the model directory."""
+"""The model registry: the ModelVersion row says what is live; artifacts are in the model directory."""
 
 from django.db import models
 
 
 class ModelState(models.TextChoices):
-    """Where a version stands."""
+    """The state of a model version."""
 
     CHALLENGER = "candidate", "Challenger"
     CHAMPION = "champion", "Champion"
@@ -13,7 +13,7 @@ class ModelState(models.TextChoices):
 
 
 class RunState(models.TextChoices):
-    """Where a training run stands."""
+    """The state of a training run."""
 
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
@@ -23,12 +23,12 @@ class RunState(models.TextChoices):
 
 
 class ModelVersion(models.Model):
-    """One trained bundle. `artefact_hash` is what the directory must hash to before anything of it is loaded."""
+    """One trained bundle. Its directory must match `artifact_hash` before anything is loaded."""
 
     version = models.CharField(max_length=40, unique=True)
     state = models.CharField(max_length=10, choices=ModelState, default=ModelState.CHALLENGER)
     directory = models.CharField(max_length=500, help_text="Relative to the model directory")
-    artefact_hash = models.CharField(max_length=64)
+    artifact_hash = models.CharField(max_length=64)
     data_hash = models.CharField(max_length=64, blank=True)
     seed = models.BigIntegerField(default=7)
     stage = models.CharField(max_length=60, blank=True)
@@ -38,19 +38,19 @@ class ModelVersion(models.Model):
         default=dict,
         db_default={},
         blank=True,
-        help_text="Every check of the gate with its number and limit; empty: never judged",
+        help_text="All checks of the gate with number and limit; empty: never judged",
     )
     refusal = models.TextField(blank=True)
     increment = models.JSONField(
         default=dict,
         db_default={},
         blank=True,
-        help_text="What was learnt again since the training: directory, artefact_hash, and of what; empty: nothing",
+        help_text="The latest increment: directory, artifact_hash, and its data; empty: none",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     promoted_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
-    pruned_at = models.DateTimeField(null=True, blank=True, help_text="When the artefact was deleted, as too old")
+    pruned_at = models.DateTimeField(null=True, blank=True, help_text="When the artifact was deleted, as too old")
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -63,22 +63,22 @@ class ModelVersion(models.Model):
 
     @property
     def passed(self) -> bool:
-        """Whether the gate judged this version and found nothing against it."""
+        """Whether this version passed the gate."""
         return self.gate.get("passed") is True
 
     @property
     def failed(self) -> bool:
-        """Whether the gate judged this version and refused it."""
+        """Whether this version failed the gate; False before its verdict."""
         return self.gate.get("passed") is False
 
     @property
     def failed_checks(self) -> list[str]:
-        """The names of the gate's checks that the version did not pass."""
+        """The names of the gate's failed checks."""
         return [check["name"] for check in self.gate.get("checks", ()) if not check["passed"]]
 
 
 class Sampler(models.TextChoices):
-    """How settings are searched for."""
+    """The method of the search for settings."""
 
     TPE = "tpe", "Bayesian (TPE)"
     RANDOM = "random", "random"
@@ -94,7 +94,7 @@ class TrainingRun(models.Model):
     budget_s = models.PositiveIntegerField(default=0, help_text="Seconds of tuning; 0: none")
     sampler = models.CharField(max_length=10, choices=Sampler, default=Sampler.TPE, db_default=Sampler.TPE)
     study = models.CharField(
-        max_length=500, default="", db_default="", blank=True, help_text="Where the search is kept, to go on with it"
+        max_length=500, default="", db_default="", blank=True, help_text="The file of the search, to continue it"
     )
     thorough = models.BooleanField(
         default=False, help_text="Report also what each source is worth, and Surprise's SVD step by step"
@@ -102,9 +102,7 @@ class TrainingRun(models.Model):
     exposure = models.FloatField(
         default=0.0, db_default=0.0, help_text="How strongly over-exposed items are held back, 0 to 1"
     )
-    forced = models.BooleanField(
-        default=False, db_default=False, help_text="Train although a check of the data refuses it"
-    )
+    forced = models.BooleanField(default=False, db_default=False, help_text="Train even if a data check refuses")
     seed = models.BigIntegerField(default=7)
     actor = models.CharField(max_length=120)
     model_version = models.ForeignKey(
@@ -115,10 +113,10 @@ class TrainingRun(models.Model):
         null=True,
         unique=True,
         editable=False,
-        help_text="The schedule's message that asked for it: a broker may deliver it again",
+        help_text="The schedule's message that started it; a broker may deliver it again",
     )
     stop_asked_by = models.CharField(
-        max_length=120, default="", db_default="", blank=True, help_text="Who asked it to stop at its next step"
+        max_length=120, default="", db_default="", blank=True, help_text="Who requested the stop"
     )
     message = models.TextField(blank=True)
     data_report = models.JSONField(default=dict, blank=True)

@@ -1,4 +1,4 @@
-"""Waivers: two persons let a version go live although the gate refused it. The database counts the persons too."""
+"""Waivers: two persons let a version go live although it failed the gate. Database constraints enforce two persons."""
 
 from datetime import timedelta
 from typing import ClassVar
@@ -12,7 +12,7 @@ LONGEST = timedelta(days=30)
 
 
 class ModelWaiver(models.Model):
-    """Asked for by one person, approved by another, for a reason, until a day. Never edited; closed or outlived."""
+    """A waiver: requested by one person, approved by another, with reason and expiry. Never edited, only closed."""
 
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="waivers")
     reason = models.TextField(help_text="Why this version should go live although it failed; kept in the audit log")

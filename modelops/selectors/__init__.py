@@ -1,1 +1,1 @@
-"""Reads: versions, runs, reports, alarms."""
+"""Reads of this room: versions, runs, reports, alarms."""

@@ -1,4 +1,4 @@
-"""Model versions beside each other, and the ladder of each."""
+"""Model versions side by side, and the ladder of each."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import Any
 from modelops.models import ModelState, ModelVersion, TrainingRun
 from modelops.selectors.registry import live_version
 
-SHOWN = 6
+N_VERSIONS = 6
 TITLES = {"ndcg@10": "NDCG@10", "precision@10": "Precision@10", "recall@10": "Recall@10",
           "rmse_svd": "RMSE of predicted stars", "rmse_biases": "RMSE of stars by biases alone"}  # fmt: skip
-"""Metrics of a version as pages call them, in their order."""
+"""Titles of a version's metrics on pages, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A metric with its 95 % interval over held-out shoppers, where one was measured."""
+    """A metric with its 95 % interval over held-out shoppers, if measured."""
 
     value: float
     low: float | None = None
@@ -23,8 +23,8 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
-    """One stage of the ladder on validation: NDCG@10 with interval, the chance to be better, whether taken."""
+class LadderStep:
+    """One stage of the ladder on the validation set: NDCG@10 with interval, chance to be better, whether taken."""
 
     stage: str
     name: str
@@ -41,10 +41,10 @@ class Rung:
         return f"{self.stage} ({self.name}): NDCG@10 {self.value:.4f} [{self.low:.4f}, {self.high:.4f}], {verdict}"
 
 
-def ladder_of(report: Mapping[str, Any]) -> list[Rung]:
-    """Return the stages of a report, from the lowest."""
+def ladder_of(report: Mapping[str, Any]) -> list[LadderStep]:
+    """Return the stages of a report, the lowest first."""
     return [
-        Rung(
+        LadderStep(
             stage=str(step["stage"]),
             name=str(step["name"]),
             value=_finite(step["ndcg"]["value"]),
@@ -57,26 +57,26 @@ def ladder_of(report: Mapping[str, Any]) -> list[Rung]:
     ]
 
 
-def titled(metrics: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the names of the metrics, each with what pages call it, in the order of pages."""
-    named = set(metrics)
-    ordered = [*(one for one in TITLES if one in named), *sorted(named - set(TITLES))]
-    return [(name, TITLES.get(name, name)) for name in ordered]
+def with_titles(metrics: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the names and titles of the metrics, in the order of pages."""
+    names = set(metrics)
+    in_order = [*(one for one in TITLES if one in names), *sorted(names - set(TITLES))]
+    return [(name, TITLES.get(name, name)) for name in in_order]
 
 
-def compared(limit: int = SHOWN) -> dict[str, Any]:
-    """Return the latest versions with what was decided and chosen, and each metric as a row over them.
+def comparison(limit: int = N_VERSIONS) -> dict[str, Any]:
+    """Return the latest versions, with a row per fact and per metric, and their ladders.
 
-    The live one is among them, be it as old as it may: what comes next is held against it.
+    The live version is always included.
     """
     versions = list(ModelVersion.objects.order_by("-created_at")[:limit])
     live = live_version()
     if live is not None and live not in versions:
         versions[-1] = live
-    names = titled(name for version in versions for name in version.metrics)
+    names = with_titles(name for version in versions for name in version.metrics)
     return {
         "versions": versions,
-        "facts": [(label, [told(version) for version in versions]) for label, told in FACTS.items()],
+        "details": [(label, [text_of(version) for version in versions]) for label, text_of in DETAILS.items()],
         "rows": [(title, [_figure(version, name) for version in versions]) for name, title in names],
         "ladders": [(version, ladder_of(version.report)) for version in versions],
     }
@@ -86,16 +86,16 @@ def _figure(version: ModelVersion, name: str) -> Figure | None:
     value = version.metrics.get(name)
     if value is None:
         return None
-    judged = version.report.get("test", {}).get(version.stage, {}).get("together", {}).get(name, {})
-    return Figure(value, judged.get("low"), judged.get("high"))
+    metric = version.report.get("test", {}).get(version.stage, {}).get("together", {}).get(name, {})
+    return Figure(value, metric.get("low"), metric.get("high"))
 
 
-def waived(version: ModelVersion) -> bool:
-    """Return whether the version is, or was, live although the gate refused it."""
+def is_waived(version: ModelVersion) -> bool:
+    """Return whether the version is, or was, live although it failed the gate."""
     return version.failed and version.state != ModelState.REFUSED
 
 
-def held_back(version: ModelVersion) -> str:
+def exposure_strength(version: ModelVersion) -> str:
     """Return how strongly over-exposed items are held back, in words."""
     chosen = version.report.get("exposure", {}).get("chosen", 0)
     return f"by a strength of {chosen:g}" if chosen else "no"
@@ -120,24 +120,24 @@ def search_of(run: TrainingRun | None) -> str:
     if run is None or not run.budget_s:
         return "none: settings as suggested"
     minutes, seconds = divmod(run.budget_s, 60)
-    told = " ".join(f"{n} {unit}{'s' * (n > 1)}" for n, unit in ((minutes, "minute"), (seconds, "second")) if n)
-    return f"{told}, {run.get_sampler_display()}"
+    duration = " ".join(f"{n} {unit}{'s' * (n > 1)}" for n, unit in ((minutes, "minute"), (seconds, "second")) if n)
+    return f"{duration}, {run.get_sampler_display()}"
 
 
 def _search(version: ModelVersion) -> str:
     return search_of(version.runs.first())
 
 
-FACTS: Mapping[str, Callable[[ModelVersion], str]] = {
+DETAILS: Mapping[str, Callable[[ModelVersion], str]] = {
     "Gate": _gate,
     "Released": lambda version: version.stage,
     "Learnt from": _data,
     "Search for settings": _search,
-    "Over-exposed items held back": held_back,
+    "Over-exposed items held back": exposure_strength,
     "Seed": lambda version: str(version.seed),
 }
 
 
 def _finite(value: float | None) -> float:
-    """Return the number; what could not be measured is stored as null and shown as not a number."""
+    """Return the number; null, which stands for a value that could not be measured, becomes NaN."""
     return float("nan") if value is None else float(value)

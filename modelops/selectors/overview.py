@@ -1,4 +1,4 @@
-"""What the admin's home shows of models: the live one, open alarms, waivers that wait."""
+"""Models on the admin's home: the live one, open alarms, pending waivers."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,7 @@ from modelops.selectors.registry import live_version, valid_waiver
 
 @dataclass(frozen=True, slots=True)
 class LiveModel:
-    """The champion with what was measured when it was trained; `waiver` in words where the gate had refused it."""
+    """The champion with the metrics of its training; `waiver` is in words, "" if it passed the gate."""
 
     version: str
     stage: str
@@ -23,7 +23,7 @@ class LiveModel:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """An open alarm about data or models; `title` is its kind in words."""
+    """An open alarm about data or models; `title` names its kind."""
 
     id: int
     kind: str
@@ -35,12 +35,12 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class WaitingWaiver:
-    """A waiver that waits for a second person; `asked_by` is who asked, `expires_at` when it ends by itself."""
+    """A waiver that waits for a second person; `requested_by` is the first, `expires_at` when it ends by itself."""
 
     id: int
     version: str
-    asked_by: str
-    asked_at: datetime
+    requested_by: str
+    requested_at: datetime
     expires_at: datetime
 
 
@@ -61,14 +61,14 @@ def _waiver(row: ModelVersion) -> str:
 
 
 def open_alarms() -> list[Alarm]:
-    """Return what somebody should look at, the latest first."""
+    """Return the open alarms, the latest first."""
     rows = ModelAlarm.objects.filter(settled_at=None)
     return [Alarm(row.pk, row.kind, row.get_kind_display(), row.message, row.raised_at, row.times) for row in rows]
 
 
-def waiting_waivers(*, but_of: int | None) -> list[WaitingWaiver]:
-    """Return the waivers that nobody has approved or closed, the one that ends first first; without a person's own."""
-    waiting = ModelWaiver.objects.filter(approved_by=None, closed_by=None, expires_at__gt=clock.now())
-    told = waiting.exclude(requested_by=but_of).order_by("expires_at", "pk")
-    named = ("pk", "model_version__version", "requested_by__username", "requested_at", "expires_at")
-    return [WaitingWaiver(*row) for row in told.values_list(*named)]
+def waiting_waivers(*, except_of: int | None) -> list[WaitingWaiver]:
+    """Return pending waivers, the first to expire first, except those that this person requested."""
+    pending = ModelWaiver.objects.filter(approved_by=None, closed_by=None, expires_at__gt=clock.now())
+    rows = pending.exclude(requested_by=except_of).order_by("expires_at", "pk")
+    columns = ("pk", "model_version__version", "requested_by__username", "requested_at", "expires_at")
+    return [WaitingWaiver(*row) for row in rows.values_list(*columns)]

@@ -1,6 +1,6 @@
 """Figures as plotly.js reads them: plain JSON. Pure.
 
-The page, which knows light and dark, puts colors of its own in place of these; no line is told by its color alone.
+The page replaces the colors according to its light or dark mode; no line is distinguished by color alone.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ Interval = tuple[float, float, float]
 """Value, low end, high end."""
 HEIGHT, ROW = 300, 22
 DARK, PALE = "#4f9f8f", "#a9d5ca"
-"""What was chosen, and what was not."""
+"""Colors of chosen and of other values."""
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 NAME_WIDE, NAME_HIGH = 0.3, 0.08
-"""What a name takes of a plot that is as narrow as a phone, as shares of its width and height."""
+"""The space of a name on a phone, as shares of the plot's width and height."""
 
 
 def bars(names: Sequence[str], values: Sequence[Interval], *, title: str, chosen: Sequence[int] = ()) -> Figure:
-    """Return upright bars with their 95 % intervals; the chosen ones are told to the page, which colors them."""
+    """Return vertical bars with 95 % intervals; `meta` lists the chosen ones for the page to color."""
     spread = {
         "type": "data",
         "symmetric": False,
@@ -40,7 +40,7 @@ def bars(names: Sequence[str], values: Sequence[Interval], *, title: str, chosen
 
 
 def lying_bars(names: Sequence[str], values: Sequence[float], *, title: str) -> Figure:
-    """Return bars from left to right, the first name on top."""
+    """Return horizontal bars, the first name on top."""
     trace = {"type": "bar", "orientation": "h", "y": list(names), "x": list(values)}
     layout = {
         "xaxis": {"title": {"text": title}},
@@ -51,14 +51,14 @@ def lying_bars(names: Sequence[str], values: Sequence[float], *, title: str) -> 
 
 
 def points(names: Sequence[str], places: Sequence[tuple[float, float]], *, x: str, y: str) -> Figure:
-    """Return points, the first one chosen; a name that would lie on an earlier one shows when pointed at."""
-    written = _apart(places)
+    """Return points, the first one chosen; a name that would overlap an earlier one shows on hover only."""
+    with_name = _apart(places)
     trace = {
         "type": "scatter",
         "mode": "markers+text",
         "x": [across for across, _ in places],
         "y": [up for _, up in places],
-        "text": [name if at in written else "" for at, name in enumerate(names)],
+        "text": [name if at in with_name else "" for at, name in enumerate(names)],
         "hovertext": list(names),
         "hoverinfo": "text+x+y",
         "textposition": "top center",
@@ -70,18 +70,18 @@ def points(names: Sequence[str], places: Sequence[tuple[float, float]], *, x: st
 
 
 def _apart(places: Sequence[tuple[float, float]]) -> set[int]:
-    """Return the points whose names fit beside those of the points before them."""
+    """Return the points whose names do not overlap those of earlier points."""
     wide, high = (max((abs(one[axis] - two[axis]) for one in places for two in places), default=0) for axis in (0, 1))
-    written: list[int] = []
+    with_name: list[int] = []
     for at, (across, up) in enumerate(places):
-        beside = (places[other] for other in written)
-        if all(abs(across - x) > NAME_WIDE * wide or abs(up - y) > NAME_HIGH * high for x, y in beside):
-            written.append(at)
-    return set(written)
+        earlier = (places[other] for other in with_name)
+        if all(abs(across - x) > NAME_WIDE * wide or abs(up - y) > NAME_HIGH * high for x, y in earlier):
+            with_name.append(at)
+    return set(with_name)
 
 
 def lines(xs: Sequence[Any], series: Sequence[tuple[str, Sequence[float | None]]], *, x: str, y: str) -> Figure:
-    """Return one line per series over the same places."""
+    """Return one line per series over the same x values."""
     traces = [
         {
             "type": "scatter",
@@ -94,10 +94,10 @@ def lines(xs: Sequence[Any], series: Sequence[tuple[str, Sequence[float | None]]
         }
         for at, (name, values) in enumerate(series)
     ]
-    height = HEIGHT + ROW * len(series)  # on a phone the legend takes a row a line
+    height = HEIGHT + ROW * len(series)  # on a phone the legend has one row per line
     axes = _axes(x, y)
     if any(isinstance(one, str) for one in xs):
-        axes["xaxis"]["type"] = "category"  # names of versions and days are no numbers to be spaced by
+        axes["xaxis"]["type"] = "category"  # version names and days are no numbers
     return {"data": traces, "layout": axes | {"height": height, "showlegend": True}}
 
 

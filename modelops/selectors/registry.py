@@ -1,4 +1,4 @@
-"""Which model versions there are, and which one is live."""
+"""Reads of model versions and their waivers."""
 
 from datetime import datetime
 from pathlib import Path
@@ -14,27 +14,27 @@ TABLE = ".judged"
 
 
 def live_version() -> ModelVersion | None:
-    """Return the row of the live version, report and verdict and all; None before anything was promoted."""
+    """Return the full row of the live version; None before the first promotion."""
     return ModelVersion.objects.filter(state=ModelState.CHAMPION).first()
 
 
 def table_of(version: ModelVersion) -> Path:
-    """Return where the held-out table lies that the gate judged a version by: beside its artefact, sealed apart."""
+    """Return the directory of the held-out table that the gate used, next to the version's artifact."""
     return Path(settings.MODEL_DIR) / f"{version.directory}{TABLE}"
 
 
-def valid_waiver(version: ModelVersion, *, now: datetime, held: bool = False) -> ModelWaiver | None:
-    """Return a waiver of the version that two persons stand behind and that neither was closed nor has run out.
+def valid_waiver(version: ModelVersion, *, now: datetime, locked: bool = False) -> ModelWaiver | None:
+    """Return an approved waiver of the version that is neither closed nor expired; of several, the last to expire.
 
-    Of several, the one that ends last. With `held` nobody closes it before the transaction ends.
+    With `locked`, nobody can close it before the transaction ends.
     """
     approved = version.waivers.filter(approved_by__isnull=False, closed_by__isnull=True, expires_at__gt=now)
     approved = approved.exclude(approved_by=F("requested_by")).order_by("-expires_at", "-pk")
-    return (approved.select_for_update(of=("self",)) if held else approved).first()
+    return (approved.select_for_update(of=("self",)) if locked else approved).first()
 
 
 def may_go_live(version: ModelVersion) -> bool:
-    """Return whether the version could be promoted now: it is not live, and the gate or a waiver lets it through."""
+    """Return whether the version can be promoted now: it is not live, and passed the gate or has a valid waiver."""
     if version.state == ModelState.CHAMPION or version.pruned_at is not None:
         return False
     if version.passed:
@@ -43,14 +43,14 @@ def may_go_live(version: ModelVersion) -> bool:
 
 
 def may_be_waived(version: ModelVersion) -> bool:
-    """Return whether a waiver could be asked for now: the version failed, could go live, and nobody has asked yet."""
+    """Return whether a waiver can be requested now: the version failed, has its artifact, and none is pending."""
     if not version.failed or version.state == ModelState.CHAMPION or version.pruned_at is not None:
         return False
     return not waiver_waits(version, now=clock.now())
 
 
 def waiver_waits(version: ModelVersion, *, now: datetime) -> bool:
-    """Return whether a waiver of the version is asked for, and nobody has approved or closed it."""
+    """Return whether a waiver of the version is pending: neither approved nor closed nor expired."""
     return version.waivers.filter(approved_by__isnull=True, closed_by__isnull=True, expires_at__gt=now).exists()
 
 
@@ -62,14 +62,15 @@ def version_named(version: str) -> ModelVersion:
     return row
 
 
-def previous_champion(*, waived: bool = True) -> ModelVersion | None:
-    """Return the version that was live before the present one, where a rollback leads; none whose artefact is gone.
+def previous_champion(*, with_waivers: bool = True) -> ModelVersion | None:
+    """Return the target of a roll-back: the last live version before the current one that still has its artifact.
 
-    Nor one that the gate refused, unless its waiver still holds: what was closed or has run out lets nothing through.
-    Without `waived`, where it leads once no waiver holds any more.
+    A version that failed the gate counts only if its waiver is still valid, and never without `with_waivers`.
     """
     retired = ModelVersion.objects.filter(state=ModelState.RETIRED, promoted_at__isnull=False, pruned_at__isnull=True)
     now = clock.now()
-    lately = retired.order_by("-promoted_at").defer("report").iterator(chunk_size=10)  # there may be years of them
-    allowed = (row for row in lately if not row.failed or (waived and valid_waiver(row, now=now)))
+    latest_first = (
+        retired.order_by("-promoted_at").defer("report").iterator(chunk_size=10)
+    )  # there may be years of them
+    allowed = (row for row in latest_first if not row.failed or (with_waivers and valid_waiver(row, now=now)))
     return next(allowed, None)

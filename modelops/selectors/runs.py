@@ -1,4 +1,4 @@
-"""Training runs: which there are, and where each stands."""
+"""Reads of training runs and their states."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,7 @@ OVER: Final = (RunState.DONE, RunState.FAILED, RunState.STOPPED)
 
 @dataclass(frozen=True, slots=True)
 class ShownRun:
-    """A training run as pages tell of it; `percent` is 0 to 100."""
+    """A training run for pages; `percent` is 0 to 100."""
 
     id: int
     state: str
@@ -34,36 +34,36 @@ class ShownRun:
 
 
 def latest_run() -> ShownRun | None:
-    """Return the newest training run, or None where nothing was ever trained."""
+    """Return the newest training run, or None before the first."""
     row = TrainingRun.objects.select_related("model_version").first()
-    return None if row is None else _shown(row)
+    return None if row is None else _run_record(row)
 
 
 def unfinished_run() -> ShownRun | None:
-    """Return the newest run that works and was heard of lately, or None: a silent one died with its worker."""
+    """Return the newest running run with a recent heartbeat, or None."""
     row = alive_runs().select_related("model_version").first()
-    return None if row is None else _shown(row)
+    return None if row is None else _run_record(row)
 
 
 def shown_run(run_id: int) -> ShownRun:
-    """Return the run of that number. Raises TrainingRun.DoesNotExist."""
-    return _shown(TrainingRun.objects.select_related("model_version").get(pk=run_id))
+    """Return the run with this id. Raises TrainingRun.DoesNotExist."""
+    return _run_record(TrainingRun.objects.select_related("model_version").get(pk=run_id))
 
 
 def alive_runs() -> QuerySet[TrainingRun]:
-    """Return the runs that work and were heard of lately: a silent one died with its worker."""
+    """Return the running runs with a recent heartbeat; without one, their process is dead."""
     return TrainingRun.objects.filter(state=RunState.RUNNING, heartbeat_at__gte=clock.now() - SILENCE)
 
 
 def state_of(run: TrainingRun) -> str:
-    """Return where a run stands; one that died has failed, whatever its row says still."""
-    return RunState.FAILED if _died(run) else run.state
+    """Return the state of a run; one whose process died counts as failed."""
+    return RunState.FAILED if _is_dead(run) else run.state
 
 
 def message_of(run: TrainingRun) -> str:
-    """Return what a run says; of one that waits, is to stop or died, what is to be known of that."""
-    if _died(run):
-        return words_of_death(run)
+    """Return the message of a run, or a sentence about its state if it is queued, stopping or dead."""
+    if _is_dead(run):
+        return death_message(run)
     if run.state == RunState.QUEUED:
         return "It waits until a worker is free."
     if run.state == RunState.RUNNING and run.stop_asked_by:
@@ -71,13 +71,13 @@ def message_of(run: TrainingRun) -> str:
     return run.message
 
 
-def words_of_death(run: TrainingRun) -> str:
-    """Return what is said of a run whose process died: where it was, and what can be done now."""
-    return f"Its process died at {run.progress:.0%} ({run.step}). {left_behind(run)}"
+def death_message(run: TrainingRun) -> str:
+    """Return the message of a run whose process died: how far it was, and what to do now."""
+    return f"Its process died at {run.progress:.0%} ({run.step}). {outcome_message(run)}"
 
 
-def left_behind(run: TrainingRun) -> str:
-    """Return in words what came of a run that did not see its end, and what can be done with it."""
+def outcome_message(run: TrainingRun) -> str:
+    """Return in words the outcome of an interrupted run, and what to do now."""
     version = ModelVersion.objects.filter(runs=run.pk).defer("report").first()
     if version is None:
         return "Nothing was changed: start another one."
@@ -92,13 +92,13 @@ def left_behind(run: TrainingRun) -> str:
     return f"{version.version} passed the gate, and waits for Promote."
 
 
-def _died(run: TrainingRun) -> bool:
-    """Return whether a run that should work was not heard of lately: its process is gone."""
-    heard = run.heartbeat_at
-    return run.state == RunState.RUNNING and (heard is None or heard < clock.now() - SILENCE)
+def _is_dead(run: TrainingRun) -> bool:
+    """Return whether a running run has no recent heartbeat: its process is gone."""
+    last_beat = run.heartbeat_at
+    return run.state == RunState.RUNNING and (last_beat is None or last_beat < clock.now() - SILENCE)
 
 
-def _shown(run: TrainingRun) -> ShownRun:
+def _run_record(run: TrainingRun) -> ShownRun:
     state = state_of(run)
     return ShownRun(
         id=run.pk,

@@ -1,4 +1,4 @@
-"""Work that two processes must not do at once."""
+"""An advisory lock of the database, for work that two processes must not do at once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -7,17 +7,17 @@ from django.db import InterfaceError, OperationalError, connection
 
 
 @contextmanager
-def alone(lock: int) -> Iterator[bool]:
-    """Hold an advisory lock of the database session where nobody else does; yield whether it is held.
+def advisory_lock(lock: int) -> Iterator[bool]:
+    """Try to take the advisory lock; yield whether it was acquired, and release it after the block.
 
-    It is not held for ever where the process dies.
+    The lock belongs to the database session: it ends with the process.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
-        taken = bool(cursor.fetchone()[0])
+        acquired = bool(cursor.fetchone()[0])
         try:
-            yield taken
+            yield acquired
         finally:
-            if taken:
+            if acquired:
                 with suppress(OperationalError, InterfaceError):  # the session is gone, and the lock with it
                     cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])

@@ -1,4 +1,4 @@
-"""Alarms: raised by training and by the nightly watch, settled by people or by the next good measurement."""
+"""Alarms: raised by training and the nightly watch, settled by staff or by the next good measurement."""
 
 import logging
 import math
@@ -25,7 +25,7 @@ SETTLE = "modelops.change_modelalarm"
 log = logging.getLogger(__name__)
 
 
-def sound(
+def raise_or_settle(
     kind: AlarmKind,
     checks: Sequence[Check],
     *,
@@ -33,18 +33,18 @@ def sound(
     version: ModelVersion | None = None,
     run: TrainingRun | None = None,
 ) -> ModelAlarm | None:
-    """Raise the alarm where a check does not hold; where all hold, settle the open one and return None.
+    """Raise the alarm if a check failed; if all passed, settle the open alarm and return None.
 
-    It stays open, and names it, while something that failed was not measured again.
+    The alarm stays open for checks that failed before and were not measured this time.
     """
     try:
-        return _sounded(kind, checks, actor=actor, version=version, run=run)
-    except IntegrityError:  # another process raised it between our look and our write: now it is there to be seen
-        return _sounded(kind, checks, actor=actor, version=version, run=run)
+        return _raise_or_settle(kind, checks, actor=actor, version=version, run=run)
+    except IntegrityError:  # another process raised it at the same moment: now the select finds it
+        return _raise_or_settle(kind, checks, actor=actor, version=version, run=run)
 
 
 @transaction.atomic
-def _sounded(
+def _raise_or_settle(
     kind: AlarmKind,
     checks: Sequence[Check],
     *,
@@ -52,18 +52,18 @@ def _sounded(
     version: ModelVersion | None,
     run: TrainingRun | None,
 ) -> ModelAlarm | None:
-    opened = ModelAlarm.objects.select_for_update().filter(kind=kind, settled_at=None).first()
-    waiting = _unmeasured(opened, checks) if opened is not None else []
+    alarm_open = ModelAlarm.objects.select_for_update().filter(kind=kind, settled_at=None).first()
+    unmeasured = _unmeasured(alarm_open, checks) if alarm_open is not None else []
     if not failed(checks):
-        if opened is not None and waiting:
-            _note(opened, [*checks, *waiting])
-            opened.save(update_fields=["message", "checks"])
-        elif opened is not None:
-            _settle(opened, actor=actor, by=None)
+        if alarm_open is not None and unmeasured:
+            _note(alarm_open, [*checks, *unmeasured])
+            alarm_open.save(update_fields=["message", "checks"])
+        elif alarm_open is not None:
+            _settle(alarm_open, actor=actor, by=None)
         return None
     now = clock.now()
-    alarm = opened or ModelAlarm(kind=kind, raised_at=now, times=0)
-    _note(alarm, [*checks, *waiting])
+    alarm = alarm_open or ModelAlarm(kind=kind, raised_at=now, times=0)
+    _note(alarm, [*checks, *unmeasured])
     alarm.latest_at, alarm.model_version, alarm.run, alarm.times = now, version, run, alarm.times + 1
     alarm.save()
     log.warning("model.alarm kind=%s times=%d message=%s", kind.value, alarm.times, alarm.message)
@@ -71,14 +71,14 @@ def _sounded(
     return alarm
 
 
-def _unmeasured(opened: ModelAlarm, checks: Sequence[Check]) -> list[Check]:
-    """Return what failed before and was not measured this time."""
-    measured = {one.name for one in checks}
-    return [read_check(one) for one in opened.checks if not one["passed"] and one["name"] not in measured]
+def _unmeasured(alarm: ModelAlarm, checks: Sequence[Check]) -> list[Check]:
+    """Return the checks that failed before and were not measured this time."""
+    names = {one.name for one in checks}
+    return [read_check(one) for one in alarm.checks if not one["passed"] and one["name"] not in names]
 
 
 def read_check(stored: Mapping[str, Any]) -> Check:
-    """Return a check that was stored as JSON, where what is no number is null."""
+    """Return a check from its JSON, in which NaN is stored as null."""
     return Check(**{**stored, **{name: math.nan for name in ("value", "bar") if stored[name] is None}})
 
 
@@ -88,7 +88,7 @@ def _note(alarm: ModelAlarm, checks: Sequence[Check]) -> None:
 
 @transaction.atomic
 def settle(alarm_id: int, *, by: AbstractUser) -> ModelAlarm:
-    """Note that somebody has looked at it; one that is settled stays as it was. Raises Forbidden."""
+    """Settle an alarm by hand; a settled one stays unchanged. Raises Forbidden."""
     if not (by.is_active and by.has_perm(SETTLE)):
         raise Forbidden("You may not do this.")
     alarm = ModelAlarm.objects.select_for_update(of=("self",)).get(pk=alarm_id)

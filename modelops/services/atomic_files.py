@@ -1,4 +1,4 @@
-"""Writing into the folder of models: a directory is there whole or not at all, and a full disk is told of."""
+"""Atomic writes to the model directory: a directory is complete or removed, and a full disk raises Unavailable."""
 
 import os
 import shutil
@@ -12,27 +12,27 @@ from django.conf import settings
 from common.errors import Unavailable
 from common.ids import uuid7
 
-DRAFT: Final = ".writing-"
-"""How the directory of an artefact is called until it has a version."""
+DRAFT_PREFIX: Final = ".writing-"
+"""Name prefix of an artifact's directory before it has a version."""
 PROBE: Final = 1024**2
-"""Bytes that are written to see whether a disk takes any."""
+"""The number of bytes that the disk check writes."""
 
 
-def draft() -> Path:
-    """Return a place in the folder of models for what has no version yet."""
-    return Path(settings.MODEL_DIR) / f"{DRAFT}{uuid7()}"
+def draft_directory() -> Path:
+    """Return a new path in the model directory for an artifact without a version."""
+    return Path(settings.MODEL_DIR) / f"{DRAFT_PREFIX}{uuid7()}"
 
 
 @contextmanager
-def whole(directory: Path) -> Iterator[None]:
-    """Leave nothing of a directory that is not written to its end. Raises Unavailable where the disk refuses it."""
+def removed_on_failure(directory: Path) -> Iterator[None]:
+    """Remove the directory if the block fails. Raises Unavailable for an OSError."""
     try:
         yield
     except OSError as error:
         shutil.rmtree(directory, ignore_errors=True)
-        told = error.strerror or error
+        reason = error.strerror or error
         raise Unavailable(
-            f"No model can be written to {settings.MODEL_DIR} ({told}): make room there, or see who may write there, "
+            f"No model can be written to {settings.MODEL_DIR} ({reason}): make room there, or see who may write there, "
             "and try again."
         ) from error
     except BaseException:
@@ -40,10 +40,10 @@ def whole(directory: Path) -> Iterator[None]:
         raise
 
 
-def probe() -> None:
-    """Raise Unavailable where the disk takes no model: before the minutes of a training, not after them."""
-    directory = draft()
-    with whole(directory):
+def check_disk() -> None:
+    """Raise Unavailable if the disk cannot be written; called before a training, not after it."""
+    directory = draft_directory()
+    with removed_on_failure(directory):
         directory.mkdir(parents=True)
         (directory / "probe").write_bytes(os.urandom(PROBE))
     shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Before training: is this data to be learnt from? The checks are on the run, refusals and alarms on record."""
+"""Data checks before training. Checks are stored on the run; refusals and alarms are audited."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,8 +10,8 @@ from audit.services import record
 from common.errors import Conflict
 from modelops.models import AlarmKind, ModelVersion, TrainingRun
 from modelops.selectors.registry import live_version
-from modelops.services.alarms import sound
-from recsys.data.data_checks import checked, failed
+from modelops.services.alarms import raise_or_settle
+from recsys.data.data_checks import check_dataset, failed
 from recsys.evaluation.report_values import storable
 
 if TYPE_CHECKING:
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 
 
 def examine(dataset: "Dataset", run: TrainingRun) -> None:
-    """Check the data against those of the live version, and write what was found on the run.
+    """Check the data against those of the live version, and store the checks on the run.
 
-    Raises Conflict where the feed looks broken, unless the run is forced; then, and where the shop has changed, an
-    alarm is raised.
+    A failed check raises an alarm. Raises Conflict if the feed looks broken, unless the run is forced.
     """
     live = live_version()
-    checks = checked(dataset, last=data_profile_of(live))
+    checks = check_dataset(dataset, last=data_profile_of(live))
     refusals = failed(checks, "refuses")
     run.data_report = storable({**dataset.report, "checks": [asdict(one) for one in checks]})
     run.save(update_fields=["data_report"])
     with transaction.atomic():
-        sound(AlarmKind.DATA, [one for one in checks if one.grade != "notes"], actor=run.actor, version=live, run=run)
+        raise_or_settle(
+            AlarmKind.DATA, [one for one in checks if one.grade != "notes"], actor=run.actor, version=live, run=run
+        )
         if refusals:
             data = {"failed": refusals, "forced": run.forced, "live": live.version if live else None}
             action = "training.forced" if run.forced else "training.refused"
@@ -40,5 +41,5 @@ def examine(dataset: "Dataset", run: TrainingRun) -> None:
 
 
 def data_profile_of(version: ModelVersion | None) -> Mapping[str, Any] | None:
-    """Return what the data of a version looked like, None where nothing is known."""
+    """Return the data profile of a version's training, None if there is none."""
     return version.report.get("data_profile") if version else None

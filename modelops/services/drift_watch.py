@@ -1,4 +1,4 @@
-"""The nightly watch: is what shoppers do still what the live model learnt from, and what they are served still fair?"""
+"""The nightly watch: compares traffic with the live model's training data, and checks the served answers."""
 
 import logging
 from dataclasses import asdict
@@ -15,24 +15,24 @@ from events.served_lists import served_counts, served_shoppers
 from modelops.live import directory_of, increment_of
 from modelops.models import AlarmKind, ModelDrift, ModelVersion
 from modelops.selectors.registry import live_version
-from modelops.services.alarms import sound
+from modelops.services.alarms import raise_or_settle
 from modelops.services.data_checks import data_profile_of
-from modelops.services.served_answers import NEEDED, served_checks
+from modelops.services.served_answers import HISTORY, served_checks
 from modelops.services.shop_data import with_removals
 from recsys.arrays import Longs, Times
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.cleaning import declared_bots
 from recsys.data.data_checks import (
     Check,
-    drifted,
-    fallen,
-    served,
+    check_drift,
+    check_feeds,
+    check_served,
 )
 from recsys.data.drift import (
-    day_of,
-    shoppers_a_day,
-    shown_by,
-    standings,
+    bin_counts,
+    daily_shoppers,
+    day_histograms,
+    popularity_bins,
 )
 from recsys.data.signals import SIGNAL_CODES, SIGNAL_NAMES
 from recsys.evaluation.report_values import storable
@@ -46,84 +46,89 @@ log = logging.getLogger(__name__)
 
 
 def watch_drift(*, actor: str, again: bool = False) -> ModelDrift | None:
-    """Hold the last day against the live version's training, and what was served against the week before.
+    """Compare the last day with the live version's training data, and the served answers with the week before.
 
-    What was found is kept, the alarm raised or settled by it; notes say how much there was to judge by. Asked `again`,
-    because who was at it was killed, it does nothing where that one had come to its end.
+    Stores the checks, and raises or settles the alarm. With `again`, after a killed attempt, it does nothing if that
+    attempt had stored its checks.
 
-    Returns None there, and where no model is live, its artefact cannot be read as it was registered, or the day had too
-    little traffic.
+    Returns None in that case, without a live model, with an unreadable artifact, and with too little traffic.
     """
     live, now = live_version(), clock.now()
     night = now - timedelta(seconds=settings.SAME_NIGHT)
     if again and ModelDrift.objects.filter(taken_at__gte=night).exists():
         log.info("model.drift_watched_before")
         return None
-    learnt = _learnt(live) if live else None
-    if live is None or learnt is None:
+    training_data = _training_data(live) if live else None
+    if live is None or training_data is None:
         return None
-    catalogue, facts = learnt
-    ids = pd.Index(catalogue.item_ids, dtype=object)
-    known = pd.Series(standings(facts.table[:, POPULAR].astype(np.float64)), index=ids)
-    popularity = pd.Series(np.expm1(facts.table[:, EVER].astype(np.float64)), index=ids)
-    frame = training_frame(since=now - NEEDED)
-    frame = frame[~declared_bots(frame)]  # training, which the day is held against, learns from none either
+    catalog, item_statistics = training_data
+    ids = pd.Index(catalog.item_ids, dtype=object)
+    item_bins = pd.Series(popularity_bins(item_statistics.table[:, POPULAR].astype(np.float64)), index=ids)
+    popularity = pd.Series(np.expm1(item_statistics.table[:, EVER].astype(np.float64)), index=ids)
+    frame = training_frame(since=now - HISTORY)
+    frame = frame[~declared_bots(frame)]  # training excludes bots too
     day = frame[frame["timestamp"] >= (now - DAY).timestamp()]
-    fairness = served_checks(frame, with_removals(_newest(live, catalogue)), popularity, now=now)
-    checks = [*_feed(frame, now=now), *_traffic(live, day, known, now=now), *_slates(known, now=now), *fairness]
-    measured = [one for one in checks if one.grade != "notes"]
-    if not measured:
+    fairness = served_checks(frame, with_removals(_current_catalog(live, catalog)), popularity, now=now)
+    checks = [
+        *_volume_checks(frame, now=now),
+        *_traffic_checks(live, day, item_bins, now=now),
+        *_slate_checks(item_bins, now=now),
+        *fairness,
+    ]
+    measurements = [one for one in checks if one.grade != "notes"]
+    if not measurements:
         log.info("model.drift_unknown version=%s rows=%d", live.version, len(day))
         return None
     with transaction.atomic():
-        sound(AlarmKind.DRIFT, measured, actor=actor, version=live)
-        told = storable([asdict(one) for one in checks])
-        return ModelDrift.objects.create(model_version=live, taken_at=now, rows=len(day), checks=told)
+        raise_or_settle(AlarmKind.DRIFT, measurements, actor=actor, version=live)
+        stored_checks = storable([asdict(one) for one in checks])
+        return ModelDrift.objects.create(model_version=live, taken_at=now, rows=len(day), checks=stored_checks)
 
 
-def _learnt(version: ModelVersion) -> tuple[Catalogue, ItemStatistics] | None:
-    """Return the catalogue and the facts as the version was trained; None where they are not what was registered, or
-    another release's that this code cannot read."""
+def _training_data(version: ModelVersion) -> tuple[Catalog, ItemStatistics] | None:
+    """Return catalog and item statistics of the version's training; None if the artifact is altered or unreadable."""
     directory = directory_of(version)
     try:
-        artifact.unseal(directory, expected=version.artefact_hash)
-        return artifact.read_catalogue(directory), artifact.read_statistics(directory)
+        artifact.unseal(directory, expected=version.artifact_hash)
+        return artifact.read_catalog(directory), artifact.read_statistics(directory)
     except LOADING_ERRORS as error:
         log.error("model.champion_unreadable version=%s error=%s", version.version, error)
         return None
 
 
-def _newest(version: ModelVersion, trained: Catalogue) -> Catalogue:
-    """Return the catalogue that the version's increment knows: products that appeared since the training are served."""
+def _current_catalog(version: ModelVersion, training_catalog: Catalog) -> Catalog:
+    """Return the catalog of the version's increment, else of its training: newer products are served too."""
     increment = increment_of(version)
     if increment is None:
-        return trained
+        return training_catalog
     try:
-        artifact.unseal(increment.directory, expected=increment.artefact_hash)
-        return artifact.read_catalogue(increment.directory)
+        artifact.unseal(increment.directory, expected=increment.artifact_hash)
+        return artifact.read_catalog(increment.directory)
     except LOADING_ERRORS as error:
         log.error("model.increment_unreadable version=%s error=%s", version.version, error)
-        return trained
+        return training_catalog
 
 
-def _feed(frame: pd.DataFrame, *, now: datetime) -> list[Check]:
-    """Return the checks of how many shoppers the day's events are of: where tags are lost, nothing is left to drift."""
+def _volume_checks(frame: pd.DataFrame, *, now: datetime) -> list[Check]:
+    """Return the checks of the number of shoppers per signal: lost tags leave no events that could drift."""
     signals, shoppers, ages = _columns(frame, now=now)
-    days = shoppers_a_day(signals, shoppers, ages, days=NEEDED // DAY)
-    return fallen(days, ["all signals", *SIGNAL_NAMES])
+    days = daily_shoppers(signals, shoppers, ages, days=HISTORY // DAY)
+    return check_feeds(days, ["all signals", *SIGNAL_NAMES])
 
 
-def _traffic(live: ModelVersion, frame: pd.DataFrame, known: "pd.Series[int]", *, now: datetime) -> list[Check]:
-    """Return the checks of what shoppers did; [] where the version knows no usual day."""
+def _traffic_checks(
+    live: ModelVersion, frame: pd.DataFrame, item_bins: "pd.Series[int]", *, now: datetime
+) -> list[Check]:
+    """Return the checks of shoppers' behavior; [] without a usual day in the version's report."""
     usual = (data_profile_of(live) or {}).get("day")
     if not usual or not len(frame):
         return []
-    day = day_of(*_columns(frame, now=now), _bins(frame["item_id"], known))
-    return drifted(usual, day)
+    day = day_histograms(*_columns(frame, now=now), _bins(frame["item_id"], item_bins))
+    return check_drift(usual, day)
 
 
 def _columns(frame: pd.DataFrame, *, now: datetime) -> tuple[Longs, Longs, Times]:
-    """Return each row's signal, its shopper, and how long ago it was, in seconds."""
+    """Return each row's signal code, shopper code, and age in seconds."""
     shoppers, _ = pd.factorize(frame["user_id"])
     return (
         frame["event"].map(SIGNAL_CODES).to_numpy(np.int64),
@@ -132,18 +137,18 @@ def _columns(frame: pd.DataFrame, *, now: datetime) -> tuple[Longs, Longs, Times
     )
 
 
-def _slates(known: "pd.Series[int]", *, now: datetime) -> list[Check]:
-    """Return the check of what was shown in the last day against the week before it."""
+def _slate_checks(item_bins: "pd.Series[int]", *, now: datetime) -> list[Check]:
+    """Return the check of the products shown in the last day against the week before."""
     windows = ((now - WEEK, now - DAY), (now - DAY, now))
     bins = [
-        shown_by(_bins(pd.Series(list(counts), dtype=object), known), np.fromiter(counts.values(), np.float64))
+        bin_counts(_bins(pd.Series(list(counts), dtype=object), item_bins), np.fromiter(counts.values(), np.float64))
         for counts in (served_counts(since=since, before=end) for since, end in windows)
     ]
     shoppers = min(served_shoppers(since=since, before=end) for since, end in windows)
-    return served(bins[0], bins[1], shoppers=shoppers)
+    return check_served(bins[0], bins[1], shoppers=shoppers)
 
 
-def _bins(product_ids: "pd.Series[str]", known: "pd.Series[int]") -> Longs:
-    """Return the bin of each product; one that training did not know is among the untouched."""
-    last = int(standings(np.zeros(1))[0])
-    return np.asarray(product_ids.map(known).fillna(last), np.int64)
+def _bins(product_ids: "pd.Series[str]", item_bins: "pd.Series[int]") -> Longs:
+    """Return the popularity bin of each product; unknown products count as untouched."""
+    last = int(popularity_bins(np.zeros(1))[0])
+    return np.asarray(product_ids.map(item_bins).fillna(last), np.int64)

@@ -17,7 +17,7 @@ from events.contexts import latest_context
 from modelops.live import champion
 from modelops.models import ModelState, ModelVersion
 from modelops.selectors.registry import table_of
-from modelops.services.atomic_files import whole
+from modelops.services.atomic_files import removed_on_failure
 from modelops.services.mirror import mirror_soon
 from recsys.evaluation.model_checks.case import Case, Limits
 from recsys.evaluation.model_checks.leaks import validation_ndcg
@@ -82,7 +82,7 @@ def held_out_case(
 
 def _sealed(directory: Path, case: Case) -> str:
     shutil.rmtree(directory, ignore_errors=True)  # left by a transaction that was rolled back
-    with whole(directory):
+    with removed_on_failure(directory):
         return write_case(directory, case)
 
 
@@ -95,7 +95,7 @@ def stability_of(model: "HybridModel", test: "Fold") -> "Check | None":
         return None
     newest = live.increment or live
     try:
-        before = HybridModel.load(newest.directory, expected=newest.artefact_hash)
+        before = HybridModel.load(newest.directory, expected=newest.artifact_hash)
     except LOADING_ERRORS as error:
         log.error("model.champion_unreadable version=%s error=%s", live.version, error)
         return None
@@ -130,7 +130,7 @@ def _record(row: ModelVersion, verdict: Verdict, *, actor: str) -> None:
         object=f"model_version:{row.version}",
         data={
             "version": row.version,
-            "artefact_hash": row.artefact_hash,
+            "artifact_hash": row.artifact_hash,
             "table_hash": row.gate["table"]["hash"],
             "reference": verdict.reference,
             "failed": [check.name for check in verdict.failed],

@@ -1,7 +1,7 @@
-"""Increments: between trainings, what is learnt in seconds is learnt again from all that happened until now.
+"""Increments: between trainings, the quick parts of the live model are fitted again on all events until now.
 
-The version stays the one that the gate let through; its artefact stays as it was registered, and serves again after a
-promotion or a rollback, until the next increment.
+The version stays the one that passed the gate. Its registered artifact stays unchanged and serves again after a
+promotion or roll-back, until the next increment.
 """
 
 import logging
@@ -24,12 +24,12 @@ from modelops.live import INCREMENTS, directory_of, increments_of
 from modelops.models import AlarmKind, ModelState, ModelVersion
 from modelops.selectors.registry import live_version
 from modelops.selectors.runs import alive_runs
-from modelops.services.advisory_lock import alone
-from modelops.services.alarms import sound
-from modelops.services.atomic_files import whole
+from modelops.services.advisory_lock import advisory_lock
+from modelops.services.alarms import raise_or_settle
+from modelops.services.atomic_files import removed_on_failure
 from modelops.services.data_checks import data_profile_of
-from modelops.services.registry import one_at_a_time
-from modelops.services.run_progress import insisted
+from modelops.services.registry import registry_lock
+from modelops.services.run_progress import retried
 from modelops.services.shop_data import shop_dataset
 from recsys.ranking.artifact import ArtifactError, read_manifest
 from recsys.ranking.model import EVENT_WEIGHTS, LOADING_ERRORS, HybridModel
@@ -37,129 +37,129 @@ from recsys.ranking.model import EVENT_WEIGHTS, LOADING_ERRORS, HybridModel
 if TYPE_CHECKING:
     from recsys.data.dataset import Dataset
 
-PAUSE: Final = 9
-"""How many times as long as the last one took, or failed, nothing is done: at most a tenth of the time goes to them."""
+PAUSE_FACTOR: Final = 9
+"""The pause after an increment is this many times its duration, so increments take at most a tenth of the time."""
 DAY: Final = timedelta(days=1)
-"""The longest wait after attempts that were killed: by then the machine may have more memory."""
-LIFE: Final = ("begun", "deaths", "next")
-"""What the row tells of an attempt that has not ended, and of those before it that never did."""
+"""The longest wait after killed attempts: by then the machine may have more memory."""
+ATTEMPT_FIELDS: Final = ("started", "deaths", "next")
+"""Fields of the row about an unfinished attempt, and about earlier attempts that were killed."""
 LOCK: Final = 0x766D_6E63
 """Advisory lock: one increment at a time."""
 log = logging.getLogger(__name__)
 
 
 def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> str:
-    """Make and publish an increment of the live version; return what was done, or why nothing was, in words.
+    """Make and publish an increment of the live version; return in words what was done, or why nothing was.
 
-    A `forced` one does not wait for its turn. Raises Conflict where the data look broken, or the live version's
-    artefact cannot be read; Unavailable where an increment cannot be written.
+    A `forced` one ignores the pause. Raises Conflict if the data look broken or the live version's artifact cannot be
+    read, and Unavailable if the increment cannot be written.
     """
-    with alone(LOCK) as mine:
-        if not mine:
+    with advisory_lock(LOCK) as acquired:
+        if not acquired:
             return "Another increment is being made."
         live = live_version()
         if live is None:
             return "No model is live yet: `manage.py train` makes one."
         if alive_runs().exists():
-            return "A training is running: it learns all there is."
+            return "A training is running: it learns from all events."
         _count_death(live, actor=actor)
-        if not forced and (waits := _waits(live)):
-            return waits
-        begun = time.monotonic()
-        _note(live, {**live.increment, "begun": clock.now().isoformat()}, actor=actor)
+        if not forced and (reason_to_wait := _reason_to_wait(live)):
+            return reason_to_wait
+        started = time.monotonic()
+        _note(live, {**live.increment, "started": clock.now().isoformat()}, actor=actor)
         try:
-            return _made(live, begun, actor=actor)
+            return _make(live, started, actor=actor)
         except BaseException:
-            _rest(live, begun, actor=actor)
+            _note_failure(live, started, actor=actor)
             raise
 
 
-def _made(live: ModelVersion, begun: float, *, actor: str) -> str:
+def _make(live: ModelVersion, started: float, *, actor: str) -> str:
     from recsys.data.dataset import fingerprint
     from recsys.ranking.increment import fit_increment
 
     try:
-        manifest = read_manifest(directory_of(live), expected=live.artefact_hash)
+        manifest = read_manifest(directory_of(live), expected=live.artifact_hash)
     except ArtifactError as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
-    # What the settings say by now is for the next training: the ranker knows scores of the old weights.
+    # The weights of the training, not the current settings: the ranker was trained on scores of the old weights.
     dataset = shop_dataset(pictures=False, weights=manifest.get(EVENT_WEIGHTS, {}))
     _refuse_broken(dataset, live, actor=actor)
-    learnt = {"data": fingerprint(dataset), "shoppers": len(dataset.user_ids)}
-    if learnt["data"] == live.increment.get("data", live.data_hash):
-        _publish(live, {**_without(live, "refused", *LIFE), **_timed(begun)}, actor=actor)
+    data_summary = {"data": fingerprint(dataset), "shoppers": len(dataset.user_ids)}
+    if data_summary["data"] == live.increment.get("data", live.data_hash):
+        _publish(live, {**_without(live, "refused", *ATTEMPT_FIELDS), **_duration(started)}, actor=actor)
         return f"Nothing has happened since {live.version} learnt last."
     try:
-        base = HybridModel.load(directory_of(live), expected=live.artefact_hash)
+        base = HybridModel.load(directory_of(live), expected=live.artifact_hash)
     except LOADING_ERRORS as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     directory = increments_of(live) / str(uuid7())
-    fresh = fit_increment(base, dataset.interactions, dataset.catalogue, manifest=learnt)
-    with whole(directory):
-        artefact_hash = fresh.save(directory)
-    told = {"directory": directory.name, "artefact_hash": artefact_hash, "interactions": len(dataset), **learnt}
-    if not _publish(live, {**told, **_timed(begun)}, actor=actor):
+    bundle = fit_increment(base, dataset.interactions, dataset.catalog, manifest=data_summary)
+    with removed_on_failure(directory):
+        artifact_hash = bundle.save(directory)
+    fields = {"directory": directory.name, "artifact_hash": artifact_hash, "interactions": len(dataset), **data_summary}
+    if not _publish(live, {**fields, **_duration(started)}, actor=actor):
         shutil.rmtree(directory, ignore_errors=True)
         return f"Another version went live while {live.version} learnt: nothing was changed."
     _tidy(live, directory)
-    log.info("model.incremented version=%s %s", live.version, " ".join(f"{name}={own}" for name, own in told.items()))
+    log.info("model.incremented version=%s %s", live.version, " ".join(f"{name}={own}" for name, own in fields.items()))
     return f"{live.version} has learnt from {len(dataset):,} interactions."
 
 
-def _publish(live: ModelVersion, told: Mapping[str, Any], *, actor: str) -> bool:
-    """Write what was learnt into the row, and return True, unless another version is live by now.
+def _publish(live: ModelVersion, increment: Mapping[str, Any], *, actor: str) -> bool:
+    """Write the increment into the row and return True; return False if another version is live by now.
 
-    Another artefact is on the audit log: it tells which one answered when.
+    A new artifact is recorded in the audit log, which shows which artifact answered when.
     """
     with transaction.atomic():
-        one_at_a_time()
+        registry_lock()
         same = ModelVersion.objects.filter(pk=live.pk, state=ModelState.CHAMPION, promoted_at=live.promoted_at)
-        if not same.update(increment=told):
+        if not same.update(increment=increment):
             return False
-        if told.get("directory") != live.increment.get("directory"):
-            served = {name: told[name] for name in ("artefact_hash", "interactions")}
+        if increment.get("directory") != live.increment.get("directory"):
+            data = {name: increment[name] for name in ("artifact_hash", "interactions")}
             record(
                 category="model",
                 action="model.incremented",
                 actor=actor,
                 object=f"model_version:{live.version}",
-                data={"version": live.version, **served},
+                data={"version": live.version, **data},
             )
             announce()
     return True
 
 
-def _rest(live: ModelVersion, begun: float, *, actor: str) -> None:
-    """Note how long an attempt took that failed: not even broken data may keep a machine busy."""
-    timed = _timed(begun)
+def _note_failure(live: ModelVersion, started: float, *, actor: str) -> None:
+    """Note the duration of a failed attempt, so that repeated failures keep the pause too."""
+    duration = _duration(started)
 
-    def noted() -> None:
+    def write() -> None:
         live.refresh_from_db(fields=["increment"])
-        _publish(live, {**_without(live, *LIFE), **timed}, actor=actor)
+        _publish(live, {**_without(live, *ATTEMPT_FIELDS), **duration}, actor=actor)
 
     try:
-        insisted(noted)
+        retried(write)
     except (DatabaseError, InterfaceError) as error:
         log.warning("increment.rest_not_noted error=%s", error)
 
 
-def _note(live: ModelVersion, told: dict[str, Any], *, actor: str) -> None:
-    _publish(live, told, actor=actor)
-    live.increment = told
+def _note(live: ModelVersion, increment: dict[str, Any], *, actor: str) -> None:
+    _publish(live, increment, actor=actor)
+    live.increment = increment
 
 
 def _count_death(live: ModelVersion, *, actor: str) -> None:
-    """Count the attempt that was begun and never ended: nobody else is at one, so its process was killed.
+    """Count an attempt that started and never ended: the lock is free, so its process was killed.
 
-    After each in a row twice as long is waited, for what is too large for the memory takes the worker with it.
+    The wait doubles with each killed attempt in a row: an increment that exceeds the memory kills its worker.
     """
-    told = live.increment
-    if "begun" not in told:
+    increment = live.increment
+    if "started" not in increment:
         return
-    deaths = told.get("deaths", 0) + 1
+    deaths = increment.get("deaths", 0) + 1
     wait = min(DAY, timedelta(minutes=settings.INCREMENT_MINUTES) * 2 ** min(deaths, 20))
-    until = datetime.fromisoformat(told["begun"]) + wait
-    _note(live, {**_without(live, "begun"), "deaths": deaths, "next": until.isoformat()}, actor=actor)
+    until = datetime.fromisoformat(increment["started"]) + wait
+    _note(live, {**_without(live, "started"), "deaths": deaths, "next": until.isoformat()}, actor=actor)
     log.warning(
         "model.increment_died version=%s deaths=%d next=%s: its process was killed, as by want of memory",
         live.version, deaths, f"{until:%Y-%m-%dT%H:%M:%SZ}",
@@ -167,25 +167,25 @@ def _count_death(live: ModelVersion, *, actor: str) -> None:
 
 
 def _tidy(live: ModelVersion, newest: Path) -> None:
-    """Delete the artefacts of earlier increments, but the one before: a process may be about to load it."""
-    kept = {newest.name, live.increment.get("directory")}
+    """Delete earlier increments, except the previous one: a process may be about to load it."""
+    kept_names = {newest.name, live.increment.get("directory")}
     for folder in Path(settings.MODEL_DIR).glob(f"*{INCREMENTS}"):
-        old = [one for one in folder.iterdir() if one.name not in kept] if folder == newest.parent else [folder]
+        old = [one for one in folder.iterdir() if one.name not in kept_names] if folder == newest.parent else [folder]
         for one in old:
             shutil.rmtree(one, ignore_errors=True)
 
 
 def _refuse_broken(dataset: "Dataset", live: ModelVersion, *, actor: str) -> None:
-    """Raise Conflict, and once an alarm, where a check of the data would refuse a training."""
-    from recsys.data.data_checks import checked, failed
+    """Raise Conflict if a data check would refuse a training, and raise an alarm the first time."""
+    from recsys.data.data_checks import check_dataset, failed
 
     if not len(dataset):
-        raise Conflict("There is no event that may be learnt from.")
-    checks = [one for one in checked(dataset, last=data_profile_of(live)) if one.grade == "refuses"]
+        raise Conflict("There is no event that may be used for training.")
+    checks = [one for one in check_dataset(dataset, last=data_profile_of(live)) if one.grade == "refuses"]
     if refusals := failed(checks):
         names = [one.name for one in checks if not one.passed]
-        if names != live.increment.get("refused"):  # asked every few minutes: told once, also where staff settled it
-            sound(AlarmKind.DATA, checks, actor=actor, version=live)
+        if names != live.increment.get("refused"):  # runs every few minutes: alarm once, even after staff settled it
+            raise_or_settle(AlarmKind.DATA, checks, actor=actor, version=live)
             _publish(live, {**live.increment, "refused": names}, actor=actor)
         raise Conflict(f"These data look broken: {'; '.join(refusals)}. Nothing was learnt from them.")
 
@@ -194,19 +194,19 @@ def _without(live: ModelVersion, *names: str) -> dict[str, Any]:
     return {name: own for name, own in live.increment.items() if name not in names}
 
 
-def _waits(live: ModelVersion) -> str:
-    """Return in words until when nothing is done, and why; "" where it is time."""
-    told, now = live.increment, clock.now()
-    if "next" in told and now < (until := datetime.fromisoformat(told["next"])) <= now + DAY:
-        return f"{told['deaths']} in a row were killed: no other one before {until:%Y-%m-%d %H:%M} UTC."
-    if "at" not in told:
+def _reason_to_wait(live: ModelVersion) -> str:
+    """Return in words why and until when to wait; "" if an increment is due."""
+    increment, now = live.increment, clock.now()
+    if "next" in increment and now < (until := datetime.fromisoformat(increment["next"])) <= now + DAY:
+        return f"{increment['deaths']} in a row were killed: no other one before {until:%Y-%m-%d %H:%M} UTC."
+    if "at" not in increment:
         return ""
-    at = datetime.fromisoformat(told["at"])
-    until = at + timedelta(seconds=PAUSE * told["seconds"])
-    if at > now or until <= now:  # where the clock was put back, nobody knows how long ago that was
+    at = datetime.fromisoformat(increment["at"])
+    until = at + timedelta(seconds=PAUSE_FACTOR * increment["seconds"])
+    if at > now or until <= now:  # if the clock was set back, the age is unknown
         return ""
-    return f"The last one took {told['seconds']:.0f} s: no other one before {until:%H:%M:%S} UTC."
+    return f"The last one took {increment['seconds']:.0f} s: no other one before {until:%H:%M:%S} UTC."
 
 
-def _timed(begun: float) -> dict[str, Any]:
-    return {"at": clock.now().isoformat(), "seconds": time.monotonic() - begun}
+def _duration(started: float) -> dict[str, Any]:
+    return {"at": clock.now().isoformat(), "seconds": time.monotonic() - started}

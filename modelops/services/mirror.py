@@ -1,7 +1,7 @@
-"""A copy of every model version in MLflow: run, parameters, metrics, plots, artefacts, registered version, alias.
+"""A copy of every model version in MLflow: run, parameters, metrics, plots, artifacts, registered version, alias.
 
-The ModelVersion row decides (docs/adr/0010); MLflow is where a data scientist compares. A mirror that fails never
-stops a release, and mirroring twice changes nothing.
+The ModelVersion row is authoritative (docs/adr/0010); data scientists compare versions in MLflow. A failed copy never
+stops a release, and a second copy changes nothing.
 """
 
 import json
@@ -20,7 +20,7 @@ from common.credentials import masked
 from modelops.live import directory_of
 from modelops.models import ModelState, ModelVersion
 from modelops.selectors.registry import live_version, table_of
-from modelops.services.advisory_lock import alone
+from modelops.services.advisory_lock import advisory_lock
 from modelops.services.mirrored import (
     metrics_of,
     page_of,
@@ -34,25 +34,25 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion as RegisteredVersion
 
-MODEL, JUDGED, PLOTS = "model", "judged", "plots"
+MODEL, GATE_TABLE, PLOTS = "model", "judged", "plots"
 ALIASES = {ModelState.CHAMPION: "champion", ModelState.CHALLENGER: "challenger"}
-WHOLE = "mirrored"
-"""The tag of a run that was written to its end; without it the next try writes the run again."""
+COMPLETE = "mirrored"
+"""The tag of a complete run; without it, the next attempt writes the run again."""
 LOCK: Final = 0x766D_6D66
 """Advisory lock: one version is mirrored at a time."""
-AT_ONCE = 100
-"""Parameters that MLflow takes in one call; it takes more metrics."""
+BATCH_SIZE = 100
+"""The most parameters that MLflow accepts in one call; its limit for metrics is higher."""
 log = logging.getLogger(__name__)
 
 
 class MirrorDown(Exception):
-    """MLflow or the database did not answer, or not as hoped; asking later may help."""
+    """MLflow or the database failed; a later attempt may succeed."""
 
 
 def mirror_version(version: str) -> str | None:
-    """Write one version to MLflow and set its alias; return the run's id, or None where no tracking is configured.
+    """Write one version to MLflow and set its alias; return the run's id, or None without MLFLOW_TRACKING_URI.
 
-    Of a version whose artefact was deleted the run stays, with its report and figures; files and registered version go.
+    For a version whose artifact was deleted, files and registered version are deleted; the run stays with its report.
     """
     if not settings.MLFLOW_TRACKING_URI:
         return None
@@ -64,21 +64,21 @@ def mirror_version(version: str) -> str | None:
     if row.pruned_at is None:
         _register(client, row, run_id)
     else:
-        _take_back(client, row, run_id)
+        _delete_copies(client, row, run_id)
     return run_id
 
 
 def mirror(version: str) -> None:
-    """Write one version to MLflow, point the aliases at what is live, and let go there of what was deleted here.
+    """Write one version to MLflow, update the aliases, and delete the copies of pruned versions.
 
-    Raises MirrorDown where MLflow or the database fails, and where another process writes: two would open a run each.
+    Raises MirrorDown if MLflow or the database fails, or another process is writing: both would create a run.
     """
     if not settings.MLFLOW_TRACKING_URI:
         return
     from mlflow.exceptions import MlflowException
 
-    with alone(LOCK) as mine:
-        if not mine:
+    with advisory_lock(LOCK) as acquired:
+        if not acquired:
             raise MirrorDown("Another version is being mirrored.")
         try:
             mirror_version(version)
@@ -89,15 +89,15 @@ def mirror(version: str) -> None:
 
 
 def mirror_soon(version: str) -> None:
-    """Have a worker mirror a version once the transaction is through; a lost message costs a copy, no release."""
+    """Queue the copy of a version after the transaction; a lost message costs only the copy."""
     if settings.MLFLOW_TRACKING_URI:
         transaction.on_commit(lambda: _to_worker(version), robust=True)
 
 
 def mirror_aliases() -> None:
-    """Point the alias `champion` at the version that is live now, and tell of the one before that it is not."""
+    """Set the alias `champion` to the live version, and update the state of the previous one."""
     live = live_version()
-    # Not where a rollback leads, which is an older one where the waiver of the last has run out.
+    # The last retired version, not the roll-back target: that may be older if a waiver has expired.
     former = ModelVersion.objects.filter(state=ModelState.RETIRED, retired_at__isnull=False).order_by("-retired_at")
     for row in (former.first(), live):
         if row is not None:
@@ -105,11 +105,11 @@ def mirror_aliases() -> None:
 
 
 def mirror_pruned() -> None:
-    """Take back what is registered still, but was deleted here: while MLflow was down, or before copies followed."""
-    gone = set(ModelVersion.objects.filter(pruned_at__isnull=False).values_list("version", "artefact_hash"))
-    for known in _client().search_model_versions(f"name = '{settings.MLFLOW_NAME}'") if gone else ():
-        if _whose(known) in gone:
-            mirror_version(known.tags["version"])
+    """Delete copies of versions that were pruned here while MLflow was down."""
+    pruned = set(ModelVersion.objects.filter(pruned_at__isnull=False).values_list("version", "artifact_hash"))
+    for registered in _client().search_model_versions(f"name = '{settings.MLFLOW_NAME}'") if pruned else ():
+        if _source_version(registered) in pruned:
+            mirror_version(registered.tags["version"])
 
 
 def _to_worker(version: str) -> None:
@@ -117,44 +117,44 @@ def _to_worker(version: str) -> None:
 
 
 def _client() -> "MlflowClient":
-    # MLflow's own patience is minutes; the worker has other things to do, and asks again later.
+    # MLflow's own timeouts are minutes; the task retries later instead.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
-    # Importing MLflow takes seconds, which no web request should wait for.
+    # Importing MLflow takes seconds; no web request should wait for it.
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
 
 
 def _experiment(client: "MlflowClient") -> str:
-    known = client.get_experiment_by_name(settings.MLFLOW_NAME)
-    if known is not None:
-        return str(known.experiment_id)
+    experiment = client.get_experiment_by_name(settings.MLFLOW_NAME)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     return str(client.create_experiment(settings.MLFLOW_NAME, artifact_location=_artifacts()))
 
 
 def _artifacts() -> str | None:
-    """Return where files go; a server keeps them itself."""
+    """Return the location of files; None for a server, which stores them itself."""
     if settings.MLFLOW_TRACKING_URI.startswith("http"):
         return None
     return (Path(settings.MODEL_DIR).resolve() / "mlflow").as_uri()
 
 
 def _run_of(client: "MlflowClient", row: ModelVersion) -> str:
-    """Return the version's run, written whole."""
-    # Another installation on the same server has a version of that day and number too, with another artefact.
-    own = f"tags.version = '{row.version}' and tags.artefact_hash = '{row.artefact_hash}'"
-    runs = client.search_runs([_experiment(client)], own, max_results=1)
-    if runs and WHOLE in runs[0].data.tags:
+    """Return the id of the version's complete run; write it if needed."""
+    # Another installation on the same server may have the same version name, with another artifact.
+    name = f"tags.version = '{row.version}' and tags.artifact_hash = '{row.artifact_hash}'"
+    runs = client.search_runs([_experiment(client)], name, max_results=1)
+    if runs and COMPLETE in runs[0].data.tags:
         return str(runs[0].info.run_id)
-    run_id = runs[0].info.run_id if runs else _opened(client, row)
+    run_id = runs[0].info.run_id if runs else _new_run(client, row)
     _write(client, row, run_id)
     client.set_terminated(run_id)
-    client.set_tag(run_id, WHOLE, "whole")  # last: nothing is written after it by the next try
+    client.set_tag(run_id, COMPLETE, "whole")  # last, so an interrupted run lacks it
     return str(run_id)
 
 
-def _opened(client: "MlflowClient", row: ModelVersion) -> str:
+def _new_run(client: "MlflowClient", row: ModelVersion) -> str:
     return str(client.create_run(_experiment(client), run_name=row.version, tags=tags_of(row)).info.run_id)
 
 
@@ -175,58 +175,58 @@ def _write(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
 
 
 def _copy_files(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
-    """Copy the artefact and the judged table; where files are not wanted, the manifest that names and hashes them."""
+    """Copy the artifact and the gate's table; without MLFLOW_COPIES_ARTEFACTS only the manifest."""
     if settings.MLFLOW_COPIES_ARTEFACTS:
-        for directory, path in ((directory_of(row), MODEL), (table_of(row), JUDGED)):
+        for directory, path in ((directory_of(row), MODEL), (table_of(row), GATE_TABLE)):
             if directory.exists():
                 client.log_artifacts(run_id, str(directory), path)
     elif (manifest := directory_of(row) / MANIFEST).exists():
         client.log_text(run_id, manifest.read_text(encoding="utf-8"), f"{MODEL}/{MANIFEST}")
 
 
-def _take_back(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
-    """Delete what was copied of the model directory, then the registered version, by which a broken try is found."""
+def _delete_copies(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
+    """Delete the copied files, then the registered version; the order makes an interrupted attempt repeatable."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     where = client.get_run(run_id).info.artifact_uri
     files = get_artifact_repository(where, tracking_uri=settings.MLFLOW_TRACKING_URI)
-    for path in (MODEL, JUDGED):
+    for path in (MODEL, GATE_TABLE):
         try:
             files.delete_artifacts(path)  # type: ignore[no-untyped-call]
-        except NotImplementedError:  # MLflow cannot delete in every kind of store; what is registered goes all the same
+        except NotImplementedError:  # some MLflow stores cannot delete; the registered version is deleted all the same
             log.warning("mirror.not_deleted run=%s path=%s", run_id, path)
-    own = settings.MLFLOW_NAME
-    for known in client.search_model_versions(f"name = '{own}'"):
-        # By its tags too: where its run was deleted there, this one is another.
-        if known.run_id == run_id or _whose(known) == (row.version, row.artefact_hash):
-            client.delete_model_version(own, known.version)
+    model_name = settings.MLFLOW_NAME
+    for registered in client.search_model_versions(f"name = '{model_name}'"):
+        # Also matched by tags: its run may have been deleted in MLflow, and this run is a new one.
+        if registered.run_id == run_id or _source_version(registered) == (row.version, row.artifact_hash):
+            client.delete_model_version(model_name, registered.version)
 
 
-def _whose(known: "RegisteredVersion") -> tuple[str | None, str | None]:
-    """Return which version of ours is registered, and its artefact's hash."""
-    return known.tags.get("version"), known.tags.get("artefact_hash")
+def _source_version(registered: "RegisteredVersion") -> tuple[str | None, str | None]:
+    """Return our version name and artifact hash of a registered version."""
+    return registered.tags.get("version"), registered.tags.get("artifact_hash")
 
 
 def _chunks(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     pairs = iter(values.items())
-    while some := dict(islice(pairs, AT_ONCE)):
+    while some := dict(islice(pairs, BATCH_SIZE)):
         yield some
 
 
 def _register(client: "MlflowClient", row: ModelVersion, run_id: str) -> None:
-    """Register the run's model once, tell where it stands, and give or take its alias."""
-    own = settings.MLFLOW_NAME
-    if not client.search_registered_models(f"name = '{own}'"):
-        client.create_registered_model(own)
-    known = client.search_model_versions(f"name = '{own}' and run_id = '{run_id}'")
-    # A server takes no source outside of the run's own files.
+    """Register the run's model once, set its tags, and set or delete its alias."""
+    model_name = settings.MLFLOW_NAME
+    if not client.search_registered_models(f"name = '{model_name}'"):
+        client.create_registered_model(model_name)
+    existing = client.search_model_versions(f"name = '{model_name}' and run_id = '{run_id}'")
+    # A server accepts only the run's own files as source.
     source = f"{client.get_run(run_id).info.artifact_uri}/{MODEL}"
-    made = known[0] if known else client.create_model_version(own, source=source, run_id=run_id)
+    registered = existing[0] if existing else client.create_model_version(model_name, source=source, run_id=run_id)
     for name, value in tags_of(row).items():
-        client.set_model_version_tag(own, made.version, name, value)
-    wanted = ALIASES.get(ModelState(row.state))
-    if wanted is not None:
-        client.set_registered_model_alias(own, wanted, made.version)
-    for alias in client.get_model_version(own, made.version).aliases:
-        if alias in ALIASES.values() and alias != wanted:
-            client.delete_registered_model_alias(own, alias)
+        client.set_model_version_tag(model_name, registered.version, name, value)
+    alias_wanted = ALIASES.get(ModelState(row.state))
+    if alias_wanted is not None:
+        client.set_registered_model_alias(model_name, alias_wanted, registered.version)
+    for alias in client.get_model_version(model_name, registered.version).aliases:
+        if alias in ALIASES.values() and alias != alias_wanted:
+            client.delete_registered_model_alias(model_name, alias)

@@ -1,4 +1,4 @@
-"""What a model version is in MLflow's words: tags, parameters, metrics, and the report as a page with its plots."""
+"""A model version in MLflow's terms: tags, parameters, metrics, and the report as a page with its plots."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from modelops.selectors.report import sections_of
 from modelops.selectors.report.section import Section, Two
 
 LONGEST = 500
-"""MLflow's limit for a parameter's value on every store."""
+"""The longest parameter value that every MLflow store accepts."""
 FIGURES = (
     "test",
     "beyond",
@@ -26,7 +26,7 @@ FIGURES = (
     "surprise",
     "latency_ms",
 )
-"""Parts of the report that are nested numbers as they stand."""
+"""Parts of the report that consist of nested numbers."""
 FOREIGN = re.compile(r"[^\w\-. ]")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body{{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}}
@@ -37,10 +37,10 @@ small{{color:#666}}</style>
 
 
 def tags_of(row: ModelVersion) -> dict[str, str]:
-    """Return what identifies the version, and where it stands."""
+    """Return the version's identity and state."""
     return {
         "version": row.version,
-        "artefact_hash": row.artefact_hash,
+        "artifact_hash": row.artifact_hash,
         "data_hash": row.data_hash,
         "stage": row.stage,
         "state": row.state,
@@ -49,9 +49,9 @@ def tags_of(row: ModelVersion) -> dict[str, str]:
 
 
 def params_of(row: ModelVersion) -> dict[str, str]:
-    """Return everything that was chosen: seed, stage, quotas, blend weights, the settings of each source."""
+    """Return all chosen settings: seed, stage, quotas, blend weights, the settings of each source."""
     report = row.report
-    chosen: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "seed": row.seed,
         "stage": row.stage,
         "single": report.get("single"),
@@ -61,12 +61,12 @@ def params_of(row: ModelVersion) -> dict[str, str]:
         "blend": report.get("blend", {}),
         "source": {name: one.get("config", {}) for name, one in report.get("tuning", {}).items()},
     }
-    told = ((name, value) for name, value in _leaves(chosen) if value is not None)
-    return {name: str(value)[:LONGEST] for name, value in told}
+    values = ((name, value) for name, value in _leaves(settings) if value is not None)
+    return {name: str(value)[:LONGEST] for name, value in values}
 
 
 def metrics_of(row: ModelVersion) -> dict[str, float]:
-    """Return every figure: those beside the version, those of the report with their intervals, those of the gate."""
+    """Return all numbers: the version's metrics, the report's with their intervals, the gate's."""
     report = row.report
     data = report.get("data", {})
     return flat_metrics(
@@ -91,7 +91,7 @@ def flat_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def page_of(row: ModelVersion) -> str:
-    """Return the evaluation report as one file that needs nothing from elsewhere."""
+    """Return the evaluation report as one self-contained HTML file."""
     import plotly.io
 
     parts, with_library = [], True
@@ -126,7 +126,7 @@ def _cell(cell: str | Two) -> str:
 
 
 def _by(part: str, points: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the points of a curve by one of their parts, which is None where all is known."""
+    """Return the points of a curve keyed by one of their fields; None becomes "all"."""
     return {
         "all" if point[part] is None else str(point[part]): {k: v for k, v in point.items() if k != part}
         for point in points
@@ -134,7 +134,7 @@ def _by(part: str, points: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what is not a mapping, by its dotted path."""
+    """Yield all values that are no mappings, with their dotted paths."""
     for key, value in tree.items():
         name = prefix + FOREIGN.sub(".", str(key).replace("@", "_at_"))
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Old artefacts go: a version of every night would fill the disk, and holds what shoppers did who are erased by now.
+"""Retention: deletes old artifacts, which would fill the disk and contain data of shoppers who were erased since.
 
 The rows stay, with their reports, verdicts and hashes.
 """
@@ -19,26 +19,26 @@ from common import clock
 from modelops.live import directory_of, increments_of
 from modelops.models import ModelState, ModelVersion, ModelWaiver
 from modelops.selectors.registry import TABLE, previous_champion, table_of
-from modelops.services.atomic_files import DRAFT
+from modelops.services.atomic_files import DRAFT_PREFIX
 from modelops.services.mirror import mirror_soon
-from modelops.services.registry import one_at_a_time
+from modelops.services.registry import registry_lock
 
-FRESH = timedelta(days=1)
-"""What is younger may belong to a training that is not over."""
-NAMED = re.compile(r"(\d{4}-\d{2}-\d{2}\.\d+)(\..*)?")
-"""How directories of versions are called, and those beside them."""
+MIN_AGE = timedelta(days=1)
+"""Younger directories may belong to a running training."""
+VERSION_NAME = re.compile(r"(\d{4}-\d{2}-\d{2}\.\d+)(\..*)?")
+"""Names of version directories, with optional suffixes for increments and tables."""
 log = logging.getLogger(__name__)
 
 
 def prune(*, actor: str) -> list[str]:
-    """Delete the artefacts and judged tables of old versions; return their names.
+    """Delete the artifacts and gate tables of old versions; return the names of these versions.
 
-    The newest `MODELS_KEPT` versions stay (0: all), those of the last day, the live one, and the target of a rollback,
-    now and after its waiver ends. So do versions that a waiver may still let through. Files without a row, left by a
-    process that died, are deleted after a day. Failed deletions are tried again. MLflow's copies follow.
+    Keeps the newest `MODELS_KEPT` versions, the live one, the roll-back targets with and without waivers, versions with
+    an open waiver, and versions of the last day. `MODELS_KEPT` 0 keeps all. Also deletes stray directories older than a
+    day. Failed deletions are retried next time. MLflow's copies are deleted too.
     """
     with transaction.atomic():
-        one_at_a_time()  # else one might be promoted meanwhile
+        registry_lock()  # otherwise one could be promoted meanwhile
         old = _old() if settings.MODELS_KEPT else []
         for row in old:
             row.pruned_at = clock.now()
@@ -47,8 +47,8 @@ def prune(*, actor: str) -> list[str]:
         if old:
             names = [row.version for row in old]
             record(category="model", action="model.pruned", actor=actor, object="model_versions", data={"of": names})
-    gone = ModelVersion.objects.filter(pruned_at__isnull=False).only("version", "directory")
-    for directory in (*(path for row in gone for path in _paths(row)), *_strays()):
+    pruned = ModelVersion.objects.filter(pruned_at__isnull=False).only("version", "directory")
+    for directory in (*(path for row in pruned for path in _paths(row)), *_strays()):
         try:
             shutil.rmtree(directory)
         except FileNotFoundError:
@@ -61,10 +61,12 @@ def prune(*, actor: str) -> list[str]:
 def _old() -> list[ModelVersion]:
     rows = ModelVersion.objects.filter(pruned_at__isnull=True)
     newest = rows.values_list("pk", flat=True)[: settings.MODELS_KEPT]
-    back = [row.pk for row in (previous_champion(), previous_champion(waived=False)) if row]
+    back = [row.pk for row in (previous_champion(), previous_champion(with_waivers=False)) if row]
     old = rows.exclude(pk__in=list(newest)).exclude(state=ModelState.CHAMPION)
-    waived = ModelWaiver.objects.filter(closed_by__isnull=True, expires_at__gt=clock.now()).values("model_version")
-    old = old.exclude(pk__in=waived).exclude(created_at__gt=clock.now() - FRESH)
+    waived_versions = ModelWaiver.objects.filter(closed_by__isnull=True, expires_at__gt=clock.now()).values(
+        "model_version"
+    )
+    old = old.exclude(pk__in=waived_versions).exclude(created_at__gt=clock.now() - MIN_AGE)
     return list(old.exclude(pk__in=back))
 
 
@@ -73,22 +75,22 @@ def _paths(row: ModelVersion) -> tuple[Path, ...]:
 
 
 def _strays() -> Iterator[Path]:
-    """Yield directories that look like a version's and belong to none, or to one without verdict, older than a day."""
-    known = set(ModelVersion.objects.values_list("directory", flat=True))
-    judged = set(ModelVersion.objects.exclude(gate={}).values_list("directory", flat=True))
+    """Yield version-like directories older than a day without a row, and tables of versions without a verdict."""
+    directories = set(ModelVersion.objects.values_list("directory", flat=True))
+    judged_directories = set(ModelVersion.objects.exclude(gate={}).values_list("directory", flat=True))
     root = Path(settings.MODEL_DIR)
     for path in root.iterdir() if root.is_dir() else ():
-        named = NAMED.fullmatch(path.name)
-        ours = path.name.startswith(DRAFT) or (
-            named is not None and named[1] not in (judged if named[2] == TABLE else known)
+        match = VERSION_NAME.fullmatch(path.name)
+        ours = path.name.startswith(DRAFT_PREFIX) or (
+            match is not None and match[1] not in (judged_directories if match[2] == TABLE else directories)
         )
-        if ours and _left(path):
+        if ours and _is_old(path):
             yield path
 
 
-def _left(path: Path) -> bool:
-    """Return whether nobody has written there for a day."""
+def _is_old(path: Path) -> bool:
+    """Return whether the directory was last modified more than a day ago."""
     try:
-        return time.time() - path.stat().st_mtime > FRESH.total_seconds()
-    except FileNotFoundError:  # a training beside this one has just given it its name
+        return time.time() - path.stat().st_mtime > MIN_AGE.total_seconds()
+    except FileNotFoundError:  # another training has just renamed it
         return False

@@ -1,4 +1,4 @@
-"""Runs of training: asked for, handed to a worker, stopped, and closed where their process died."""
+"""Training runs: queue them, hand them to a worker, stop them, and close those whose process died."""
 
 import logging
 from pathlib import Path
@@ -12,8 +12,8 @@ from audit.services import record
 from common import clock
 from common.errors import Conflict, InvalidInput, NotFound
 from modelops.models import RunState, Sampler, TrainingRun
-from modelops.selectors.runs import OVER, alive_runs, words_of_death
-from modelops.services.registry import one_at_a_time
+from modelops.selectors.runs import OVER, alive_runs, death_message
+from modelops.services.registry import registry_lock
 from modelops.services.run_progress import REGISTERS
 
 log = logging.getLogger(__name__)
@@ -28,17 +28,18 @@ def queue_training(
     exposure: float | None = None,
     seed: int = 7,
     forced: bool = False,
+    thorough: bool = False,
     hand_over: bool = True,
     slates: Path | None = None,
     message_id: str | None = None,
 ) -> TrainingRun:
-    """Make the row of a run and, unless the caller runs it, hand it to a worker once the row is there.
+    """Create the row of a run; with `hand_over`, queue it for a worker after the commit.
 
-    `budget_s` seconds go to tuning; `study` is a file in which the search for settings is kept, and gone on with where
-    the data are the same: unnamed, `SEARCH_FILE` in the model directory. `exposure` is how strongly over-exposed items
-    are held back, 0 to 1; not told, as the setting says. A `forced` run trains although a check of the data refuses it.
-    `slates` is where the worker, on this machine, writes the held-out answers: see `run_training`. `message_id` is the
-    message that asks for it, if one does. Raises InvalidInput for another exposure.
+    `budget_s` is the time for tuning in seconds. `study` is a file that stores the search for settings, which continues
+    if the data are unchanged; the default is `SEARCH_FILE` in the model directory. `exposure` is the strength, 0 to 1,
+    with which over-exposed items are held back; the default is the setting. A `forced` run trains even if a data check
+    refuses. `slates` is the file, on the worker's machine, for the held-out answers, see `run_training`. `message_id`
+    is the schedule's message, if any. Raises InvalidInput for an exposure out of range.
     """
     exposure = settings.EXPOSURE_STRENGTH if exposure is None else exposure
     if not 0 <= exposure <= 1:
@@ -53,59 +54,61 @@ def queue_training(
             exposure=exposure,
             seed=seed,
             forced=forced,
+            thorough=thorough,
             message_id=message_id,
         )
         wishes = {"budget_s": budget_s, "sampler": str(sampler), "exposure": f"{exposure:g}", "seed": seed}
-        told = {**wishes, "forced": forced}
-        record(category="model", action="training.queued", actor=actor, object=f"training_run:{run.pk}", data=told)
+        data = {**wishes, "forced": forced}
+        record(category="model", action="training.queued", actor=actor, object=f"training_run:{run.pk}", data=data)
         if hand_over:
             transaction.on_commit(lambda: _to_worker(run.pk, slates))
     return run
 
 
 def queue_night(message_id: str | None, *, budget_s: int) -> TrainingRun:
-    """Return the run that the schedule's message asks for, a new one unless that message came before.
+    """Return the run of the schedule's message; a new one unless the message came before.
 
-    The broker delivers a night that lasts longer than it waits again, to whoever is free then.
+    The broker delivers a message again if its training takes longer than the broker's timeout.
     """
-    if message_id is not None and (known := _asked_by(message_id)):
-        return known
+    if message_id is not None and (existing := _run_of_message(message_id)):
+        return existing
     try:
         return queue_training(actor="system:schedule", budget_s=budget_s, hand_over=False, message_id=message_id)
     except IntegrityError:  # another worker had it at the same moment
         return TrainingRun.objects.get(message_id=message_id)
 
 
-def _asked_by(message_id: str) -> TrainingRun | None:
-    known = TrainingRun.objects.filter(message_id=message_id).first()
-    if known is not None:
-        log.warning("training.night_came_again run=%s state=%s message=%s", known.pk, known.state, message_id)
-    return known
+def _run_of_message(message_id: str) -> TrainingRun | None:
+    run = TrainingRun.objects.filter(message_id=message_id).first()
+    if run is not None:
+        log.warning("training.night_came_again run=%s state=%s message=%s", run.pk, run.state, message_id)
+    return run
 
 
 def queue_once(*, actor: str, **wishes: Any) -> tuple[TrainingRun, bool]:
-    """Queue a training, unless one with the same wishes waits; return it, and whether it is new.
+    """Queue a training unless one with the same options is queued; return it, and whether it is new.
 
-    Of one that waits a worker is told again: its message may be lost, and one that comes twice changes nothing.
+    For a run that is queued already, the message is sent again: it may be lost, and a duplicate changes nothing.
     """
     with transaction.atomic():
-        one_at_a_time()  # else both clicks of a double click find none
-        waiting = TrainingRun.objects.filter(state=RunState.QUEUED, **wishes).first()
-        if waiting is None:
+        registry_lock()  # otherwise both clicks of a double click would create one
+        queued = TrainingRun.objects.filter(state=RunState.QUEUED, **wishes).first()
+        if queued is None:
             return queue_training(actor=actor, **wishes), True
-    _to_worker(waiting.pk, None)
-    return waiting, False
+    _to_worker(queued.pk, None)
+    return queued, False
 
 
 def may_be_stopped(run: TrainingRun) -> bool:
-    """Return whether a run can be asked to stop: one that waits or works, and does not register its version yet."""
+    """Return whether a run can be stopped: it has not ended, and does not register its version yet."""
     return run.state not in OVER and run.progress < REGISTERS and not run.stop_asked_by
 
 
 def stop_training(run_id: int, *, actor: str) -> TrainingRun:
-    """Ask a run to stop: one that works stops at its next step, one that waits never begins. No version comes of it.
+    """Request the stop of a run. A running one stops at its next step, a queued one never starts; neither makes a
+    version.
 
-    Raises NotFound, and Conflict where it is over, or registers its version already.
+    Raises NotFound, and Conflict if the run has ended or registers its version already.
     """
     close_silent_runs()
     with transaction.atomic():
@@ -130,12 +133,12 @@ def stop_training(run_id: int, *, actor: str) -> TrainingRun:
 
 
 def close_silent_runs(*, but: TrainingRun | None = None) -> None:
-    """Mark runs as failed whose process died without a word."""
+    """Mark runs without a recent heartbeat as failed."""
     silent = TrainingRun.objects.filter(state=RunState.RUNNING).exclude(pk__in=alive_runs().values("pk"))
     for run in silent if but is None else silent.exclude(pk=but.pk):
         log.warning("training.died run=%s heard=%s", run.pk, run.heartbeat_at)
         TrainingRun.objects.filter(pk=run.pk, state=RunState.RUNNING, heartbeat_at=run.heartbeat_at).update(
-            state=RunState.FAILED, message=words_of_death(run), finished_at=clock.now()
+            state=RunState.FAILED, message=death_message(run), finished_at=clock.now()
         )
 
 

@@ -1,4 +1,4 @@
-"""What was served in the last day and in each day of the week before, as the nightly watch judges it."""
+"""Checks of the nightly watch: the answers served in the last day against the seven days before."""
 
 from array import array
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ import pandas as pd
 from events.served_lists import served_lists
 from modelops.services.gate import CONTEXT_DAYS, labels_of
 from recsys.arrays import Longs
-from recsys.data.activity import third_of
-from recsys.data.catalogue import Catalogue
+from recsys.data.activity import third_names
+from recsys.data.catalog import Catalog
 from recsys.data.data_checks import Check
 from recsys.evaluation.model_checks.answers import (
     Answers,
@@ -27,10 +27,10 @@ from recsys.evaluation.model_checks.slate_table import CatalogView
 DAYS = 8
 """The last day, and the seven before it."""
 MOST_LISTS = 20_000
-"""Answers a day that are looked at: of more, shoppers are drawn."""
+"""The most answers a day to evaluate; of more, shoppers are sampled."""
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
-NEEDED = DAYS * DAY + WEEK
-"""How far back the interactions must reach: how active a shopper is, the week before each day tells."""
+HISTORY = DAYS * DAY + WEEK
+"""How far back interactions are needed: a shopper's activity is counted over the week before each day."""
 Labels = Mapping[str, np.ndarray[tuple[int], np.dtype[Any]]]
 
 
@@ -43,56 +43,56 @@ class _Lists:
     times: "array[float]" = field(default_factory=lambda: array("d"))
 
     def answers(self) -> Answers:
-        """Return them as columns."""
+        """Return the answers as arrays."""
         slates = np.asarray(self.items, np.int32).reshape(-1, K)
         return Answers(slates, np.asarray(self.shoppers, np.int64), np.asarray(self.times, np.float64))
 
 
 def served_checks(
-    frame: pd.DataFrame, catalogue: Catalogue, popularity: "pd.Series[float]", *, now: datetime
+    frame: pd.DataFrame, catalog: Catalog, popularity: "pd.Series[float]", *, now: datetime
 ) -> list[Check]:
-    """Return the checks of what was served in the last day.
+    """Return the checks of the answers served in the last day.
 
-    `frame` is `training_frame` since `NEEDED` ago, or longer; `popularity` is by product id, 0 for those it lacks.
+    `frame` is `training_frame` of at least the last `HISTORY`; `popularity` is by product id, 0 for missing ones.
     """
-    since, codes = now - DAYS * DAY, {name: code for code, name in enumerate(catalogue.item_ids)}
+    since, codes = now - DAYS * DAY, {name: code for code, name in enumerate(catalog.item_ids)}
     touches, persons = _touches(frame, codes)
     answers = _answers(since, codes, {name: code for code, name in enumerate(persons)})
     cuts = [(since + at * DAY).timestamp() for at in range(DAYS)]
-    touched = [_between(touches, cut, cut + DAY.total_seconds()) for cut in cuts]
-    judged = [ndcg_by_shopper(*one, n_items=len(codes)) for one in zip(answers, touched, strict=True)]
-    labels = _labels(persons, np.unique(np.concatenate([who for who, _ in judged])), since=since - CONTEXT_DAYS)
-    popular = popularity.reindex(catalogue.item_ids).fillna(0.0).to_numpy(np.float64)
+    touches_by_day = [_between(touches, cut, cut + DAY.total_seconds()) for cut in cuts]
+    scored_by_day = [ndcg_by_shopper(*one, n_items=len(codes)) for one in zip(answers, touches_by_day, strict=True)]
+    labels = _labels(persons, np.unique(np.concatenate([who for who, _ in scored_by_day])), since=since - CONTEXT_DAYS)
+    popular = popularity.reindex(catalog.item_ids).fillna(0.0).to_numpy(np.float64)
     days = [
         ServedDay(
-            own, CatalogView.of(catalogue, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
+            own, CatalogView.of(catalog, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
         )
-        for cut, own, (who, ndcg) in zip(cuts, answers, judged, strict=True)
+        for cut, own, (who, ndcg) in zip(cuts, answers, scored_by_day, strict=True)
     ]
-    wanted = np.unique(touched[-1].shoppers * len(codes) + touched[-1].items) % len(codes)
-    return day_checks(days[-1], days[:-1], touched_items=wanted)
+    items_touched = np.unique(touches_by_day[-1].shoppers * len(codes) + touches_by_day[-1].items) % len(codes)
+    return day_checks(days[-1], days[:-1], touched_items=items_touched)
 
 
 def _touches(frame: pd.DataFrame, codes: Mapping[str, int]) -> tuple[Touches, Sequence[str]]:
-    """Return the interactions with products of the catalogue in codes, and the persons whose codes these are."""
+    """Return the interactions with products of the catalog as codes, and the persons by their codes."""
     items = frame["item_id"].map(codes)
-    known = frame[items.notna()]
-    shoppers, persons = pd.factorize(known["user_id"])
-    times = known["timestamp"].to_numpy(np.float64)
+    in_catalog = frame[items.notna()]
+    shoppers, persons = pd.factorize(in_catalog["user_id"])
+    times = in_catalog["timestamp"].to_numpy(np.float64)
     return Touches(shoppers.astype(np.int64), items.dropna().to_numpy(np.int64), times), persons.tolist()
 
 
 def _answers(since: datetime, codes: Mapping[str, int], persons: Mapping[str, int]) -> list[Answers]:
-    """Return each day's answers. Who has no interactions gets a code below 0, each answer that names nobody its own."""
-    found, others = [_Lists() for _ in range(DAYS)], dict[str, int]()
+    """Return each day's answers. Shoppers without interactions have negative codes; each unnamed answer has its own."""
+    lists_by_day, others = [_Lists() for _ in range(DAYS)], dict[str, int]()
     for at, one in enumerate(served_lists(since=since, days=DAYS, limit=MOST_LISTS), 1):
-        own = found[one.day]
-        shown = [codes.get(name, -1) for name in one.product_ids[:K]]
-        own.items.extend([*shown, *[-1] * (K - len(shown))])
+        lists = lists_by_day[one.day]
+        codes_shown = [codes.get(name, -1) for name in one.product_ids[:K]]
+        lists.items.extend([*codes_shown, *[-1] * (K - len(codes_shown))])
         code = persons.get(one.person)
-        own.shoppers.append(others.setdefault(one.person or str(at), -at) if code is None else code)
-        own.times.append(one.at)
-    return [own.answers() for own in found]
+        lists.shoppers.append(others.setdefault(one.person or str(at), -at) if code is None else code)
+        lists.times.append(one.at)
+    return [lists.answers() for lists in lists_by_day]
 
 
 def _between(touches: Touches, since: float, before: float) -> Touches:
@@ -100,17 +100,17 @@ def _between(touches: Touches, since: float, before: float) -> Touches:
     return Touches(touches.shoppers[rows], touches.items[rows], touches.times[rows])
 
 
-def _labels(persons: Sequence[str], judged: Longs, *, since: datetime) -> Labels:
-    """Return region and device by shopper code, "" where unknown or not judged."""
-    found = {}
-    for kind, own in labels_of([persons[code] for code in judged.tolist()], since=since).items():
-        found[kind] = np.full(len(persons), "", dtype=object)
-        found[kind][judged] = own
-    return found
+def _labels(persons: Sequence[str], codes: Longs, *, since: datetime) -> Labels:
+    """Return region and device by shopper code, "" where unknown or not evaluated."""
+    labels = {}
+    for kind, own in labels_of([persons[code] for code in codes.tolist()], since=since).items():
+        labels[kind] = np.full(len(persons), "", dtype=object)
+        labels[kind][codes] = own
+    return labels
 
 
-def _groups(judged: Longs, touches: Touches, labels: Labels, *, cut: float) -> dict[str, tuple[str, ...]]:
-    """Return the labels of the judged shoppers of a day that begins at `cut`, by kind."""
+def _groups(codes: Longs, touches: Touches, labels: Labels, *, cut: float) -> dict[str, tuple[str, ...]]:
+    """Return the labels of the evaluated shoppers of the day that begins at `cut`, by kind."""
     before = _between(touches, cut - WEEK.total_seconds(), cut).shoppers
-    known = np.bincount(before, minlength=int(judged.max(initial=-1)) + 1)[judged]
-    return {"activity": third_of(known), **{kind: tuple(own[judged]) for kind, own in labels.items()}}
+    n_events = np.bincount(before, minlength=int(codes.max(initial=-1)) + 1)[codes]
+    return {"activity": third_names(n_events), **{kind: tuple(own[codes]) for kind, own in labels.items()}}

@@ -17,8 +17,8 @@ from common.errors import Conflict, DomainError, NotFound
 from modelops.live import Champion, champion
 from modelops.models import ModelVersion, RunState, TrainingRun
 from modelops.selectors.registry import version_named
-from modelops.selectors.runs import OVER, alive_runs, left_behind
-from modelops.services.atomic_files import probe
+from modelops.selectors.runs import OVER, alive_runs, outcome_message
+from modelops.services.atomic_files import check_disk
 from modelops.services.data_checks import examine
 from modelops.services.gate import POPULARITY, held_out_case, judge_version, stability_of
 from modelops.services.registry import promote, register
@@ -28,9 +28,9 @@ from modelops.services.run_progress import (
     REGISTERS,
     TRAIN_SHARE,
     RunProgress,
-    Stopped,
-    beating,
-    insisted,
+    TrainingStopped,
+    heartbeat,
+    retried,
 )
 from modelops.services.runs import close_silent_runs
 from modelops.services.shop_data import shop_dataset
@@ -67,23 +67,25 @@ def run_training(run_id: int, *, listener: Progress | None = None, slates: Path 
     if not progress.begin():
         return run
     try:
-        with beating(run):
+        with heartbeat(run):
             message = _trained(progress, slates)
-    except Stopped:
+    except TrainingStopped:
         # One whose worker died, and that began anew, may have registered a version before.
         made = (
-            f"It was stopped. {left_behind(run)}" if run.model_version_id else "It was stopped: no version came of it."
+            f"It was stopped. {outcome_message(run)}"
+            if run.model_version_id
+            else "It was stopped: no version came of it."
         )
         progress.end(RunState.STOPPED, message=made)
     except (DomainError, ValueError) as error:
         log.warning("training.failed run=%s error=%s", run.pk, masked(str(error)))
         told = masked(str(error))
         if run.model_version_id:
-            told = f"{told.rstrip('.')}. {insisted(lambda: left_behind(run))}"
+            told = f"{told.rstrip('.')}. {retried(lambda: outcome_message(run))}"
         progress.end(RunState.FAILED, message=told)
     except BaseException as error:
         told = "It was asked to stop" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-        progress.end(RunState.FAILED, message=f"{told}. {insisted(lambda: left_behind(run))}")
+        progress.end(RunState.FAILED, message=f"{told}. {retried(lambda: outcome_message(run))}")
         raise
     else:
         progress.end(RunState.DONE, message=message)
@@ -102,7 +104,7 @@ def _trained(progress: RunProgress, slates: Path | None) -> str:
     from recsys.training.training import refit_on_all, test_candidates, train
 
     installation.check("MODEL_DIR")  # here too: a worker that began while a store was away has not asked
-    probe()
+    check_disk()
     run, live = progress.run, champion()
     names = ranked_sources(settings.EXTRA_SOURCES)
     plan, unfollowed = _plan_of(live)
@@ -201,7 +203,7 @@ def _plan_of(live: Champion | None) -> "tuple[Plan | None, str]":
     if live is None:
         return None, ""
     try:
-        return plan_of(unseal(live.directory, expected=live.artefact_hash)), ""
+        return plan_of(unseal(live.directory, expected=live.artifact_hash)), ""
     except (ArtifactError, ValueError) as error:
         log.error("model.plan_unfollowed version=%s error=%s", live.version, error)
         return None, str(error)
@@ -231,11 +233,11 @@ def _released(
     close_old_connections()  # fitting took long
     actor = progress.run.actor
     progress.tell("Comparing answers with those of what is live", TRAIN_SHARE)
-    steady = insisted(lambda: stability_of(model, test))
+    steady = retried(lambda: stability_of(model, test))
     if steady:
         report = {**report, "stability": asdict(steady)}
     progress.tell("Registering the version", REGISTERS)
-    version = insisted(lambda: register(model, report=report, actor=actor, run=progress.run))
+    version = retried(lambda: register(model, report=report, actor=actor, run=progress.run))
     progress.run.model_version = version
     progress.tell("Judging at the gate", TRAIN_SHARE + 0.02)
 
@@ -246,11 +248,11 @@ def _released(
             return row
         return judge_version(row.version, case, reference=over if followed else POPULARITY, actor=actor)
 
-    judged = progress.run.model_version = insisted(judging)
+    judged = progress.run.model_version = retried(judging)
     if not judged.passed:
         return f"{version.version} was refused: {judged.refusal}"
     try:
-        progress.run.model_version = insisted(lambda: promote(version.version, actor=actor, over=over))
+        progress.run.model_version = retried(lambda: promote(version.version, actor=actor, over=over))
     except Conflict as error:
         return f"{version.version} passed, but was not promoted. {error.detail}"
     return f"{version.version} is live"

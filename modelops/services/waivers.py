@@ -1,6 +1,6 @@
-"""Waivers: one person asks, another approves, each on record; only then may a refused version go live.
+"""Waivers: one person requests, another approves, both are audited; only then may a refused version go live.
 
-Either of them may close it again.
+Either of them may close the waiver again.
 """
 
 from datetime import timedelta
@@ -16,31 +16,31 @@ from common.errors import Conflict, Forbidden, InvalidInput
 from modelops.models import ModelState, ModelWaiver
 from modelops.models.waiver import LONGEST
 from modelops.selectors.registry import version_named, waiver_waits
-from modelops.services.registry import one_at_a_time
+from modelops.services.registry import registry_lock
 
 ASK, APPROVE = "modelops.add_modelwaiver", "modelops.approve_modelwaiver"
 
 
 def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) -> ModelWaiver:
-    """Ask that a version which failed the gate may go live for the reason; the waiver ends after so many days.
+    """Request that a version may go live although it failed the gate; the waiver expires after `days`.
 
-    Raises Forbidden, NotFound, InvalidInput, and Conflict for a version that needs none.
+    Raises Forbidden, NotFound, InvalidInput, and Conflict for a version that needs no waiver.
     """
-    _must(by, ASK)
+    _require(by, ASK)
     if not reason.strip():
         raise InvalidInput.of("reason", "say why this version should go live although it failed")
     if not 1 <= days <= LONGEST.days:
         raise InvalidInput.of("days", f"a waiver lasts 1 to {LONGEST.days} days")
     with transaction.atomic():
-        one_at_a_time()  # else two who ask at once both find none, and the artefact may be deleted meanwhile
+        registry_lock()  # otherwise two requests could pass at once, or the artifact be deleted meanwhile
         row = version_named(version)
         if not row.gate or row.passed or row.state == ModelState.CHAMPION:
             raise Conflict(f"{version} needs no waiver: only a version that failed the gate does.")
         if row.pruned_at is not None:
-            raise Conflict(f"{version} cannot go live any more: its artefact was deleted.")
+            raise Conflict(f"{version} cannot go live any more: its artifact was deleted.")
         now = clock.now()
         if waiver_waits(row, now=now):
-            raise Conflict(f"A waiver of {version} is asked for already: somebody else must approve it.")
+            raise Conflict(f"A waiver of {version} is requested already: somebody else must approve it.")
         waiver = ModelWaiver.objects.create(
             model_version=row,
             reason=reason.strip(),
@@ -53,19 +53,19 @@ def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) ->
 
 
 def approve_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
-    """Approve what somebody else asked for.
+    """Approve somebody else's waiver.
 
-    Raises Forbidden; Conflict for one's own, an approved or an ended one, and for who was given their account or
-    anything of it after the request: whoever makes accounts would be two persons otherwise.
+    Raises Forbidden. Raises Conflict for one's own waiver, for an approved, closed or expired one, and for an account
+    that was created or changed after the request: otherwise whoever manages accounts could act as both persons.
     """
-    _must(by, APPROVE)
+    _require(by, APPROVE)
     with transaction.atomic():
-        waiver = _open_still(waiver_id)
+        waiver = _open_waiver(waiver_id)
         if waiver.requested_by_id == by.pk:
             raise Conflict("A waiver takes two persons: somebody else must approve it.")
         if waiver.approved_by_id is not None:
             raise Conflict("This waiver is approved already.")
-        _stood_before(by, waiver)
+        _check_account_age(by, waiver)
         waiver.approved_by_id, waiver.approved_at = by.pk, clock.now()
         waiver.save(update_fields=["approved_by", "approved_at"])
         _record("waiver.approved", waiver, by, detail=None)
@@ -73,21 +73,21 @@ def approve_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
 
 
 def close_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
-    """Decline a waiver or take it back: it lets nothing go live any more. What went live by it stays live.
+    """Decline a waiver or take it back. A version that went live by it stays live.
 
-    Whoever asked for it may, and whoever may approve. Raises Forbidden; Conflict for one that is closed or has run out.
+    Allowed for the requester and for all who may approve. Raises Forbidden; Conflict for a closed or expired waiver.
     """
     with transaction.atomic():
-        waiver = _open_still(waiver_id)
+        waiver = _open_waiver(waiver_id)
         if waiver.requested_by_id != by.pk or not by.is_active:
-            _must(by, APPROVE)
+            _require(by, APPROVE)
         waiver.closed_by_id, waiver.closed_at = by.pk, clock.now()
         waiver.save(update_fields=["closed_by", "closed_at"])
         _record("waiver.closed", waiver, by, detail=None)
     return waiver
 
 
-def _open_still(waiver_id: int) -> ModelWaiver:
+def _open_waiver(waiver_id: int) -> ModelWaiver:
     waiver = ModelWaiver.objects.select_for_update(of=("self",)).get(pk=waiver_id)
     if waiver.closed_by_id is not None:
         raise Conflict("This waiver was closed: ask for another one.")
@@ -96,8 +96,8 @@ def _open_still(waiver_id: int) -> ModelWaiver:
     return waiver
 
 
-def _stood_before(person: AbstractUser, waiver: ModelWaiver) -> None:
-    """Raise Conflict for an account that was made since the request, or changed by staff: role, password, anything."""
+def _check_account_age(person: AbstractUser, waiver: ModelWaiver) -> None:
+    """Raise Conflict if the account was created, or changed in any way by staff, since the request."""
     changed = entries(action="user.changed", object=f"user:{person.pk}", limit=1)
     if max([person.date_joined, *(event.at for event in changed)]) >= waiver.requested_at:
         raise Conflict(
@@ -106,13 +106,13 @@ def _stood_before(person: AbstractUser, waiver: ModelWaiver) -> None:
         )
 
 
-def _must(person: AbstractUser, permission: str) -> None:
+def _require(person: AbstractUser, permission: str) -> None:
     if not (person.is_active and person.has_perm(permission)):
         raise Forbidden("You may not do this.")
 
 
 def _record(action: str, waiver: ModelWaiver, by: AbstractUser, *, detail: dict[str, Any] | None) -> None:
-    """What was written as the reason is free text and so belongs into the deletable detail."""
+    """Audit the action; the free text of the reason goes into the deletable detail."""
     row = waiver.model_version
     record(
         category="model",

@@ -1,4 +1,4 @@
-"""The merchandiser's doors: placements and rules."""
+"""Admin pages of the merchandiser: placements and rules."""
 
 from personalization.admin.placements import PlacementAdmin
 from personalization.admin.rules import RuleAdmin

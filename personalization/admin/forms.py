@@ -1,4 +1,4 @@
-"""Forms that a merchandiser can read: lists as commas, filters as fields, a rule and its wording on one page."""
+"""Forms for placements and rules: comma-separated lists, a field per filter, a rule with its version on one page."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +24,7 @@ from common.money import plain
 from personalization.models import Placement, Rule, RuleVersion
 from personalization.selectors.placements import STRATEGIES
 from personalization.services.placements import check_placement
-from personalization.services.rules import ABOUT, draft
+from personalization.services.rules import ABOUT, draft_version
 from recsys.ranking.model import BLEND, HYBRID
 from recsys.ranking.onboarding import ONBOARDING
 from recsys.sources.registry import RECOMMENDERS
@@ -42,24 +42,24 @@ WORDING: Final = (
 )
 
 FACTOR: Final = 2.0
-"""Of a boost or bury that names none."""
+"""The default factor of boost and bury."""
 CLOCK: Final = "In UTC, as all times on these pages."
 KEY: Final = "Small letters, digits and hyphens: autumn-sale."
 LISTED: Final = ("category", "brand")
-"""Filters of several names."""
+"""Filters that hold a list of names."""
 
 
-class Weighed(CommaListField):
+class WeightedSources(CommaListField):
     """Sources with their weights: `content 1, covisitation 0.6`."""
 
     def prepare_value(self, value: Any) -> Any:
-        """Show names and weights."""
+        """Return sources as text: names with weights."""
         if isinstance(value, list):
             return ", ".join(f"{one['name']} {one.get('weight', 1):g}" for one in value if isinstance(one, dict))
         return value
 
     def to_python(self, value: Any) -> Any:
-        """Read names and weights; a name alone weighs 1."""
+        """Parse names and weights; the default weight is 1."""
         return [self._source(part) for part in super().to_python(value)]
 
     @staticmethod
@@ -108,7 +108,9 @@ class PlacementForm(PlacementModelForm):
         help_text=KEY,
         error_messages={"invalid": KEY},
     )
-    sources = Weighed(help_text="Recommenders with weights: content 1, covisitation 0.6. Empty: all of the model.")
+    sources = WeightedSources(
+        help_text="Recommenders with weights: content 1, covisitation 0.6. Empty: all of the model."
+    )
     fallback = CommaListField(help_text="Recommenders that fill a slate which is too short, in this order.")
     filter_category = CommaListField(label="Only categories", help_text="Furniture/Chairs, or one name of a path.")
     filter_brand = CommaListField(label="Only brands")
@@ -119,7 +121,7 @@ class PlacementForm(PlacementModelForm):
     class Meta:
         model = Placement
         fields = (
-            *("key", "name", "about", "size", "active", "strategy", "sources", "fallback", "fresh_slots"),
+            *("key", "name", "about", "size", "active", "strategy", "sources", "fallback", "recent_item_slots"),
             *("repeat", "rest_days"),
             *("explore_share", "explore_cap", "explore_days", "explore_enough"),
             *("max_per_brand", "max_per_category", "dedupe_group"),
@@ -127,69 +129,80 @@ class PlacementForm(PlacementModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.known = filters_of(self.instance)
-        for name, value in self.known.items():
+        self.saved_filters = filters_of(self.instance)
+        for name, value in self.saved_filters.items():
             self.initial.setdefault(f"filter_{name}", value)
-        for field in self.fields.values():  # what was shown, not what somebody saved since, tells what is changed here
+        for field in self.fields.values():  # changes are relative to the page shown, not to later saves of others
             field.show_hidden_initial = self.instance.pk is not None
 
     def clean(self) -> dict[str, Any]:
         """Check what no single field can."""
         cleaned = super().clean() or {}
         if self.instance.pk is not None:
-            self._notice_others()
+            self._refuse_stale_edits()
         if not self.errors:
             self.instance.filters = self.filters()
             for name in ("sources", "fallback", "strategy", "key", "name", "size"):
                 if name in cleaned:
                     setattr(self.instance, name, cleaned[name])
-            complain(self, lambda: check_placement(self.instance))
+            add_errors_of(self, lambda: check_placement(self.instance))
         return cleaned
 
-    def _notice_others(self) -> None:
-        """Put an error at each field changed here that somebody else changed otherwise since it was shown here.
+    def _refuse_stale_edits(self) -> None:
+        """Add an error to each changed field that somebody else changed to another value since this page was shown.
 
-        Who saves the same placement at the same moment waits.
+        Locks the row: a simultaneous save of the same placement waits.
         """
         row = Placement.objects.select_for_update().get(pk=self.instance.pk)
-        self.known = filters_of(row)
+        self.saved_filters = filters_of(row)
         for name in self.changed_data:
             hidden = self.fields[name].hidden_widget()
-            shown = hidden.value_from_datadict(self.data, self.files, self[name].html_initial_name)
-            now = self.known.get(name.removeprefix("filter_")) if name.startswith("filter_") else getattr(row, name)
-            if shown is not None and self._differ(name, now, shown) and self._differ(name, now, self[name].data):
-                self.add_error(name, f"Changed meanwhile by {last_changed_by(row)}: reload the page and decide anew.")
+            shown_value = hidden.value_from_datadict(self.data, self.files, self[name].html_initial_name)
+            now = (
+                self.saved_filters.get(name.removeprefix("filter_"))
+                if name.startswith("filter_")
+                else getattr(row, name)
+            )
+            if (
+                shown_value is not None
+                and self._differ(name, now, shown_value)
+                and self._differ(name, now, self[name].data)
+            ):
+                self.add_error(name, f"Changed meanwhile by {last_changed_by(row)}: reload the page and decide again.")
 
-    def _differ(self, name: str, now: Any, shown: Any) -> bool:
+    def _differ(self, name: str, now: Any, shown_value: Any) -> bool:
         field = self.fields[name]
-        return bool(field.has_changed(field.to_python(field.prepare_value(now)), shown))
+        return bool(field.has_changed(field.to_python(field.prepare_value(now)), shown_value))
 
     def filters(self) -> dict[str, Any]:
-        """Return the filters that are set: those changed here, and the others as they are by now."""
-        told = self._filters_told()
-        names = {*self.known, *told}
-        asked = {name: (told if f"filter_{name}" in self.changed_data else self.known).get(name) for name in names}
-        return {name: value for name, value in asked.items() if value is not None}
+        """Return the set filters: changed ones from this page, others as they are saved now."""
+        form_filters = self._form_filters()
+        names = {*self.saved_filters, *form_filters}
+        filters = {
+            name: (form_filters if f"filter_{name}" in self.changed_data else self.saved_filters).get(name)
+            for name in names
+        }
+        return {name: value for name, value in filters.items() if value is not None}
 
-    def _filters_told(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _form_filters(self) -> dict[str, Any]:
+        filters: dict[str, Any] = {}
         for name in LISTED:
             if values := self.cleaned_data.get(f"filter_{name}"):
-                found[name] = values
+                filters[name] = values
         for name in ("min_price", "max_price"):
             if (price := self.cleaned_data.get(f"filter_{name}")) is not None:
-                found[name] = str(price)
-        return {**found, "in_stock": True} if self.cleaned_data.get("filter_in_stock") else found
+                filters[name] = str(price)
+        return {**filters, "in_stock": True} if self.cleaned_data.get("filter_in_stock") else filters
 
     def changes(self) -> dict[str, Any]:
-        """Return the fields that were changed on this page, the filters as one."""
+        """Return the fields changed on this page; all filters are one field."""
         names = [name for name in self.changed_data if not name.startswith("filter_")]
-        found = {name: self.cleaned_data[name] for name in names}
-        return found if len(names) == len(self.changed_data) else {**found, "filters": self.filters()}
+        changed = {name: self.cleaned_data[name] for name in names}
+        return changed if len(names) == len(self.changed_data) else {**changed, "filters": self.filters()}
 
 
 class RuleForm(RuleModelForm):
-    """A rule with the wording it has now; saving another wording makes a new version."""
+    """A rule with its current version; a changed wording becomes a new version."""
 
     effect = forms.ChoiceField(
         choices=RuleVersion.Effect.choices, widget=UnfoldAdminSelectWidget(), label="What it does"
@@ -201,7 +214,7 @@ class RuleForm(RuleModelForm):
         max_value=100,
         initial=FACTOR,
         widget=UnfoldAdminDecimalFieldWidget(),
-        help_text="Boost, bury: 2, as where it is empty, moves place 10 to place 5, or to place 20.",
+        help_text="Boost, bury: 2 (the default) moves place 10 to place 5, or to place 20.",
     )
     cap = number(min_value=0, label="At most", help_text="Cap: how many of the products below.")
     cap_by = forms.ChoiceField(
@@ -228,8 +241,8 @@ class RuleForm(RuleModelForm):
     max_price = amount(label="Price to")
     min_stock = number(label="Stock from")
     max_stock = number(label="Stock to")
-    seen = forms.IntegerField(required=False, widget=forms.HiddenInput())
-    """The version that was shown: another one by now is somebody else's."""
+    shown_version = forms.IntegerField(required=False, widget=forms.HiddenInput())
+    """The version on the page; another current version means that somebody else saved meanwhile."""
 
     class Meta:
         model = Rule
@@ -241,7 +254,7 @@ class RuleForm(RuleModelForm):
         if current is not None:
             for name in WORDING:
                 self.initial.setdefault(name, getattr(current, name))
-            self.initial["seen"] = current.number
+            self.initial["shown_version"] = current.number
             for name in ("min_price", "max_price"):
                 if (price := self.initial[name]) is not None:
                     self.initial[name] = plain(Decimal(price), settings.SHOP_CURRENCY)
@@ -249,79 +262,85 @@ class RuleForm(RuleModelForm):
             self.fields[name].show_hidden_initial = self.instance.pk is not None
 
     def clean_factor(self) -> float:
-        """Return the factor; only boosts and buries have a use for one."""
-        told: float | None = self.cleaned_data["factor"]
-        return FACTOR if told is None else told
+        """Return the factor, or its default; only boost and bury use it."""
+        factor: float | None = self.cleaned_data["factor"]
+        return FACTOR if factor is None else factor
 
     def clean(self) -> dict[str, Any]:
         """Check what no single field can."""
         cleaned = super().clean() or {}
-        if self.instance.pk is not None and cleaned.get("seen") and self.rewords():
-            self._notice_others(cleaned["seen"])
+        if self.instance.pk is not None and cleaned.get("shown_version") and self.changes_wording():
+            self._refuse_stale_edits(cleaned["shown_version"])
         if not self.errors:
-            complain(self, lambda: draft(wording=self.wording()))
+            add_errors_of(self, lambda: draft_version(wording=self.wording()))
         return cleaned
 
-    def rewords(self) -> bool:
-        """Return whether more was changed on this page than the switch."""
+    def changes_wording(self) -> bool:
+        """Return whether this page changed more than the on/off switch."""
         return bool({"name", *WORDING} & set(self.changed_data))
 
-    def _notice_others(self, seen: int) -> None:
-        """Put an error on the page where somebody else gave the rule a new wording since it was shown here.
+    def _refuse_stale_edits(self, shown_version: int) -> None:
+        """Add an error to the page if somebody else saved a new version since it was shown.
 
-        Who saves the same rule at the same moment waits.
+        Locks the row: a simultaneous save of the same rule waits.
         """
         now = Rule.objects.select_for_update(of=["self"]).select_related("current").get(pk=self.instance.pk).current
-        if now is not None and now.number != seen:
+        if now is not None and now.number != shown_version:
             by = name_of(now.created_by)
-            self.add_error(None, f"Changed meanwhile by {by}, see Versions: reload the page and decide anew.")
+            self.add_error(None, f"Changed meanwhile by {by}, see Versions: reload the page and decide again.")
 
     def wording(self) -> dict[str, Any]:
-        """Return the fields of the version."""
+        """Return the fields of the rule version."""
         return {name: self.cleaned_data[name] for name in WORDING}
 
 
 def filters_of(row: Placement) -> dict[str, Any]:
-    """Return the filters of a placement as the form shows them: names as lists."""
+    """Return the filters of a placement as the form shows them, names always as lists."""
     return {
-        name: [value] if name in LISTED and isinstance(value, str) else value  # a price is a text as well
+        name: [value] if name in LISTED and isinstance(value, str) else value  # prices are strings too
         for name, value in (row.filters or {}).items()
     }
 
 
-def as_written(row: Placement, name: str) -> str:
-    """Return the sources or the fallback of a placement as its form writes them."""
+def sources_in_words(row: Placement, name: str) -> str:
+    """Return the sources or the fallback of a placement as text, as its form shows them."""
     return str(PlacementForm.base_fields[name].prepare_value(getattr(row, name)) or "")
 
 
-def only_these(row: Placement) -> str:
-    """Return the filters of a placement, a line each, as its form calls them."""
-    told = {str(PlacementForm.base_fields[f"filter_{name}"].label): value for name, value in filters_of(row).items()}
-    shown = {label: join_names(value) if isinstance(value, list) else value for label, value in told.items()}
-    lines = [label if value is True else f"{label}: {value}" for label, value in shown.items()]
+def filters_in_words(row: Placement) -> str:
+    """Return the filters of a placement as text, one per line, with the labels of its form."""
+    values_by_label = {
+        str(PlacementForm.base_fields[f"filter_{name}"].label): value for name, value in filters_of(row).items()
+    }
+    texts_by_label = {
+        label: join_names(value) if isinstance(value, list) else value for label, value in values_by_label.items()
+    }
+    lines = [label if value is True else f"{label}: {value}" for label, value in texts_by_label.items()]
     return "\n".join(lines) or "every product"
 
 
 def last_changed_by(row: Placement) -> str:
-    """Return who changed a placement last, as the audit log tells it."""
+    """Return who changed a placement last, from the audit log."""
     return name_of(next((entry.actor for entry in entries(object=f"placement:{row.key}", limit=1)), "somebody"))
 
 
-def complain(form: forms.BaseForm, check: Any) -> None:
-    """Run the check; put what it finds at the fields it names."""
+def add_errors_of(form: forms.BaseForm, check: Any) -> None:
+    """Run the check; add its errors to the fields they name."""
     try:
         check()
     except InvalidInput as error:
         for wrong in error.errors:
-            known = next((name for name in (wrong.field, f"filter_{wrong.field}") if name in form.fields), None)
-            form.add_error(known, wrong.message)
+            field = next((name for name in (wrong.field, f"filter_{wrong.field}") if name in form.fields), None)
+            form.add_error(field, wrong.message)
 
 
 def strategies() -> list[tuple[str, str]]:
-    """Return what may rank a placement."""
-    told = {
+    """Return the strategies of a placement as choices."""
+    descriptions = {
         HYBRID: "the ranker that the model was released with",
         BLEND: "the sources by weight",
-        ONBOARDING: "questions to a newcomer, the ones that tell most",
+        ONBOARDING: "questions to a newcomer, the most informative ones first",
     }
-    return [(name, f"{name}: {told[name]}") for name in STRATEGIES] + [(name, name) for name in sorted(RECOMMENDERS)]
+    return [(name, f"{name}: {descriptions[name]}") for name in STRATEGIES] + [
+        (name, name) for name in sorted(RECOMMENDERS)
+    ]

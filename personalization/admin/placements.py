@@ -1,4 +1,4 @@
-"""Placements: rows, no code."""
+"""The admin of placements."""
 
 from typing import Any, ClassVar
 
@@ -8,9 +8,9 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from audit.staff import actor_of
-from personalization.admin.forms import PlacementForm, as_written, only_these, strategies
+from personalization.admin.forms import PlacementForm, filters_in_words, sources_in_words, strategies
 from personalization.models import Placement
-from personalization.selectors.conflicts import doubts_of
+from personalization.selectors.conflicts import placement_warnings
 from personalization.services.placements import save_placement
 
 ORDER = "Applied in this order: filter → propose → rank → boost / bury → diversity → pin."
@@ -18,7 +18,7 @@ ORDER = "Applied in this order: filter → propose → rank → boost / bury →
 
 @admin.register(Placement)
 class PlacementAdmin(ModelAdmin):
-    """Every spot of the storefront; a change is live within two seconds."""
+    """Placements of the storefront; a change is live within two seconds."""
 
     form = PlacementForm
     list_display = ("key", "name", "about", "strategy", "size", "active")
@@ -28,14 +28,14 @@ class PlacementAdmin(ModelAdmin):
         (None, {"fields": (("key", "name"), "about", ("size", "active")), "description": ORDER}),
         (
             "Who proposes and ranks",
-            {"fields": ("strategy", "sources", "fallback", "fresh_slots", ("repeat", "rest_days"))},
+            {"fields": ("strategy", "sources", "fallback", "recent_item_slots", ("repeat", "rest_days"))},
         ),
         (
             "A start for new products",
             {
                 "fields": (("explore_share", "explore_cap"), ("explore_days", "explore_enough")),
-                "description": "Now and then an answer shows a new product among those that suit the shopper. "
-                "Its reason says so, and the exposure keeps the chance it had.",
+                "description": "Some answers show one new product that suits the shopper. Its reason says so, and the "
+                "exposure keeps the chance it had to be shown.",
             },
         ),
         (
@@ -50,56 +50,56 @@ class PlacementAdmin(ModelAdmin):
         ("Diversity", {"fields": (("max_per_brand", "max_per_category"), "dedupe_group")}),
     )
 
-    seen_fieldsets: ClassVar = (
+    view_only_fieldsets: ClassVar = (
         fieldsets[0],
         (
             "Who proposes and ranks",
-            {"fields": ("strategy", "proposing", "filling", "fresh_slots", ("repeat", "rest_days"))},
+            {"fields": ("strategy", "sources_text", "fallback_text", "recent_item_slots", ("repeat", "rest_days"))},
         ),
         fieldsets[2],
-        ("Only these products", {"fields": ("only",)}),
+        ("Only these products", {"fields": ("filters_text",)}),
         fieldsets[4],
     )
-    """For who may look and not change: what the form makes of several columns, in words."""
+    """For staff who may only view: form-only fields are shown as text."""
 
     def get_fieldsets(self, request: HttpRequest, obj: Placement | None = None) -> Any:
-        """Show words in place of fields that only the form has."""
-        return self.fieldsets if obj is None or self.has_change_permission(request, obj) else self.seen_fieldsets
+        """Show text in place of form-only fields to staff who may only view."""
+        return self.fieldsets if obj is None or self.has_change_permission(request, obj) else self.view_only_fieldsets
 
     @admin.display(description="sources")
-    def proposing(self, row: Placement) -> str:
+    def sources_text(self, row: Placement) -> str:
         """Return the sources with their weights."""
-        return as_written(row, "sources") or "all of the model"
+        return sources_in_words(row, "sources") or "all of the model"
 
     @admin.display(description="fallback")
-    def filling(self, row: Placement) -> str:
-        """Return what fills a slate that is too short."""
-        return as_written(row, "fallback")
+    def fallback_text(self, row: Placement) -> str:
+        """Return the recommenders that fill a short slate."""
+        return sources_in_words(row, "fallback")
 
     @admin.display(description="only")
-    def only(self, row: Placement) -> str:
+    def filters_text(self, row: Placement) -> str:
         """Return the filters."""
-        return only_these(row)
+        return filters_in_words(row)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Placement | None = None) -> tuple[str, ...]:
-        """Keep the key of a placement that storefronts may use already."""
+        """Make the key of an existing placement read-only: storefronts may use it."""
         return ("key",) if obj is not None else ()
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Offer the strategies there are."""
+        """Offer the existing strategies as choices."""
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "strategy" and field is not None:
             field.widget = UnfoldAdminSelectWidget(choices=strategies())
         return field
 
     def save_model(self, request: HttpRequest, obj: Placement, form: PlacementForm, change: bool) -> None:
-        """Save through the service, which records it and tells the serving processes; name what finds nothing."""
+        """Save through the service, which audits and announces the change; then show warnings."""
         data = {name: value for name, value in form.changes().items() if name != "key"}
         saved = save_placement(obj.key, data=data, actor=actor_of(request), new=not change)
         obj.pk = saved.pk
-        for doubt in doubts_of(saved):
+        for doubt in placement_warnings(saved):
             messages.warning(request, doubt)
 
     def has_delete_permission(self, request: HttpRequest, obj: Placement | None = None) -> bool:
-        """Exposures name placements: switch one off instead."""
+        """Return False: exposures name placements. A placement can be switched off instead."""
         return False

@@ -1,4 +1,4 @@
-"""Rules: pin, boost, bury, exclude, show only, cap. Conflicts are named when a rule is saved and on its page."""
+"""The admin of rules. Warnings and conflicts appear on saving and on the rule's page."""
 
 from typing import Any, ClassVar
 
@@ -10,25 +10,25 @@ from unfold.admin import ModelAdmin
 from audit.staff import actor_of, names_of
 from personalization.admin.forms import RuleForm
 from personalization.models import Rule, RuleVersion
-from personalization.selectors.conflicts import conflicts_of
+from personalization.selectors.conflicts import warnings_of_rules
 from personalization.selectors.rules import places_of, products_of, pure_rule, window_of
 from personalization.services.rules import create_rule, edit_rule, switch_rule
 
 CONDITIONS = (
-    "Empty means: always. All conditions that are set must hold; of the products and categories looked at one will do, "
-    "in a cart as well."
+    "Empty means: always. All conditions that are set must hold. Of the products and categories looked at, one match "
+    "is enough, in a cart too."
 )
 TARGETS = (
-    "Empty means: every product. A product must meet all conditions that are set. Names stand between commas, one that "
-    "holds a comma in quotes."
+    "Empty means: every product. A product must meet all conditions that are set. Separate names by commas; put a name "
+    "that contains a comma in quotes."
 )
 LISTED = 5
-"""How many names of each condition a line of the list has room for."""
+"""The most names of one condition in a line of the list."""
 
 
 @admin.register(Rule)
 class RuleAdmin(ModelAdmin):
-    """Rules with their wording; every edit is a new version, the old ones stay."""
+    """Rules with their current version. Every edit makes a new version; old versions stay."""
 
     form = RuleForm
     list_display = ("name", "sentence", "about", "places", "window", "version", "active")
@@ -38,7 +38,7 @@ class RuleAdmin(ModelAdmin):
     actions: ClassVar = ["switch_on", "switch_off"]
     readonly_fields = ("conflicts", "history")
     fieldsets: ClassVar = (
-        (None, {"fields": (("name", "active"), "conflicts", "seen")}),
+        (None, {"fields": (("name", "active"), "conflicts", "shown_version")}),
         ("What it does", {"fields": ("effect", ("position", "factor"), ("cap", "cap_by"), "priority")}),
         ("To which products", {"fields": ("products", "categories", "brands", ("min_price", "max_price"),
                                           ("min_stock", "max_stock")), "description": TARGETS}),
@@ -47,37 +47,37 @@ class RuleAdmin(ModelAdmin):
         ("Versions", {"fields": ("history",), "classes": ("tab",)}),
     )  # fmt: skip
 
-    seen_fieldsets: ClassVar = (
+    view_only_fieldsets: ClassVar = (
         (None, {"fields": (("name", "active"), "sentence", "about", "places", "window", "conflicts")}),
         ("Versions", {"fields": ("history",)}),
     )
-    """For who may look and not change: the wording is no column of the rule, so it is told in words."""
+    """For staff who may only view: the fields of the version are shown as text."""
 
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
-        """Show words in place of fields that only the form has."""
-        return self.fieldsets if obj is None or self.has_change_permission(request, obj) else self.seen_fieldsets
+        """Show text in place of form-only fields to staff who may only view."""
+        return self.fieldsets if obj is None or self.has_change_permission(request, obj) else self.view_only_fieldsets
 
     def save_model(self, request: HttpRequest, obj: Rule, form: RuleForm, change: bool) -> None:
-        """Save through the services; name the conflicts."""
+        """Save through the services; then show warnings."""
         actor = actor_of(request)
         if not change:
             saved = create_rule(name=obj.name, wording=form.wording(), active=obj.active, actor=actor)
         else:
-            saved = self._changed(obj, form, actor)
+            saved = self._apply_changes(obj, form, actor)
         obj.pk, obj.current = saved.pk, saved.current
-        for conflict in conflicts_of(obj.pk):
+        for conflict in warnings_of_rules(obj.pk):
             messages.warning(request, conflict)
 
-    def _changed(self, obj: Rule, form: RuleForm, actor: str) -> Rule:
+    def _apply_changes(self, obj: Rule, form: RuleForm, actor: str) -> Rule:
         saved = obj
-        if form.rewords():
+        if form.changes_wording():
             saved = edit_rule(obj.pk, name=obj.name, wording=form.wording(), actor=actor)
         if "active" in form.changed_data:
             saved = switch_rule(obj.pk, active=obj.active, actor=actor)
         return saved
 
     def has_delete_permission(self, request: HttpRequest, obj: Rule | None = None) -> bool:
-        """Past answers name rules: switch one off instead."""
+        """Return False: past answers name rules. A rule can be switched off instead."""
         return False
 
     @admin.action(description="Switch on", permissions=["change"])
@@ -94,7 +94,7 @@ class RuleAdmin(ModelAdmin):
         for rule in chosen:
             switch_rule(rule.pk, active=active, actor=actor_of(request))
         messages.success(request, f"{len(chosen)} switched {'on' if active else 'off'}.")
-        for conflict in conflicts_of(*(rule.pk for rule in chosen)) if active else ():
+        for conflict in warnings_of_rules(*(rule.pk for rule in chosen)) if active else ():
             messages.warning(request, conflict)
 
     @admin.display(description="what it does")
@@ -109,7 +109,7 @@ class RuleAdmin(ModelAdmin):
 
     @admin.display(description="where")
     def places(self, rule: Rule) -> str:
-        """Return the placements, and what is looked at."""
+        """Return the conditions on placements and context."""
         return places_of(rule.current, most=LISTED) if rule.current else ""
 
     @admin.display(description="when")
@@ -119,30 +119,30 @@ class RuleAdmin(ModelAdmin):
 
     @admin.display(description="version")
     def version(self, rule: Rule) -> int:
-        """Return the number of the present wording."""
+        """Return the number of the current version."""
         return rule.current.number if rule.current else 0
 
     @admin.display(description="conflicts")
     def conflicts(self, rule: Rule) -> str:
-        """Return what stands in the way of this rule."""
+        """Return the warnings about this rule, one per line."""
         if not rule.pk:
-            return "named once the rule is saved"
+            return "shown once the rule is saved"
         if not rule.active:
-            return "switched off: conflicts are named once it is on"
-        return "\n".join(conflicts_of(rule.pk)) or "none"
+            return "the rule is off: conflicts are shown once it is on"
+        return "\n".join(warnings_of_rules(rule.pk)) or "none"
 
     @admin.display(description="versions")
     def history(self, rule: Rule) -> str:
-        """Return who worded it how, the latest first."""
+        """Return the versions with their authors, the latest first, one per line."""
         versions = list(rule.versions.order_by("-number")) if rule.pk else []
         names = names_of(version.created_by for version in versions)
-        return "\n".join(_told(version, by=names[version.created_by]) for version in versions)
+        return "\n".join(_version_in_words(version, by=names[version.created_by]) for version in versions)
 
 
 def _effect(version: RuleVersion) -> str:
     return pure_rule("", version).sentence.removeprefix(": ")
 
 
-def _told(version: RuleVersion, *, by: str) -> str:
-    said = f"{_effect(version)}: {products_of(version)}; {places_of(version)}; {window_of(version)}"
-    return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} UTC {by}: {said}"
+def _version_in_words(version: RuleVersion, *, by: str) -> str:
+    text = f"{_effect(version)}: {products_of(version)}; {places_of(version)}; {window_of(version)}"
+    return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} UTC {by}: {text}"

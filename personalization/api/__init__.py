@@ -1,1 +1,1 @@
-"""The storefront's doors of this room: a serializer in, a service, a body out."""
+"""The storefront API of this room: a serializer checks the request, a service answers, a body is returned."""

@@ -1,13 +1,13 @@
-"""The bodies of answers, and their documentation."""
+"""The bodies of answers and their OpenAPI documentation."""
 
 from typing import Any, get_args
 
 from rest_framework import serializers
 
-from personalization.serving.answers import Answer, Degraded, Item
+from personalization.serving.answers import Answer, FallbackReason, Item
 from personalization.serving.reasons import CODES
 
-DEGRADED = get_args(Degraded)
+FALLBACK_REASONS = get_args(FallbackReason)
 
 
 class ReasonBody(serializers.Serializer[Any]):
@@ -64,7 +64,9 @@ class AnswerBody(serializers.Serializer[Any]):
     strategy = serializers.CharField(help_text="The placement's own, or the recommender asked for.")
     model_version = serializers.CharField(allow_null=True)
     personalized = serializers.BooleanField()
-    degraded = serializers.ChoiceField(DEGRADED, allow_null=True, help_text="How the answer fell short, if it did.")
+    degraded = serializers.ChoiceField(
+        FALLBACK_REASONS, allow_null=True, help_text="How the answer fell short, if it did."
+    )
     experiments = ExperimentBody(many=True)
     items = ItemBody(many=True)
     unknown_products = serializers.ListField(child=serializers.CharField(), help_text="Context that nobody knows.")
@@ -77,7 +79,7 @@ class RankBody(serializers.Serializer[Any]):
 
     recommendation_id = serializers.UUIDField()
     product_ids = serializers.ListField(child=serializers.CharField())
-    degraded = serializers.ChoiceField(DEGRADED, allow_null=True)
+    degraded = serializers.ChoiceField(FALLBACK_REASONS, allow_null=True)
 
 
 class PageBody(serializers.Serializer[Any]):
@@ -87,7 +89,7 @@ class PageBody(serializers.Serializer[Any]):
 
 
 def answer_body(answer: Answer, *, tells_removed: bool) -> dict[str, Any]:
-    """Return the JSON of an answer; what rules took out of an explained one only where `tells_removed`."""
+    """Return the JSON of an answer; the removed products of an explained answer only with `tells_removed`."""
     body: dict[str, Any] = {
         "recommendation_id": answer.recommendation_id,
         "placement": answer.placement,

@@ -1,4 +1,4 @@
-"""Examples for the OpenAPI document: those of the storefront contract."""
+"""Examples for the OpenAPI document, from the storefront contract."""
 
 from typing import Any, Final
 
@@ -41,11 +41,11 @@ PAGE: Final[dict[str, Any]] = {
 }
 
 
-def asked(value: dict[str, Any]) -> OpenApiExample:
-    """Return an example of a request's body."""
+def request_example(value: dict[str, Any]) -> OpenApiExample:
+    """Return an example of a request body."""
     return OpenApiExample("From the contract", value=value, request_only=True)
 
 
-def answered(value: dict[str, Any]) -> OpenApiExample:
-    """Return an example of a good answer."""
+def response_example(value: dict[str, Any]) -> OpenApiExample:
+    """Return an example of a successful answer."""
     return OpenApiExample("From the contract", value=value, response_only=True, status_codes=["200"])

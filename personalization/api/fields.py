@@ -1,4 +1,4 @@
-"""What a storefront may ask, field by field; the same names in a query and in a body."""
+"""The fields of a storefront's request; queries and bodies use the same names."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -16,14 +16,14 @@ LISTS = ("product_id", "exclude", "category", "brand")
 
 
 class IdField(serializers.CharField):
-    """A shop's own id, without blanks around it: as events read it."""
+    """A shop's own id, stripped of blanks, as in events."""
 
     def __init__(self, *, longest: int = limits.ID, **options: Any) -> None:
         super().__init__(max_length=longest, **options)
 
 
 class ShopperField(IdField):
-    """The id of a shopper, as long as events take it; nobody's where it is empty."""
+    """The id of a shopper, with the length limit of events; empty means no shopper."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(longest=MAX_ID, required=False, allow_null=True, allow_blank=True, **options)
@@ -37,22 +37,22 @@ class Ids(serializers.ListField):
         self.most = most
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        """Look at the length before the ids: a body has room for hundreds of thousands."""
+        """Check the number of ids before each id: a body can hold hundreds of thousands."""
         if isinstance(data, list) and len(data) > self.most:
             self.fail("max_length", max_length=self.most)
         return super().to_internal_value(data)
 
 
 class IdList(Ids):
-    """Several ids; one alone need not be a list."""
+    """Several ids; a single id need not be a list."""
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        """Accept a single id for a list of one."""
+        """Accept a single id as a list of one."""
         return super().to_internal_value([data] if isinstance(data, str) else data)
 
 
 class ShopperFields(serializers.Serializer[Any]):
-    """Who is asked for."""
+    """The shopper of the request."""
 
     user_id = ShopperField(help_text="The shop's id of a known customer.")
     anonymous_id = ShopperField(help_text="The visitor's id.")
@@ -70,7 +70,7 @@ class ShopperFields(serializers.Serializer[Any]):
 
 
 class ShapeFields(serializers.Serializer[Any]):
-    """What an answer may hold. Filters apply before ranking, so a filtered answer is still full."""
+    """Context, size and filters. Filters apply before ranking, so a filtered answer is still full."""
 
     product_id = IdList(required=False, help_text="The product looked at, or the lines of the cart; repeatable.")
     limit = serializers.IntegerField(required=False, min_value=1, max_value=100, help_text="Default: the placement's.")
@@ -98,7 +98,7 @@ class ShapeFields(serializers.Serializer[Any]):
 
 
 class RecommendFields(ShapeFields, ShopperFields):
-    """One question."""
+    """One request."""
 
     strategy = serializers.CharField(
         required=False,
@@ -110,7 +110,7 @@ class RecommendFields(ShapeFields, ShopperFields):
 
 
 class RankFields(ShopperFields):
-    """The shop's own list, to be put into personal order."""
+    """The shop's own list to rank."""
 
     product_ids = Ids(allow_empty=True)
 
@@ -133,7 +133,7 @@ class PageFields(ShopperFields):
     placements = SlotFields(many=True, allow_empty=False, max_length=MOST_SLOTS)  # type: ignore[call-arg]  # the list's
 
     def validate_placements(self, slots: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Refuse one placement twice."""
+        """Reject duplicate placements."""
         names = [slot["placement"] for slot in slots]
         if len(set(names)) < len(names):
             raise serializers.ValidationError("A placement may come once.")
@@ -141,5 +141,5 @@ class PageFields(ShopperFields):
 
 
 def query_fields(query: QueryDict) -> dict[str, Any]:
-    """Return a query as a body would say it: repeatable fields as lists, of the others the last."""
+    """Return a query in the form of a body: repeatable fields as lists, the last value of the others."""
     return {name: query.getlist(name) if name in LISTS else query[name] for name in query}

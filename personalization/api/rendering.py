@@ -1,4 +1,4 @@
-"""JSON by orjson: an answer of a hundred items costs tens of microseconds."""
+"""JSON by orjson: an answer of a hundred items takes tens of microseconds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,5 +16,5 @@ class FastJSONRenderer(JSONRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Return UTF-8 JSON, nothing for no data."""
+        """Return UTF-8 JSON; empty bytes without data."""
         return b"" if data is None else orjson.dumps(data, default=str)

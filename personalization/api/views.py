@@ -1,4 +1,4 @@
-"""Doors of recommendation: one placement, the shop's own list, a page."""
+"""API views of recommendation: one placement, the shop's own list, a page."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -24,18 +24,18 @@ from personalization.services.recommend import Slot, rank, recommend, recommend_
 from personalization.serving.asking import Ask, Who
 
 PROBLEMS = dict.fromkeys((404, 413, 415), ProblemSerializer)
-"""Of operations that read a body."""
+"""Problem responses of operations with a body."""
 PLACEMENT = OpenApiParameter("placement", str, OpenApiParameter.PATH, description="The placement's key, as `home`.")
 
 
 class ShopperView(APIView):
-    """What all answers to shoppers' requests share: the scope, and headers that keep them out of shared caches."""
+    """Base view of shoppers' requests: the scope, and headers that keep answers out of shared caches."""
 
     scope = "recommendations:read"
     renderer_classes = [FastJSONRenderer]
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Add the headers of the contract."""
+        """Add the headers of the storefront contract."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response["Cache-Control"] = "private, no-store"
         gpc.vary(response)
@@ -49,7 +49,7 @@ class RecommendationsView(ShopperView):
         operation_id="recommend",
         parameters=[PLACEMENT, RecommendFields],
         responses={200: AnswerBody, 404: ProblemSerializer},
-        examples=[examples.answered(examples.ANSWER)],
+        examples=[examples.response_example(examples.ANSWER)],
         tags=["recommend"],
     )
     def get(self, request: Request, placement: str) -> Response:
@@ -61,7 +61,7 @@ class RecommendationsView(ShopperView):
         parameters=[PLACEMENT],
         request=RecommendFields,
         responses={200: AnswerBody, **PROBLEMS},
-        examples=[examples.asked(examples.QUESTION), examples.answered(examples.ANSWER)],
+        examples=[examples.request_example(examples.QUESTION), examples.response_example(examples.ANSWER)],
         tags=["recommend"],
     )
     def post(self, request: Request, placement: str) -> Response:
@@ -69,7 +69,7 @@ class RecommendationsView(ShopperView):
         return self._answer(request, placement, request.data)
 
     def _answer(self, request: Request, placement: str, data: Any) -> Response:
-        fields = checked(RecommendFields, data)
+        fields = validated(RecommendFields, data)
         if fields.get("strategy") and key_of(request).publishable:
             raise Forbidden("A strategy may be asked for with a secret key only.")
         ask = ask_of(fields, placement=placement, who=who_of(request, fields))
@@ -83,16 +83,16 @@ class RankView(ShopperView):
         operation_id="rank",
         request=RankFields,
         responses={200: RankBody, **PROBLEMS},
-        examples=[examples.asked(examples.RANK), examples.answered(examples.RANKED)],
+        examples=[examples.request_example(examples.RANK), examples.response_example(examples.RANKED)],
         tags=["recommend"],
     )
     def post(self, request: Request) -> Response:
         """Put up to 500 products into the shopper's order; ids that nobody knows stay at the end."""
-        fields = checked(RankFields, request.data)
+        fields = validated(RankFields, request.data)
         who = who_of(request, fields)
-        found = rank(who, product_ids=fields["product_ids"], personalized=fields["personalized"])
-        body = {"recommendation_id": found.recommendation_id, "product_ids": list(found.product_ids)}
-        return Response({**body, "degraded": found.degraded})
+        list_answer = rank(who, product_ids=fields["product_ids"], personalized=fields["personalized"])
+        body = {"recommendation_id": list_answer.recommendation_id, "product_ids": list(list_answer.product_ids)}
+        return Response({**body, "degraded": list_answer.degraded})
 
 
 class PageView(ShopperView):
@@ -103,8 +103,8 @@ class PageView(ShopperView):
         request=PageFields,
         responses={200: PageBody, **PROBLEMS},
         examples=[
-            examples.asked(examples.PAGE),
-            examples.answered({"placements": {"home": examples.ANSWER}}),
+            examples.request_example(examples.PAGE),
+            examples.response_example({"placements": {"home": examples.ANSWER}}),
         ],
         tags=["recommend"],
     )
@@ -113,7 +113,7 @@ class PageView(ShopperView):
 
         A placement that is not there, or switched off, is left out; 404 where none of them is.
         """
-        fields = checked(PageFields, request.data)
+        fields = validated(PageFields, request.data)
         who = who_of(request, fields)
         slots = {
             slot["placement"]: Slot(
@@ -127,18 +127,18 @@ class PageView(ShopperView):
         return Response({"placements": {name: answer_body(one, tells_removed=secret) for name, one in answers}})
 
 
-def checked(kind: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    """Return the checked fields; raises DRF's ValidationError."""
+def validated(kind: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
+    """Return the validated fields. Raises DRF's ValidationError."""
     serializer = kind(data=data)
     serializer.is_valid(raise_exception=True)
     return cast(dict[str, Any], serializer.validated_data)
 
 
 def who_of(request: Request, fields: Mapping[str, Any]) -> Who:
-    """Return the shopper; a user id that the key wants proved, or whose proof is wrong, is not verified.
+    """Return the shopper. A user id with a missing required proof or a wrong proof is not verified.
 
-    A server's address tells nothing of where the shopper is. It sends no privacy signal of its own: one that comes with
-    a secret key is the shopper's, forwarded.
+    With a secret key the request comes from the shop's server: its address says nothing about the shopper's region, and
+    a privacy signal is the shopper's, forwarded by the shop.
     """
     key, user_id, user_hash = key_of(request), fields.get("user_id") or None, fields.get("user_hash") or None
     verified = True
@@ -154,7 +154,7 @@ def who_of(request: Request, fields: Mapping[str, Any]) -> Who:
 
 
 def ask_of(fields: Mapping[str, Any], *, placement: str, who: Who) -> Ask:
-    """Return the question."""
+    """Return the request for serving."""
     return Ask(
         placement=placement,
         who=who,

@@ -82,10 +82,10 @@ class Migration(migrations.Migration):
                 ("max_per_brand", models.PositiveSmallIntegerField(default=0, help_text="0 = no limit")),
                 ("max_per_category", models.PositiveSmallIntegerField(default=0, help_text="0 = no limit")),
                 (
-                    "fresh_slots",
+                    "recent_item_slots",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="How many places are kept for products close to what the shopper looked at last",
+                        help_text="Number of places for products close to the one the shopper looked at last",
                     ),
                 ),
                 (
@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=14,
                         default=14,
-                        help_text="A product is new for so many days after its creation",
+                        help_text="Number of days that a product is new after its creation",
                         validators=[
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(365),
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         db_default=500,
                         default=500,
-                        help_text="After so many impressions, counted on all placements that show new products, it has to stand on its own",
+                        help_text="Exploration of a product ends after this many impressions on all placements that show new products",
                         verbose_name="Until shown",
                     ),
                 ),
@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         db_default=100,
                         default=100,
-                        help_text="The budget: how many of these impressions a day one product may get here",
+                        help_text="The budget: the most exploration impressions of one product a day on this placement",
                         verbose_name="At most a day",
                     ),
                 ),
@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         db_default=0,
                         default=0,
-                        help_text="So many days after a shopper bought a product it is not shown to them; 0 = it may be at once",
+                        help_text="Days after a purchase in which the product is not shown to that shopper; 0 = none",
                         validators=[django.core.validators.MaxValueValidator(365)],
                         verbose_name="Rest after a purchase",
                     ),
@@ -150,7 +150,7 @@ class Migration(migrations.Migration):
                     "dedupe_group",
                     models.SlugField(
                         default="page",
-                        help_text="Placements of one group never repeat a product on one page",
+                        help_text="Placements of the same group never repeat a product on one page",
                         max_length=60,
                     ),
                 ),

@@ -8,7 +8,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 FILL = ["trending", "popular", "catalog_order"]
 DEFAULTS: list[dict[str, Any]] = [
-    {"key": "home", "name": "Home page", "fresh_slots": 1, "explore_share": 0.1},
+    {"key": "home", "name": "Home page", "recent_item_slots": 1, "explore_share": 0.1},
     {"key": "product", "name": "Product page: recommended for you", "about": "product"},
     {
         "key": "similar",

@@ -1,4 +1,4 @@
-"""Tables of this room: placements, rules and their versions."""
+"""Models of this room: placements, rules and rule versions."""
 
 from personalization.models.placement import Placement
 from personalization.models.rule import Rule, RuleVersion

@@ -1,4 +1,4 @@
-"""A placement: one spot of the storefront, described by data alone."""
+"""The Placement model: one spot of the storefront, configured by its row."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -7,15 +7,14 @@ from django.db import models
 class Placement(models.Model):
     """One spot that shows products.
 
-    `sources` is a list of `{"name": recommender, "weight": number}` in order of preference; empty means every
-    source of the model. `strategy` is `hybrid` (the model's released ranker), `blend` (the sources by weight),
-    `onboarding` (questions to a newcomer) or the name of one recommender. `fallback` names the recommenders that fill a
-    slate which is too short, in order. `filters` holds the same fields a request may send: category, brand, min_price,
-    max_price, in_stock.
+    `sources` is a list of `{"name": recommender, "weight": number}` in order of preference; empty means every source of
+    the model. `strategy` is `hybrid` (the model's ranker), `blend` (the sources by weight), `onboarding` (questions to
+    a newcomer) or the name of one recommender. `fallback` names the recommenders that fill a short slate, in order.
+    `filters` has the same fields as a request: category, brand, min_price, max_price, in_stock.
     """
 
     class About(models.TextChoices):
-        """What the request's products mean here."""
+        """The meaning of the request's products for this placement."""
 
         SHOPPER = "shopper", "The shopper; products in the request are ignored"
         PRODUCT = "product", "The product looked at"
@@ -31,8 +30,8 @@ class Placement(models.Model):
     filters = models.JSONField(default=dict, blank=True)
     max_per_brand = models.PositiveSmallIntegerField(default=0, help_text="0 = no limit")
     max_per_category = models.PositiveSmallIntegerField(default=0, help_text="0 = no limit")
-    fresh_slots = models.PositiveSmallIntegerField(
-        default=0, help_text="How many places are kept for products close to what the shopper looked at last"
+    recent_item_slots = models.PositiveSmallIntegerField(
+        default=0, help_text="Number of places for products close to the one the shopper looked at last"
     )
     explore_share = models.FloatField(
         "New products in",
@@ -47,20 +46,19 @@ class Placement(models.Model):
         default=14,
         db_default=14,
         validators=[MinValueValidator(1), MaxValueValidator(365)],
-        help_text="A product is new for so many days after its creation",
+        help_text="Number of days that a product is new after its creation",
     )
     explore_enough = models.PositiveIntegerField(
         "Until shown",
         default=500,
         db_default=500,
-        help_text="After so many impressions, counted on all placements that show new products, it has to stand "
-        "on its own",
+        help_text="Exploration of a product ends after this many impressions on all placements that show new products",
     )
     explore_cap = models.PositiveIntegerField(
         "At most a day",
         default=100,
         db_default=100,
-        help_text="The budget: how many of these impressions a day one product may get here",
+        help_text="The budget: the most exploration impressions of one product a day on this placement",
     )
     repeat = models.BooleanField(default=True, help_text="May show products the shopper has bought before")
     rest_days = models.PositiveSmallIntegerField(
@@ -68,10 +66,10 @@ class Placement(models.Model):
         default=0,
         db_default=0,
         validators=[MaxValueValidator(365)],
-        help_text="So many days after a shopper bought a product it is not shown to them; 0 = it may be at once",
+        help_text="Days after a purchase in which the product is not shown to that shopper; 0 = none",
     )
     dedupe_group = models.SlugField(
-        max_length=60, default="page", help_text="Placements of one group never repeat a product on one page"
+        max_length=60, default="page", help_text="Placements of the same group never repeat a product on one page"
     )
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -1,4 +1,4 @@
-"""A merchandising rule and its versions; a version never changes, so a past answer can be rebuilt."""
+"""The models of a merchandising rule and its versions. Versions never change, so past answers can be explained."""
 
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ POSITIVE = MinValueValidator(Decimal("0"))
 
 
 class Rule(models.Model):
-    """What stays the same while a rule is edited: its name, and whether it is on."""
+    """A rule: its name, whether it is on, and its current version."""
 
     name = models.CharField(max_length=120, unique=True)
     active = models.BooleanField(default=True)
@@ -26,13 +26,13 @@ class Rule(models.Model):
 
 
 class RuleVersion(models.Model):
-    """One immutable wording of a rule: when it holds, which products it is about, what it does to them.
+    """One immutable version of a rule: when it applies, which products it matches, what it does to them.
 
-    Empty lists and nulls mean "any". The database refuses to change a row.
+    Empty lists and nulls mean "any". A database trigger rejects updates of a row.
     """
 
     class Effect(models.TextChoices):
-        """What a rule does to the products it matches."""
+        """The effect of a rule on the products it matches."""
 
         PIN = "pin", "Pin at a position"
         BOOST = "boost", "Boost"
@@ -42,7 +42,7 @@ class RuleVersion(models.Model):
         CAP = "cap", "At most so many"
 
     class CapBy(models.TextChoices):
-        """What a cap counts."""
+        """The key by which a cap counts."""
 
         ALL = "", "All matching products together"
         BRAND = "brand", "Each brand"

@@ -1,4 +1,4 @@
-"""Rules that stand in each other's way or find nothing, named before a shopper meets them. Pure."""
+"""Warnings about rules: conflicts between two rules, and rules without matches. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from personalization.rules.rule_set import Rule, RuleSet
 from recsys.arrays import Bools
 
 SHOWING = ("pin", "boost", "require")
-"""Effects that want products to be seen."""
+"""Effects that promote products."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two rules that can hold at once and contradict each other, and how it ends."""
+    """Two contradicting rules that can apply at once, and the outcome in words."""
 
     first: Rule
     second: Rule
@@ -22,21 +22,21 @@ class Conflict:
 
 
 def conflicts(rules: RuleSet, *, of: int | None = None) -> list[Conflict]:
-    """Return every pair of rules that may meet, are about the same items, and contradict each other.
+    """Return every pair of rules that can apply at once, match the same items, and contradict each other.
 
-    With `of`, the pairs of this rule alone: pairs grow with the square of the rules.
+    With `of`, only the pairs of this rule: the number of pairs grows with the square of the rules.
     """
     return list(_find(rules, of))
 
 
-def doubts(rule: Rule, rules: RuleSet, *, on_sale: Bools) -> list[str]:
-    """Return what of a rule finds nothing in the catalogue, as a slip of the pen does; of an empty one nothing.
+def rule_warnings(rule: Rule, rules: RuleSet, *, on_sale: Bools) -> list[str]:
+    """Return warnings about names of a rule that match nothing, as after a typo; none for an empty catalog.
 
-    Of one that wants to show products also which of them are not on sale.
+    For a rule that promotes products, also those that are not on sale.
     """
     if not rules.columns.n_items:
         return []
-    found = unknown(
+    warnings = unknown_names(
         rules.columns,
         products=(*rule.products, *rule.context_products),
         categories=(*rule.categories, *rule.context_categories),
@@ -44,30 +44,30 @@ def doubts(rule: Rule, rules: RuleSet, *, on_sale: Bools) -> list[str]:
     )
     matched, end = rules.matched[rule.id], ": nothing is left to show" if rule.effect == "require" else ""
     if not matched.any():
-        return [*found, f"“{rule.name}” matches no product of the catalogue{end}"]
+        return [*warnings, f"“{rule.name}” matches no product of the catalog{end}"]
     if rule.effect in SHOWING:
-        gone = [
+        not_on_sale = [
             name for name in rule.products if (code := rules.columns.codes.get(name)) is not None and not on_sale[code]
         ]
-        found += [f"Not on sale now: {', '.join(gone)}"] if gone else []
-        found += [] if (matched & on_sale).any() else [f"“{rule.name}” is about no product on sale now{end}"]
-    return found
+        warnings += [f"Not on sale now: {', '.join(not_on_sale)}"] if not_on_sale else []
+        warnings += [] if (matched & on_sale).any() else [f"“{rule.name}” matches no product on sale now{end}"]
+    return warnings
 
 
-def unknown(
+def unknown_names(
     columns: Columns, *, products: Sequence[str] = (), categories: Sequence[str] = (), brands: Sequence[str] = ()
 ) -> list[str]:
-    """Return in words which names the catalogue does not know."""
-    asked = (
+    """Return in words the names that the catalog does not contain."""
+    names_by_kind = (
         ("product", products, columns.in_products),
         ("category", categories, columns.in_categories),
         ("brand", brands, columns.in_brands),
     )
     return [
-        f"There is no {kind} {name} in the catalogue"
-        for kind, names, holding in asked
+        f"There is no {kind} {name} in the catalog"
+        for kind, names, mask_of in names_by_kind
         for name in names
-        if not holding([name]).any()
+        if not mask_of([name]).any()
     ]
 
 
@@ -90,7 +90,7 @@ def _pairs(rules: Sequence[Rule], of: int | None) -> Iterator[tuple[Rule, Rule]]
 
 def _may_meet(first: Rule, second: Rule, rules: RuleSet) -> bool:
     looked_at = [rules.in_context[rule.id] for rule in (first, second) if rule.id in rules.in_context]
-    # A cart can hold products of both; then the order of rules decides, and naming all such pairs would hide the rest.
+    # A cart can hold products of both; then priority decides. Warning of all such pairs would hide the other warnings.
     if len(looked_at) == 2 and not (looked_at[0] & looked_at[1]).any():
         return False
     if first.placements and second.placements and not set(first.placements) & set(second.placements):
@@ -122,7 +122,7 @@ def _same_place(first: Rule, second: Rule, rules: RuleSet) -> str:
 
 
 def _places(rule: Rule, rules: RuleSet) -> range:
-    """Return the places that a pin wants: one for each product that it names, else one."""
+    """Return the places of a pin: one for each named product, else one."""
     first = rule.position or 1
     return range(first, first + (int(rules.matched[rule.id].sum()) if rule.products else 1))
 
@@ -133,7 +133,7 @@ def _disjoint(first: Rule, second: Rule, rules: RuleSet) -> str:
     return f"“{first.name}” and “{second.name}” have no product in common: together they leave nothing to show"
 
 
-def _opposed(first: Rule, second: Rule, rules: RuleSet) -> str:
+def _opposite_effects(first: Rule, second: Rule, rules: RuleSet) -> str:
     shared = _shared(first, second, rules)
     return (
         f"“{first.name}” and “{second.name}” pull {shared} products both ways; the factors multiply" if shared else ""
@@ -153,6 +153,6 @@ JUDGES: dict[frozenset[str], Judge] = {
     frozenset(("exclude", "require")): _hidden,
     frozenset(("pin",)): _same_place,
     frozenset(("require",)): _disjoint,
-    frozenset(("boost", "bury")): _opposed,
+    frozenset(("boost", "bury")): _opposite_effects,
     frozenset(("require", "pin")): _left_out,
 }

@@ -1,10 +1,10 @@
-"""The columns of the catalogue that filters, rules and caps look at. Pure.
+"""The columns of the catalog that filters, rules and caps use. Pure.
 
-Position = item code, the same codes as the model's `Catalogue`. Text columns are factorized: `brands[brand_of[code]]`
-is the brand of an item, so a condition is evaluated once for each distinct value, not once for each item.
+The position is the item code, as in the model's `Catalog`. Text columns are factorized: `brands[brand_of[code]]` is
+the brand of an item. A condition is therefore evaluated once for each distinct value, not once for each item.
 
-Columns keep names as the shop writes them; brands and categories are compared and counted whatever the case of their
-letters, as `folded` has them. Ids of products and groups are compared to the letter.
+Columns keep names as the shop writes them. Brands and categories are compared and counted without regard to case, by
+`folded`. Ids of products and groups are compared exactly.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from recsys.arrays import Bools, Ints, Longs
 
 Factorized = tuple[tuple[str, ...], Ints]
-"""Distinct values, and the position among them of each item's value."""
+"""Distinct values, and for each item the position of its value among them."""
 
 
 def folded(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the names as conditions and caps compare them: Nord is nord."""
+    """Return the names in the form that conditions and caps compare: Nord equals nord."""
     return tuple(name.casefold() for name in names)
 
 
@@ -35,27 +35,27 @@ def factorize(values: Sequence[str]) -> Factorized:
 
 
 def patched(column: Factorized, at: Longs, values: Sequence[str]) -> Factorized:
-    """Return the column with other values at some places; names that nobody bears any more go once they are most."""
+    """Return the column with other values at some positions. Unused names are dropped once they are the majority."""
     names, codes = column[0], column[1].copy()
     numbers = dict(zip(names, range(len(names)), strict=True))
     codes[at] = [numbers.setdefault(value, len(numbers)) for value in values]
-    borne = np.bincount(codes, minlength=len(numbers)) > 0
-    if 2 * np.count_nonzero(borne) >= len(numbers):
+    used = np.bincount(codes, minlength=len(numbers)) > 0
+    if 2 * np.count_nonzero(used) >= len(numbers):
         return tuple(numbers), codes
-    return tuple(compress(numbers, borne)), (np.cumsum(borne) - 1)[codes].astype(np.int32)
+    return tuple(compress(numbers, used)), (np.cumsum(used) - 1)[codes].astype(np.int32)
 
 
 def within(path: str, category: str) -> bool:
     """Return whether a "/"-joined path is the category, lies below it, or has it as one of its names.
 
-    A name may hold a "/" itself: what is asked for is any run of whole parts.
+    A category may have several parts; it matches any run of whole parts.
     """
     return f"/{category}/" in f"/{path}/"
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What conditions may ask about each item. Missing: brand, category and group "", price NaN."""
+    """The values of each item that conditions use. Missing brand, category and group are "", a missing price is NaN."""
 
     product_ids: tuple[str, ...]
     codes: dict[str, int]
@@ -67,7 +67,7 @@ class Columns:
     named_group_of: Ints
     """The position of each item's group among `groups`, as `brand_of` among `brands`."""
     group_of: Ints
-    """Variants of one product share a number; an item without group has a number of its own."""
+    """Variants of one product share a number; an item without a group has its own number."""
     prices: NDArray[np.float64]
     stocks: NDArray[np.int64]
 
@@ -82,33 +82,33 @@ class Columns:
         prices: Sequence[float] | NDArray[np.float64],
         stocks: Sequence[int] | NDArray[np.int64],
     ) -> Self:
-        """Return the columns of the given items, which are of equal length."""
-        named = factorize(brands), factorize(categories), factorize(groups)
-        return cls._of(product_ids, *named, np.asarray(prices, np.float64), np.asarray(stocks, np.int64))
+        """Return the columns of the given items. All arguments have equal length."""
+        factorized = factorize(brands), factorize(categories), factorize(groups)
+        return cls._of(product_ids, *factorized, np.asarray(prices, np.float64), np.asarray(stocks, np.int64))
 
-    def moved(
+    def with_items(
         self,
         product_ids: Sequence[str],
         places: Longs,
         *,
-        told: Longs,
+        changed: Longs,
         brands: Sequence[str],
         categories: Sequence[str],
         groups: Sequence[str],
         prices: NDArray[np.float64],
         stocks: NDArray[np.int64],
     ) -> Self:
-        """Return the columns of other items, of which `places` are the codes here.
+        """Return the columns of another list of items; `places` are their codes here.
 
-        The `told` ones have the given values, others those they have here.
+        The items at `changed` get the given values; all others keep those they have here.
         """
         own_prices, own_stocks = self.prices[places], self.stocks[places]
-        own_prices[told], own_stocks[told] = prices, stocks
+        own_prices[changed], own_stocks[changed] = prices, stocks
         return self._of(
             product_ids,
-            patched((self.brands, self.brand_of[places]), told, brands),
-            patched((self.categories, self.category_of[places]), told, categories),
-            patched((self.groups, self.named_group_of[places]), told, groups),
+            patched((self.brands, self.brand_of[places]), changed, brands),
+            patched((self.categories, self.category_of[places]), changed, categories),
+            patched((self.groups, self.named_group_of[places]), changed, groups),
             own_prices,
             own_stocks,
         )
@@ -124,8 +124,8 @@ class Columns:
         stocks: NDArray[np.int64],
     ) -> Self:
         group_of = groups[1].copy()
-        alone = np.flatnonzero(_named(*groups) < 0)
-        group_of[alone] = len(groups[0]) + np.arange(len(alone))
+        ungrouped = np.flatnonzero(_codes_of_named(*groups) < 0)
+        group_of[ungrouped] = len(groups[0]) + np.arange(len(ungrouped))
         codes = dict(zip(product_ids, range(len(product_ids)), strict=True))
         return cls(
             product_ids=tuple(product_ids),
@@ -143,21 +143,21 @@ class Columns:
 
     @property
     def n_items(self) -> int:
-        """How many items there are."""
+        """The number of items."""
         return len(self.product_ids)
 
-    def counting(self, codes: Longs, prices: NDArray[np.float64], stocks: NDArray[np.int64]) -> "Columns":
+    def with_prices_and_stocks(self, codes: Longs, prices: NDArray[np.float64], stocks: NDArray[np.int64]) -> "Columns":
         """Return the columns with other prices and stocks of some items."""
         own_prices, own_stocks = self.prices.copy(), self.stocks.copy()
         own_prices[codes], own_stocks[codes] = prices, stocks
         return replace(self, prices=own_prices, stocks=own_stocks)
 
-    def named_as(self, other: "Columns") -> bool:
-        """Return whether both are the same items in the same categories, of the same brands: prices may differ."""
+    def same_names_as(self, other: "Columns") -> bool:
+        """Return whether both have the same items, categories and brands; prices and stocks may differ."""
         return self.codes is other.codes and self.category_of is other.category_of and self.brand_of is other.brand_of
 
     def keys(self, column: str) -> Ints | None:
-        """Return what a cap by `brand`, `category` or `group` counts under, -1 for items without; None otherwise."""
+        """Return the cap keys by `brand`, `category` or `group`: -1 for items without one. None for other columns."""
         match column:
             case "brand":
                 return self._brand_keys
@@ -168,26 +168,28 @@ class Columns:
         return None
 
     def in_products(self, product_ids: Iterable[str]) -> Bools:
-        """Return the mask of the named products; unknown names match nothing."""
+        """Return the mask of the products with these ids; unknown ids match nothing."""
         mask = np.zeros(self.n_items, np.bool_)
         mask[[code for product_id in product_ids if (code := self.codes.get(product_id)) is not None]] = True
         return mask
 
-    def in_categories(self, wanted: Sequence[str]) -> Bools:
-        """Return the mask of items in (or below) any of the categories."""
-        asked = folded(wanted)
-        return _spread(self._folded_categories, self.category_of, lambda path: any(within(path, one) for one in asked))
+    def in_categories(self, categories: Sequence[str]) -> Bools:
+        """Return the mask of items in or below any of the categories."""
+        folded_names = folded(categories)
+        return _by_value(
+            self._folded_categories, self.category_of, lambda path: any(within(path, one) for one in folded_names)
+        )
 
-    def in_brands(self, wanted: Sequence[str]) -> Bools:
+    def in_brands(self, brands: Sequence[str]) -> Bools:
         """Return the mask of items of any of the brands."""
-        asked = set(folded(wanted))
-        return _spread(self._folded_brands, self.brand_of, asked.__contains__)
+        folded_names = set(folded(brands))
+        return _by_value(self._folded_brands, self.brand_of, folded_names.__contains__)
 
-    def priced(self, low: float | None, high: float | None) -> Bools:
-        """Return the mask of items with low ≤ price ≤ high; an item without a price only where both are None."""
+    def in_price_range(self, low: float | None, high: float | None) -> Bools:
+        """Return the mask of items with low ≤ price ≤ high. Items without a price match only if both are None."""
         return _between(self.prices, low, high)
 
-    def stocked(self, low: int | None, high: int | None) -> Bools:
+    def in_stock_range(self, low: int | None, high: int | None) -> Bools:
         """Return the mask of items with low ≤ stock ≤ high."""
         return _between(self.stocks, low, high)
 
@@ -201,28 +203,28 @@ class Columns:
 
     @cached_property
     def _brand_keys(self) -> Ints:
-        return _alike(self._folded_brands, self.brand_of)
+        return _keys_by_name(self._folded_brands, self.brand_of)
 
     @cached_property
     def _category_keys(self) -> Ints:
-        return _alike(self._folded_categories, self.category_of)
+        return _keys_by_name(self._folded_categories, self.category_of)
 
 
-def _named(names: tuple[str, ...], codes: Ints) -> Ints:
+def _codes_of_named(names: tuple[str, ...], codes: Ints) -> Ints:
     nameless = names.index("") if "" in names else -1
     return np.where(codes == nameless, np.int32(-1), codes).astype(np.int32)
 
 
-def _alike(names: tuple[str, ...], codes: Ints) -> Ints:
-    """Return a number for each item, the same for those whose names are equal, -1 without a name."""
+def _keys_by_name(names: tuple[str, ...], codes: Ints) -> Ints:
+    """Return a number for each item: equal for equal names, -1 without a name."""
     distinct, places = factorize(names)
-    return _named(distinct, places[codes])
+    return _codes_of_named(distinct, places[codes])
 
 
-def _spread(names: tuple[str, ...], codes: Ints, wanted: Callable[[str], bool]) -> Bools:
+def _by_value(names: tuple[str, ...], codes: Ints, matches: Callable[[str], bool]) -> Bools:
     if not names:
         return np.zeros(len(codes), np.bool_)
-    flags = np.fromiter((wanted(name) for name in names), np.bool_, len(names))
+    flags = np.fromiter((matches(name) for name in names), np.bool_, len(names))
     chosen: Bools = flags[codes]
     return chosen
 

@@ -1,7 +1,7 @@
-"""Merchandising rules: conditions, effects, and the order they are applied in. Pure.
+"""Merchandising rules: conditions, effects, and the order in which they apply. Pure.
 
-The order is filter → propose → rank → boost / bury → diversity → pin. A rule kind is one entry of `KINDS`: the stage it
-works in and the sentence that explains it; the stage's function below does the work for all its rules.
+The order is filter → propose → rank → boost / bury → diversity → pin. A rule kind is one entry of `KINDS`: its stage
+and its sentence. The stage's function below applies all rules of the stage.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ Stage = Literal["filter", "order", "diversity", "pin"]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of rule: when it works, and how it is told."""
+    """A kind of rule: its stage, and the sentence that explains it."""
 
     stage: Stage
     sentence: str
@@ -36,12 +36,12 @@ KINDS: dict[str, Kind] = {
 
 
 TIE = 9
-"""Places that are the same to so many decimals tie: 3 ÷ 2.5 ÷ 1.2 is no more than 1."""
+"""Places tie if they are equal to this many decimals: 3 ÷ 2.5 ÷ 1.2 must equal 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One version of a rule. Empty tuples and None mean "any"; times are seconds since the epoch, half open."""
+    """One version of a rule. Empty tuples and None mean "any". Times are seconds since the epoch, half open."""
 
     id: int
     version: int
@@ -68,25 +68,25 @@ class Rule:
 
     @property
     def stage(self) -> Stage:
-        """When this rule works."""
+        """The stage in which this rule applies."""
         return KINDS[self.effect].stage
 
     @property
     def counts(self) -> bool:
-        """Whether prices or stocks decide what this rule is about."""
+        """Whether prices or stocks decide which products this rule matches."""
         return any(end is not None for end in (self.min_price, self.max_price, self.min_stock, self.max_stock))
 
     @property
     def sentence(self) -> str:
-        """What this rule does, for an explanation: `Winter sale: boosted ×2`."""
+        """The rule's effect, for an explanation: `Winter sale: boosted ×2`."""
         each = f" for each {self.cap_by}" if self.cap_by else ""
-        told = KINDS[self.effect].sentence.format(factor=self.factor, cap=self.cap, each=each, position=self.position)
-        return f"{self.name}: {told}"
+        effect = KINDS[self.effect].sentence.format(factor=self.factor, cap=self.cap, each=each, position=self.position)
+        return f"{self.name}: {effect}"
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a request looks like to the conditions. `context` are item codes; `now` seconds since the epoch."""
+    """A request as conditions see it. `context` holds item codes; `now` is in seconds since the epoch."""
 
     placement: str
     now: float
@@ -96,7 +96,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What the rules did: sentences by item code: `moved` stand elsewhere than ranked, `removed` are not shown."""
+    """What the rules did, as sentences by item code: `moved` items changed place, `removed` items are not shown."""
 
     moved: dict[int, list[str]] = field(default_factory=dict)
     removed: dict[int, str] = field(default_factory=dict)
@@ -107,8 +107,10 @@ class Trace:
 
 
 def matches(rule: Rule, columns: Columns) -> Bools:
-    """Return the mask of the items the rule is about: all its product conditions hold."""
-    mask = columns.priced(rule.min_price, rule.max_price) & columns.stocked(rule.min_stock, rule.max_stock)
+    """Return the mask of the items that meet all product conditions of the rule."""
+    mask = columns.in_price_range(rule.min_price, rule.max_price) & columns.in_stock_range(
+        rule.min_stock, rule.max_stock
+    )
     if rule.products:
         mask &= columns.in_products(rule.products)
     if rule.categories:
@@ -119,7 +121,7 @@ def matches(rule: Rule, columns: Columns) -> Bools:
 
 
 class Masks(Mapping[int, Bools]):
-    """The items that each rule is about. Kept as bits: of 2,000 rules over 200,000 products, bytes take 400 MB."""
+    """Masks by rule id, stored as bits: as bytes, 2,000 rules over 200,000 products would take 400 MB."""
 
     def __init__(self, n_items: int) -> None:
         self._n_items = n_items
@@ -139,20 +141,20 @@ class Masks(Mapping[int, Bools]):
 
     @property
     def nbytes(self) -> int:
-        """How much memory they take."""
+        """The memory of all masks in bytes."""
         return sum(bits.nbytes for bits in self._bits.values())
 
     def any_of(self, rule_id: int, codes: Iterable[int]) -> bool:
-        """Return whether the rule is about one of the items."""
+        """Return whether the rule matches one of the items."""
         bits = self._bits[rule_id]
         return any(bits[code >> 3] >> (7 - code % 8) & 1 for code in codes)
 
     def put(self, rule_id: int, mask: Bools) -> None:
-        """Keep the mask of a rule."""
+        """Store the mask of a rule."""
         self._bits[rule_id] = np.packbits(mask)
 
     def take(self, rule_id: int, other: "Masks") -> None:
-        """Keep what another one holds of the rule, if it does."""
+        """Copy the rule's mask from `other`, if it has one."""
         if rule_id in other:
             self._bits[rule_id] = other._bits[rule_id]
 
@@ -162,18 +164,18 @@ def _ordered(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 
 class RuleSet:
-    """Rules compiled against one state of the catalogue: which items each is about is known beforehand.
+    """Rules compiled against one state of the catalog: the items that each matches are computed once.
 
-    `before` lends what it found of rules that are the same, about a catalogue that says the same of what they ask.
+    `before` lends the masks of unchanged rules where the columns they use are unchanged.
     """
 
     def __init__(self, rules: Iterable[Rule], columns: Columns, *, before: "RuleSet | None" = None) -> None:
         self.rules = _ordered(rules)
         self.columns = columns
         self.matched, self.in_context = Masks(columns.n_items), Masks(columns.n_items)
-        lent = {} if before is None else before._lending(columns)
+        reusable = {} if before is None else before._unchanged_in(columns)
         for rule in self.rules:
-            if before is not None and lent.get(rule.id) == rule:
+            if before is not None and reusable.get(rule.id) == rule:
                 self.matched.take(rule.id, before.matched)
                 self.in_context.take(rule.id, before.in_context)
                 continue
@@ -182,18 +184,18 @@ class RuleSet:
                 looked_at = columns.in_products(rule.context_products) | columns.in_categories(rule.context_categories)
                 self.in_context.put(rule.id, looked_at)
 
-    def made_of(self, rules: Iterable[Rule]) -> bool:
-        """Return whether it is of these rules, in whatever order they come."""
+    def has_rules(self, rules: Iterable[Rule]) -> bool:
+        """Return whether this set holds exactly these rules, in any order."""
         return self.rules == _ordered(rules)
 
-    def _lending(self, columns: Columns) -> dict[int, Rule]:
-        """Return the rules, by id, that are about the same items in the given columns."""
+    def _unchanged_in(self, columns: Columns) -> dict[int, Rule]:
+        """Return the rules, by id, that match the same items in the given columns."""
         if columns is self.columns:
             return {rule.id: rule for rule in self.rules}
-        return {rule.id: rule for rule in self.rules if not rule.counts} if columns.named_as(self.columns) else {}
+        return {rule.id: rule for rule in self.rules if not rule.counts} if columns.same_names_as(self.columns) else {}
 
-    def holding(self, situation: Situation) -> tuple[Rule, ...]:
-        """Return the rules whose conditions hold, those of the highest priority first."""
+    def applicable(self, situation: Situation) -> tuple[Rule, ...]:
+        """Return the rules whose conditions hold, the highest priority first."""
         return tuple(rule for rule in self.rules if self._holds(rule, situation))
 
     def _holds(self, rule: Rule, situation: Situation) -> bool:
@@ -207,23 +209,23 @@ class RuleSet:
             return False
         return rule.id not in self.in_context or self.in_context.any_of(rule.id, situation.context)
 
-    def filter(self, mask: Bools, holding: Sequence[Rule], trace: Trace | None = None) -> Bools:
-        """Return the mask without what exclude rules remove and require rules do not name. All must be satisfied."""
-        kept = mask
-        for rule in (rule for rule in holding if rule.stage == "filter"):
+    def filter(self, mask: Bools, applicable_rules: Sequence[Rule], trace: Trace | None = None) -> Bools:
+        """Return the mask after all exclude and require rules; an item must satisfy each of them."""
+        mask_so_far = mask
+        for rule in (rule for rule in applicable_rules if rule.stage == "filter"):
             matched = self.matched[rule.id]
-            allowed = kept & (matched if rule.effect == "require" else ~matched)
+            allowed = mask_so_far & (matched if rule.effect == "require" else ~matched)
             if trace is not None:
-                trace.removed.update(dict.fromkeys(np.flatnonzero(kept & ~allowed).tolist(), rule.sentence))
-            kept = allowed
-        return kept
+                trace.removed.update(dict.fromkeys(np.flatnonzero(mask_so_far & ~allowed).tolist(), rule.sentence))
+            mask_so_far = allowed
+        return mask_so_far
 
-    def reorder(self, items: Ints, holding: Sequence[Rule], trace: Trace | None = None) -> Ints:
+    def reorder(self, items: Ints, applicable_rules: Sequence[Rule], trace: Trace | None = None) -> Ints:
         """Return the items by place ÷ boost factors × bury factors: a boost of 2 moves place 10 to place 5.
 
-        Where places tie, the boosted item stands first and the buried one last.
+        On a tie the boosted item comes first and the buried one last.
         """
-        rules = [rule for rule in holding if rule.stage == "order"]
+        rules = [rule for rule in applicable_rules if rule.stage == "order"]
         if not rules:
             return items
         places = np.arange(1, len(items) + 1, dtype=np.float64)
@@ -235,5 +237,5 @@ class RuleSet:
             if trace is not None:
                 for code in items[hit].tolist():
                     trace.move(code, rule.sentence)
-        ordered: Ints = items[np.lexsort((-favor, places.round(TIE)))]
-        return ordered
+        reordered: Ints = items[np.lexsort((-favor, places.round(TIE)))]
+        return reordered

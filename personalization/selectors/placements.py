@@ -12,13 +12,13 @@ from recsys.ranking.model import BLEND, HYBRID
 from recsys.ranking.onboarding import ONBOARDING
 
 STRATEGIES: Final = (HYBRID, BLEND, ONBOARDING)
-"""What a placement, or a request, may ask besides one recommender."""
+"""The strategies that a placement or a request may name besides single recommenders."""
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a product must be to be shown; None means any. Categories and brands match any of theirs."""
+    """Conditions on shown products; None means any. A product passes with any of the categories and brands."""
 
     category: tuple[str, ...] = ()
     brand: tuple[str, ...] = ()
@@ -28,9 +28,9 @@ class Filters:
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Filters":
-        """Return the filters of a mapping with a request's field names; a price may be a string.
+        """Return the filters of a mapping with the field names of a request; a price may be a string.
 
-        Raises ValueError naming the field that is of another kind.
+        Raises ValueError, which names the field with a wrong type.
         """
         return cls(
             category=_many(fields, "category"),
@@ -43,7 +43,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class PlacementConfig:
-    """One active placement, in the words of its row. `sources` is recommender → weight; empty: all the model has."""
+    """One active placement; fields as in its row. `sources` maps recommender to weight; empty means all sources."""
 
     key: str
     name: str
@@ -55,7 +55,7 @@ class PlacementConfig:
     filters: Filters
     max_per_brand: int
     max_per_category: int
-    fresh_slots: int
+    recent_item_slots: int
     explore_share: float
     explore_days: int
     explore_enough: int
@@ -66,40 +66,40 @@ class PlacementConfig:
 
 
 def active_placements() -> dict[str, PlacementConfig]:
-    """Return every active placement by its key; a row that cannot be read takes down itself alone."""
-    found = {}
+    """Return every active placement by its key. Unreadable rows are logged and left out."""
+    placements = {}
     for row in Placement.objects.filter(active=True):
         try:
-            found[row.key] = config_of(row)
+            placements[row.key] = config_of(row)
         except ValueError as error:
             log.error("placement.unreadable key=%s error=%s", row.key, error)
-    return found
+    return placements
 
 
 def config_of(row: Placement) -> PlacementConfig:
-    """Return the record of a row, which need not be saved. Raises ValueError where a field is of another kind."""
-    told = {one.name: getattr(row, one.name) for one in fields(PlacementConfig)}
-    told["sources"], told["fallback"] = weights_of(row.sources), names_in(row.fallback)
-    told["filters"] = Filters.of(_mapping(row.filters))
-    return PlacementConfig(**told)
+    """Return the record of a row, which may be unsaved. Raises ValueError for a field of a wrong type."""
+    values = {one.name: getattr(row, one.name) for one in fields(PlacementConfig)}
+    values["sources"], values["fallback"] = weights_of(row.sources), names_in(row.fallback)
+    values["filters"] = Filters.of(_mapping(row.filters))
+    return PlacementConfig(**values)
 
 
 def weights_of(sources: Any) -> dict[str, float]:
-    """Return recommender → weight of a placement's sources. Raises ValueError where they are of another kind."""
-    found = {}
+    """Return the weights of a placement's sources by recommender. Raises ValueError for a wrong type."""
+    weights = {}
     for source in sources if isinstance(sources, list) else [sources]:
         if not isinstance(source, dict) or not isinstance(name := source.get("name"), str):
             raise ValueError('must be a list of {"name": recommender, "weight": number}')
         weight = source.get("weight", 1.0)
-        # Compared, not converted: there are whole numbers that no float can hold.
+        # Compared before the conversion: large integers do not fit into a float.
         if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= sys.float_info.max:
             raise ValueError(f"the weight of {name} must be a number above 0")
-        found[name] = float(weight)
-    return found
+        weights[name] = float(weight)
+    return weights
 
 
 def names_in(value: Any) -> tuple[str, ...]:
-    """Return a list of names. Raises ValueError where it is anything else."""
+    """Return a list of names as a tuple. Raises ValueError for anything else."""
     if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
         raise ValueError("must be a list of names")
     return tuple(value)

@@ -1,4 +1,4 @@
-"""Rules as the pure engine sees them."""
+"""Rules as records for serving, and in words for the admin."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,19 +15,19 @@ from personalization.rules import rule_set as pure
 
 
 def live_rules() -> list[pure.Rule]:
-    """Return the current wording of every active rule that has not ended; one that begins later is among them."""
-    lasting = Q(current__ends_at=None) | Q(current__ends_at__gt=clock.now())
-    rows = Rule.objects.filter(lasting, active=True, current__isnull=False).select_related("current")
+    """Return the current version of every active rule that has not ended, including those that start later."""
+    not_ended = Q(current__ends_at=None) | Q(current__ends_at__gt=clock.now())
+    rows = Rule.objects.filter(not_ended, active=True, current__isnull=False).select_related("current")
     return [pure_rule(row.name, row.current) for row in rows if row.current is not None]
 
 
 def effects() -> list[tuple[str, str]]:
-    """Return the kinds of rule, and what each is called."""
+    """Return the kinds of rule with their titles."""
     return list(RuleVersion.Effect.choices)
 
 
 def pure_rule(name: str, version: RuleVersion, *, rule_id: int | None = None) -> pure.Rule:
-    """Return the record of a wording, which need not be saved (a draft)."""
+    """Return the record of a rule version, which may be unsaved (a draft)."""
     return pure.Rule(
         id=rule_id if rule_id is not None else version.rule_id,
         version=version.number,
@@ -55,52 +55,56 @@ def pure_rule(name: str, version: RuleVersion, *, rule_id: int | None = None) ->
 
 
 def products_of(version: RuleVersion, *, most: int | None = None) -> str:
-    """Return in words which products a wording is about; of each list `most` names, all where None."""
-    told = (
-        *(_listed(name, getattr(version, name), most) for name in ("products", "categories", "brands")),
-        _ranged("price", _priced(version.min_price), _priced(version.max_price)),
-        _ranged("stock", version.min_stock, version.max_stock),
+    """Return in words which products a rule version matches; at most `most` names of each list."""
+    parts = (
+        *(_names_in_words(name, getattr(version, name), most) for name in ("products", "categories", "brands")),
+        _range_in_words("price", _price_in_words(version.min_price), _price_in_words(version.max_price)),
+        _range_in_words("stock", version.min_stock, version.max_stock),
     )
-    return _joined(told) or "every product"
+    return _joined(parts) or "every product"
 
 
 def places_of(version: RuleVersion, *, most: int | None = None) -> str:
-    """Return in words where a wording holds, and for whom; of each list `most` names, all where None."""
-    looked_at = _joined(
+    """Return in words where a rule version applies, and for whom; at most `most` names of each list."""
+    context = _joined(
         (
-            _listed("looking at products", version.context_products, most),
-            _listed("looking at categories", version.context_categories, most),
+            _names_in_words("looking at products", version.context_products, most),
+            _names_in_words("looking at categories", version.context_categories, most),
         ),
         " or ",
     )
-    told = _listed("on", version.placements, most), _listed("for segments", version.segments, most), looked_at
-    return _joined(told) or "everywhere"
+    parts = (
+        _names_in_words("on", version.placements, most),
+        _names_in_words("for segments", version.segments, most),
+        context,
+    )
+    return _joined(parts) or "everywhere"
 
 
 def window_of(version: RuleVersion) -> str:
-    """Return in words from when until when a wording holds."""
+    """Return in words from when until when a rule version applies."""
     if version.starts_at is None and version.ends_at is None:
         return "always"
     ends = (f"{at:%Y-%m-%d %H:%M}" if at else "…" for at in (version.starts_at, version.ends_at))
     return " – ".join(ends) + " UTC"
 
 
-def _joined(told: Iterable[str], between: str = "; ") -> str:
-    return between.join(one for one in told if one)
+def _joined(parts: Iterable[str], between: str = "; ") -> str:
+    return between.join(one for one in parts if one)
 
 
-def _listed(kind: str, names: list[str], most: int | None) -> str:
+def _names_in_words(kind: str, names: list[str], most: int | None) -> str:
     rest = len(names) - len(names[:most])
     more = f" and {rest} more" if rest else ""
     return f"{kind} {', '.join(names[:most])}{more}" if names else ""
 
 
-def _ranged(kind: str, low: Any, high: Any) -> str:
+def _range_in_words(kind: str, low: Any, high: Any) -> str:
     ends = (f"{word} {end}" for word, end in (("from", low), ("to", high)) if end is not None)
     return " ".join((kind, *ends)) if low is not None or high is not None else ""
 
 
-def _priced(amount: Decimal | None) -> str | None:
+def _price_in_words(amount: Decimal | None) -> str | None:
     return None if amount is None else plain(amount, settings.SHOP_CURRENCY)
 
 

@@ -1,1 +1,1 @@
-"""Writes of this room: placements, rules, the model registry, training. Each is audited in its own transaction."""
+"""Writes of this room: placements and rules, each audited in its own transaction; and answers to storefronts."""

@@ -1,4 +1,4 @@
-"""Making and changing placements."""
+"""Create and change placements."""
 
 import math
 from collections import Counter
@@ -21,28 +21,28 @@ FILTERS = {one.name for one in fields(Filters)}
 
 @transaction.atomic
 def save_placement(key: str, *, data: Mapping[str, Any], actor: str, new: bool = False) -> Placement:
-    """Make the placement, or change the given fields of it; none that differs changes nothing.
+    """Create the placement, or change the given fields of it. Unchanged values write nothing.
 
-    Raises InvalidInput naming the field: where it is to be `new`, the key that there is already.
+    Raises InvalidInput, which names the field; with `new`, also for a key that exists already.
     """
-    known = None if new else Placement.objects.select_for_update().filter(key=key).first()
-    row = known or Placement(key=key)
-    made = row.pk is None
-    changed = sorted(field for field, value in data.items() if made or getattr(row, field) != value)
+    existing = None if new else Placement.objects.select_for_update().filter(key=key).first()
+    row = existing or Placement(key=key)
+    is_new = row.pk is None
+    changed = sorted(field for field, value in data.items() if is_new or getattr(row, field) != value)
     for field, value in data.items():
         setattr(row, field, value)
     check_placement(row)
-    if not (made or changed):
+    if not (is_new or changed):
         return row
     row.save()
-    action = "placement.created" if made else "placement.changed"
+    action = "placement.created" if is_new else "placement.changed"
     record(category="placement", action=action, actor=actor, object=f"placement:{key}", data={"fields": changed})
     announce()
     return row
 
 
 def check_placement(row: Placement) -> None:
-    """Raise InvalidInput where a placement names what does not exist or its fields do not fit."""
+    """Raise InvalidInput for a placement with invalid fields or unknown recommenders."""
     errors = [*_field_errors(row), *_number_errors(row), *_source_errors(row), *_filter_errors(row.filters)]
     if errors:
         raise InvalidInput(str(errors[0]), errors=tuple(errors))
@@ -76,7 +76,7 @@ def _no_recommender(name: Any) -> str:
 
 
 def _number_errors(row: Placement) -> Iterable[FieldError]:
-    # Neither above nor below any bound, so full_clean() finds nothing wrong with it.
+    # NaN passes the bounds in full_clean().
     if isinstance(row.explore_share, float) and math.isnan(row.explore_share):
         yield FieldError("explore_share", "must be a number")
 
@@ -86,9 +86,9 @@ def _filter_errors(filters: Any) -> Iterable[FieldError]:
         yield FieldError("filters", f"may hold {', '.join(sorted(FILTERS))}")
         return
     try:
-        found = Filters.of(filters)
+        parsed = Filters.of(filters)
     except ValueError as error:
         yield FieldError("filters", str(error))
         return
-    if found.min_price is not None and found.max_price is not None and found.min_price > found.max_price:
-        yield FieldError("max_price", f"must not be less than {found.min_price}, the lower end")
+    if parsed.min_price is not None and parsed.max_price is not None and parsed.min_price > parsed.max_price:
+        yield FieldError("max_price", f"must not be less than {parsed.min_price}, the lower end")

@@ -1,6 +1,6 @@
-"""Answering a storefront: one placement, a page of placements, the shop's own list.
+"""Answers to a storefront: one placement, a page of placements, the shop's own list.
 
-An answered placement is an exposure; what is shown of the shop's own list, only the shop knows.
+Each answered placement is noted as an exposure. The shop's own list is not: only the shop knows what it shows of it.
 """
 
 import time
@@ -14,78 +14,80 @@ from common import clock
 from personalization.serving.answers import Answer, RankAnswer
 from personalization.serving.asking import Ask, Who
 from personalization.serving.engine import answer, no_placement
-from personalization.serving.exposures import UNNAMED, exposure_of, exposures
+from personalization.serving.exposures import ANONYMIZED_REASONS, exposure_of, exposures
 from personalization.serving.gauges import ANSWERS, SECONDS
-from personalization.serving.ranking import ranked
+from personalization.serving.ranking import rank_list
 from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One placement of a page: its question, and how long after the page's beginning it may start thinking."""
+    """One placement of a page: its request, and how long after the start of the page it may still start."""
 
     ask: Ask
     deadline_ms: int | None = None
 
 
 def recommend(ask: Ask) -> Answer:
-    """Answer one question and note the exposure. Raises NotFound, InvalidInput; Unavailable before anything loaded."""
-    return _shown(answer(keeper.current(), ask), ask)
+    """Answer one request and note the exposure. Raises NotFound, InvalidInput; Unavailable before the first load."""
+    return _note_exposure(answer(snapshot_refresher.current(), ask), ask)
 
 
 def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
-    """Answer several placements at once, in order: no product twice within a dedupe group, each slot by its deadline.
+    """Answer several placements in order. Within a dedupe group no product appears twice.
 
-    A slot whose turn comes after its deadline gets popular products, `degraded: deadline`; a slot whose products the
-    others took away may repeat some rather than be empty. A placement that is unknown, switched off or unreadable is
-    left out, for it must not empty the others. Raises NotFound when all are.
+    A slot that starts after its deadline gets popular products, with `degraded: deadline`. A slot that would be empty
+    without products of other slots may repeat some. Unknown, inactive and unreadable placements are left out. Raises
+    NotFound if no placement remains.
     """
-    started, snapshot = time.perf_counter(), keeper.current()
-    missing = [name for name in slots if name not in snapshot.placements]
+    started, snapshot = time.perf_counter(), snapshot_refresher.current()
+    unknown_names = [name for name in slots if name not in snapshot.placements]
     slots = {name: slot for name, slot in slots.items() if name in snapshot.placements}
     if not slots:
-        raise no_placement(*missing, among=snapshot.placements)
+        raise no_placement(*unknown_names, among=snapshot.placements)
     shopper = _shopper_of(slots, snapshot)
-    taken: dict[str, list[int]] = {}
+    codes_by_group: dict[str, list[int]] = {}
     answers: dict[str, Answer] = {}
     for name, slot in slots.items():
-        group = taken.setdefault(snapshot.placements[name].dedupe_group or name, [])
+        group = codes_by_group.setdefault(snapshot.placements[name].dedupe_group or name, [])
         late = (time.perf_counter() - started) * 1000 > (slot.deadline_ms or settings.SERVING_SLOT_MILLISECONDS)
-        one = _slot(snapshot, slot.ask, shopper, group, late=late)
-        group += [snapshot.shelf.codes[item.product_id] for item in one.items]
-        answers[name] = _shown(one, slot.ask, unnamed=shopper.degraded in UNNAMED)  # also of one that came too late
+        slot_answer = _slot(snapshot, slot.ask, shopper, group, late=late)
+        group += [snapshot.serving_catalog.codes[item.product_id] for item in slot_answer.items]
+        answers[name] = _note_exposure(
+            slot_answer, slot.ask, anonymized=shopper.fallback_reason in ANONYMIZED_REASONS
+        )  # also for slots after their deadline
     return answers
 
 
 def rank(who: Who, *, product_ids: Sequence[str], personalized: bool = True) -> RankAnswer:
-    """Return the shop's own list in the shopper's order; unknown ids stay at the end, in the given order."""
-    snapshot, now = keeper.current(), clock.now().timestamp()
+    """Return the shop's own list in the shopper's order; unknown ids come last, in the given order."""
+    snapshot, now = snapshot_refresher.current(), clock.now().timestamp()
     shopper = read_shopper(who, snapshot=snapshot, now=now) if personalized else nobody(now)
-    found = ranked(snapshot, shopper, product_ids)
-    ANSWERS.labels(placement="rank", degraded=found.degraded or "").inc()
-    return found
+    list_answer = rank_list(snapshot, shopper, product_ids)
+    ANSWERS.labels(placement="rank", degraded=list_answer.degraded or "").inc()
+    return list_answer
 
 
 def _shopper_of(slots: Mapping[str, Slot], snapshot: Snapshot) -> Shopper:
-    """Read the page's shopper once; slots of one page belong to one shopper."""
+    """Read the shopper of a page once; all its slots belong to one shopper."""
     now = clock.now().timestamp()
     ask = next((slot.ask for slot in slots.values() if slot.ask.personalized), None)
     return nobody(now) if ask is None else read_shopper(ask.who, snapshot=snapshot, now=now)
 
 
 def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, group: list[int], *, late: bool) -> Answer:
-    known = shopper if ask.personalized else nobody(shopper.profile.now)
-    taken = np.asarray(group, np.int32)
-    one = answer(snapshot, ask, shopper=known, taken=taken, hurried=late)
-    if not one.items and group:
-        one = answer(snapshot, ask, shopper=known, hurried=late)
-    return one
+    slot_shopper = shopper if ask.personalized else nobody(shopper.profile.now)
+    items_on_page = np.asarray(group, np.int32)
+    slot_answer = answer(snapshot, ask, shopper=slot_shopper, items_on_page=items_on_page, past_deadline=late)
+    if not slot_answer.items and group:
+        slot_answer = answer(snapshot, ask, shopper=slot_shopper, past_deadline=late)
+    return slot_answer
 
 
-def _shown(one: Answer, ask: Ask, *, unnamed: bool = False) -> Answer:
-    ANSWERS.labels(placement=one.placement, degraded=one.degraded or "").inc()
-    SECONDS.labels(placement=one.placement).observe(one.took_ms / 1000)
-    exposures.note(exposure_of(one, ask, unnamed=unnamed))
-    return one
+def _note_exposure(slot_answer: Answer, ask: Ask, *, anonymized: bool = False) -> Answer:
+    ANSWERS.labels(placement=slot_answer.placement, degraded=slot_answer.degraded or "").inc()
+    SECONDS.labels(placement=slot_answer.placement).observe(slot_answer.took_ms / 1000)
+    exposures.note(exposure_of(slot_answer, ask, anonymized=anonymized))
+    return slot_answer

@@ -1,4 +1,4 @@
-"""Making and editing rules. An edit writes a new version; old ones stay, so that past answers can be explained."""
+"""Create and edit rules. An edit writes a new version; old versions stay, to explain past answers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,50 +13,50 @@ from personalization.models import Placement, Rule, RuleVersion
 from personalization.selectors.conflicts import hides_everything
 
 ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
-"""The conditions that tell which products a rule is about."""
+"""The conditions on products."""
 
 
 @transaction.atomic
 def create_rule(*, name: str, wording: Mapping[str, Any], actor: str, active: bool = True) -> Rule:
-    """Make a rule with its first version and put it to work. Raises InvalidInput naming the field."""
+    """Create a rule with its first version. Raises InvalidInput, which names the field."""
     rule = Rule(name=name, active=active)
     _check(rule, exclude={"current"})
     rule.save()
     _add_version(rule, wording=wording, actor=actor)
-    record(category="rule", action="rule.created", actor=actor, object=f"rule:{rule.pk}", data=_facts(rule))
+    record(category="rule", action="rule.created", actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
     return rule
 
 
 @transaction.atomic
 def edit_rule(rule_id: int, *, actor: str, wording: Mapping[str, Any], name: str | None = None) -> Rule:
-    """Give a rule a new wording, and perhaps a new name; the former version stays. Raises NotFound, InvalidInput."""
+    """Give a rule a new version, and possibly a new name; the old version stays. Raises NotFound, InvalidInput."""
     rule = _locked(rule_id)
     if name is not None:
         rule.name = name
         _check(rule, exclude={"current"})
     _add_version(rule, wording=wording, actor=actor)
-    record(category="rule", action="rule.edited", actor=actor, object=f"rule:{rule.pk}", data=_facts(rule))
+    record(category="rule", action="rule.edited", actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
     return rule
 
 
 @transaction.atomic
 def switch_rule(rule_id: int, *, active: bool, actor: str) -> Rule:
-    """Switch a rule on or off; switching to what it is changes nothing. Raises NotFound."""
+    """Switch a rule on or off; without a change it writes nothing. Raises NotFound."""
     rule = _locked(rule_id)
     if rule.active == active:
         return rule
     rule.active = active
     rule.save(update_fields=["active", "updated_at"])
     action = "rule.switched_on" if active else "rule.switched_off"
-    record(category="rule", action=action, actor=actor, object=f"rule:{rule.pk}", data=_facts(rule))
+    record(category="rule", action=action, actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
     return rule
 
 
-def draft(*, wording: Mapping[str, Any]) -> RuleVersion:
-    """Return a checked wording that is not saved, for a preview. Raises InvalidInput naming the field."""
+def draft_version(*, wording: Mapping[str, Any]) -> RuleVersion:
+    """Return a checked, unsaved rule version for a preview. Raises InvalidInput, which names the field."""
     version = RuleVersion(number=0, created_by="draft", **wording)
     _check(version, exclude={"rule"})
     check_wording(version)
@@ -64,7 +64,7 @@ def draft(*, wording: Mapping[str, Any]) -> RuleVersion:
 
 
 def check_wording(version: RuleVersion) -> None:
-    """Raise InvalidInput where the fields of a wording do not fit together."""
+    """Raise InvalidInput if the fields of a rule version contradict each other."""
     if version.effect == RuleVersion.Effect.PIN and version.position is None:
         raise InvalidInput.of("position", "a pin needs a position, from 1")
     if version.effect == RuleVersion.Effect.CAP and version.cap is None:
@@ -72,38 +72,38 @@ def check_wording(version: RuleVersion) -> None:
     _check_something_is_left(version)
     _check_places(version)
     if version.segments:
-        raise InvalidInput.of("segments", "there are no segments yet: the rule would never hold")
+        raise InvalidInput.of("segments", "there are no segments yet: the rule would never apply")
     for low, high in (("min_price", "max_price"), ("min_stock", "max_stock")):
         first, last = getattr(version, low), getattr(version, high)
         if first is not None and last is not None and first > last:
             raise InvalidInput.of(high, f"must not be less than {first}, the lower end")
     if version.starts_at is not None and version.ends_at is not None and version.starts_at >= version.ends_at:
-        raise InvalidInput.of("ends_at", "must be later than the beginning: the rule would never hold")
+        raise InvalidInput.of("ends_at", "must be later than the start: the rule would never apply")
 
 
 def _check_something_is_left(version: RuleVersion) -> None:
     if version.effect == RuleVersion.Effect.EXCLUDE:
-        field, nobody = "effect", "an exclude rule about no products in particular would empty every shelf"
-        every = "it is about every product on sale: to exclude them would empty every shelf"
+        field, unspecific = "effect", "an exclude rule without conditions on products would empty every placement"
+        every = "it matches every product on sale and would empty every placement"
     elif version.effect == RuleVersion.Effect.CAP and version.cap == 0:
         field = "cap"
-        nobody = every = (
-            "at most 0 of all that is on sale would empty every shelf: to hide some products, name them and choose "
-            "Exclude"
+        unspecific = every = (
+            "at most 0 of all products on sale would empty every placement: to hide some products, name them and "
+            "choose Exclude"
         )
     else:
         return
     if not any(getattr(version, name) not in (None, []) for name in ABOUT):
-        raise InvalidInput.of(field, nobody)
+        raise InvalidInput.of(field, unspecific)
     if hides_everything(version):
         raise InvalidInput.of(field, every)
 
 
 def _check_places(version: RuleVersion) -> None:
-    known = set(Placement.objects.values_list("key", flat=True))
-    wrong = [key for key in version.placements if key not in known]
+    keys = set(Placement.objects.values_list("key", flat=True))
+    wrong = [key for key in version.placements if key not in keys]
     if wrong:
-        raise InvalidInput.of("placements", f"there is no placement {', '.join(wrong)}: {', '.join(sorted(known))}")
+        raise InvalidInput.of("placements", f"there is no placement {', '.join(wrong)}: {', '.join(sorted(keys))}")
 
 
 def _locked(rule_id: int) -> Rule:
@@ -127,19 +127,21 @@ def _check(row: Rule | RuleVersion, *, exclude: set[str]) -> None:
     try:
         row.full_clean(exclude=exclude)
     except ValidationError as error:
-        wrong = [FieldError(field, _told(one)) for field, found in error.error_dict.items() for one in found]
-        raise InvalidInput(str(wrong[0]), errors=tuple(wrong)) from error
+        field_errors = [
+            FieldError(field, _message(one)) for field, errors in error.error_dict.items() for one in errors
+        ]
+        raise InvalidInput(str(field_errors[0]), errors=tuple(field_errors)) from error
 
 
-def _told(error: ValidationError) -> str:
+def _message(error: ValidationError) -> str:
     params = error.params or {}
-    if error.code == "item_invalid" and "limit_value" in params:  # Django speaks of items of arrays
+    if error.code == "item_invalid" and "limit_value" in params:  # Django's message names items of arrays
         longest = params["limit_value"]
-        return f"name {params['nth']} is longer than {longest} characters: names stand between commas"
+        return f"name {params['nth']} is longer than {longest} characters: separate names by commas"
     return str(error.messages[0])
 
 
-def _facts(rule: Rule) -> dict[str, Any]:
+def _audit_data(rule: Rule) -> dict[str, Any]:
     version = rule.current
     return {
         "name": rule.name,

@@ -1,5 +1,5 @@
 """From a request to an answer: consent, profile, candidates, rules, explanation, exposure.
 
-Nothing here asks the database while a request waits: a process holds a snapshot of catalogue, placements, rules and
-model, kept fresh in the background (`keeper`), and reads the shopper in one Redis round trip (`shoppers`).
+No request waits for the database. Each process holds a snapshot of catalog, placements, rules and model, refreshed in
+the background (`snapshot_refresher`). It reads the shopper in one Redis round trip (`shoppers`).
 """

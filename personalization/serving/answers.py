@@ -1,14 +1,14 @@
-"""What serving answers: frozen records that doors turn into JSON."""
+"""Frozen records of an answer; the API turns them into JSON."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
-Degraded = Literal["no_model", "no_profile", "no_consent", "store_down", "deadline"]
+FallbackReason = Literal["no_model", "no_profile", "no_consent", "store_down", "deadline"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an item is shown, for the shopper to read; `product_ids` are the products it names."""
+    """Why an item is shown, as a code and as a sentence for the shopper. `product_ids` are the products it names."""
 
     code: str
     text: str
@@ -17,7 +17,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why an item is where it is, for the merchandiser: sources, shares of the score, rules that moved it."""
+    """Why an item has its position, for the merchandiser: sources, shares of the score, rules that moved it."""
 
     sources: dict[str, float] = field(default_factory=dict)
     contributions: dict[str, float] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One product of a slate; `position` counts from 1, `price` is a decimal as text."""
+    """One product of a slate. `position` starts at 1; `price` is a decimal as text."""
 
     product_id: str
     position: int
@@ -41,8 +41,8 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
-    """A product that rules kept off the slate, and by which rule."""
+class RemovedProduct:
+    """A product that a rule removed; `by` is the rule's sentence."""
 
     product_id: str
     title: str
@@ -51,27 +51,27 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The ordered answer to one question. `removed` is told with explanations only."""
+    """The ordered answer to one request. `removed` is None unless an explanation was requested."""
 
     recommendation_id: str
     placement: str
     strategy: str
     model_version: str | None
     personalized: bool
-    degraded: Degraded | None
+    degraded: FallbackReason | None
     items: tuple[Item, ...]
     unknown_products: tuple[str, ...] = ()
     took_ms: float = 0.0
     rules: tuple[str, ...] = ()
-    removed: tuple[Removed, ...] | None = None
+    removed: tuple[RemovedProduct, ...] | None = None
     propensities: dict[str, float] = field(default_factory=dict)
-    """Of explored products: the chance each had to be shown."""
+    """The chance of each explored product to be shown, by product id."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankAnswer:
-    """The shop's own list in personal order; what we do not know stays at the end, in the given order."""
+    """The shop's own list in personal order. Unknown ids come last, in the given order."""
 
     recommendation_id: str
     product_ids: tuple[str, ...]
-    degraded: Degraded | None
+    degraded: FallbackReason | None

@@ -1,4 +1,4 @@
-"""What a door hands to serving."""
+"""The request that API and admin hand to serving."""
 
 from dataclasses import dataclass, field
 
@@ -9,8 +9,8 @@ from personalization.selectors.placements import Filters
 class Who:
     """The shopper as the request names them.
 
-    `verified=False`: a user id the shop wants proved and that was not; its reasons name no products. `gpc` is the
-    Global Privacy Control signal of this request, `region` where it came from (None: not known).
+    `verified` is False where the key requires a proof of the user id and the proof is missing or wrong. Reasons then
+    name no products. `gpc` is the request's Global Privacy Control signal. `region` is None where it is unknown.
     """
 
     user_id: str | None = None
@@ -20,14 +20,14 @@ class Who:
     region: str | None = None
 
     @property
-    def named(self) -> bool:
+    def has_id(self) -> bool:
         """Whether the request names a shopper at all."""
         return bool(self.user_id or self.anonymous_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question for one placement. `exclude` and `product_ids` are the shop's own product ids."""
+    """One request for one placement. `exclude` and `product_ids` are the shop's own product ids."""
 
     placement: str
     who: Who = Who()
@@ -39,4 +39,4 @@ class Ask:
     strategy: str | None = None
     explain: bool = False
     explores: bool = True
-    """False for what no shopper will see: it spends no budget of a new product."""
+    """False for a preview: it shows no new product and spends no exploration budget."""

@@ -1,7 +1,7 @@
-"""How often new products were shown: counted in Redis, one round trip, and never a reason to fail.
+"""The exploration budget of new products, counted in Redis in one round trip. An answer never fails because of it.
 
-Two counters a product: all its impressions (until it is known well enough) and those of today's exploration on one
-placement (the budget). Both go by themselves: after a quarter of a year, after two days.
+Each product has two counters. One counts all its impressions and expires after 92 days. The other counts today's
+exploration impressions on one placement, which the budget limits, and expires after two days.
 """
 
 import logging
@@ -18,9 +18,9 @@ from common.cooldown import Cooldown
 from common.redis import client
 
 TOTAL: Final = "v:n:"
-"""Per product: how often it was shown since it is new."""
+"""Key prefix, per product: impressions while it is new."""
 TODAY: Final = "v:n:day:"
-"""Per placement, day and product: how often exploration showed it."""
+"""Key prefix, per placement, day and product: impressions by exploration."""
 TOTAL_SECONDS: Final = 92 * 86_400
 TODAY_SECONDS: Final = 2 * 86_400
 log = logging.getLogger(__name__)
@@ -45,39 +45,39 @@ for i = shown + 1, #KEYS, 2 do
 end
 return {{taken, open}}
 """
-"""Counts what is shown anyway; of the candidates takes the first whose budget is not spent, and counts it."""
+"""Counts the new products on the slate, then reserves the first candidate with budget left and counts it too."""
 RESERVE_SHA: Final = sha1(RESERVE.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Reserved:
-    """Which candidate may be shown (its place in the list), and which of all had budget left."""
+class Reservation:
+    """The index of the candidate that may be shown, and for every candidate whether it had budget left."""
 
     place: int
-    open_to: tuple[bool, ...]
+    had_budget: tuple[bool, ...]
 
 
 def reserve(
-    placement: str, candidates: Sequence[str], *, shown: Sequence[str], cap: int, enough: int, now: datetime
-) -> Reserved | None:
-    """Count an impression of each shown product, and of the first candidate with budget left; return that candidate.
+    placement: str, candidates: Sequence[str], *, shown_products: Sequence[str], cap: int, enough: int, now: datetime
+) -> Reservation | None:
+    """Count an impression of each shown product and of the first candidate with budget left; return that candidate.
 
-    `cap` impressions a day are the budget of a product on this placement; from `enough` impressions on, anywhere, it is
-    known well. None where no candidate has budget left, and where Redis does not answer.
+    The budget of a product on this placement is `cap` impressions a day. It ends at `enough` impressions on all
+    placements. Returns None where no candidate has budget left, or Redis does not answer.
     """
     if rest.active():
         return None
     day = now.date().isoformat()
-    keys = [f"{TOTAL}{one}" for one in shown]
+    keys = [f"{TOTAL}{one}" for one in shown_products]
     for one in candidates:
         keys += [f"{TOTAL}{one}", f"{TODAY}{placement}:{day}:{one}"]
     try:
-        place, open_to = _run(keys, len(shown), cap, enough)
-    except redis.RedisError as error:  # also one that is full or only read from
+        place, had_budget = _run(keys, len(shown_products), cap, enough)
+    except redis.RedisError as error:  # also where Redis is full or read-only
         rest.start()
         log.warning("exploration.store_down error=%s", error)
         return None
-    return Reserved(place - 1, tuple(free == 1 for free in open_to)) if place else None
+    return Reservation(place - 1, tuple(free == 1 for free in had_budget)) if place else None
 
 
 def _run(keys: list[str], *arguments: int) -> Any:

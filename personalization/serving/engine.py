@@ -1,4 +1,4 @@
-"""One question answered: filter → propose → rank → boost / bury → diversity → pin → explain."""
+"""Answers one request: filter → propose → rank → boost / bury → diversity → pin → explain."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -19,14 +19,14 @@ from personalization.rules.slate import (
 from personalization.selectors.placements import Filters, PlacementConfig
 from personalization.serving.answers import Answer, Reason
 from personalization.serving.asking import Ask
-from personalization.serving.exploration import REASON as EXPLORED
+from personalization.serving.exploration import REASON as EXPLORATION_REASON
 from personalization.serving.exploration import explore
-from personalization.serving.fallback_reason import degraded
+from personalization.serving.fallback_reason import fallback_reason
 from personalization.serving.item_records import items_of, removed_of
 from personalization.serving.proposals import Proposals, Question, popular_only, propose
-from personalization.serving.rating_reason import Starred
+from personalization.serving.rating_reason import RatingReason
 from personalization.serving.reasons import PINNED, Reasoner
-from personalization.serving.recent_item_slots import FRESH, freshen
+from personalization.serving.recent_item_slots import RECENT_ITEM_SLOT, fill_recent_item_slots
 from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
@@ -34,12 +34,12 @@ from recsys.data.profile import Context
 from recsys.ranking.onboarding import ONBOARDING, demote_disliked
 
 CANDIDATES = 100
-"""How many candidates are ranked at least, so that boosts and caps have something to choose from."""
+"""The least number of candidates to rank: boosts and caps need some to choose from."""
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A question with everything looked up: who, where, which rules hold, what may be shown."""
+class RequestState:
+    """A request with all that was looked up for it: shopper, placement, applicable rules, allowed products."""
 
     ask: Ask
     placement: PlacementConfig
@@ -47,21 +47,21 @@ class Scene:
     shopper: Shopper
     context: tuple[int, ...]
     unknown: tuple[str, ...]
-    holding: tuple[Rule, ...]
+    applicable_rules: tuple[Rule, ...]
     allowed: Bools
     caps: Sequence[Cap]
     trace: Trace
     size: int
-    hurried: bool
+    past_deadline: bool
 
     @property
-    def asking(self) -> bool:
-        """Whether the answer is questions to a newcomer: then what is no question has no place in it."""
+    def is_onboarding(self) -> bool:
+        """Whether the answer consists of onboarding questions; no other products may be added to it."""
         return self.strategy == ONBOARDING
 
 
 def no_placement(*keys: str, among: Iterable[str]) -> NotFound:
-    """Return the error of keys that are no placement's, with the keys there are."""
+    """Return the error for unknown placement keys; it lists the existing ones."""
     return NotFound(f"There is no placement {', '.join(keys)}; there are {', '.join(sorted(among)) or 'none'}.")
 
 
@@ -70,14 +70,14 @@ def answer(
     ask: Ask,
     *,
     shopper: Shopper | None = None,
-    taken: Ints | None = None,
-    hurried: bool = False,
+    items_on_page: Ints | None = None,
+    past_deadline: bool = False,
 ) -> Answer:
-    """Return the answer to a question.
+    """Return the answer to a request.
 
-    `shopper` where the caller has read it already (a page); `taken` are item codes that other slots show; a `hurried`
-    answer takes popular products without asking the model, those that the shopper may be shown. Raises NotFound for an
-    unknown placement and InvalidInput for a strategy that the model does not hold.
+    A page passes the `shopper` it has read already, and `items_on_page`, the item codes that other slots show. With
+    `past_deadline` the answer holds popular products, without the model. Raises NotFound for an unknown placement and
+    InvalidInput for a strategy that the model does not have.
     """
     started = time.perf_counter()
     placement = snapshot.placements.get(ask.placement)
@@ -86,70 +86,77 @@ def answer(
     if shopper is None:
         now = clock.now().timestamp()
         shopper = read_shopper(ask.who, snapshot=snapshot, now=now) if ask.personalized else nobody(now)
-    scene = _scene(snapshot, ask, placement, shopper, taken=taken, hurried=hurried)
-    return replace(_answered(snapshot, scene), took_ms=round((time.perf_counter() - started) * 1000, 3))
+    request_state = _request_state(
+        snapshot, ask, placement, shopper, items_on_page=items_on_page, past_deadline=past_deadline
+    )
+    return replace(_build_answer(snapshot, request_state), took_ms=round((time.perf_counter() - started) * 1000, 3))
 
 
-def _scene(
+def _request_state(
     snapshot: Snapshot,
     ask: Ask,
     placement: PlacementConfig,
     shopper: Shopper,
     *,
-    taken: Ints | None,
-    hurried: bool,
-) -> Scene:
-    codes = snapshot.shelf.codes
-    known = tuple(dict.fromkeys(codes[product_id] for product_id in ask.product_ids if product_id in codes))
-    context = known if placement.about != "shopper" else ()
-    situation = Situation(ask.placement, clock.now().timestamp(), context=known)
-    holding = snapshot.rules.holding(situation)
+    items_on_page: Ints | None,
+    past_deadline: bool,
+) -> RequestState:
+    codes = snapshot.serving_catalog.codes
+    context_items = tuple(dict.fromkeys(codes[product_id] for product_id in ask.product_ids if product_id in codes))
+    context = context_items if placement.about != "shopper" else ()
+    situation = Situation(ask.placement, clock.now().timestamp(), context=context_items)
+    applicable_rules = snapshot.rules.applicable(situation)
     trace = Trace()
-    passing = snapshot.on_sale & snapshot.shelf.passing(_filters(placement.filters, ask.filters))
-    allowed = snapshot.rules.filter(passing, holding, trace if ask.explain else None).copy()
+    candidates = snapshot.on_sale & snapshot.serving_catalog.filter_mask(
+        _merged_filters(placement.filters, ask.filters)
+    )
+    allowed = snapshot.rules.filter(candidates, applicable_rules, trace if ask.explain else None).copy()
     allowed[[codes[product_id] for product_id in ask.exclude if product_id in codes]] = False
-    groups = snapshot.shelf.columns.group_of
+    groups = snapshot.serving_catalog.columns.group_of
     if context:
         allowed &= ~np.isin(groups, groups[list(context)])
     if not placement.repeat:
         allowed[shopper.bought] = False
     elif placement.rest_days:
         allowed[shopper.bought_within(placement.rest_days)] = False
-    if taken is not None:
-        allowed &= ~np.isin(groups, groups[taken])
+    if items_on_page is not None:
+        allowed &= ~np.isin(groups, groups[items_on_page])
     strategy = _strategy(snapshot, ask, placement)
-    allowed = _without(allowed, shopper, asking=strategy == ONBOARDING)
-    return Scene(
+    allowed = _without_disliked(allowed, shopper, is_onboarding=strategy == ONBOARDING)
+    return RequestState(
         ask=ask,
         placement=placement,
         strategy=strategy,
-        shopper=nobody(shopper.profile.now) if hurried else shopper,
+        shopper=nobody(shopper.profile.now) if past_deadline else shopper,
         context=context,
         unknown=tuple(product_id for product_id in ask.product_ids if product_id not in codes),
-        holding=holding,
+        applicable_rules=applicable_rules,
         allowed=allowed,
-        caps=[*_caps(snapshot, placement), *rule_caps(snapshot.rules, holding)],
+        caps=[*_caps(snapshot, placement), *rule_caps(snapshot.rules, applicable_rules)],
         trace=trace,
         size=ask.limit or placement.size,
-        hurried=hurried,
+        past_deadline=past_deadline,
     )
 
 
-def _without(allowed: Bools, shopper: Shopper, *, asking: bool) -> Bools:
-    """Return what is allowed without what the shopper dislikes, unless nothing is left; no question comes twice."""
-    rest = allowed.copy()
-    rest[shopper.opinions.said if asking else shopper.opinions.disliked] = False
-    return rest if asking or rest.any() else allowed
+def _without_disliked(allowed: Bools, shopper: Shopper, *, is_onboarding: bool) -> Bools:
+    """Return the mask without disliked products, or unchanged if nothing would be left.
+
+    For onboarding, drops every product the shopper has rated: no question is repeated.
+    """
+    remaining = allowed.copy()
+    remaining[shopper.opinions.answered if is_onboarding else shopper.opinions.disliked] = False
+    return remaining if is_onboarding or remaining.any() else allowed
 
 
-def _filters(standing: Filters, asked: Filters) -> Filters:
-    """Return both filters as one: what the request says of a field stands over the placement."""
+def _merged_filters(placement_filters: Filters, request_filters: Filters) -> Filters:
+    """Return both filters as one; a field of the request overrides the placement's."""
     return Filters(
-        category=asked.category or standing.category,
-        brand=asked.brand or standing.brand,
-        min_price=standing.min_price if asked.min_price is None else asked.min_price,
-        max_price=standing.max_price if asked.max_price is None else asked.max_price,
-        in_stock=standing.in_stock if asked.in_stock is None else asked.in_stock,
+        category=request_filters.category or placement_filters.category,
+        brand=request_filters.brand or placement_filters.brand,
+        min_price=placement_filters.min_price if request_filters.min_price is None else request_filters.min_price,
+        max_price=placement_filters.max_price if request_filters.max_price is None else request_filters.max_price,
+        in_stock=placement_filters.in_stock if request_filters.in_stock is None else request_filters.in_stock,
     )
 
 
@@ -157,111 +164,119 @@ def _strategy(snapshot: Snapshot, ask: Ask, placement: PlacementConfig) -> str:
     if ask.strategy is None:
         return placement.strategy
     if ask.strategy not in snapshot.strategies:
-        held = ", ".join(sorted(snapshot.strategies))
-        raise InvalidInput.of("strategy", f"the live model holds no {ask.strategy}; it holds {held}")
+        names = ", ".join(sorted(snapshot.strategies))
+        raise InvalidInput.of("strategy", f"the live model holds no {ask.strategy}; it holds {names}")
     return ask.strategy
 
 
-def _answered(snapshot: Snapshot, scene: Scene) -> Answer:
-    codes = snapshot.shelf.codes
-    asked = Context(items=scene.context, allowed=scene.allowed, seen_allowed=True)
+def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
+    codes = snapshot.serving_catalog.codes
+    context = Context(items=request_state.context, allowed=request_state.allowed, seen_allowed=True)
     question = Question(
-        placement=scene.placement,
-        strategy=scene.strategy,
-        shopper=scene.shopper,
-        context=asked,
-        allowed=scene.allowed,
-        k=max(CANDIDATES, 2 * scene.size),
-        explain=scene.ask.explain,
-        skipped=tuple(codes[one] for one in scene.ask.exclude if one in codes),
+        placement=request_state.placement,
+        strategy=request_state.strategy,
+        shopper=request_state.shopper,
+        context=context,
+        allowed=request_state.allowed,
+        k=max(CANDIDATES, 2 * request_state.size),
+        explain=request_state.ask.explain,
+        excluded=tuple(codes[one] for one in request_state.ask.exclude if one in codes),
     )
-    found = popular_only(snapshot, question) if scene.hurried else propose(snapshot, question)
-    slate, pinned = _ruled(snapshot, scene, found)
+    proposals = popular_only(snapshot, question) if request_state.past_deadline else propose(snapshot, question)
+    slate, pinned_items = _apply_rules(snapshot, request_state, proposals)
     reasoner = Reasoner(
-        shelf=snapshot.shelf,
-        shopper=scene.shopper,
+        serving_catalog=snapshot.serving_catalog,
+        shopper=request_state.shopper,
         sources=snapshot.sources,
-        context=Context(items=scene.context),
-        named=scene.ask.who.verified,
-        starred=Starred(snapshot.bundle.shown_rating_predictor, scene.shopper.profile) if snapshot.bundle is not None else None,
+        context=Context(items=request_state.context),
+        names_products=request_state.ask.who.verified,
+        rating_reason=RatingReason(snapshot.bundle.shown_rating_predictor, request_state.shopper.profile)
+        if snapshot.bundle is not None
+        else None,
     )
-    reasons = {code: reasoner.reason(code, found.sources.get(code, ()), kin=found.kin.get(code)) for code in slate}
-    reasons.update(dict.fromkeys(pinned, PINNED))
-    if scene.placement.fresh_slots and not scene.asking:
+    reasons = {
+        code: reasoner.reason(code, proposals.sources.get(code, ()), kin=proposals.kin.get(code)) for code in slate
+    }
+    reasons.update(dict.fromkeys(pinned_items, PINNED))
+    if request_state.placement.recent_item_slots and not request_state.is_onboarding:
         before = set(slate)
-        slate = freshen(
+        slate = fill_recent_item_slots(
             snapshot,
             reasoner,
             slate,
             reasons,
-            most=scene.placement.fresh_slots,
-            mask=scene.allowed,
-            fixed=pinned,
-            caps=scene.caps,
+            most=request_state.placement.recent_item_slots,
+            mask=request_state.allowed,
+            fixed=pinned_items,
+            caps=request_state.caps,
         )
         for code in set(slate) - before:
-            scene.trace.move(code, FRESH)
-    slate, propensities = _explored(snapshot, scene, slate, reasons, fixed=pinned)
+            request_state.trace.move(code, RECENT_ITEM_SLOT)
+    slate, propensities = _with_exploration(snapshot, request_state, slate, reasons, fixed=pinned_items)
     return Answer(
         recommendation_id=str(uuid7()),
-        placement=scene.ask.placement,
-        strategy=scene.strategy,
+        placement=request_state.ask.placement,
+        strategy=request_state.strategy,
         model_version=snapshot.model_version,
-        personalized=scene.shopper.personal,
-        degraded=degraded(snapshot, scene.shopper, hurried=scene.hurried),
-        items=items_of(snapshot.shelf, slate, found, reasons, scene.trace, explain=scene.ask.explain),
-        unknown_products=scene.unknown,
-        rules=tuple(f"{rule.id}.{rule.version}" for rule in scene.holding),
-        removed=removed_of(snapshot.shelf, slate, scene.trace) if scene.ask.explain else None,
+        personalized=request_state.shopper.personal,
+        degraded=fallback_reason(snapshot, request_state.shopper, past_deadline=request_state.past_deadline),
+        items=items_of(
+            snapshot.serving_catalog, slate, proposals, reasons, request_state.trace, explain=request_state.ask.explain
+        ),
+        unknown_products=request_state.unknown,
+        rules=tuple(f"{rule.id}.{rule.version}" for rule in request_state.applicable_rules),
+        removed=removed_of(snapshot.serving_catalog, slate, request_state.trace) if request_state.ask.explain else None,
         propensities=propensities,
     )
 
 
-def _explored(
-    snapshot: Snapshot, scene: Scene, slate: list[int], reasons: dict[int, Reason], *, fixed: set[int]
+def _with_exploration(
+    snapshot: Snapshot, request_state: RequestState, slate: list[int], reasons: dict[int, Reason], *, fixed: set[int]
 ) -> tuple[list[int], dict[str, float]]:
-    """Return the slate, perhaps with a new product on it, and the chance that product had."""
-    if scene.hurried or scene.asking or not scene.ask.explores:
+    """Return the slate, possibly with a new product on it, and that product's propensity by its id."""
+    if request_state.past_deadline or request_state.is_onboarding or not request_state.ask.explores:
         return slate, {}
-    found = explore(
+    exploration = explore(
         snapshot,
-        scene.placement,
-        scene.shopper,
-        scene.context,
+        request_state.placement,
+        request_state.shopper,
+        request_state.context,
         slate,
-        mask=scene.allowed,
+        mask=request_state.allowed,
         fixed=fixed,
-        caps=scene.caps,
+        caps=request_state.caps,
     )
-    if found is None:
+    if exploration is None:
         return slate, {}
-    reasons[found.code] = EXPLORED
-    scene.trace.move(found.code, found.sentence)
-    return found.slate, {snapshot.shelf.columns.product_ids[found.code]: found.propensity}
+    reasons[exploration.code] = EXPLORATION_REASON
+    request_state.trace.move(exploration.code, exploration.sentence)
+    return exploration.slate, {snapshot.serving_catalog.columns.product_ids[exploration.code]: exploration.propensity}
 
 
-def _ruled(snapshot: Snapshot, scene: Scene, found: Proposals) -> tuple[list[int], set[int]]:
-    """Return the slate and which of its items are pinned."""
-    rules, trace = snapshot.rules, scene.trace
-    found_items = np.asarray(found.items, np.int32)
-    if len(scene.shopper.opinions.disliked) and not scene.context and not scene.asking:
-        found_items = demote_disliked(snapshot.survey.space, scene.shopper.opinions, found_items)
-    items = rules.reorder(found_items, scene.holding, trace)
-    pinnable = scene.allowed
-    if scene.asking:
-        pinnable = np.zeros_like(scene.allowed)
-        pinnable[found_items] = scene.allowed[found_items]
-    pinned = pins(rules, scene.holding, items, pinnable, scene.size, trace, popular=snapshot.popular)
-    slate = fill(items, scene.size, pinned=pinned, caps=scene.caps, trace=trace)
-    if len(slate) < scene.size and not scene.asking:
-        rest = snapshot.popular[scene.allowed[snapshot.popular]]
+def _apply_rules(snapshot: Snapshot, request_state: RequestState, proposals: Proposals) -> tuple[list[int], set[int]]:
+    """Return the slate after all rules, and its pinned items."""
+    rules, trace = snapshot.rules, request_state.trace
+    ranked_items = np.asarray(proposals.items, np.int32)
+    if len(request_state.shopper.opinions.disliked) and not request_state.context and not request_state.is_onboarding:
+        ranked_items = demote_disliked(snapshot.onboarding_cache.space, request_state.shopper.opinions, ranked_items)
+    items = rules.reorder(ranked_items, request_state.applicable_rules, trace)
+    pinnable = request_state.allowed
+    if request_state.is_onboarding:
+        pinnable = np.zeros_like(request_state.allowed)
+        pinnable[ranked_items] = request_state.allowed[ranked_items]
+    pinned_at = pins(
+        rules, request_state.applicable_rules, items, pinnable, request_state.size, trace, popular=snapshot.popular
+    )
+    slate = fill(items, request_state.size, pinned_at=pinned_at, caps=request_state.caps, trace=trace)
+    if len(slate) < request_state.size and not request_state.is_onboarding:
+        rest = snapshot.popular[request_state.allowed[snapshot.popular]]
         everything = np.concatenate([items, rest[~np.isin(rest, items)]]).astype(np.int32)
-        slate = fill(everything, scene.size, pinned=pinned, caps=scene.caps, trace=trace)
-    return slate, set(pinned.values()) & set(slate)
+        slate = fill(everything, request_state.size, pinned_at=pinned_at, caps=request_state.caps, trace=trace)
+    return slate, set(pinned_at.values()) & set(slate)
 
 
 def _caps(snapshot: Snapshot, placement: PlacementConfig) -> list[Cap]:
-    columns = snapshot.shelf.columns
+    columns = snapshot.serving_catalog.columns
     caps = [Cap(limit=1, keys=columns.group_of)]
     for column, limit in (("brand", placement.max_per_brand), ("category", placement.max_per_category)):
         if limit:

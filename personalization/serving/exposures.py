@@ -1,8 +1,8 @@
-"""Exposures to the log: a buffer of this process, flushed within 50 ms and when the process ends.
+"""Writes exposures to the log through a buffer, flushed within 50 ms and when the process ends.
 
-What a kill can lose is what lies in the buffer (at most 50 ms of answers); what is dropped because the log is down or
-the buffer is full is counted in `vitrine_exposures{outcome="lost"}`. An exposure that was clicked or bought comes back
-with the event that carries its recommendation id.
+A killed process loses its buffer, at most 50 ms of answers. Exposures dropped because the log is down or the buffer is
+full count in `vitrine_exposures{outcome="lost"}`. A click or purchase still carries the recommendation id of a lost
+exposure.
 """
 
 import atexit
@@ -29,13 +29,13 @@ from personalization.serving.gauges import EXPOSURES
 FLUSH_SECONDS = 0.05
 MOST_WAITING = 10_000
 NAME = "Recommendation Served"
-UNNAMED = frozenset({"no_consent", "store_down"})
-"""Answers to shoppers of whom nothing may be kept, or nobody knows whether it may."""
+ANONYMIZED_REASONS = frozenset({"no_consent", "store_down"})
+"""Fallback reasons for which an exposure names no shopper: no consent, or consent could not be read."""
 log = logging.getLogger(__name__)
 
 
 class Exposures:
-    """The buffer. `note` never waits and never fails; a thread of the process writes."""
+    """The buffer. `note` never waits and never fails; a background thread writes."""
 
     def __init__(self) -> None:
         self._waiting: deque[ServerEvent] = deque()
@@ -55,7 +55,7 @@ class Exposures:
         self._filled.set()
 
     def flush(self) -> int:
-        """Write what waits; return how many were written. What the log does not take is lost, and counted."""
+        """Write the buffer to the log; return how many were written. Refused exposures are lost, and counted."""
         with self._lock:
             batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if not batch:
@@ -70,7 +70,7 @@ class Exposures:
             return len(batch)
 
     def forget(self) -> None:
-        """Drop what waits, as if nothing had been answered."""
+        """Empty the buffer without writing."""
         self._waiting.clear()
 
     def _start(self) -> None:
@@ -97,14 +97,16 @@ class Exposures:
 
 
 exposures = Exposures()
-"""The one of this process."""
+"""The buffer of this process."""
 
 
-def exposure_of(answer: Answer, ask: Ask, *, unnamed: bool = False) -> ServerEvent:
-    """Return the event of a shown list. Without consent, or where nobody could look, it names no shopper and no product
-    that the request named; so it does where it shall be `unnamed`.
+def exposure_of(answer: Answer, ask: Ask, *, anonymized: bool = False) -> ServerEvent:
+    """Return the event of a shown list.
+
+    It names neither the shopper nor the request's products where consent is missing or unreadable, or with
+    `anonymized`.
     """
-    named = answer.degraded not in UNNAMED and ask.personalized and not unnamed
+    keeps_ids = answer.degraded not in ANONYMIZED_REASONS and ask.personalized and not anonymized
     properties: dict[str, Any] = {
         "recommendation_id": answer.recommendation_id,
         "placement": answer.placement,
@@ -115,14 +117,14 @@ def exposure_of(answer: Answer, ask: Ask, *, unnamed: bool = False) -> ServerEve
         "rules": list(answer.rules),
         "products": [_line(item, answer.propensities) for item in answer.items],
     }
-    if named:
+    if keeps_ids:
         properties["context"] = list(ask.product_ids)
     return ServerEvent(
         message_id=str(uuid7()),
         name=NAME,
         at=clock.epoch_us(),
-        user_id=ask.who.user_id if named else None,
-        anonymous_id=ask.who.anonymous_id if named else None,
+        user_id=ask.who.user_id if keeps_ids else None,
+        anonymous_id=ask.who.anonymous_id if keeps_ids else None,
         properties=properties,
         gpc=ask.who.gpc,
         region=ask.who.region,
@@ -130,7 +132,7 @@ def exposure_of(answer: Answer, ask: Ask, *, unnamed: bool = False) -> ServerEve
 
 
 def _line(item: Item, propensities: Mapping[str, float]) -> dict[str, Any]:
-    """Return a shown product; an explored one with the chance it had."""
+    """Return the event's entry of one product; an explored one has its propensity."""
     line = {
         "product_id": item.product_id,
         "position": item.position,

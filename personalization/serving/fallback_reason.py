@@ -1,14 +1,14 @@
-"""Which word tells how an answer fell short."""
+"""Why an answer is not the full one."""
 
-from personalization.serving.answers import Degraded
+from personalization.serving.answers import FallbackReason
 from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
 
 
-def degraded(snapshot: Snapshot, shopper: Shopper, *, hurried: bool = False) -> Degraded | None:
-    """Return the gravest: no time, no store, no consent, no model, no profile; None where nothing is missing."""
-    if hurried:
+def fallback_reason(snapshot: Snapshot, shopper: Shopper, *, past_deadline: bool = False) -> FallbackReason | None:
+    """Return the gravest reason: deadline, store, consent, model, profile, in this order; None for a full answer."""
+    if past_deadline:
         return "deadline"
-    if shopper.degraded in ("store_down", "no_consent"):
-        return shopper.degraded
-    return "no_model" if snapshot.bundle is None else shopper.degraded
+    if shopper.fallback_reason in ("store_down", "no_consent"):
+        return shopper.fallback_reason
+    return "no_model" if snapshot.bundle is None else shopper.fallback_reason

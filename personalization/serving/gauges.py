@@ -1,4 +1,4 @@
-"""Machine counters of serving, for Prometheus."""
+"""Prometheus counters of serving."""
 
 from prometheus_client import Counter, Histogram
 

@@ -5,52 +5,70 @@ from itertools import islice, zip_longest
 
 from common.money import plain
 from personalization.rules.rule_set import Trace
-from personalization.serving.answers import Explanation, Item, Reason, Removed
+from personalization.serving.answers import Explanation, Item, Reason, RemovedProduct
 from personalization.serving.proposals import Proposals
-from personalization.serving.serving_catalog import Shelf
+from personalization.serving.serving_catalog import ServingCatalog
 
 MOST_REMOVED = 100
-"""How many removed products an explanation lists."""
+"""An explanation lists at most this many removed products."""
 
 
 def items_of(
-    shelf: Shelf, slate: Sequence[int], found: Proposals, reasons: dict[int, Reason], trace: Trace, *, explain: bool
+    serving_catalog: ServingCatalog,
+    slate: Sequence[int],
+    proposals: Proposals,
+    reasons: dict[int, Reason],
+    trace: Trace,
+    *,
+    explain: bool,
 ) -> tuple[Item, ...]:
     """Return the items of a slate, in order."""
     return tuple(
-        _item(shelf, code, position, found, reasons[code], _explanation(code, found, trace) if explain else None)
+        _item(
+            serving_catalog,
+            code,
+            position,
+            proposals,
+            reasons[code],
+            _explanation(code, proposals, trace) if explain else None,
+        )
         for position, code in enumerate(slate, 1)
     )
 
 
-def removed_of(shelf: Shelf, slate: Sequence[int], trace: Trace) -> tuple[Removed, ...]:
-    """Return what rules kept off the slate, up to a hundred products, of each rule as many where there are more.
+def removed_of(serving_catalog: ServingCatalog, slate: Sequence[int], trace: Trace) -> tuple[RemovedProduct, ...]:
+    """Return up to `MOST_REMOVED` products that rules removed; where there are more, the same number of each rule.
 
-    A cap may have passed over what came into the slate later, in the place of another one.
+    Items on the slate are left out: a cap may have skipped an item that entered the slate later.
     """
-    shown, of_rule = set(slate), dict[str, list[int]]()
+    slate_codes, of_rule = set(slate), dict[str, list[int]]()
     for code, by in trace.removed.items():
-        if code not in shown:
+        if code not in slate_codes:
             of_rule.setdefault(by, []).append(code)
     turns = (code for turn in zip_longest(*of_rule.values()) for code in turn if code is not None)
-    listed = set(islice(turns, MOST_REMOVED))
+    listed_codes = set(islice(turns, MOST_REMOVED))
     return tuple(
-        Removed(shelf.columns.product_ids[code], shelf.title(code), by)
+        RemovedProduct(serving_catalog.columns.product_ids[code], serving_catalog.title(code), by)
         for code, by in trace.removed.items()
-        if code in listed
+        if code in listed_codes
     )
 
 
 def _item(
-    shelf: Shelf, code: int, position: int, found: Proposals, reason: Reason, explanation: Explanation | None
+    serving_catalog: ServingCatalog,
+    code: int,
+    position: int,
+    proposals: Proposals,
+    reason: Reason,
+    explanation: Explanation | None,
 ) -> Item:
-    row = shelf.rows[code]
+    row = serving_catalog.rows[code]
     if row is None:
-        raise LookupError(f"code {code} is shown and not in the catalogue")
+        raise LookupError(f"item code {code} on the slate is not in the catalog")
     return Item(
         product_id=row.product_id,
         position=position,
-        score=round(found.scores.get(code, 0.0), 6),
+        score=round(proposals.scores.get(code, 0.0), 6),
         reason=reason,
         title=row.title,
         price=None if row.price is None else plain(row.price, row.currency),
@@ -61,9 +79,9 @@ def _item(
     )
 
 
-def _explanation(code: int, found: Proposals, trace: Trace) -> Explanation:
+def _explanation(code: int, proposals: Proposals, trace: Trace) -> Explanation:
     return Explanation(
-        sources={name: round(score, 6) for name, score in found.sources.get(code, {}).items()},
-        contributions={name: round(share, 6) for name, share in found.contributions.get(code, {}).items()},
+        sources={name: round(score, 6) for name, score in proposals.sources.get(code, {}).items()},
+        contributions={name: round(share, 6) for name, share in proposals.contributions.get(code, {}).items()},
         rules=tuple(trace.moved.get(code, ())),
     )

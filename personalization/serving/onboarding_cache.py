@@ -1,4 +1,4 @@
-"""What onboarding asks about in this state of the shop: the taste space, made when somebody first asks."""
+"""The taste space of onboarding for one snapshot, built on first use."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from personalization.serving.serving_catalog import Shelf
+from personalization.serving.serving_catalog import ServingCatalog
 from recsys.arrays import Bools, Ints
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.taste_space import TasteSpace, item_vectors, question_pool
@@ -14,26 +14,28 @@ from recsys.sources.scoring import Scoring
 
 
 @dataclass(frozen=True)
-class Survey:
-    """The products on sale at the snapshot's making, `popular` codes best first; `facts` None where no model is."""
+class OnboardingCache:
+    """Products of one snapshot: `popular` codes come best first, `facts` is None without a model."""
 
-    shelf: Shelf
+    serving_catalog: ServingCatalog
     popular: Ints
     on_sale: Bools
     sources: Mapping[str, Scoring]
-    facts: ItemStatistics | None
+    item_statistics: ItemStatistics | None
 
     @cached_property
     def pool(self) -> Ints:
-        """Which products may be asked about: the well known ones."""
-        return question_pool(self.popular, self.shelf.columns.group_of, self.on_sale)
+        """The products that onboarding may ask about: the well-known ones."""
+        return question_pool(self.popular, self.serving_catalog.columns.group_of, self.on_sale)
 
     @cached_property
     def space(self) -> TasteSpace:
-        """The well known products by what the model says is alike, else by their words."""
-        return TasteSpace.of(item_vectors(self.sources) or self.shelf.kinship.rows, self.pool, self.facts)
+        """The pool's products, placed by the model's similarities, else by text similarity."""
+        return TasteSpace.of(
+            item_vectors(self.sources) or self.serving_catalog.kinship.rows, self.pool, self.item_statistics
+        )
 
-    def following(self, shelf: Shelf, popular: Ints, on_sale: Bools) -> "Survey":
-        """Return the survey of the next state of the same catalogue; where it asks about the same, this one."""
-        fresh = replace(self, shelf=shelf, popular=popular, on_sale=on_sale)
-        return self if np.array_equal(fresh.pool, self.pool) else fresh
+    def with_changes(self, serving_catalog: ServingCatalog, popular: Ints, on_sale: Bools) -> "OnboardingCache":
+        """Return the cache for the next state of the same catalog; itself where the pool is the same."""
+        changed = replace(self, serving_catalog=serving_catalog, popular=popular, on_sale=on_sale)
+        return self if np.array_equal(changed.pool, self.pool) else changed

@@ -1,4 +1,4 @@
-"""The reason that says how many stars we think a shopper would give: "We think 4.6 of 5"."""
+"""The reason that states the predicted rating: "We think 4.6 of 5"."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,23 +15,23 @@ CODE = "predicted_rating"
 
 
 @dataclass(frozen=True)
-class Starred:
-    """The predictions for one shopper of one answer. `stars` is None where the shop has no ratings."""
+class RatingReason:
+    """Predicted ratings for the shopper of one answer. `stars` is None where the shop has no ratings."""
 
     stars: RatingPredictor | None
     profile: Profile
 
     def reason(self, code: int) -> Reason | None:
-        """Return the prediction in words where it speaks for the item: nearer to the top than to the usual rating.
+        """Return the predicted rating as a reason if it is closer to the top of the scale than to the mean rating.
 
-        None where shop, shopper or item has no ratings.
+        Returns None for a lower prediction, and where shop, shopper or item has no ratings.
         """
         if self.stars is None or self._taste is None:
             return None
-        found = float(self.stars.predict_from_taste(self._taste, np.array([code], np.int64))[0])
+        stars = float(self.stars.predict_from_taste(self._taste, np.array([code], np.int64))[0])
         praise = max((self.stars.mean + self.stars.high) / 2, NEUTRAL_STARS)
-        top = max(self.stars.high, FIVE_STAR_SPAN)  # of the scale: the best that was given yet may be far from it
-        return Reason(CODE, f"We think {found:.1f} of {top:g}") if found >= praise else None
+        top = max(self.stars.high, FIVE_STAR_SPAN)  # top of the scale: the best rating so far may be lower
+        return Reason(CODE, f"We think {stars:.1f} of {top:g}") if stars >= praise else None
 
     @cached_property
     def _taste(self) -> Floats | None:

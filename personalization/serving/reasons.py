@@ -1,27 +1,25 @@
-"""Why an item is shown, in words a shopper reads."""
+"""Reasons: why an item is shown, in a sentence for the shopper."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from personalization.serving.answers import Reason
-from personalization.serving.rating_reason import Starred
-from personalization.serving.serving_catalog import Shelf
+from personalization.serving.rating_reason import RatingReason
+from personalization.serving.serving_catalog import ServingCatalog
 from personalization.serving.shoppers import Shopper
 from recsys.data.profile import Context, Profile
 from recsys.ranking.onboarding import ONBOARDING
 from recsys.sources.base import Recommender
+from recsys.sources.registry import RECOMMENDERS
 
-OWN = ("recent", "buy_again", "personal_top")
 SIMILAR = ("similar", "Similar to {title}")
 ABOUT_CONTEXT = {
     "bought_together": ("bought_together", "Often bought together with {title}"),
-    "complements": ("completes_cart", "Goes well with {title}"),
-    "content": SIMILAR,
+    "completes_cart": ("completes_cart", "Goes well with {title}"),
+    "alike": SIMILAR,
+    "seen_together": ("similar", "Often looked at with {title}"),
 }
-ALIKE = ("content", "sentences", "new_arrivals")
-"""Sources that know what products are like."""
-SEEN_TOGETHER = ("similar", "Often looked at with {title}")
-"""What the others know: the same shoppers had both. Cat food is not similar to a chair."""
+"""The reason that names a product of the page or cart, by what the source declares; the first that applies is given."""
 BECAUSE = {
     "purchase": ("because_bought", "Because you bought {title}", "Because of what you bought"),
     "cart": ("because_carted", "Because you put {title} in your cart", "Because of what is in your cart"),
@@ -38,7 +36,7 @@ OF_OWN = {
     "wishlist": ("because_liked", "You like this"),
     "rating": ("because_liked", "You rated this"),
 }
-"""Reasons for an item of the history itself, by the latest signal about it."""
+"""Reasons for an item of the shopper's own history, by its latest signal."""
 LOOKED_AT = ("because_viewed", "You looked at this lately")
 BOUGHT_BEFORE = ("buy_again", "You bought this before")
 PLAIN = {
@@ -47,39 +45,43 @@ PLAIN = {
     "popular": Reason("popular", "Popular in our shop"),
     "new": Reason("new", "New in our shop"),
     ONBOARDING: Reason(ONBOARDING, "Do you like this?"),
-    "prior": Reason("in_segment", "Popular with shoppers like you"),
+    "in_segment": Reason("in_segment", "Popular with shoppers like you"),
 }
 FROM_THE_RANGE = Reason("exploration", "From our range")
 PINNED = Reason("pinned", "Our pick")
-_WORDS = (*ABOUT_CONTEXT.values(), SEEN_TOGETHER, *BECAUSE.values(), VIEWED, *OF_OWN.values(), LOOKED_AT, BOUGHT_BEFORE)
+_WORDS = (*ABOUT_CONTEXT.values(), *BECAUSE.values(), VIEWED, *OF_OWN.values(), LOOKED_AT, BOUGHT_BEFORE)
 CODES = sorted({*(code for code, *_ in _WORDS), *(one.code for one in (*PLAIN.values(), FROM_THE_RANGE, PINNED))})
-"""All that the code of a reason may be."""
-PERSONAL_SOURCES = (
-    *("session_knn", "covisitation", "rp3beta", "item_knn", "ease", "sequence_net", "content", "sentences"),
-    *("als", "spark_als", "nmf", "user_knn", "svd", "new_arrivals"),
+"""All codes of reasons."""
+OWN = tuple(name for name, kind in RECOMMENDERS.items() if kind.reason == "own")
+CONTEXT_SOURCES = {
+    name: words
+    for reason, words in ABOUT_CONTEXT.items()
+    for name, kind in RECOMMENDERS.items()
+    if kind.reason == reason
+}
+PERSONAL_SOURCES = tuple(
+    name for name, kind in RECOMMENDERS.items() if kind.personal and kind.reason in ("alike", "seen_together")
 )
-"""Which source speaks first where several proposed an item: those that point at one product come first."""
-COMMON_SOURCES = {"prior": "prior", "trending": "trending", "popular": "popular", "new_arrivals": "new"}
-"""The plain reason of those that speak of no product of the shopper's."""
-LATENT = ("svd", "als", "spark_als", "nmf", "sequence_net")
-"""Those that may propose what no single product of the shopper's stands for."""
+"""Sources that name a product of the shopper; the registry's order says which one gives the reason."""
+PLAIN_SOURCES = {name: kind.plain_reason for name, kind in RECOMMENDERS.items() if kind.plain_reason}
+"""The plain reason of sources that may name none."""
 
 
 @dataclass(frozen=True)
 class Reasoner:
     """Finds the reason of each item of one answer."""
 
-    shelf: Shelf
+    serving_catalog: ServingCatalog
     shopper: Shopper
     sources: Mapping[str, Recommender]
     context: Context
-    named: bool = True
+    names_products: bool = True
     """Whether reasons may name products of the shopper's history."""
-    starred: Starred | None = None
-    """Predicted ratings; None where nobody asks for them."""
+    rating_reason: RatingReason | None = None
+    """Predicted ratings; None without a model."""
 
     def reason(self, code: int, proposers: Iterable[str], *, kin: int | None = None) -> Reason:
-        """Return why the item is shown, given who proposed it; `kin` is the product its words are like."""
+        """Return the reason of an item, given the sources that proposed it; `kin` is the product with similar text."""
         by = set(proposers)
         if ONBOARDING in by:
             return PLAIN[ONBOARDING]
@@ -90,42 +92,41 @@ class Reasoner:
         )
 
     def because(self, code: int) -> Reason:
-        """Return the reason that names this item of the shopper's history."""
+        """Return the reason that has this item of the shopper's history as cause."""
         signal = self.shopper.latest.get(code, "view")
         kind, text, unnamed = BECAUSE.get(signal, VIEWED)
-        return self._naming(kind, text, code) if self.named else Reason(kind, unnamed)
+        return self._with_title(kind, text, code) if self.names_products else Reason(kind, unnamed)
 
     def own(self, code: int) -> Reason:
-        """Return the reason for an item of the shopper's history; who may only claim to be them reads no such thing."""
-        if not self.named:
+        """Return the reason for an item of the shopper's own history; an unverified shopper gets a vaguer one."""
+        if not self.names_products:
             return self.because(code)
         if code in self.shopper.bought:
-            return Reason(*BOUGHT_BEFORE, (self.shelf.columns.product_ids[code],))
+            return Reason(*BOUGHT_BEFORE, (self.serving_catalog.columns.product_ids[code],))
         kind, text = OF_OWN.get(self.shopper.latest.get(code, "view"), LOOKED_AT)
-        return Reason(kind, text, (self.shelf.columns.product_ids[code],))
+        return Reason(kind, text, (self.serving_catalog.columns.product_ids[code],))
 
     def _about_context(self, code: int, by: set[str], kin: int | None) -> Reason | None:
-        for name in (*ABOUT_CONTEXT, *PERSONAL_SOURCES):
+        for name, words in CONTEXT_SOURCES.items():
             source = self.sources.get(name)
             if name not in by or source is None or not source.contextual or not source.knows(code):
                 continue
-            for cause in source.because(Profile.empty(self.shopper.profile.now), self.context, code):
+            for cause in source.explain(Profile.empty(self.shopper.profile.now), self.context, code):
                 if cause in self.context.items:
-                    words = SIMILAR if name in ALIKE else SEEN_TOGETHER
-                    return self._naming(*ABOUT_CONTEXT.get(name, words), cause)
-        return self._naming(*SIMILAR, kin) if kin in self.context.items else None
+                    return self._with_title(*words, cause)
+        return self._with_title(*SIMILAR, kin) if kin in self.context.items else None
 
     def _about_history(self, code: int, by: set[str], kin: int | None) -> Reason | None:
         latest = self.shopper.latest
         if code in latest and not by.isdisjoint(OWN):
             return self.own(code)
-        if code not in latest and self.starred and (praise := self.starred.reason(code)):
+        if code not in latest and self.rating_reason and (praise := self.rating_reason.reason(code)):
             return praise
         for name in PERSONAL_SOURCES:
             source = self.sources.get(name)
             if name not in by or source is None or not source.knows(code):
                 continue
-            causes = source.because(self.shopper.profile, Context(), code)
+            causes = source.explain(self.shopper.profile, Context(), code)
             cause = next((one for one in causes if one in latest and one != code), None)
             if cause is not None:
                 return self.because(cause)
@@ -133,10 +134,16 @@ class Reasoner:
             return self.own(code)
         if kin in latest:
             return self.because(kin)
-        return PLAIN["predicted_rating"] if not by.isdisjoint(LATENT) else None
+        guesses = {name for name, reason in PLAIN_SOURCES.items() if reason == "predicted_rating"}
+        return PLAIN["predicted_rating"] if not by.isdisjoint(guesses) else None
 
     def _common(self, by: set[str]) -> Reason:
-        return next((PLAIN[kind] for name, kind in COMMON_SOURCES.items() if name in by), FROM_THE_RANGE)
+        plain = (reason for name, reason in PLAIN_SOURCES.items() if name in by and reason != "predicted_rating")
+        return next((PLAIN[reason] for reason in plain), FROM_THE_RANGE)
 
-    def _naming(self, kind: str, text: str, cause: int) -> Reason:
-        return Reason(kind, text.format(title=self.shelf.title(cause)), (self.shelf.columns.product_ids[cause],))
+    def _with_title(self, kind: str, text: str, cause: int) -> Reason:
+        return Reason(
+            kind,
+            text.format(title=self.serving_catalog.title(cause)),
+            (self.serving_catalog.columns.product_ids[cause],),
+        )

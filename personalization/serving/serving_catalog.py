@@ -1,4 +1,4 @@
-"""The catalogue as serving holds it: the model's codes first, products made since behind them."""
+"""The catalog as serving holds it: products the model knows come first, newer ones after them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,69 +19,73 @@ from recsys.arrays import (
     Longs,
     Times,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.ranking.text_similarity import TextSimilarity
 
 N = TypeVar("N", np.float64, np.int64)
 MOST_MASKS, MASK_BYTES = 512, 1 << 25
-"""Of filters whose products are remembered, a byte each; then all are forgotten. Any browser may ask for others."""
+"""Limits of the cache of filter masks, in number and bytes. It is cleared when full: browsers choose the filters."""
 UNCOUNTED = 10**9
-"""The stock of a product whose stock the shop does not count."""
+"""The stock of a product without stock keeping."""
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """All products by code. `rows[code]` is None for a product the model knows and the catalogue no longer holds."""
+class ServingCatalog:
+    """All products by code. `rows[code]` is None for a product of the model that left the catalog."""
 
-    catalogue: Catalogue
+    catalog: Catalog
     rows: tuple[ProductRow | None, ...]
     columns: Columns
     _masks: dict[Filters, Bools] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, catalogue: Catalogue, rows: Iterable[ProductRow], *, before: "Shelf | None" = None) -> "Shelf":
-        """Return the shelf of a catalogue whose ids include those of all rows.
+    def of(
+        cls, catalog: Catalog, rows: Iterable[ProductRow], *, before: "ServingCatalog | None" = None
+    ) -> "ServingCatalog":
+        """Return the serving catalog of a catalog whose ids include those of all rows.
 
-        `before` lends what it found of the same rows and words, whatever codes they had.
+        `before` lends its computed values of unchanged rows, even where their codes changed.
         """
         by_id = {row.product_id: row for row in rows}
-        ordered = tuple(map(by_id.get, catalogue.item_ids))
+        rows_by_code = tuple(map(by_id.get, catalog.item_ids))
         if before is None or not before.rows:
-            return cls(catalogue, ordered, Columns.of(catalogue.item_ids, **_columns_of(ordered)))
-        places = catalogue.places_in(before.catalogue)
-        lent = [place >= 0 and before.rows[place] is row for place, row in zip(places.tolist(), ordered, strict=True)]
-        codes, kept = np.flatnonzero(~np.array(lent, np.bool_)), places.clip(0)
-        fresh = [ordered[code] for code in codes.tolist()]
-        columns = before.columns.moved(catalogue.item_ids, kept, told=codes, **_columns_of(fresh))
-        shelf = cls(catalogue, ordered, columns)
-        vars(shelf)["offered"] = _patched(before.offered[kept], codes, _offered(fresh))
-        vars(shelf)["born"] = _patched(before.born[kept], codes, _born(fresh))
+            return cls(catalog, rows_by_code, Columns.of(catalog.item_ids, **_columns_of(rows_by_code)))
+        places = catalog.codes_in(before.catalog)
+        unchanged = [
+            place >= 0 and before.rows[place] is row for place, row in zip(places.tolist(), rows_by_code, strict=True)
+        ]
+        codes, old_codes = np.flatnonzero(~np.array(unchanged, np.bool_)), places.clip(0)
+        new_rows = [rows_by_code[code] for code in codes.tolist()]
+        columns = before.columns.with_items(catalog.item_ids, old_codes, changed=codes, **_columns_of(new_rows))
+        serving_catalog = cls(catalog, rows_by_code, columns)
+        vars(serving_catalog)["sale_starts"] = _patched(before.sale_starts[old_codes], codes, _sale_starts(new_rows))
+        vars(serving_catalog)["first_seen"] = _patched(before.first_seen[old_codes], codes, _first_seen(new_rows))
         if (kinship := vars(before).get("kinship")) is not None:
-            vars(shelf)["kinship"] = TextSimilarity.updated(kinship, catalogue, places)
-        return shelf
+            vars(serving_catalog)["kinship"] = TextSimilarity.updated(kinship, catalog, places)
+        return serving_catalog
 
-    def following(self, rows: Sequence[ProductRow]) -> "Shelf":
-        """Return the shelf with these rows in the place of those it holds of the same products.
+    def with_changes(self, rows: Sequence[ProductRow]) -> "ServingCatalog":
+        """Return the serving catalog with these rows in place of the old rows of the same products.
 
-        What follows from the catalogue's words is taken over: it is no row's.
+        Values computed from the catalog's texts are kept: they do not depend on rows.
         """
         codes = np.array([self.codes[row.product_id] for row in rows], np.int64)
-        listed, dated, named = list(self.rows), True, True
+        all_rows, same_dates, same_names = list(self.rows), True, True
         for code, row in zip(codes.tolist(), rows, strict=True):
-            old, listed[code] = listed[code], row
-            dated = dated and old is not None and old.first_seen == row.first_seen
-            named = named and old is not None and _names(old) == _names(row)
-        if named:
-            columns = self.columns.counting(codes, *_counts(rows))
+            old, all_rows[code] = all_rows[code], row
+            same_dates = same_dates and old is not None and old.first_seen == row.first_seen
+            same_names = same_names and old is not None and _names(old) == _names(row)
+        if same_names:
+            columns = self.columns.with_prices_and_stocks(codes, *_counts(rows))
         else:
-            ids, every = self.columns.product_ids, np.arange(len(listed))
-            columns = self.columns.moved(ids, every, told=codes, **_columns_of(rows))
-        fresh = Shelf(self.catalogue, tuple(listed), columns)
-        lasting = ("kinship", "by_id", *(("born", "newest") if dated else ()))
-        made = vars(self).copy()  # at once: a request may need something for the first time now
-        vars(fresh).update({name: made[name] for name in lasting if name in made})
-        vars(fresh)["offered"] = _patched(self.offered, codes, _offered(rows))
-        return fresh
+            ids, every = self.columns.product_ids, np.arange(len(all_rows))
+            columns = self.columns.with_items(ids, every, changed=codes, **_columns_of(rows))
+        changed = ServingCatalog(self.catalog, tuple(all_rows), columns)
+        reusable = ("kinship", "by_id", *(("first_seen", "newest") if same_dates else ()))
+        cached = vars(self).copy()  # one copy: a request may add a cached property meanwhile
+        vars(changed).update({name: cached[name] for name in reusable if name in cached})
+        vars(changed)["sale_starts"] = _patched(self.sale_starts, codes, _sale_starts(rows))
+        return changed
 
     @property
     def codes(self) -> dict[str, int]:
@@ -90,48 +94,48 @@ class Shelf:
 
     @cached_property
     def kinship(self) -> TextSimilarity:
-        """Likeness by words; built at first need, which the keeper makes its own need."""
-        return TextSimilarity.of(self.catalogue)
+        """Text similarity; built on first use, normally in the background by the snapshot refresher."""
+        return TextSimilarity.of(self.catalog)
 
     @cached_property
-    def born(self) -> Times:
-        """When each product appeared, seconds since the epoch; NaN for what the catalogue no longer holds."""
-        return _born(self.rows)
+    def first_seen(self) -> Times:
+        """When each product first appeared, float64[n_items] in seconds since the epoch; NaN for removed products."""
+        return _first_seen(self.rows)
 
     @cached_property
     def newest(self) -> tuple[Ints, Times]:
-        """All codes the catalogue holds, the newest first, and when each appeared."""
-        known = np.flatnonzero(~np.isnan(self.born))
-        codes = known[np.argsort(-self.born[known], kind="stable")].astype(np.int32)
-        return codes, self.born[codes]
+        """The codes of all products in the catalog, newest first, and when each first appeared."""
+        codes_with_date = np.flatnonzero(~np.isnan(self.first_seen))
+        codes = codes_with_date[np.argsort(-self.first_seen[codes_with_date], kind="stable")].astype(np.int32)
+        return codes, self.first_seen[codes]
 
     @cached_property
     def by_id(self) -> Ints:
-        """All codes by product id."""
+        """All codes in order of product id."""
         return np.array(sorted(range(len(self.rows)), key=self.columns.product_ids.__getitem__), np.int32)
 
     @cached_property
     def order(self) -> Ints:
-        """All codes in catalogue order: in stock first, then by product id."""
+        """All codes in catalog order: in stock first, then by product id."""
         return self.by_id[np.argsort(self.columns.stocks[self.by_id] <= 0, kind="stable")]
 
     @cached_property
-    def offered(self) -> Times:
-        """From when on each product may be shown, seconds since the epoch: -inf always, inf never."""
-        return _offered(self.rows)
+    def sale_starts(self) -> Times:
+        """From when each product may be shown, in seconds since the epoch: -inf is always, inf is never."""
+        return _sale_starts(self.rows)
 
     def on_sale(self, now: datetime) -> Bools:
-        """Return the mask of products that may be shown: in the catalogue, active, available by now."""
-        shown: Bools = self.offered <= now.timestamp()
-        return shown
+        """Return the mask of products that may be shown: in the catalog, active, and available by now."""
+        mask: Bools = self.sale_starts <= now.timestamp()
+        return mask
 
-    def passing(self, filters: Filters) -> Bools:
-        """Return the mask of products that pass the filters; remembered, so do not write into it."""
+    def filter_mask(self, filters: Filters) -> Bools:
+        """Return the mask of products that pass the filters. It is cached: do not write into it."""
         mask = self._masks.get(filters)
         if mask is None:
             if len(self._masks) >= min(MOST_MASKS, MASK_BYTES // max(1, len(self.rows))):
                 self._masks.clear()
-            mask = self._masks[filters] = self._passing(filters)
+            mask = self._masks[filters] = self._filter_mask(filters)
         return mask
 
     def title(self, code: int) -> str:
@@ -139,10 +143,10 @@ class Shelf:
         row = self.rows[code]
         return (row.title if row is not None else "") or self.columns.product_ids[code]
 
-    def _passing(self, filters: Filters) -> Bools:
+    def _filter_mask(self, filters: Filters) -> Bools:
         low = None if filters.min_price is None else float(filters.min_price)
         high = None if filters.max_price is None else float(filters.max_price)
-        mask = self.columns.priced(low, high)
+        mask = self.columns.in_price_range(low, high)
         if filters.category:
             mask &= self.columns.in_categories(filters.category)
         if filters.brand:
@@ -152,14 +156,14 @@ class Shelf:
         return mask
 
 
-def _patched(values: NDArray[N], codes: Longs, fresh: NDArray[N]) -> NDArray[N]:
-    patched = values.copy()
-    patched[codes] = fresh
-    return patched
+def _patched(values: NDArray[N], codes: Longs, replacements: NDArray[N]) -> NDArray[N]:
+    copy = values.copy()
+    copy[codes] = replacements
+    return copy
 
 
 def _columns_of(rows: Sequence[ProductRow | None]) -> dict[str, Any]:
-    """Return what conditions look at, as `Columns` is told it, from the catalogue's rows of the moment."""
+    """Return the keyword arguments of `Columns` for these rows."""
     prices, stocks = _counts(rows)
     return {
         "brands": [row.brand if row else "" for row in rows],
@@ -178,16 +182,16 @@ def _counts(rows: Sequence[ProductRow | None]) -> tuple[Times, Longs]:
 
 
 def _names(row: ProductRow) -> tuple[object, ...]:
-    """Return what columns factorize of a row."""
+    """Return the row's values that columns factorize."""
     return row.brand, row.category, row.group_id
 
 
-def _born(rows: Sequence[ProductRow | None]) -> Times:
+def _first_seen(rows: Sequence[ProductRow | None]) -> Times:
     moments = (float("nan") if row is None else row.first_seen.timestamp() for row in rows)
     return np.fromiter(moments, np.float64, len(rows))
 
 
-def _offered(rows: Sequence[ProductRow | None]) -> Times:
+def _sale_starts(rows: Sequence[ProductRow | None]) -> Times:
     moments = (
         float("inf") if row is None or not row.active else float("-inf") if row.available_from is None
         else row.available_from.timestamp()

@@ -1,4 +1,4 @@
-"""The shopper of one request: may we, and what do we know, in one Redis round trip."""
+"""The shopper of one request: consent and history, read in one Redis round trip."""
 
 import logging
 from dataclasses import dataclass, field, replace
@@ -11,14 +11,14 @@ from common.cooldown import Cooldown
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import Interaction
-from personalization.serving.answers import Degraded
+from personalization.serving.answers import FallbackReason
 from personalization.serving.asking import Who
 from personalization.serving.snapshot import Snapshot
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from profiles.history import distinct
 from profiles.selectors import Person, read_person
 from recsys.arrays import Floats, Ints
-from recsys.data.attributes import named
+from recsys.data.attributes import attribute_strings
 from recsys.data.interactions import DAY
 from recsys.data.opinions import (
     NO_OPINIONS,
@@ -30,73 +30,72 @@ from recsys.data.profile import Profile
 from recsys.data.signals import PURCHASE, SIGNAL_CODES
 
 PURPOSE = "personalization"
-MOMENT_SECONDS = 3600.0
-LATELY = 3
-"""Products of the latest events that likeness by words goes by."""
+HOUR_SECONDS = 3600.0
+N_LATEST = 3
+"""Text similarity uses the products of this many latest events."""
 log = logging.getLogger(__name__)
 rest = Cooldown(0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
-    """What serving may use of a shopper. `personal` is false where nothing of them may be, or is, known.
+    """What serving may use of a shopper. `personal` is false where nothing is known, or may be used.
 
-    Who did nothing yet and of whom attributes are known is a newcomer: personal, with an empty history.
-
-    `latest` maps an item code to the signal of the shopper's latest event on it, in order of time.
+    A newcomer has attributes and no history: personal, with an empty profile. `latest` maps an item code to the signal
+    of the shopper's latest event on it, in order of time.
     """
 
     profile: Profile
     personal: bool = False
-    degraded: Degraded | None = None
+    fallback_reason: FallbackReason | None = None
     latest: dict[int, str] = field(default_factory=dict)
     opinions: Opinions = NO_OPINIONS
 
     @property
-    def lately(self) -> list[int]:
-        """Codes of the first few items of `latest` from its end, the latest first."""
-        return list(reversed(self.latest))[:LATELY]
+    def latest_items(self) -> list[int]:
+        """Codes of the last `N_LATEST` items of `latest`, the latest first."""
+        return list(reversed(self.latest))[:N_LATEST]
 
     @property
     def bought(self) -> Ints:
         """Codes of the items the shopper bought."""
-        bought: Ints = self.profile.items[self.profile.signals == PURCHASE]
-        return bought
+        codes: Ints = self.profile.items[self.profile.signals == PURCHASE]
+        return codes
 
     def bought_within(self, days: int) -> Ints:
         """Return the codes of the items the shopper bought in the last `days`, as of the profile's hour."""
-        lately = self.profile.times > self.profile.now - days * DAY
-        bought: Ints = self.profile.items[(self.profile.signals == PURCHASE) & lately]
-        return bought
+        recent = self.profile.times > self.profile.now - days * DAY
+        codes: Ints = self.profile.items[(self.profile.signals == PURCHASE) & recent]
+        return codes
 
 
-def nobody(now: float, degraded: Degraded | None = None) -> Shopper:
-    """Return the shopper of whom nothing is known."""
-    return Shopper(Profile.empty(_moment(now)), degraded=degraded)
+def nobody(now: float, fallback_reason: FallbackReason | None = None) -> Shopper:
+    """Return a shopper without any data."""
+    return Shopper(Profile.empty(_full_hour(now)), fallback_reason=fallback_reason)
 
 
 def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
-    """Return what may be used of the shopper whom a request names."""
-    if not who.named:
+    """Return the data of the request's shopper that may be used."""
+    if not who.has_id:
         return nobody(now)
     person = _read(who)
     if person is None:
         return nobody(now, "store_down")
-    keeper.hint(config_version=person.config_version, catalog_version=person.catalog_version)
-    if not allowed(person, gpc=who.gpc, region=who.region):
+    snapshot_refresher.hint(config_version=person.config_version, catalog_version=person.catalog_version)
+    if not may_personalize(person, gpc=who.gpc, region=who.region):
         return nobody(now, "no_consent")
-    attributes = named(person.attributes, settings.SHOPPER_ATTRIBUTES)
-    known = [
+    attributes = attribute_strings(person.attributes, settings.SHOPPER_ATTRIBUTES)
+    history = [
         (code, one)
         for one in distinct(person.history)
-        if (code := snapshot.shelf.codes.get(one.product_id)) is not None
+        if (code := snapshot.serving_catalog.codes.get(one.product_id)) is not None
     ]
-    if not known:
+    if not history:
         return newcomer(now, attributes) if attributes else nobody(now, "no_profile")
-    profile = replace(profile_of(known, weights=snapshot.weights, now=now), attributes=attributes)
-    opinions = opinions_of(profile, rated=snapshot.bundle is None or snapshot.bundle.ratings_differ)
+    profile = replace(profile_of(history, weights=snapshot.weights, now=now), attributes=attributes)
+    opinions = opinions_of(profile, use_stars=snapshot.bundle is None or snapshot.bundle.ratings_differ)
     latest: dict[int, str] = {}
-    for code, one in known:
+    for code, one in history:
         latest.pop(code, None)
         latest[code] = one.signal
     if len(opinions.disliked):
@@ -107,14 +106,14 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
 
 
 def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:
-    """Return the shopper of whom only attributes are known."""
-    return Shopper(replace(Profile.empty(_moment(now)), attributes=attributes), personal=True)
+    """Return a shopper with attributes and without history."""
+    return Shopper(replace(Profile.empty(_full_hour(now)), attributes=attributes), personal=True)
 
 
-def allowed(person: Person, *, gpc: bool, region: str | None = None) -> bool:
-    """Return whether the person may be shown what their behavior suggests.
+def may_personalize(person: Person, *, gpc: bool, region: str | None = None) -> bool:
+    """Return whether the person's behavior may be used for recommendations.
 
-    By the ids that were named, as the other doors ask, and by all of them, for the history of all would be used.
+    Both the ids of the request and all ids of the person must allow it, because the history of all ids is used.
     """
     people = [person_of(ids, person.consent_states) for ids in (person.requested_ids, person.ids)]
     return all(
@@ -123,7 +122,7 @@ def allowed(person: Person, *, gpc: bool, region: str | None = None) -> bool:
 
 
 def profile_of(history: list[tuple[int, Interaction]], *, weights: Floats, now: float) -> Profile:
-    """Return the columns of a history that is sorted by time."""
+    """Return the profile of a history, which is sorted by time."""
     n = len(history)
     signals = np.fromiter((SIGNAL_CODES[one.signal] for _, one in history), np.int8, n)
     times = np.fromiter((one.at / 1e6 for _, one in history), np.float64, n)
@@ -133,13 +132,13 @@ def profile_of(history: list[tuple[int, Interaction]], *, weights: Floats, now: 
         signals=signals,
         weights=weights[signals],
         values=np.fromiter((one.value for _, one in history), np.float32, n),
-        now=max(_moment(now), float(times[-1])),
+        now=max(_full_hour(now), float(times[-1])),
     )
 
 
-def _moment(now: float) -> float:
-    """Return the full hour: a shopper who did nothing gets the same answer to the same question."""
-    return now // MOMENT_SECONDS * MOMENT_SECONDS
+def _full_hour(now: float) -> float:
+    """Return the full hour, so that a shopper without new events gets the same answer to the same request."""
+    return now // HOUR_SECONDS * HOUR_SECONDS
 
 
 def _read(who: Who) -> Person | None:

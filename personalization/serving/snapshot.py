@@ -1,4 +1,4 @@
-"""Everything a process needs to answer, as of one moment. Immutable: a refresh makes a new one."""
+"""The snapshot: all data that a process needs to answer. It is immutable; a refresh makes a new one."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,13 +10,13 @@ from catalog.frames import items_frame, model_fields
 from catalog.records import ProductRow
 from personalization.rules.rule_set import Rule, RuleSet
 from personalization.selectors.placements import STRATEGIES, PlacementConfig
-from personalization.serving.onboarding_cache import Survey
-from personalization.serving.serving_catalog import Shelf
+from personalization.serving.onboarding_cache import OnboardingCache
+from personalization.serving.serving_catalog import ServingCatalog
 from recsys.arrays import Bools, Floats, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
-from recsys.ranking.extension import extended_catalogue
+from recsys.ranking.extension import extended_catalog
 from recsys.ranking.model import HybridModel
 from recsys.sources.own_history import Recent
 from recsys.sources.scoring import Scoring
@@ -24,26 +24,26 @@ from recsys.sources.scoring import Scoring
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One state of the shop. `popular` are all codes a cold start shows, best first; the first `touched` of them are
-    popular, the others follow in the catalogue's order.
+    """One state of the shop.
 
-    `weights` say what an event counts by its signal code, as it did when the model was trained.
+    `popular` holds all codes: the first `n_popular` by popularity, the others in catalog order. `weights` are the event
+    weights by signal code that the model was trained with.
     """
 
     bundle: HybridModel | None
     sources: Mapping[str, Scoring]
     """The model's recommenders; without a model, those that need none."""
     model_version: str | None
-    shelf: Shelf
+    serving_catalog: ServingCatalog
     on_sale: Bools
     popular: Ints
-    touched: int
+    n_popular: int
     placements: dict[str, PlacementConfig]
     rules: RuleSet
-    survey: Survey
+    onboarding_cache: OnboardingCache
     weights: Floats
-    released: HybridModel | None
-    """The model without what came since: the first codes are those it was trained with."""
+    trained_bundle: HybridModel | None
+    """The model without products added since its training; its codes come first."""
 
     @classmethod
     def build(
@@ -57,42 +57,47 @@ class Snapshot:
         now: datetime,
         before: "Snapshot | None" = None,
     ) -> "Snapshot":
-        """Return the state made of the given parts; the bundle is extended by products it does not know.
+        """Return the snapshot of the given parts; the bundle is extended by products it does not know.
 
-        What was taken out of the catalogue before a model knew it stands behind them: years of it are more than what is
-        new, and would be compared with everything again and again. `before`, a state of this shop under any model,
-        lends what it found of the same products: only what differs is looked at.
+        Products removed before any training come last: there may be years of them, and they are not compared with
+        others. `before`, an earlier snapshot under any model, lends its computed values of unchanged products.
         """
-        listed, released = list(rows), bundle
-        same = before if before is not None and before.released is bundle else None
-        held = [] if same is None else same.newer
-        fresh, gone = _newer(bundle, listed, held)
-        frames = items_frame(fresh), items_frame(gone)
+        all_rows, trained_bundle = list(rows), bundle
+        same = before if before is not None and before.trained_bundle is bundle else None
+        old_new_rows = [] if same is None else same.new_rows
+        new_rows, removed_rows = _new_and_removed(bundle, all_rows, old_new_rows)
+        frames = items_frame(new_rows), items_frame(removed_rows)
         if bundle is None:
-            catalogue = extended_catalogue(extended_catalogue(Catalogue(item_ids=()), frames[0]), frames[1])
+            catalog = extended_catalog(extended_catalog(Catalog(item_ids=()), frames[0]), frames[1])
         else:
-            kept = list(map(model_fields, held)) == list(map(model_fields, fresh[: len(held)]))
-            bundle = bundle.extended(frames[0], removed_items=frames[1], before=same.bundle if same and kept else None)
-            catalogue = bundle.catalogue
-        shelf = Shelf.of(catalogue, listed, before=None if before is None else before.shelf)
-        on_sale, (popular, touched) = shelf.on_sale(now), _popular(bundle, shelf, now)
-        sources, facts = (_untrained(catalogue), None) if bundle is None else (bundle.sources, bundle.statistics)
+            same_order = list(map(model_fields, old_new_rows)) == list(map(model_fields, new_rows[: len(old_new_rows)]))
+            bundle = bundle.extended(
+                frames[0], removed_items=frames[1], before=same.bundle if same and same_order else None
+            )
+            catalog = bundle.catalog
+        serving_catalog = ServingCatalog.of(
+            catalog, all_rows, before=None if before is None else before.serving_catalog
+        )
+        on_sale, (popular, n_popular) = serving_catalog.on_sale(now), _popular(bundle, serving_catalog, now)
+        sources, item_statistics = (
+            (_sources_without_model(catalog), None) if bundle is None else (bundle.sources, bundle.statistics)
+        )
         return cls(
             bundle=bundle,
             sources=sources,
             model_version=model_version,
-            shelf=shelf,
+            serving_catalog=serving_catalog,
             on_sale=on_sale,
             popular=popular,
-            touched=touched,
+            n_popular=n_popular,
             placements=placements,
-            rules=RuleSet(rules, shelf.columns),
-            survey=Survey(shelf, popular, on_sale, sources, facts),
+            rules=RuleSet(rules, serving_catalog.columns),
+            onboarding_cache=OnboardingCache(serving_catalog, popular, on_sale, sources, item_statistics),
             weights=weight_table({}) if bundle is None else bundle.event_weights,
-            released=released,
+            trained_bundle=trained_bundle,
         )
 
-    def following(
+    def with_changes(
         self,
         changed: Sequence[ProductRow],
         *,
@@ -100,90 +105,96 @@ class Snapshot:
         rules: Sequence[Rule],
         now: datetime,
     ) -> "Snapshot | None":
-        """Return the state after changes of products: a new price or stock need not wait for a catalogue made anew.
+        """Return the snapshot with changed product rows; a new price or stock needs no rebuild.
 
-        None where it must be: a product came, or one that no model was trained with went or is told in other words.
+        Returns None where a rebuild is needed: a product was added, or a product that is newer than the model was
+        removed or has other texts.
         """
-        if not all(self._is_told(row) for row in changed):
+        if not all(self._fits_in_place(row) for row in changed):
             return None
-        shelf = self.shelf.following(changed)
-        on_sale, popular = shelf.on_sale(now), _followed(self.popular[: self.touched], shelf)
+        serving_catalog = self.serving_catalog.with_changes(changed)
+        on_sale, popular = (
+            serving_catalog.on_sale(now),
+            _popular_then_rest(self.popular[: self.n_popular], serving_catalog),
+        )
         return replace(
             self,
-            shelf=shelf,
+            serving_catalog=serving_catalog,
             on_sale=on_sale,
             popular=popular,
             placements=placements,
-            rules=RuleSet(rules, shelf.columns, before=self.rules),
-            survey=self.survey.following(shelf, popular, on_sale),
+            rules=RuleSet(rules, serving_catalog.columns, before=self.rules),
+            onboarding_cache=self.onboarding_cache.with_changes(serving_catalog, popular, on_sale),
         )
 
     @property
     def strategies(self) -> set[str]:
-        """What a request may ask: of recommenders, those the model holds."""
+        """The strategies that a request may name: the built-in ones and the model's recommenders."""
         return {*STRATEGIES, *self.sources}
 
     @property
-    def trained(self) -> int:
-        """How many of the codes the model was trained with; what is told of the others is all it knows of them."""
-        return 0 if self.released is None else self.released.catalogue.n_items
+    def n_trained(self) -> int:
+        """The number of products the model was trained with; of newer ones it knows only the texts."""
+        return 0 if self.trained_bundle is None else self.trained_bundle.catalog.n_items
 
     @property
-    def newer(self) -> list[ProductRow]:
-        """The products of the catalogue behind these, in the order of their codes."""
-        return [row for row in self.shelf.rows[self.trained :] if row is not None and not row.removed]
+    def new_rows(self) -> list[ProductRow]:
+        """The catalog's products that are newer than the model, in order of their codes."""
+        return [row for row in self.serving_catalog.rows[self.n_trained :] if row is not None and not row.removed]
 
-    def _is_told(self, row: ProductRow) -> bool:
-        code = self.shelf.codes.get(row.product_id)
-        if code is None or code < self.trained:
+    def _fits_in_place(self, row: ProductRow) -> bool:
+        code = self.serving_catalog.codes.get(row.product_id)
+        if code is None or code < self.n_trained:
             return code is not None
-        old = self.shelf.rows[code]
+        old = self.serving_catalog.rows[code]
         return old is not None and old.removed == row.removed and model_fields(old) == model_fields(row)
 
     def at(self, now: datetime, *, placements: dict[str, PlacementConfig]) -> "Snapshot":
-        """Return the same shop at another moment: what is available since then is on sale, and may be asked about."""
-        on_sale = self.shelf.on_sale(now)
+        """Return the same shop at another moment: products available since then are on sale."""
+        on_sale = self.serving_catalog.on_sale(now)
         if np.array_equal(on_sale, self.on_sale):
             return replace(self, placements=placements)
-        survey = self.survey.following(self.shelf, self.popular, on_sale)
-        return replace(self, placements=placements, on_sale=on_sale, survey=survey)
+        onboarding_cache = self.onboarding_cache.with_changes(self.serving_catalog, self.popular, on_sale)
+        return replace(self, placements=placements, on_sale=on_sale, onboarding_cache=onboarding_cache)
 
     def with_rules(self, rules: Sequence[Rule]) -> "Snapshot":
-        """Return the same shop under other rules: what a draft would change."""
-        return replace(self, rules=RuleSet(rules, self.shelf.columns, before=self.rules))
+        """Return the same shop under other rules, as a draft would change them."""
+        return replace(self, rules=RuleSet(rules, self.serving_catalog.columns, before=self.rules))
 
 
-def _newer(
-    bundle: HybridModel | None, rows: Sequence[ProductRow], held: Sequence[ProductRow]
+def _new_and_removed(
+    bundle: HybridModel | None, rows: Sequence[ProductRow], old_rows: Sequence[ProductRow]
 ) -> tuple[list[ProductRow], list[ProductRow]]:
-    """Return the products the bundle does not know, and those of them that are gone, each in the order they appeared.
+    """Return the products the bundle does not know: those in the catalog, and the removed ones.
 
-    Those that were `held` stand first, as they did: who knows them already need only look at the others. The order is
-    one that a process that starts later finds too: of products that are alike the lower code comes first in answers.
+    `old_rows` keep their places, so that only the others need work. Both lists are in order of appearance, which every
+    process computes alike: among equal scores the lower code comes first in answers.
     """
-    known = frozenset[str]() if bundle is None else frozenset(bundle.catalogue.item_ids)
-    newer = sorted(
-        (row for row in rows if row.product_id not in known), key=lambda row: (row.first_seen, row.product_id)
+    model_ids = frozenset[str]() if bundle is None else frozenset(bundle.catalog.item_ids)
+    rows_of_new = sorted(
+        (row for row in rows if row.product_id not in model_ids), key=lambda row: (row.first_seen, row.product_id)
     )
-    places = {row.product_id: at for at, row in enumerate(held)}
-    fresh = sorted((row for row in newer if not row.removed), key=lambda row: places.get(row.product_id, len(held)))
-    return fresh, [row for row in newer if row.removed]
+    places = {row.product_id: at for at, row in enumerate(old_rows)}
+    present = sorted(
+        (row for row in rows_of_new if not row.removed), key=lambda row: places.get(row.product_id, len(old_rows))
+    )
+    return present, [row for row in rows_of_new if row.removed]
 
 
-def _untrained(catalogue: Catalogue) -> dict[str, Scoring]:
-    """Return what learns nothing, and so answers before the first training: what the shopper looked at."""
-    return {Recent.name: Recent().extend(catalogue)}
+def _sources_without_model(catalog: Catalog) -> dict[str, Scoring]:
+    """Return the sources that need no training: the shopper's own history."""
+    return {Recent.name: Recent().extend(catalog)}
 
 
-def _popular(bundle: HybridModel | None, shelf: Shelf, now: datetime) -> tuple[Ints, int]:
-    """Return all codes: the model's popular ones, and how many these are, then the rest in catalogue order."""
+def _popular(bundle: HybridModel | None, serving_catalog: ServingCatalog, now: datetime) -> tuple[Ints, int]:
+    """Return all codes, popular ones first, the rest in catalog order; and the number of popular ones."""
     source = None if bundle is None else bundle.sources.get("popular")
     if source is None:
-        return shelf.order, 0
-    ranked = source.recommend(Profile.empty(now.timestamp()), Context(), shelf.catalogue.n_items).items
-    return _followed(ranked, shelf), len(ranked)
+        return serving_catalog.order, 0
+    ranked = source.recommend(Profile.empty(now.timestamp()), Context(), serving_catalog.catalog.n_items).items
+    return _popular_then_rest(ranked, serving_catalog), len(ranked)
 
 
-def _followed(ranked: Ints, shelf: Shelf) -> Ints:
-    rest = shelf.order[~np.isin(shelf.order, ranked)]
+def _popular_then_rest(ranked: Ints, serving_catalog: ServingCatalog) -> Ints:
+    rest = serving_catalog.order[~np.isin(serving_catalog.order, ranked)]
     return np.concatenate([ranked, rest]).astype(np.int32)

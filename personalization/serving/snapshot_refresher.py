@@ -1,4 +1,4 @@
-"""Keeps this process's snapshot fresh: one background thread polls two counters and reloads what changed."""
+"""Refreshes this process's snapshot: a background thread polls two counters and reloads what changed."""
 
 import gc
 import logging
@@ -17,7 +17,7 @@ from common import clock
 from common.errors import Unavailable
 from common.redis import CATALOG_VERSION, CONFIG_VERSION, client
 from personalization.rules.rule_set import Rule
-from personalization.selectors.config_fingerprint import marks
+from personalization.selectors.config_fingerprint import config_fingerprint
 from personalization.selectors.placements import PlacementConfig, active_placements
 from personalization.selectors.rules import live_rules
 from personalization.serving.gauges import RELOADS
@@ -26,15 +26,15 @@ from personalization.serving.versions import Versions
 
 POLL_SECONDS = 0.2
 DATABASE_POLL_SECONDS = 2.0
-"""How often the database is asked although no counter moved: the counters may be lost with Redis."""
+"""How often the database is checked although no counter changed: a loss of Redis loses the counters."""
 PAUSE_SECONDS = 0.5
-"""For how long a database that could not be asked is left alone: each request may wake the thread meanwhile."""
+"""The pause after a failed read of the database; without it, each request could wake the thread."""
 log = logging.getLogger(__name__)
 Counters = tuple[int, int]
 
 
-class Keeper:
-    """Holds the snapshot of one process. Readers take it without a lock; only `refresh` replaces it."""
+class SnapshotRefresher:
+    """Holds the snapshot of one process. Readers need no lock; only `refresh` replaces it."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -47,15 +47,15 @@ class Keeper:
         self._cursor: int | None = None
         self._versions = Versions()
         self._changed: dict[str, ProductRow] = {}
-        self._remodeled = False
-        """What was reloaded and is in no snapshot yet, rows and model: the database may go away in between."""
-        self._configured: tuple[tuple[Any, ...], dict[str, PlacementConfig], list[Rule]] | None = None
-        """Placements and rules as they were read last, and the marks that they bore then."""
+        self._model_changed = False
+        """Rows and model that were reloaded but are in no snapshot yet: the database may fail in between."""
+        self._config: tuple[tuple[Any, ...], dict[str, PlacementConfig], list[Rule]] | None = None
+        """The fingerprint, placements and rules of the last read."""
         self._counters: Counters | None = None
         self._asked_at = self._failed_at = float("-inf")
 
     def current(self) -> Snapshot:
-        """Return the snapshot; the first call of a process makes it. Raises Unavailable where it cannot be made."""
+        """Return the snapshot; the first call of a process builds it. Raises Unavailable if it cannot be built."""
         if _inline():
             self.refresh()
         else:
@@ -63,31 +63,31 @@ class Keeper:
         if self._snapshot is None:
             self.refresh()
         if self._snapshot is None:
-            raise Unavailable("The catalogue is not loaded yet.")
+            raise Unavailable("The catalog is not loaded yet.")
         return self._snapshot
 
     def begin(self) -> None:
-        """Start to load in the background, where this process keeps fresh so: no request need wait for it."""
+        """Start the background thread, so that no request waits for the first load."""
         if not _inline() and not self._runs():
             self._start()
 
     @property
-    def refused(self) -> str | None:
-        """Why the live version is not the one that this process serves with; None where it is."""
-        return self._versions.refused
+    def refusal(self) -> str | None:
+        """Why this process does not serve the live version; None if it does."""
+        return self._versions.refusal
 
     @property
     def loading(self) -> bool:
-        """Whether the first snapshot of this process is being made: with a large catalogue that takes a while."""
+        """Whether the first snapshot of this process is being built; for a large catalog that takes a while."""
         return self._snapshot is None and self._runs()
 
     def hint(self, *, config_version: int, catalog_version: int) -> None:
-        """Refresh at once when a shopper's read shows counters that this process has not seen."""
+        """Refresh at once if a shopper's read returned counters that differ from those of the last refresh."""
         if self._counters is not None and self._counters != (config_version, catalog_version):
             self._wake.set()
 
     def refresh(self, *, force: bool = False) -> None:
-        """Reload what changed. Where the database is down, what was loaded before stays."""
+        """Reload what changed. While the database is down, the old snapshot stays."""
         with self._lock:
             counters, now = _read_counters(), time.monotonic()
             due = counters != self._counters or now - self._asked_at >= DATABASE_POLL_SECONDS
@@ -103,43 +103,43 @@ class Keeper:
             self._counters, self._asked_at = counters, time.monotonic()
 
     def forget(self) -> None:
-        """Drop everything: the next call loads from the start."""
+        """Drop all loaded data; the next call loads from the start."""
         with self._lock:
-            self._snapshot = self._cursor = self._counters = self._configured = None
-            self._rows, self._versions, self._changed, self._remodeled = {}, Versions(), {}, False
+            self._snapshot = self._cursor = self._counters = self._config = None
+            self._rows, self._versions, self._changed, self._model_changed = {}, Versions(), {}, False
             self._asked_at = self._failed_at = float("-inf")
 
     def _reload(self) -> None:
         self._changed.update(self._reload_rows())
-        self._remodeled |= self._versions.follow()
+        self._model_changed |= self._versions.follow()
         (placements, rules), now = self._reload_config(), clock.now()
-        old, fresh = self._snapshot, None
-        if old is not None and not (self._changed or self._remodeled):
-            kept = old if old.rules.made_of(rules) else old.with_rules(rules)
-            self._snapshot = kept.at(now, placements=placements)
+        old, snapshot = self._snapshot, None
+        if old is not None and not (self._changed or self._model_changed):
+            unchanged = old if old.rules.has_rules(rules) else old.with_rules(rules)
+            self._snapshot = unchanged.at(now, placements=placements)
             if not _inline():
-                _ = self._snapshot.survey.space
+                _ = self._snapshot.onboarding_cache.space
             return
-        if old is not None and not self._remodeled:
-            fresh = old.following(list(self._changed.values()), placements=placements, rules=rules, now=now)
-        if fresh is None:
-            served = self._versions.served
-            fresh = Snapshot.build(
-                bundle=served[1] if served else None,
-                model_version=served[0].version if served else None,
+        if old is not None and not self._model_changed:
+            snapshot = old.with_changes(list(self._changed.values()), placements=placements, rules=rules, now=now)
+        if snapshot is None:
+            current = self._versions.current
+            snapshot = Snapshot.build(
+                bundle=current[1] if current else None,
+                model_version=current[0].version if current else None,
                 rows=self._rows.values(),
                 placements=placements,
                 rules=rules,
                 now=now,
                 before=old,
             )
-        self._snapshot = fresh
+        self._snapshot = snapshot
         if not _inline():
-            _ = fresh.shelf.kinship, fresh.survey.space
+            _ = snapshot.serving_catalog.kinship, snapshot.onboarding_cache.space
             if old is None:
-                settle()
-        RELOADS.labels(part="catalogue" if self._changed else "model").inc()
-        self._changed, self._remodeled = {}, False
+                freeze_garbage_collection()
+        RELOADS.labels(part="catalog" if self._changed else "model").inc()
+        self._changed, self._model_changed = {}, False
 
     def _reload_rows(self) -> dict[str, ProductRow]:
         rows, self._cursor = changed_since(self._cursor)
@@ -148,11 +148,11 @@ class Keeper:
         return changed
 
     def _reload_config(self) -> tuple[dict[str, PlacementConfig], list[Rule]]:
-        """Return placements and rules, read again where any was written since; in part they are never taken."""
-        seen = marks()  # before the rows: what is written in between is read now, and again next time
-        if self._configured is None or self._configured[0] != seen:
-            self._configured = seen, active_placements(), live_rules()
-        return self._configured[1:]
+        """Return placements and rules, read again if any was written since the last read."""
+        fingerprint = config_fingerprint()  # read before the rows: a write in between is read twice, never missed
+        if self._config is None or self._config[0] != fingerprint:
+            self._config = fingerprint, active_placements(), live_rules()
+        return self._config[1:]
 
     def _start(self) -> None:
         with self._lock:
@@ -163,7 +163,7 @@ class Keeper:
             self._thread.start()
 
     def _runs(self) -> bool:
-        """Return whether the thread lives, in this process: a fork has none, and a bug may have ended it."""
+        """Return whether the thread is alive in this process: a fork has none, and a bug may have ended it."""
         return self._pid == os.getpid() and self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
@@ -175,8 +175,8 @@ class Keeper:
             self._wake.clear()
 
     def _stand_by(self) -> None:
-        """Let another thread make ready what a roll-back leads to: rules and prices do not wait meanwhile."""
-        if not self._versions.unsettled or (self._standing_by is not None and self._standing_by.is_alive()):
+        """Load the roll-back target in another thread, so that rules and prices do not wait for it."""
+        if not self._versions.needs_stand_by or (self._standing_by is not None and self._standing_by.is_alive()):
             return
 
         def stand_by(versions: Versions) -> None:
@@ -189,11 +189,11 @@ class Keeper:
         self._standing_by.start()
 
 
-def settle() -> None:
-    """Take all that lives out of the garbage collector's sight, once a process has its first snapshot.
+def freeze_garbage_collection() -> None:
+    """Freeze all live objects out of garbage collection, once a process has its first snapshot.
 
-    It would look through every product of the shop again and again and hold up the answers meanwhile: .25 s at 200,000
-    products, .005 s thereafter. Nothing here needs it: what a snapshot held is freed with the snapshot.
+    Each collection would visit every product and delay answers: 0.25 s at 200,000 products, against 0.005 s after
+    freezing. The memory of an old snapshot is freed with the snapshot, without collection.
     """
     gc.collect()
     gc.freeze()
@@ -211,5 +211,5 @@ def _read_counters() -> Counters | None:
     return (int(config or 0), int(catalog or 0))
 
 
-keeper = Keeper()
-"""The one of this process."""
+snapshot_refresher = SnapshotRefresher()
+"""The refresher of this process."""

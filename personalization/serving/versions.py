@@ -1,4 +1,4 @@
-"""The model versions that a process holds: the one it serves with, and ready beside it the one a roll-back leads to."""
+"""The model versions that a process holds in memory: the one it serves and the target of a roll-back."""
 
 import logging
 import threading
@@ -17,117 +17,119 @@ from personalization.serving.gauges import RELOADS
 from recsys.ranking.model import LOADING_ERRORS, HybridModel
 
 RETRY_SECONDS = 30.0
-"""After how long a version or an increment that could not be read is tried again, and where a roll-back leads is looked
-up again: a waiver may have run out."""
+"""The pause before an unreadable version or increment is tried again. The roll-back target is looked up as often: its
+waiver may have expired."""
 log = logging.getLogger(__name__)
 
 
 class Versions:
-    """What one process has loaded. One thread calls `follow`, another one `stand_by`; what is served is replaced as a
-    whole, for readers of any thread."""
+    """The loaded versions of one process. One thread calls `follow`, another `stand_by`; any thread may read `current`,
+    which is only replaced as a whole."""
 
     def __init__(self) -> None:
         self._reading = threading.Lock()
-        """Held by the one that reads and replaces versions: a roll-back does not read again what is being read."""
-        self.served: tuple[Champion, HybridModel] | None = None
-        self.refused: str | None = None
-        """Why the live version is not the one that is served; None where it is."""
-        self._ready: tuple[Champion, HybridModel] | None = None
-        """What a roll-back leads to, as it was registered: in a large shop it is not read within its two seconds."""
-        self._looked: tuple[Champion, float] | None = None
-        """What was served when that was looked up, and when that was."""
-        self._unread: dict[Champion | Increment, float] = {}
-        """What could not be read, and until when it is left alone."""
+        """Held while versions are loaded: a roll-back must not load a version that is being loaded already."""
+        self.current: tuple[Champion, HybridModel] | None = None
+        self.refusal: str | None = None
+        """Why the live version is not served; None if it is."""
+        self._standby: tuple[Champion, HybridModel] | None = None
+        """The roll-back target as registered, loaded ahead: in a large shop, loading takes more than two seconds."""
+        self._target_check: tuple[Champion, float] | None = None
+        """The version served at the last lookup of the roll-back target, and the time of that lookup."""
+        self._unreadable_until: dict[Champion | Increment, float] = {}
+        """Versions and increments that could not be read, and when to retry each."""
 
     def follow(self) -> bool:
-        """Serve what is live; return whether that is something else than until now."""
-        live, served = champion(), self.served[0] if self.served else None
-        if live == served:
-            self.refused = None
+        """Serve the live version; return whether it changed."""
+        live, current = champion(), self.current[0] if self.current else None
+        if live == current:
+            self.refusal = None
             return False
         with self._reading:
-            return self._change(live, served)
+            return self._change(live, current)
 
-    def _change(self, live: Champion | None, served: Champion | None) -> bool:
+    def _change(self, live: Champion | None, current: Champion | None) -> bool:
         if live is not None and live.increment is not None:
-            found = self._increment(live.version, live.increment)
-            if found is not None:
-                self._serve((live, found))
+            bundle = self._load_increment(live.version, live.increment)
+            if bundle is not None:
+                self._serve((live, bundle))
                 return True
-            if served is not None and served.version == live.version:
-                return False  # an earlier increment of it, or the version itself: no worse than what could be read
+            if current is not None and current.version == live.version:
+                return False  # an older increment or the version itself is served already
             live = replace(live, increment=None)
-            if live == served:
+            if live == current:
                 return False
-        if live is not None and self._rests(live):
+        if live is not None and self._is_paused(live):
             return False
         try:
-            loaded = None if live is None else (live, self._registered(live))
+            replacement = None if live is None else (live, self._load_registered(live))
         except LOADING_ERRORS as error:
-            # The model that served until now is better than none; the error shows in readiness and metrics.
-            self.refused = f"{live.version if live else None} is not served here: {error}"
+            # The old model is better than none; readiness and metrics show the error.
+            self.refusal = f"{live.version if live else None} is not served here: {error}"
             log.error("model.refused version=%s error=%s", live.version if live else None, error)
             RELOADS.labels(part="model_refused").inc()
             if live is not None:
-                self._unread[live] = time.monotonic() + RETRY_SECONDS
+                self._unreadable_until[live] = time.monotonic() + RETRY_SECONDS
             return False
-        self._serve(loaded)
+        self._serve(replacement)
         return True
 
     @property
-    def unsettled(self) -> bool:
-        """Whether `stand_by` has something to look up: after each change of what is served, and now and then."""
-        if self.served is None:
+    def needs_stand_by(self) -> bool:
+        """Whether `stand_by` must look up the target: after each change of the served version, and at intervals."""
+        if self.current is None:
             return False
-        looked = self._looked
-        return looked is None or looked[0] != self.served[0] or time.monotonic() >= looked[1] + RETRY_SECONDS
+        check = self._target_check
+        return check is None or check[0] != self.current[0] or time.monotonic() >= check[1] + RETRY_SECONDS
 
     def stand_by(self) -> None:
-        """Make ready what a roll-back would lead to now: nobody waits yet. Where it cannot be, a roll-back reads it."""
+        """Load the roll-back target ahead of time. If that fails, the roll-back loads it itself."""
         with self._reading:
-            if self.served is None or not self.unsettled:
+            if self.current is None or not self.needs_stand_by:
                 return
-            served = self.served[0]
-            self._looked = served, time.monotonic()
+            current = self.current[0]
+            self._target_check = current, time.monotonic()
             try:
                 target = roll_back_target()
-                if target == served:  # what is live by now is followed next, may be to what is ready, or was unreadable
+                if target == current:  # a roll-back just happened: `follow` handles it
                     return
-                if target is None or self._ready is None or self._ready[0] != target:
-                    self._ready = None
-                    self._ready = None if target is None else (target, self._registered(target))
+                if target is None or self._standby is None or self._standby[0] != target:
+                    self._standby = None
+                    self._standby = None if target is None else (target, self._load_registered(target))
             except (OperationalError, InterfaceError, *LOADING_ERRORS) as error:
                 log.warning("model.not_ready error=%s", error)
                 RELOADS.labels(part="not_ready").inc()
 
-    def _serve(self, loaded: tuple[Champion, HybridModel] | None) -> None:
-        former, self.served, self.refused = self.served, loaded, None
+    def _serve(self, replacement: tuple[Champion, HybridModel] | None) -> None:
+        former, self.current, self.refusal = self.current, replacement, None
         if former is None or former[0].increment is not None:
             return
-        if loaded is None or loaded[0].version != former[0].version:  # else it has learnt more
-            self._ready = former  # where a roll-back mostly leads; `stand_by` sees whether it does
+        if (
+            replacement is None or replacement[0].version != former[0].version
+        ):  # the same version only has a new increment
+            self._standby = former  # the usual roll-back target; `stand_by` checks it
 
-    def _registered(self, version: Champion) -> HybridModel:
-        """Return the version as it was registered. Raises one of LOADING_ERRORS."""
-        ready = self._ready
-        if ready is not None and ready[0] == version:
-            return ready[1]
-        return HybridModel.load(version.directory, expected=version.artefact_hash)
+    def _load_registered(self, version: Champion) -> HybridModel:
+        """Return the bundle of the version as registered, without increments. Raises one of LOADING_ERRORS."""
+        standby = self._standby
+        if standby is not None and standby[0] == version:
+            return standby[1]
+        return HybridModel.load(version.directory, expected=version.artifact_hash)
 
-    def _increment(self, version: str, own: Increment) -> HybridModel | None:
-        """Return the bundle of an increment; None where it cannot be read, and for a while thereafter."""
-        if self._rests(own):
+    def _load_increment(self, version: str, increment: Increment) -> HybridModel | None:
+        """Return the bundle of an increment; None if it cannot be read, and during the pause after that."""
+        if self._is_paused(increment):
             return None
         try:
-            return HybridModel.load(own.directory, expected=own.artefact_hash)
+            return HybridModel.load(increment.directory, expected=increment.artifact_hash)
         except LOADING_ERRORS as error:
             log.error("model.increment_refused version=%s error=%s", version, error)
             RELOADS.labels(part="increment_refused").inc()
-            self._unread[own] = time.monotonic() + RETRY_SECONDS
+            self._unreadable_until[increment] = time.monotonic() + RETRY_SECONDS
         return None
 
-    def _rests(self, what: Champion | Increment) -> bool:
-        """Return whether it could not be read a moment ago; what need not be left alone any more is forgotten."""
+    def _is_paused(self, what: Champion | Increment) -> bool:
+        """Return whether the version or increment failed to load recently; drops entries whose pause is over."""
         now = time.monotonic()
-        self._unread = {one: until for one, until in self._unread.items() if until > now}
-        return what in self._unread
+        self._unreadable_until = {one: until for one, until in self._unreadable_until.items() if until > now}
+        return what in self._unreadable_until

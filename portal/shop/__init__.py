@@ -1,5 +1,5 @@
-"""The demo shop's pages, drawn by the server; their shelves are drawn in the browser through our own API.
+"""The demo shop's pages, rendered by the server; its carousels are filled in the browser through our API.
 
-The shop is a customer of Vitrine like any other: it holds a publishable key, signs its logged-in shopper's id, and
-sends an order from its server.
+The shop uses Vitrine like any other shop: it has a publishable key, signs its shopper's id, and sends orders from its
+server.
 """

@@ -1,4 +1,4 @@
-"""Orders of the demo shop: told to Vitrine by the shop's server, whatever the shopper allows, because a contract is."""
+"""Orders of the demo shop, sent to Vitrine by the shop's server. An order is a contract and needs no consent."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from django.conf import settings
 from common import clock
 from common.ids import uuid7
 from events.services.collect import collect_server_items
-from portal.shop.shelf import PricedLine, total
+from portal.shop.products import PricedLine, total
 
 
 def place_order(lines: Sequence[PricedLine], *, user_id: str | None, anonymous_id: str = "") -> str:
@@ -21,7 +21,7 @@ def place_order(lines: Sequence[PricedLine], *, user_id: str | None, anonymous_i
 def order_item(
     order_id: str, lines: Sequence[PricedLine], *, user_id: str | None, anonymous_id: str = ""
 ) -> dict[str, Any]:
-    """Return the order as a Segment item; a guest without an id is named by the order alone."""
+    """Return the order as a Segment item; a guest without an id gets one made from the order id."""
     amount = float(total(lines))
     item: dict[str, Any] = {
         "type": "track",
@@ -44,11 +44,11 @@ def order_item(
 
 
 def _line(line: PricedLine) -> dict[str, Any]:
-    told = {
+    item = {
         "product_id": line.product.product_id,
         "name": line.product.title,
         "price": float(line.product.price or 0),
         "quantity": line.quantity,
         "list_id": line.list_id,
     }
-    return {name: value for name, value in told.items() if value != ""}
+    return {name: value for name, value in item.items() if value != ""}

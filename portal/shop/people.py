@@ -1,4 +1,4 @@
-"""Who is logged in to the demo shop, with the proof the browser shows for it."""
+"""Logins of the demo shop, with the signed user id for the browser."""
 
 from collections.abc import MutableMapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ GUIDES = 12
 
 @dataclass(frozen=True, slots=True)
 class DemoShopper:
-    """A shopper of the demo; `user_hash` proves to the collector that the shop's server knows her."""
+    """A shopper of the demo; `user_hash` proves to the collector that the shop's server authenticated her."""
 
     user_id: str
     name: str
@@ -35,7 +35,7 @@ def become(session: MutableMapping[str, Any], user_id: str) -> None:
 
 
 def logged_in(session: MutableMapping[str, Any]) -> DemoShopper | None:
-    """Return who is logged in, or None."""
+    """Return the logged-in shopper, or None."""
     user_id = session.get(KEY)
     if not user_id:
         return None
@@ -44,7 +44,7 @@ def logged_in(session: MutableMapping[str, Any]) -> DemoShopper | None:
 
 
 def guides() -> list[DemoShopper]:
-    """Return some customers the visitor may become."""
+    """Return some customers as whom the visitor may log in."""
     return [
         DemoShopper(user_id, str(attributes.get("first_name") or user_id), about=_about(attributes))
         for user_id, attributes in users_with_attributes(limit=GUIDES)
@@ -52,8 +52,8 @@ def guides() -> list[DemoShopper]:
 
 
 def _about(attributes: dict[str, Any]) -> str:
-    told = (attributes.get(name) for name in ("city", "age_band", "loyalty", "household", "income"))
-    return ", ".join(str(value) for value in told if value and value != "none")
+    values = (attributes.get(name) for name in ("city", "age_band", "loyalty", "household", "income"))
+    return ", ".join(str(value) for value in values if value and value != "none")
 
 
 def _proof(user_id: str) -> str:

@@ -1,4 +1,4 @@
-"""The shop pages' content security policy: our own files and nothing else."""
+"""The content security policy of the shop's pages: only our own files."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +14,7 @@ View = Callable[..., HttpResponse]
 
 
 def own_files_only(view: View) -> View:
-    """Send the policy, and keep shared caches away from pages that know the shopper."""
+    """Add the policy, and a header that keeps pages out of shared caches."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:

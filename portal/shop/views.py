@@ -1,4 +1,4 @@
-"""Doors of the demo shop: home, search, product, cart, checkout, login."""
+"""Views of the demo shop: home, search, product, cart, checkout, login."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from common.errors import NotFound
-from portal.shop import cart, people, shelf
+from portal.shop import cart, people, products
 from portal.shop.checkout import place_order
 from portal.shop.policy import own_files_only
 
@@ -22,23 +22,23 @@ HERO_SIZE = 6
 @require_safe
 @own_files_only
 def home(request: HttpRequest) -> HttpResponse:
-    """The shop's first page; its shelves are drawn in the browser."""
-    front = shelf.front(HERO_SIZE)
+    """Show the first page; its carousels are filled in the browser."""
+    front = products.front(HERO_SIZE)
     return _page(request, "home", categories=front.categories, hero=front.pictures)
 
 
 @require_safe
 @own_files_only
 def search(request: HttpRequest) -> HttpResponse:
-    """Products by words or by category."""
+    """Show products by words or by category."""
     query, category = request.GET.get("q", "").strip()[:100], request.GET.get("category", "")[:400]
-    found = shelf.find(query, category=category, limit=SEARCH_SIZE)
+    result = products.find(query, category=category, limit=SEARCH_SIZE)
     event = json.dumps({"query": query})
     return _page(
         request,
         "search",
-        products=found.products,
-        found=found.total,
+        products=result.products,
+        found=result.total,
         query=query,
         category=category,
         search_event=event,
@@ -49,35 +49,33 @@ def search(request: HttpRequest) -> HttpResponse:
 @own_files_only
 @ensure_csrf_cookie
 def product(request: HttpRequest, product_id: str) -> HttpResponse:
-    """One product, with the list the shopper came from carried on to the cart."""
+    """Show one product; the id of the clicked list is passed on to the cart."""
     try:
-        shown = shelf.product(product_id)
+        item = products.product(product_id)
     except NotFound as error:
         raise Http404(error.detail) from error
-    crumbs = [
-        {"name": name, "path": "/".join(shown.category[: depth + 1])} for depth, name in enumerate(shown.category)
-    ]
+    crumbs = [{"name": name, "path": "/".join(item.category[: depth + 1])} for depth, name in enumerate(item.category)]
     list_id = request.GET.get("list", "")[:64]
-    return _page(request, "product", product=shown, crumbs=crumbs, variants=shelf.variants(shown), list_id=list_id)
+    return _page(request, "product", product=item, crumbs=crumbs, variants=products.variants(item), list_id=list_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @own_files_only
 @ensure_csrf_cookie
 def cart_page(request: HttpRequest) -> HttpResponse:
-    """The cart; posting adds or removes one product."""
+    """Show the cart; a POST adds or removes one product."""
     if request.method == "POST":
         product_id = request.POST.get("product_id", "")[:255]
         if request.POST.get("action") == "remove":
             cart.remove(request.session, product_id)
-        elif shelf.known([product_id]):
+        elif products.products_on_sale([product_id]):
             cart.add(request.session, product_id, list_id=request.POST.get("list_id", "")[:64])
         return redirect("portal:shop-cart")
-    lines = shelf.priced(cart.lines(request.session))
+    lines = products.priced_lines(cart.lines(request.session))
     ids = [line.product.product_id for line in lines]
     event = json.dumps({"products": [{"product_id": product_id} for product_id in ids]})
     return _page(
-        request, "cart", lines=lines, total=shelf.total(lines), currency=settings.SHOP_CURRENCY,
+        request, "cart", lines=lines, total=products.total(lines), currency=settings.SHOP_CURRENCY,
         cart_event=event, cart_products=",".join(ids),
     )  # fmt: skip
 
@@ -85,8 +83,8 @@ def cart_page(request: HttpRequest) -> HttpResponse:
 @require_POST
 @own_files_only
 def checkout(request: HttpRequest) -> HttpResponse:
-    """Turn the cart into an order, which the shop's server tells Vitrine."""
-    lines = shelf.priced(cart.lines(request.session))
+    """Turn the cart into an order and send it to Vitrine."""
+    lines = products.priced_lines(cart.lines(request.session))
     if not lines:
         return redirect("portal:shop-cart")
     shopper = people.logged_in(request.session)
@@ -100,8 +98,8 @@ def checkout(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @own_files_only
-def ordered(request: HttpRequest) -> HttpResponse:
-    """Thank you."""
+def order_confirmation(request: HttpRequest) -> HttpResponse:
+    """Show the order confirmation."""
     return _page(request, "ordered", order_id=request.session.get("shop.last_order", ""))
 
 
@@ -109,7 +107,7 @@ def ordered(request: HttpRequest) -> HttpResponse:
 @own_files_only
 @ensure_csrf_cookie
 def login(request: HttpRequest) -> HttpResponse:
-    """Choose whom to be; the browser tells Vitrine by `identify`."""
+    """Log in as a demo shopper; the browser sends `identify` to Vitrine."""
     if request.method == "POST":
         user_id = request.POST.get("user_id", "").strip()[:100]
         people.become(request.session, user_id)

@@ -11,5 +11,5 @@ register = template.Library()
 
 @register.filter
 def money(amount: Decimal | str | None, currency: str) -> str:
-    """Return the amount with its currency, nothing where there is none: `{{ price|money:currency }}`."""
+    """Return the amount with its currency, "" without an amount: `{{ price|money:currency }}`."""
     return "" if amount is None else format_money(Decimal(amount), currency)

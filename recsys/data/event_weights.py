@@ -1,4 +1,4 @@
-"""What an event counts, by its signal: the defaults, and a shop's own beside them. Pure."""
+"""Weights of events by signal: the defaults and a shop's overrides. Pure."""
 
 from collections.abc import Mapping
 
@@ -23,6 +23,6 @@ SIGNAL_WEIGHTS: Mapping[str, float] = {
 }
 
 
-def weight_table(own: Mapping[str, float]) -> Floats:
-    """Return float32[number of signals], the weight of each signal code: a shop's own, where it has one."""
-    return np.array([own.get(name, SIGNAL_WEIGHTS[name]) for name in SIGNAL_NAMES], np.float32)
+def weight_table(overrides: Mapping[str, float]) -> Floats:
+    """Return float32[n_signals], the weight of each signal code; overrides replace the defaults."""
+    return np.array([overrides.get(name, SIGNAL_WEIGHTS[name]) for name in SIGNAL_NAMES], np.float32)

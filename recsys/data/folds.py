@@ -1,4 +1,4 @@
-"""Questions with known answers, by three protocols: temporal, leave-one-out, next-item."""
+"""Folds: a training set and questions with known answers, by three protocols: temporal, leave-one-out, next-item."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,36 +7,37 @@ from typing import Literal
 import numpy as np
 
 from recsys.arrays import Bools, Longs, Times
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset
 from recsys.data.interactions import Interactions
 from recsys.data.opinions import ratings_differ
 from recsys.data.profile import Context, Profile
 from recsys.data.time_split import (
-    SHARES,
+    SPLIT_SHARES,
     Sequences,
-    before,
     cut_times,
+    rows_before,
 )
 
 Protocol = Literal["temporal", "leave-one-out", "next-item"]
-LIMIT = 5_000
+MAX_QUESTIONS = 5_000
 SEED = 7
 ROWS = ("items", "times", "signals", "weights", "values")
-"""Columns of a profile that hold a value for each row."""
+"""Columns of a profile with one value per row."""
 
 
 @dataclass(frozen=True)
 class Fold:
-    """`past` is all that models may learn from; question i is `profiles[i]`, its right answers `targets[i]` (distinct).
+    """A training set and n questions.
 
-    `users[i]` is the shopper who is asked about; `until` the moment that popularity, trends and the catalogue are told
-    of, `whole` the catalogue of a later one. `mixed` says that some questions are asked as a visit begins, at that
-    moment, and some in the middle of one.
+    `past` is all that models may train on. Question i asks for products for `profiles[i]`; its right answers are
+    `targets[i]`, int64 distinct item codes. `users[i]` is its shopper. `until` is the time, in seconds, of popularity,
+    trends and `catalog`; `full_catalog` has later items too. With `mixed`, some questions are at the start of a visit,
+    at `until`, and some within a visit.
     """
 
     past: Interactions
-    whole: Catalogue
+    full_catalog: Catalog
     users: Longs
     profiles: Sequence[Profile]
     targets: Sequence[Longs]
@@ -44,7 +45,7 @@ class Fold:
     new_only: bool = False
     mixed: bool = False
     contexts: Sequence[Context] = field(init=False)
-    """What each question asks for."""
+    """The context of each question."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "contexts", [Context(seen_allowed=not self.new_only)] * len(self.users))
@@ -53,59 +54,58 @@ class Fold:
         return len(self.users)
 
     @property
-    def catalogue(self) -> Catalogue:
-        """The catalogue of the moment, made anew for each who asks: with pictures, it is too large to be held."""
-        return self.whole.at(self.until)
+    def catalog(self) -> Catalog:
+        """The catalog as of `until`. It is not cached, since it is large with pictures."""
+        return self.full_catalog.at(self.until)
 
     @property
     def n_items(self) -> int:
-        """How many items there are, those that appear later as well."""
-        return self.whole.n_items
+        """The number of items, including those that appear later."""
+        return self.full_catalog.n_items
 
     def sample(self, limit: int, *, seed: int = SEED) -> "Fold":
-        """Return at most so many of the questions."""
+        """Return a random sample of at most `limit` questions."""
         if len(self) <= limit:
             return self
         return self.of_rows(np.sort(np.random.default_rng(seed).choice(len(self), limit, replace=False)))
 
     def of_rows(self, rows: Longs) -> "Fold":
-        """Return some of the questions."""
-        chosen = rows.tolist()
-        profiles, targets = [self.profiles[at] for at in chosen], [self.targets[at] for at in chosen]
+        """Return the fold with the questions of the given row indices only."""
+        profiles, targets = ([column[row] for row in rows.tolist()] for column in (self.profiles, self.targets))
         return replace(self, users=self.users[rows], profiles=profiles, targets=targets)
 
     @property
     def begins(self) -> Bools:
-        """Return bool[n]: which questions are asked as a visit begins; all where none is asked on purpose in one."""
+        """bool[n]: which questions are at the start of a visit; all of them unless `mixed`."""
         return np.array([not self.mixed or profile.now == self.until for profile in self.profiles], bool)
 
     def discoveries(self) -> "Fold":
-        """Return the questions whose shopper also took what is not in their profile, asked for such products only."""
+        """Return the questions with a target outside the profile, with such targets only."""
         if self.new_only:
             return self
         fresh = [own[~np.isin(own, profile.items)] for own, profile in zip(self.targets, self.profiles, strict=True)]
         return replace(self, targets=fresh, new_only=True).of_rows(np.flatnonzero([len(own) > 0 for own in fresh]))
 
     def warm(self) -> Bools:
-        """Return bool[n_items]: which items the past knows."""
+        """Return bool[n_items]: which items have interactions in the past."""
         return np.bincount(self.past.items, minlength=self.n_items) > 0
 
     def cold(self) -> list[Bools]:
-        """Return which of each question's right answers nobody had touched, nor the shopper since."""
+        """Return for each question bool[n_targets]: which targets are neither in the past nor in the profile."""
         warm = self.warm()
-        found = [~warm[own] for own in self.targets]
-        for cold, own, profile in zip(found, self.targets, self.profiles, strict=True):
-            if cold.any():  # of few: the look into the history is most of the time
+        masks = [~warm[own] for own in self.targets]
+        for cold, own, profile in zip(masks, self.targets, self.profiles, strict=True):
+            if cold.any():  # rare, and `isin` is slow
                 cold &= ~np.isin(own, profile.items)
-        return found
+        return masks
 
     def warm_targets(self) -> list[Longs]:
-        """Return each question's right answers that the past knows."""
+        """Return the warm targets of each question."""
         warm = self.warm()
         return [own[warm[own]] for own in self.targets]
 
     def cold_targets(self) -> list[Longs]:
-        """Return each question's right answers that are cold."""
+        """Return the cold targets of each question."""
         return [own[cold] for own, cold in zip(self.targets, self.cold(), strict=True)]
 
 
@@ -115,70 +115,75 @@ def temporal(
     start: float,
     end: float,
     new_only: bool,
-    limit: int | None = LIMIT,
+    limit: int | None = MAX_QUESTIONS,
     max_events: int | None = None,
 ) -> Fold:
-    """Return what shoppers with a row before `start` touched in [start, end); `new_only` drops what they had before."""
+    """Return a fold that asks what shoppers with a row before `start` touch in [start, end).
+
+    `new_only` drops targets that the shopper had before. `limit` is the number of sampled shoppers; `max_events` limits
+    profiles as in `Sequences.profile`.
+    """
     interactions = dataset.interactions
-    past = before(interactions, start)
+    past = rows_before(interactions, start)
     last = int(np.searchsorted(interactions.times, end, side="left"))
     n = int(interactions.items.max(initial=0)) + 1
-    future = interactions.some(slice(len(past), last))
+    future = interactions.select(slice(len(past), last))
     pairs = np.unique(future.users.astype(np.int64) * n + future.items)
-    known = np.bincount(past.users, minlength=interactions.n_users) > 0
-    pairs = pairs[known[pairs // n]]
+    has_past = np.bincount(past.users, minlength=interactions.n_users) > 0
+    pairs = pairs[has_past[pairs // n]]
     if new_only:
         pairs = np.setdiff1d(pairs, past.users.astype(np.int64) * n + past.items)
-    users = sampled(np.unique(pairs // n), limit)
+    users = random_subset(np.unique(pairs // n), limit)
     low, high = np.searchsorted(pairs, users * n), np.searchsorted(pairs, (users + 1) * n)
     targets = [pairs[a:b] % n for a, b in zip(low.tolist(), high.tolist(), strict=True)]
     profiles = Sequences.of(past).profiles(users, now=start, max_events=max_events)
-    return Fold(past, dataset.catalogue, users, profiles, targets, start, new_only)
+    return Fold(past, dataset.catalog, users, profiles, targets, start, new_only)
 
 
-ENOUGH = 12_000
-"""Questions that the ranker learns well from; a shop with fewer gets more, earlier folds."""
-ENOUGH_RIGHT = 100_000
-"""Right answers that do as well, of `LEAST_ASKED` questions at least: with validation's, groceries then give as many
-candidates as rankers learn from. Four folds, each asked less, bring them .5031 instead of .5038 with one."""
-LEAST_ASKED = 2_000
-BACK = (0.15, 0.25, 0.35, 0.45)
-"""How far before validation folds start, as shares of all rows."""
-SPAN = 0.15
+ENOUGH_QUESTIONS = 12_000
+"""Number of questions that is enough to train a ranker; with fewer, earlier folds are added."""
+ENOUGH_TARGETS = 100_000
+"""Number of targets that is enough too, with at least `MIN_QUESTIONS` questions. Groceries have many targets a
+question; on them, four folds with fewer questions each give NDCG@10 .5031, one fold .5038."""
+MIN_QUESTIONS = 2_000
+FOLD_STARTS = (0.15, 0.25, 0.35, 0.45)
+"""Starts of the ranker's folds, as shares of all rows before the start of validation."""
+FOLD_SHARE = 0.15
+"""The length of a fold, as a share of all rows."""
 
 
-def learning_folds(times: Times, asked: Callable[..., Fold], *, validation: float = SHARES[0]) -> list[Fold]:
-    """Return folds for the ranker to learn on, oldest first: the latest and, until they are enough, earlier ones.
+def learning_folds(times: Times, make_fold: Callable[..., Fold], *, validation: float = SPLIT_SHARES[0]) -> list[Fold]:
+    """Return the folds that the ranker trains on, oldest first: the latest, and earlier ones until they are enough.
 
-    `asked(start=…, end=…)` makes a fold. All end where `validation`, the share of rows before it, starts, or before.
+    `make_fold(start=…, end=…)` makes a fold. `validation` is the share of rows before validation; no fold ends later.
     """
     folds: list[Fold] = []
-    for back in BACK:
+    for back in FOLD_STARTS:
         if folds and back >= validation:
             break
-        # Rounded: .55 + .15 is a little more than .7, and a row of validation would be learnt from.
-        start, end = cut_times(times, (round(validation - back, 6), round(validation - back + SPAN, 6)))
-        folds.append(asked(start=start, end=end))
-        asks, right = sum(map(len, folds)), sum(len(own) for fold in folds for own in fold.targets)
-        if asks >= ENOUGH or (asks >= LEAST_ASKED and right >= ENOUGH_RIGHT):
+        # Rounded, since .55 + .15 is a little more than .7 and would take a row of validation.
+        start, end = cut_times(times, (round(validation - back, 6), round(validation - back + FOLD_SHARE, 6)))
+        folds.append(make_fold(start=start, end=end))
+        n_questions, n_targets = sum(map(len, folds)), sum(len(own) for fold in folds for own in fold.targets)
+        if n_questions >= ENOUGH_QUESTIONS or (n_questions >= MIN_QUESTIONS and n_targets >= ENOUGH_TARGETS):
             break
     return [fold for fold in reversed(folds) if len(fold)] or folds[:1]
 
 
 def leave_one_out(dataset: Dataset, *, back: int, new_only: bool) -> Fold:
-    """Return each shopper's last row but `back` as the only target; all earlier rows are the past."""
+    """Return a fold with each shopper's last row but `back` as the only target; all earlier rows are the past."""
     sequences = Sequences.of(dataset.interactions)
     rows = sequences.rows
     target = sequences.starts[1:] - 1 - back
-    asked = np.flatnonzero(target > sequences.starts[:-1])
-    place = np.arange(len(rows)) - sequences.starts[rows.users]
-    # A first row is nobody's question in any fold: who has no more is learnt from too.
-    learnt = place < np.maximum(target - sequences.starts[:-1], 1)[rows.users]
-    past = rows.some(np.flatnonzero(learnt))
-    past = past.some(np.argsort(past.times, kind="stable"))
-    questions = [(int(user), int(target[user])) for user in asked]
+    users = np.flatnonzero(target > sequences.starts[:-1])
+    position = np.arange(len(rows)) - sequences.starts[rows.users]
+    # A shopper's first row is never a target, so it is always in the training set.
+    in_past = position < np.maximum(target - sequences.starts[:-1], 1)[rows.users]
+    past = rows.select(np.flatnonzero(in_past))
+    past = past.select(np.argsort(past.times, kind="stable"))
+    questions = [(int(user), int(target[user])) for user in users]
     until = float(past.times.max(initial=0.0))
-    return _asked(dataset, past, sequences, questions, until=until, new_only=new_only)
+    return _single_target_fold(dataset, past, sequences, questions, until=until, new_only=new_only)
 
 
 def next_item(
@@ -187,21 +192,21 @@ def next_item(
     start: float,
     end: float,
     new_only: bool,
-    limit: int | None = LIMIT,
+    limit: int | None = MAX_QUESTIONS,
     max_events: int | None = None,
 ) -> Fold:
-    """Return rows in [start, end) of shoppers known before as targets, one each; profiles hold all that came before.
+    """Return a fold with one question per row in [start, end) of shoppers with a past; the row is the only target.
 
-    Rows of the very time of the target are not known yet: those of one order come together.
+    A profile has all rows before the target, but none of the same time: lines of an order come together.
     """
     interactions = dataset.interactions
-    past = before(interactions, start)
-    sequences = replace(Sequences.of(before(interactions, end)), rated=ratings_differ(past))
+    past = rows_before(interactions, start)
+    sequences = replace(Sequences.of(rows_before(interactions, end)), use_stars=ratings_differ(past))
     rows = sequences.rows
-    known = np.bincount(past.users, minlength=interactions.n_users) > 0
-    asked = np.flatnonzero((rows.times >= start) & known[rows.users])
-    questions = [(int(rows.users[at]), int(at)) for at in asked]
-    return _asked(
+    has_past = np.bincount(past.users, minlength=interactions.n_users) > 0
+    targets = np.flatnonzero((rows.times >= start) & has_past[rows.users])
+    questions = [(int(rows.users[at]), int(at)) for at in targets]
+    return _single_target_fold(
         dataset,
         past,
         sequences,
@@ -210,16 +215,16 @@ def next_item(
         new_only=new_only,
         limit=limit,
         max_events=max_events,
-        moments=True,
+        exclude_same_time=True,
     )
 
 
-def frozen(fold: Fold, *, max_events: int | None = None) -> Fold:
-    """Return the same questions with profiles as of the fold's start, as where a model only learns at night."""
+def with_nightly_profiles(fold: Fold, *, max_events: int | None = None) -> Fold:
+    """Return the same questions with profiles as of the fold's start, as if profiles were updated only at night."""
     return replace(fold, profiles=Sequences.of(fold.past).profiles(fold.users, now=fold.until, max_events=max_events))
 
 
-def _asked(
+def _single_target_fold(
     dataset: Dataset,
     past: Interactions,
     sequences: Sequences,
@@ -227,30 +232,32 @@ def _asked(
     *,
     until: float,
     new_only: bool,
-    limit: int | None = LIMIT,
+    limit: int | None = MAX_QUESTIONS,
     max_events: int | None = None,
-    moments: bool = False,
+    exclude_same_time: bool = False,
 ) -> Fold:
-    """Return one question per (shopper, row of the target); with `moments` its profile has no row of the very time."""
+    """Return one question per (shopper, row index of the target).
+
+    With `exclude_same_time`, profiles have no rows of the target's time.
+    """
     items, starts = sequences.rows.items, sequences.starts
     if new_only:
         questions = [(user, at) for user, at in questions if not (items[starts[user] : at] == items[at]).any()]
-    kept = sampled(np.arange(len(questions)), limit).tolist()
+    chosen = [questions[at] for at in random_subset(np.arange(len(questions)), limit).tolist()]
     times = sequences.rows.times
-    chosen = [questions[at] for at in kept]
 
-    def begins(user: int, at: int) -> int:
+    def profile_end(user: int, at: int) -> int:
+        if not exclude_same_time:
+            return at
         first = int(starts[user])
         return first + int(np.searchsorted(times[first:at], times[at], side="left"))
 
     return Fold(
         past,
-        dataset.catalogue,
+        dataset.catalog,
         np.fromiter((user for user, _ in chosen), np.int64, len(chosen)),
         [
-            sequences.profile(
-                int(starts[user]), begins(user, at) if moments else at, now=float(times[at]), max_events=max_events
-            )
+            sequences.profile(int(starts[user]), profile_end(user, at), now=float(times[at]), max_events=max_events)
             for user, at in chosen
         ],
         [items[at : at + 1].astype(np.int64) for _, at in chosen],
@@ -265,10 +272,10 @@ def mixed_questions(
     start: float,
     end: float,
     new_only: bool,
-    limit: int = LIMIT,
+    limit: int = MAX_QUESTIONS,
     max_events: int | None = None,
 ) -> Fold:
-    """Return the questions of `temporal` and, behind them, those `mid_session_questions`: what teaches a shop's ranker."""
+    """Return the questions of `temporal`, then those of `mid_session_questions`: what a shop's ranker learns from."""
     windows = limit - limit // 3
     window = temporal(dataset, start=start, end=end, new_only=new_only, limit=windows, max_events=max_events)
     live = mid_session_questions(window, dataset, end=end, limit=limit, max_events=max_events)
@@ -282,19 +289,19 @@ def mixed_questions(
 
 
 def mid_session_questions(
-    window: Fold, dataset: Dataset, *, end: float, limit: int = LIMIT, max_events: int | None = None
+    window: Fold, dataset: Dataset, *, end: float, limit: int = MAX_QUESTIONS, max_events: int | None = None
 ) -> Fold:
-    """Return questions of `next_item` within the same window: as many as it asks, but a third of `limit` at most.
+    """Return questions of `next_item` in the same window: as many as the window has, at most a third of `limit`.
 
-    A shop is asked when a visit begins and in the middle of it. A ranker taught by windows alone never saw a shopper
-    who did something a minute ago, and is the worse the more is known of the last minutes (ADR 18).
+    Shops ask at the start of a visit and within it. A ranker trained on windows alone never meets events of the last
+    minutes, and gets worse the more of them there are (ADR 18).
     """
     most = min(len(window), limit // 3)
     return next_item(dataset, start=window.until, end=end, new_only=window.new_only, limit=most, max_events=max_events)
 
 
-def sampled(values: Longs, limit: int | None, *, seed: int = SEED) -> Longs:
-    """Return at most `limit` of the values, drawn with the seed, in their order."""
+def random_subset(values: Longs, limit: int | None, *, seed: int = SEED) -> Longs:
+    """Return a random sample of at most `limit` values, in their order; all of them if `limit` is None."""
     if limit is None or len(values) <= limit:
         return values
     return np.sort(np.random.default_rng(seed).choice(values, limit, replace=False))

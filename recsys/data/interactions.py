@@ -1,4 +1,4 @@
-"""Who did what to which item, as columns. Times are seconds since the epoch, UTC (float64)."""
+"""Interactions as columns. Times are seconds since the epoch, UTC (float64)."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -9,18 +9,24 @@ from numpy.typing import NDArray
 from recsys.arrays import Floats, Ints, Times
 
 DAY = 86_400.0
-"""Seconds."""
+"""A day in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interactions:
-    """Who did what to which item: columns of equal length n, sorted by time (stable).
+    """Columns of equal length n, sorted by time (stable).
 
-    `users` codes in [0, n_users); `items` catalogue codes; `signals` codes into SIGNAL_NAMES; `weights` > 0, how much
-    the interaction counts; `values` the stars of a rating (1.0 elsewhere); `baskets` code of the order or session the
-    row belongs to, -1 where unknown. `shoppers` are the attributes of each user code as "key=value" strings, () where
-    nobody's are known; only aggregates of them may be learnt. `stated` says that shoppers gave all stars themselves: in
-    a file, one number on every rating fills a column that had to be there.
+    * `users`: codes in [0, n_users)
+    * `items`: catalog codes
+    * `times`: seconds since the epoch
+    * `signals`: positions in SIGNAL_NAMES
+    * `weights`: how much the row counts, above 0
+    * `values`: the stars of a rating, 1.0 elsewhere
+    * `baskets`: code of the order or session, -1 if unknown
+
+    `shoppers` has the attributes of each user code as "key=value" strings, or is (); models may store aggregates of
+    them only. `explicit_ratings`: shoppers gave all stars themselves. In other data, equal stars on all ratings are
+    probably a default value.
     """
 
     users: Ints
@@ -32,18 +38,18 @@ class Interactions:
     baskets: Ints
     n_users: int
     shoppers: tuple[tuple[str, ...], ...] = ()
-    stated: bool = False
+    explicit_ratings: bool = False
 
     def __len__(self) -> int:
         return len(self.items)
 
     @property
     def columns(self) -> dict[str, NDArray[Any]]:
-        """The columns of its rows by name."""
+        """The columns by name."""
         names = ("users", "items", "times", "signals", "weights", "values", "baskets")
         return {name: getattr(self, name) for name in names}
 
-    def some(self, rows: slice | NDArray[np.generic]) -> Self:
-        """Return some of the rows, in the order asked for."""
-        chosen: dict[str, Any] = {name: column[rows] for name, column in self.columns.items()}
-        return replace(self, **chosen)
+    def select(self, rows: slice | NDArray[np.generic]) -> Self:
+        """Return the given rows (slice, mask or indices), in that order."""
+        columns: dict[str, Any] = {name: column[rows] for name, column in self.columns.items()}
+        return replace(self, **columns)

@@ -1,31 +1,32 @@
-"""Which items could be shown at a moment, and which were new then."""
+"""Which items were on sale at a time, and which were new then."""
 
 import numpy as np
 
 from recsys.arrays import Bools
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY
 
 NEW_DAYS = 30.0
 
 
-def new_items(catalogue: Catalogue, *, until: float) -> Bools:
-    """Return bool[n_items]: which items appeared in the last 30 days before the moment."""
-    if catalogue.first_seen is None:
-        return np.zeros(catalogue.n_items, bool)
+def new_items(catalog: Catalog, *, until: float) -> Bools:
+    """Return bool[n_items]: which items appeared in the 30 days before `until`."""
+    if catalog.first_seen is None:
+        return np.zeros(catalog.n_items, bool)
     with np.errstate(invalid="ignore"):
-        fresh: Bools = (catalogue.first_seen >= until - NEW_DAYS * DAY) & (catalogue.first_seen <= until)
+        fresh: Bools = (catalog.first_seen >= until - NEW_DAYS * DAY) & (catalog.first_seen <= until)
     return fresh
 
 
-def listed_at(catalogue: Catalogue, moment: float) -> Bools:
-    """Return bool[n_items]: what could be shown at the moment.
+def listed_at(catalog: Catalog, moment: float) -> Bools:
+    """Return bool[n_items]: which items were on sale at the moment.
 
-    Not what appeared later or was taken out before, nor what is known only by what shoppers did: it is sold no more.
+    Items that appeared later or were removed before are not. Neither are items without any text or date in a catalog
+    that has texts: only interactions know them, so they are no longer sold.
     """
-    absent, told = catalogue.later(moment), catalogue.described()
-    if catalogue.gone is not None:
-        absent = absent | (catalogue.gone <= moment)
-    if told.any():
-        absent = absent | (~told if catalogue.first_seen is None else ~told & np.isnan(catalogue.first_seen))
+    absent, has_text = catalog.appeared_after(moment), catalog.has_text()
+    if catalog.removed_at is not None:
+        absent = absent | (catalog.removed_at <= moment)
+    if has_text.any():
+        absent = absent | (~has_text if catalog.first_seen is None else ~has_text & np.isnan(catalog.first_seen))
     return ~absent

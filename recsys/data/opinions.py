@@ -1,4 +1,4 @@
-"""What a shopper thinks of items: likes, dislikes, ratings and how sure each is."""
+"""Opinions of a shopper about items, with their uncertainty, from likes, ratings and behavior."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,45 +10,46 @@ from recsys.data.interactions import Interactions
 from recsys.data.profile import Profile
 from recsys.data.signals import RATING, SIGNAL_NAMES
 
-MOST_OPINIONS = 60
-"""How many of the latest products of a history count; more tell hardly more."""
+MAX_OPINIONS = 60
+"""Number of the latest products of a history that are used; more add little."""
 NEUTRAL_STARS, STARS_SPAN = 3.0, 2.0
-"""Stars say nothing at 3, all at 1 and 5; a like is 1, a dislike -1."""
+"""3 stars are an opinion of 0, 5 stars of 1, 1 star of -1."""
 EXPLICIT_NOISE = 0.25
-"""Variance of what a shopper says about a product; its prior variance is 1."""
+"""Variance of an explicit opinion; the prior variance of an opinion is 1."""
 NOISE = {"like": EXPLICIT_NOISE, "rating": EXPLICIT_NOISE, "purchase": EXPLICIT_NOISE, "wishlist": 0.5, "cart": 0.5}
 OTHER_NOISE = 2.0
-"""Of a view, a click: looking is not yet liking."""
+"""Variance of other signals, such as views and clicks."""
 SKIPPED, SKIPPED_NOISE = -1.0, 1.0
-"""A skipped question is a "no" that is not sure: many skip what they do not care for, some what they do not know."""
-SILENT = ("remove",)
-SAID = ("like", "rating", "purchase")
-"""Signals that answer a question: the product is not asked about again."""
+"""Opinion and variance of a skipped question: an uncertain "no". Most skip what they dislike, some what is unknown."""
+IGNORED_SIGNALS = ("remove",)
+"""Signals without an opinion."""
+ANSWER_SIGNALS = ("like", "rating", "purchase")
+"""Signals that answer an onboarding question: it does not ask about the product again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opinions:
-    """What is known of a shopper: item codes, what they think of each in -1..1, and the variance of that.
+    """A shopper's latest opinions: item codes, values in [-1, 1], and their variances; at most `MAX_OPINIONS`.
 
-    These are the latest `MOST_OPINIONS`; `said` and `disliked` hold the codes of all products of the history that an
-    answer told of, and of all that the shopper does not like.
+    `answered` and `disliked` cover the whole history: codes of products with one of `ANSWER_SIGNALS`, and of products
+    with a negative opinion.
     """
 
     items: Ints
     values: Doubles
     noise: Doubles
-    said: Ints
+    answered: Ints
     disliked: Ints
 
-    def skipping(self, items: Sequence[int]) -> "Opinions":
-        """Return the same with these products skipped, as far as the history says nothing of them."""
-        known = {*self.items.tolist(), *self.said.tolist()}
-        fresh = [item for item in dict.fromkeys(items) if item not in known][-MOST_OPINIONS:]
+    def with_skipped(self, items: Sequence[int]) -> "Opinions":
+        """Return the opinions with these products added as skipped, except those already in the history."""
+        existing = {*self.items.tolist(), *self.answered.tolist()}
+        skipped = [item for item in dict.fromkeys(items) if item not in existing][-MAX_OPINIONS:]
         return Opinions(
-            items=np.concatenate([self.items, np.asarray(fresh, np.int32)]),
-            values=np.concatenate([self.values, np.full(len(fresh), SKIPPED)]),
-            noise=np.concatenate([self.noise, np.full(len(fresh), SKIPPED_NOISE)]),
-            said=self.said,
+            items=np.concatenate([self.items, np.asarray(skipped, np.int32)]),
+            values=np.concatenate([self.values, np.full(len(skipped), SKIPPED)]),
+            noise=np.concatenate([self.noise, np.full(len(skipped), SKIPPED_NOISE)]),
+            answered=self.answered,
             disliked=self.disliked,
         )
 
@@ -57,39 +58,39 @@ NO_OPINIONS = Opinions(
     items=np.empty(0, np.int32),
     values=np.empty(0),
     noise=np.empty(0),
-    said=np.empty(0, np.int32),
+    answered=np.empty(0, np.int32),
     disliked=np.empty(0, np.int32),
 )
 
 
-def opinions_of(profile: Profile, *, rated: bool = True) -> Opinions:
-    """Return what the shopper's history tells, the latest word about each product; a dislike counts as one.
+def opinions_of(profile: Profile, *, use_stars: bool = True) -> Opinions:
+    """Return the opinions of a shopper's history: for each product the surest signal, of these the latest.
 
-    Without `rated`, stars say nothing: all that the shop ever saw are equal.
+    Without `use_stars`, a rating counts as a like whatever its stars; for shops whose stars are all equal.
     """
-    heard = [name not in SILENT for name in SIGNAL_NAMES]
-    rows = np.flatnonzero(np.asarray(heard)[profile.signals])
-    said = np.isin(profile.signals, [SIGNAL_NAMES.index(name) for name in SAID])
+    counts = [name not in IGNORED_SIGNALS for name in SIGNAL_NAMES]
+    rows = np.flatnonzero(np.asarray(counts)[profile.signals])
+    is_answer = np.isin(profile.signals, [SIGNAL_NAMES.index(name) for name in ANSWER_SIGNALS])
     noise = np.array([NOISE.get(name, OTHER_NOISE) for name in SIGNAL_NAMES])[profile.signals]
-    order = rows[np.lexsort((rows, -noise[rows]))]  # the surest last, among them the latest
+    order = rows[np.lexsort((rows, -noise[rows]))]  # the surest last, of these the latest last
     _, place = np.unique(profile.items[order][::-1], return_index=True)
     chosen = np.sort(order[::-1][place])
     stars = np.clip((profile.values[chosen] - NEUTRAL_STARS) / STARS_SPAN, -1.0, 1.0)
-    values = np.where((profile.signals[chosen] == RATING) & rated, stars, 1.0).astype(np.float64)
-    latest = chosen[-MOST_OPINIONS:]
+    values = np.where((profile.signals[chosen] == RATING) & use_stars, stars, 1.0).astype(np.float64)
+    latest = chosen[-MAX_OPINIONS:]
     return Opinions(
         items=profile.items[latest],
-        values=values[-MOST_OPINIONS:],
+        values=values[-MAX_OPINIONS:],
         noise=noise[latest],
-        said=np.unique(profile.items[said]).astype(np.int32),
+        answered=np.unique(profile.items[is_answer]).astype(np.int32),
         disliked=profile.items[chosen[values < 0]],
     )
 
 
 def without_disliked(profile: Profile, opinions: Opinions) -> Profile:
-    """Return the shopper with no weight on what they dislike: recommenders take a history for what is liked.
+    """Return the profile with weight 0 on disliked products, since recommenders take a history for likes.
 
-    Predicted stars read the ratings all the same.
+    The ratings themselves stay, for predicted ratings.
     """
     if not len(opinions.disliked):
         return profile
@@ -97,24 +98,24 @@ def without_disliked(profile: Profile, opinions: Opinions) -> Profile:
 
 
 def ratings_differ(interactions: Interactions) -> bool:
-    """Return whether ratings may be taken at their word: not where a file has some, and all are equal.
+    """Return whether stars tell likes from dislikes: False if the data has ratings and all are equal.
 
-    Where shoppers gave them, a shop that knows likes and dislikes only has one number too: that of the dislikes.
+    Always True with `explicit_ratings`: a shop with likes and dislikes stores only dislikes as ratings, all equal.
     """
-    if interactions.stated:
+    if interactions.explicit_ratings:
         return True
     values = interactions.values[interactions.signals == RATING]
     return not len(values) or bool(np.ptp(values) > 0)
 
 
 def latest_ratings(interactions: Interactions, *, until: float) -> Longs:
-    """Return the rows of ratings up to a moment, ascending; a shopper's later rating of an item stands alone."""
+    """Return the row indices of ratings up to a time, ascending; only the latest of a shopper and item."""
     rows = np.flatnonzero((interactions.signals == RATING) & (interactions.times <= until))
     pairs = interactions.users[rows].astype(np.int64) << 32 | interactions.items[rows]
-    return np.sort(last_of_each(pairs, rows))
+    return np.sort(last_row_per_key(pairs, rows))
 
 
-def last_of_each(keys: np.ndarray, rows: Longs) -> Longs:
-    """Return the row of each key's last place."""
+def last_row_per_key(keys: np.ndarray, rows: Longs) -> Longs:
+    """Return the row of the last occurrence of each key, in the order of the keys."""
     _, place = np.unique(keys[::-1], return_index=True)
     return rows[::-1][place]

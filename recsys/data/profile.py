@@ -1,4 +1,4 @@
-"""One shopper as known at a moment, and what is asked for."""
+"""The inputs of a recommendation: a shopper's profile and the context of the request."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -11,9 +11,10 @@ from recsys.arrays import Bools, Floats, Ints, Times
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One shopper, as known at `now`: columns of equal length, sorted by time. Everything may be empty.
+    """The history of one shopper up to `now`: columns of equal length, sorted by time; may be empty.
 
-    `attributes` are "key=value" strings of the shopper (demographics, segment), for cold-start priors.
+    The columns are those of `Interactions`. `attributes` are "key=value" strings of the shopper (demographics,
+    segment), for cold-start priors.
     """
 
     items: Ints
@@ -26,7 +27,7 @@ class Profile:
 
     @classmethod
     def empty(cls, now: float) -> Self:
-        """Return the profile of a shopper nobody knows."""
+        """Return the profile of an unknown shopper."""
         return cls(
             items=np.empty(0, np.int32),
             times=np.empty(0, np.float64),
@@ -39,9 +40,10 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is asked for: `items` are the product looked at or the cart's lines; `allowed` is bool[n_items] or None.
+    """The context of a request: `items` are codes of the viewed product or of the cart.
 
-    `exclude` are item codes never to answer. `seen_allowed=False` asks for items new to the shopper only.
+    `allowed`, bool[n_items] or None, and `exclude`, item codes, restrict the answer. With `seen_allowed` false, items
+    of the shopper's history are left out.
     """
 
     items: tuple[int, ...] = ()

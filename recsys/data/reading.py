@@ -1,4 +1,4 @@
-"""How columns of any shop's file are read: ids as text, times as seconds, events by our names, finite numbers."""
+"""Normalizes columns of a shop's files: ids to text, times to seconds, event names to ours, numbers to finite ones."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ import pandas as pd
 
 from recsys.data.signals import SIGNAL_NAMES
 
-LATEST = 1e11
-"""Seconds end here, in the year 5138: a file whose times lie mostly beyond counts in milliseconds or less."""
-IN_DIGITS = {"%Y%m%d": 1, "%Y%m%d%H%M": 10_000, "%Y%m%d%H%M%S": 1_000_000}
-"""How moments are written as one number, and how many times as large as days it is."""
-DAYS_IN_DIGITS, LAST_MONTH = (19_000_101, 21_010_101), 12
-LARGEST = 2.0**63
-"""Numbers as large are no 64-bit integers."""
+MAX_SECONDS = 1e11
+"""Larger numbers than this (the year 5138) are not seconds but milliseconds or a smaller unit."""
+NUMERIC_DATES = {"%Y%m%d": 1, "%Y%m%d%H%M": 10_000, "%Y%m%d%H%M%S": 1_000_000}
+"""Formats of dates written as one number, and their ratio to the number of a day."""
+NUMERIC_DATE_RANGE, LAST_MONTH = (19_000_101, 21_010_101), 12
+INT64_END = 2.0**63
+"""Numbers from here on do not fit 64-bit integers."""
 TIME_OF_DAY = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[+-]\d{2}(?::?\d{2})?)?"
-OTHER_NAMES = {
+EVENT_ALIASES = {
     "pv": "view",
     "buy": "purchase",
     "order": "purchase",
@@ -26,34 +26,31 @@ OTHER_NAMES = {
     "favorite": "wishlist",
     "review": "rating",
 }
-"""What files of other shops call events that we know, in small letters."""
+"""Lower-case event names of other shops, and our names."""
 
 
-def finite(column: pd.Series) -> pd.Series:
-    """Return numbers, NaN for what is none and for those that are infinite in the precision they are learnt from."""
+def finite_numbers(column: pd.Series) -> pd.Series:
+    """Return float64 numbers; NaN for other values, and for numbers that are infinite as float32."""
     numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
     with np.errstate(over="ignore"):
         return numbers.where(np.isfinite(numbers.astype(np.float32)))
 
 
 def id_texts(column: pd.Series) -> pd.Series:
-    """Return ids as text; whole numbers that a gap in their column turned into floats lose their ".0".
-
-    Infinite ones name nobody: "".
-    """
+    """Return ids as text; integers that missing values turned into floats lose their ".0", infinity becomes ""."""
     if column.dtype == object and column.map(lambda one: isinstance(one, bytes)).any():
         column = column.map(_decoded)
     if not pd.api.types.is_float_dtype(column):
         return column.astype(str)
     numbers = column.to_numpy(np.float64, na_value=np.nan)
-    known = numbers[np.isfinite(numbers)]
-    if (known % 1 == 0).all() and (np.abs(known) < LARGEST).all():
+    present = numbers[np.isfinite(numbers)]
+    if (present % 1 == 0).all() and (np.abs(present) < INT64_END).all():
         column = pd.Series(np.where(np.isfinite(numbers), numbers, np.nan), column.index).astype("Int64")
     return column.astype(str).mask(np.isinf(numbers), "")
 
 
 def _decoded(value: Any) -> Any:
-    """Return bytes as text, and what is no UTF-8 in its hexadecimal digits."""
+    """Return bytes decoded as UTF-8, or as hexadecimal digits if they are not UTF-8; other values unchanged."""
     if not isinstance(value, bytes):
         return value
     try:
@@ -62,20 +59,20 @@ def _decoded(value: Any) -> Any:
         return value.hex()
 
 
-def as_in_file(ids: pd.Series, column: pd.Series, other: pd.Series | None = None) -> pd.Series:
-    """Return ids that `id_texts` wrote as the column holds them: numbers of its type, decimals, days, bytes.
+def restore_ids(ids: pd.Series, column: pd.Series, other: pd.Series | None = None) -> pd.Series:
+    """Return texts of `id_texts` in the type of the column: numbers, decimals, dates, bytes.
 
-    Else who joins answers with their own file finds nobody. Text stays where an id is nothing of that kind: products of
-    the `other` file may be called otherwise.
+    Without this, answers could not be joined with the files. Ids stay text if one of them does not fit the type, as
+    products that only the `other` file has may.
     """
     if not len(ids):
         return column.iloc[:0]
     if column.dtype == object:
-        # The later of two counts: a product that both files name is written as the interactions write it.
-        known = pd.concat([one.drop_duplicates() for one in (other, column) if one is not None]).dropna()
-        kept = dict(zip(id_texts(known), known, strict=True))
-        kinds = {type(kept.get(one)) for one in ids.unique()}
-        return ids if len(kinds) > 1 or kinds & {str, type(None)} else ids.map(kept)
+        # If both files have a product, it is written as in the interactions, which come last.
+        originals = pd.concat([part.drop_duplicates() for part in (other, column) if part is not None]).dropna()
+        by_text = dict(zip(id_texts(originals), originals, strict=True))
+        types = {type(by_text.get(text)) for text in ids.unique()}
+        return ids if len(types) > 1 or types & {str, type(None)} else ids.map(by_text)
     dtype = getattr(column.dtype, "categories", column).dtype
     if pd.api.types.is_bool_dtype(dtype) or not pd.api.types.is_numeric_dtype(dtype):
         return ids
@@ -86,22 +83,21 @@ def as_in_file(ids: pd.Series, column: pd.Series, other: pd.Series | None = None
         return ids
 
 
-def seconds(column: pd.Series) -> "pd.Series[float]":
-    """Return times as seconds since 1970, NaN where there is none.
+def to_seconds(column: pd.Series) -> "pd.Series[float]":
+    """Return times as seconds since 1970 (UTC), NaN if a value is not a time.
 
-    Dates and their texts are read as such (UTC where they name no zone), each row in its own shape; whether the day or
-    the month comes first is one decision for the column. Numbers are seconds, unless the middle one is too large for
-    that: then they are milliseconds, microseconds or nanoseconds, whichever fits; or moments written as 20250131,
-    202501312359 or 20250131235959, where all are such. Infinite ones, which some databases write for "for ever", and
-    texts that name no day are no times.
+    Dates and texts are parsed row by row, as UTC without a zone; whether day or month comes first is decided for the
+    whole column. Numbers are seconds. If their median is too large, they are milliseconds, microseconds or nanoseconds,
+    or, if all have that form, dates such as 20250131, 202501312359 or 20250131235959. Infinite numbers, which some
+    databases write for "forever", and texts without a day are not times.
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         return _since_1970(pd.to_datetime(column, utc=True))
-    index, column = column.index, column.reset_index(drop=True)  # rows of a file may share a label
+    index, column = column.index, column.reset_index(drop=True)  # index labels may repeat
     numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
-    found = _scaled(numbers.where(np.isfinite(numbers)))
+    result = _scaled(numbers.where(np.isfinite(numbers)))
     texts = column[numbers.isna() & column.notna()].astype(str)
-    # Of "now" and "10:30" pandas would make a moment of the day on which it is asked.
+    # pandas would read "now" and "10:30" as times of today.
     texts = texts[texts.str.contains(r"\d", regex=True)]
     dates = pd.to_datetime(texts, utc=True, errors="coerce", format="ISO8601")
     rest = texts[dates.isna()]
@@ -109,33 +105,33 @@ def seconds(column: pd.Series) -> "pd.Series[float]":
     if rest.size:
         day_first = _day_first(rest)
         dates[rest.index] = pd.to_datetime(rest, utc=True, errors="coerce", format="mixed", dayfirst=day_first)
-    found[texts.index] = _since_1970(dates)
-    return found.set_axis(index)
+    result[texts.index] = _since_1970(dates)
+    return result.set_axis(index)
 
 
 def _since_1970(dates: "pd.Series[pd.Timestamp]") -> "pd.Series[float]":
-    # In units of seconds: nanoseconds end in the year 2262, and 9999-12-31 is what some systems write for "not yet".
+    # In seconds, since nanoseconds end in the year 2262 and some systems write 9999-12-31 for "not yet".
     return (dates - pd.Timestamp(0, unit="s", tz="UTC").as_unit("s")) / pd.Timedelta(seconds=1)
 
 
 def _scaled(numbers: "pd.Series[float]") -> "pd.Series[float]":
-    known = numbers.dropna()
-    for shape, times in IN_DIGITS.items():
-        first, last = (edge * times for edge in DAYS_IN_DIGITS)
-        if len(known) and known.between(first, last).all() and (known % 1 == 0).all():
-            moments = pd.to_datetime(numbers.astype("Int64").astype(str), utc=True, errors="coerce", format=shape)
-            if moments.notna().sum() == len(known):
-                return _since_1970(moments)
-    middle = numbers.median()
-    while middle > LATEST:
-        numbers, middle = numbers / 1_000, middle / 1_000
+    present = numbers.dropna()
+    for date_format, ratio in NUMERIC_DATES.items():
+        first, last = (end * ratio for end in NUMERIC_DATE_RANGE)
+        if len(present) and present.between(first, last).all() and (present % 1 == 0).all():
+            dates = pd.to_datetime(numbers.astype("Int64").astype(str), utc=True, errors="coerce", format=date_format)
+            if dates.notna().sum() == len(present):
+                return _since_1970(dates)
+    median = numbers.median()
+    while median > MAX_SECONDS:
+        numbers, median = numbers / 1_000, median / 1_000
     return numbers
 
 
 def _day_first(texts: "pd.Series[str]") -> bool:
-    """Return whether dates like 03.02.2025 begin with the day: a number above 12 tells or, else, the shorter span.
+    """Return whether dates like 03.02.2025 start with the day: a number above 12 decides, else the shorter time span.
 
-    A shop that wrote the 1st to the 12th of a month does not look like one that wrote twelve months, a day of each.
+    The 1st to the 12th of one month is likelier than one day in each of twelve months.
     """
     parts = texts.str.extract(r"^\s*(\d{1,2})[./-](\d{1,2})[./-]\d{2,4}").dropna().astype(int)
     if not len(parts):
@@ -151,15 +147,15 @@ def _day_first(texts: "pd.Series[str]") -> bool:
 
 
 def unknown_events(column: pd.Series) -> dict[str, int]:
-    """Return the names of events that nobody knows, with how many rows have them, the most frequent first."""
-    codes, known = event_names(column)
-    counts = np.bincount(codes[codes >= 0], minlength=len(known))
-    found = sorted(zip(known, counts.tolist(), strict=True), key=lambda one: -one[1])
-    return {name: rows for name, rows in found if name not in SIGNAL_NAMES}
+    """Return the unknown event names and their number of rows, most frequent first."""
+    codes, names = event_names(column)
+    counts = np.bincount(codes[codes >= 0], minlength=len(names))
+    by_count = sorted(zip(names, counts.tolist(), strict=True), key=lambda pair: -pair[1])
+    return {name: rows for name, rows in by_count if name not in SIGNAL_NAMES}
 
 
 def event_names(column: pd.Series) -> tuple["np.ndarray[Any, np.dtype[np.intp]]", list[str]]:
-    """Return a code for each row, -1 where there is no name, and the names: ours, where we know them."""
+    """Return int64[n], the code of each row's event or -1 without one, and the names by code; aliases become ours."""
     codes, names = pd.factorize(column, use_na_sentinel=True)
     lower = [str(_decoded(name)).strip().lower() for name in names]
-    return codes, [OTHER_NAMES.get(name, name) for name in lower]
+    return codes, [EVENT_ALIASES.get(name, name) for name in lower]

@@ -1,6 +1,6 @@
-"""Signals: what kind of thing a shopper did to a product. The position is the code, so the list is append-only.
+"""Signals: the kinds of interaction of a shopper with a product. The position is the code: only append to the list.
 
-The rooms that record events own lists of their own; `tests/house` proves them equal.
+The rooms that record events have lists of their own; `tests/house` checks that they are equal.
 """
 
 SIGNAL_NAMES: tuple[str, ...] = (
@@ -21,6 +21,6 @@ SIGNAL_CODES = {name: code for code, name in enumerate(SIGNAL_NAMES)}
 LIKE, CART, REMOVE, PURCHASE, RATING = (SIGNAL_CODES[name] for name in ("like", "cart", "remove", "purchase", "rating"))
 
 LASTING = frozenset({"purchase", "rating", "like"})
-"""Signals that live profiles keep apart from browsing, so that a long evening of views does not push them out."""
+"""Signals that live profiles keep in a list of their own, so that many views do not push them out."""
 SAME_ORDER_SECONDS = 3_600.0
-"""Within this time, the same line of the same order number is one line that was sent twice."""
+"""A repeated line of the same order within this time is a duplicate."""

@@ -1,4 +1,4 @@
-"""The past and the future of a dataset: temporal cuts, shoppers at a moment. Nothing here looks past its moment."""
+"""Temporal splits of a dataset, and profiles of shoppers at a time. Nothing here uses later rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,71 +12,71 @@ from recsys.data.opinions import opinions_of, ratings_differ, without_disliked
 from recsys.data.profile import Profile
 from recsys.data.signals import LASTING, RATING, SIGNAL_NAMES
 
-SHARES = (0.70, 0.85)
-"""Where validation and the test start. The ranker learns in windows before (`folds.learning_folds`)."""
-LEAST_BEFORE = 0.3
-"""Share of rows that must lie before validation, so that there is something to learn from, and something before it."""
+SPLIT_SHARES = (0.70, 0.85)
+"""The shares of rows before validation and before the test. The ranker trains in earlier windows (`learning_folds`)."""
+MIN_TRAIN_SHARE = 0.3
+"""The least share of rows before validation."""
 
-LASTING_CODES = np.isin(SIGNAL_NAMES, list(LASTING))
-"""By signal code: whether live profiles keep the newest of it apart from browsing."""
+IS_LASTING = np.isin(SIGNAL_NAMES, list(LASTING))
+"""bool[n_signals]: whether live profiles keep the signal in a list of its own."""
 
 
-def cut_times(times: NDArray[np.float64], shares: Sequence[float] = SHARES) -> list[float]:
-    """Return the timestamps of rows ⌊share · n⌋ of time-sorted rows."""
-    # Rounded before: .7 · 90 is a little less than 63.
+def cut_times(times: NDArray[np.float64], shares: Sequence[float] = SPLIT_SHARES) -> list[float]:
+    """Return the times of rows ⌊share · n⌋ of sorted times."""
+    # Rounded first, since .7 · 90 is a little less than 63.
     return [float(times[min(int(round(share * len(times), 6)), len(times) - 1)]) for share in shares]
 
 
-def starts(times: NDArray[np.float64], shares: Sequence[float] = SHARES) -> tuple[float, float, float]:
-    """Return the times at which validation and the test start, and the share of rows before validation.
+def split_times(times: NDArray[np.float64], shares: Sequence[float] = SPLIT_SHARES) -> tuple[float, float, float]:
+    """Return the start times of validation and test, and the share of rows before validation.
 
-    Where one time stands at both cuts (a clock of months, an import of a day), validation is what bears the time before
-    it: there would be no row between, and no ranker could learn.
+    If both starts are equal (a clock of months, an import of one day), validation starts at the previous distinct time;
+    otherwise it would be empty.
     """
     validation, test = cut_times(times, shares)
     earlier = float(times[max(0, int(np.searchsorted(times, test)) - 1)])
     share = int(np.searchsorted(times, earlier)) / len(times)
-    if validation < test or share < LEAST_BEFORE:
+    if validation < test or share < MIN_TRAIN_SHARE:
         return validation, test, shares[0]
     return earlier, test, share
 
 
-def before(interactions: Interactions, moment: float) -> Interactions:
-    """Return the rows strictly earlier than the moment."""
-    return interactions.some(slice(0, int(np.searchsorted(interactions.times, moment, side="left"))))
+def rows_before(interactions: Interactions, moment: float) -> Interactions:
+    """Return the rows before a time."""
+    return interactions.select(slice(0, int(np.searchsorted(interactions.times, moment, side="left"))))
 
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
     """Rows sorted by shopper, then time (stable): shopper u has the rows [starts[u], starts[u + 1]).
 
-    `rated` says that ratings differ, so that a low one is a dislike.
+    `use_stars`: ratings differ, so a low one is a dislike.
     """
 
     rows: Interactions
     starts: Longs
-    rated: bool
+    use_stars: bool
 
     @classmethod
     def of(cls, interactions: Interactions) -> "Sequences":
         """Return the sequences of all shoppers of time-sorted rows."""
         order = np.argsort(interactions.users, kind="stable")
-        rows = interactions.some(order)
+        rows = interactions.select(order)
         starts = np.searchsorted(rows.users, np.arange(interactions.n_users + 1))
         return cls(rows, starts, ratings_differ(interactions))
 
     def profile(self, first: int, end: int, *, now: float, max_events: int | None = None) -> Profile:
-        """Return the rows [first, end) of one shopper as a profile.
+        """Return the rows [first, end) of one shopper as a profile at the time `now`.
 
-        With `max_events` as an answer sees the shopper: so many rows of lasting signals (purchases, opinions), so many of
-        the others, and what they dislike without weight.
+        With `max_events` the profile is as an answer sees it: so many rows of lasting signals (purchases, opinions), so
+        many of the others, and no weight for what the shopper dislikes.
         """
         rows = self.rows
         part: slice | Longs = slice(first, end)
         if max_events is not None and end - first > max_events:
-            lasting = LASTING_CODES[rows.signals[first:end]]
-            kept = [first + np.flatnonzero(kind)[-max_events:] for kind in (lasting, ~lasting)]
-            part = np.sort(np.concatenate(kept))
+            lasting = IS_LASTING[rows.signals[first:end]]
+            latest = [first + np.flatnonzero(mask)[-max_events:] for mask in (lasting, ~lasting)]
+            part = np.sort(np.concatenate(latest))
         profile = Profile(
             items=rows.items[part],
             times=rows.times[part],
@@ -86,11 +86,11 @@ class Sequences:
             now=now,
             attributes=rows.shoppers[int(rows.users[first])] if rows.shoppers and first < end else (),
         )
-        if max_events is None or not self.rated or not (profile.signals == RATING).any():
+        if max_events is None or not self.use_stars or not (profile.signals == RATING).any():
             return profile
         return without_disliked(profile, opinions_of(profile))
 
     def profiles(self, users: Longs, *, now: float, max_events: int | None = None) -> list[Profile]:
-        """Return the whole profiles of some shoppers."""
+        """Return the profiles of shopper codes, with all their rows."""
         bounds = zip(self.starts[users].tolist(), self.starts[users + 1].tolist(), strict=True)
         return [self.profile(first, end, now=now, max_events=max_events) for first, end in bounds]

@@ -8,9 +8,9 @@ import numpy as np
 from recsys.arrays import Doubles
 from recsys.data.folds import ROWS, Fold
 from recsys.data.profile import Profile
-from recsys.metrics.hits import hits, sizes_of
+from recsys.metrics.hits import hits, target_counts
 from recsys.metrics.intervals import bootstrap
-from recsys.metrics.registry import per_question
+from recsys.metrics.registry import metric_values
 from recsys.ranking.model import HybridModel
 from recsys.ranking.newcomers import PRIOR
 from recsys.training.plan import make_sources
@@ -49,7 +49,7 @@ def _with_prior(bundle: HybridModel, fold: Fold) -> HybridModel:
     """Return the bundle with the prior fitted, which answers shoppers with attributes and no history once released."""
     if PRIOR in bundle.sources or not any(fold.past.shoppers):
         return bundle
-    prior = make_sources((PRIOR,), {})[PRIOR].fit(fold.past, bundle.catalogue)
+    prior = make_sources((PRIOR,), {})[PRIOR].fit(fold.past, bundle.catalog)
     return replace(bundle, sources={**bundle.sources, PRIOR: prior})
 
 
@@ -69,4 +69,4 @@ def _values(bundle: HybridModel, fold: Fold, *, events: int | None, strategy: st
         contexts = [replace(one, exclude=own) for one, own in zip(contexts, history_items, strict=True)]
     slates = bundle.slate_many(profiles, contexts, SLATE_SIZE, strategy=strategy)
     slate_items = padded((slate.items for slate in slates), n=len(fold), k=SLATE_SIZE)
-    return per_question(hits(slate_items, fold.targets, fold.n_items), sizes_of(fold.targets), k=SLATE_SIZE)
+    return metric_values(hits(slate_items, fold.targets, fold.n_items), target_counts(fold.targets), k=SLATE_SIZE)

@@ -17,8 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from recsys.data.dataset import build
-from recsys.data.diagnosis import order_for_time, untimed, unusable
-from recsys.data.files import FILES, frames_of, named_as_given
+from recsys.data.diagnosis import input_warnings, lacks_times, row_order_warnings
+from recsys.data.files import FILES, read_frames, with_original_ids
 from recsys.data.folds import Protocol
 from recsys.evaluation.evaluate import Options, evaluate
 from recsys.evaluation.report_lines import summary_lines
@@ -101,11 +101,11 @@ def run(
     """Evaluate a folder; `out` takes the lines of the summary, `warn` the warnings. Raises Refused."""
     _check(options)
     with _refusing():
-        interactions, items, shoppers = frames_of(options.path)
-        timed = not untimed(interactions)
+        interactions, items, shoppers = read_frames(options.path)
+        timed = not lacks_times(interactions)
     pictures = folder if (folder := options.path / "pictures").is_dir() else None
     if not timed:
-        for line in order_for_time(interactions, protocol=options.protocol):
+        for line in row_order_warnings(interactions, protocol=options.protocol):
             warn(line)
         interactions = interactions.assign(timestamp=np.arange(1.0, len(interactions) + 1))
     with _refusing():
@@ -118,7 +118,7 @@ def run(
 
         with _refusing():
             dataset = build(interactions, items, shoppers, pictures=pictures, weights=defaults.weights, timed=timed)
-            for line in unusable(dataset, interactions, items, shoppers, timed=timed):
+            for line in input_warnings(dataset, interactions, items, shoppers, timed=timed):
                 bar.clear()  # else the line is appended to the bar
                 warn(line)
             evaluation = evaluate(dataset, evaluate_options, progress=progress)
@@ -131,7 +131,7 @@ def run(
             text = json.dumps(storable(evaluation.report), indent=1, default=str, allow_nan=False)
             options.json.write_text(text + "\n")
         if options.recommendations:
-            answers = named_as_given(evaluation.recommendations, interactions, items)
+            answers = with_original_ids(evaluation.recommendations, interactions, items)
             answers.to_parquet(options.recommendations, index=False)
     except OSError as error:
         raise Refused(f"the report could not be written: {error}") from error

@@ -14,19 +14,19 @@ from recsys.data.dataset import Dataset
 from recsys.data.folds import (
     Fold,
     Protocol,
-    frozen,
     learning_folds,
     leave_one_out,
     mixed_questions,
     next_item,
     temporal,
+    with_nightly_profiles,
 )
-from recsys.data.time_split import SHARES, starts
+from recsys.data.time_split import SPLIT_SHARES, split_times
 from recsys.evaluation.newest_baseline import newest_in_last_category
 from recsys.evaluation.peers.packaged import peers
 from recsys.evaluation.report import metrics_by_targets, released_slates, training_report
-from recsys.metrics.intervals import better, bootstrap
-from recsys.metrics.registry import DEEPEST, asked_values
+from recsys.metrics.intervals import bootstrap, share_better
+from recsys.metrics.registry import MAX_CUTOFF, values_with_targets
 from recsys.parallel import on_one_thread
 from recsys.progress import Progress, part_of, silent
 from recsys.ranking.candidates import Candidates
@@ -72,7 +72,7 @@ class Options:
     with_peers: bool = False
     budget_s: float = 0.0
     seed: int = 7
-    shares: tuple[float, ...] = SHARES
+    shares: tuple[float, ...] = SPLIT_SHARES
     names: tuple[str, ...] | None = None
     search: Search = BAYESIAN
     exposure: float = 0.0
@@ -142,7 +142,7 @@ def folds_of(dataset: Dataset, options: Options) -> Folds:
     if options.protocol == "leave-one-out":
         windows = [leave_one_out(dataset, back=back, new_only=options.new_only) for back in (2, 1, 0)]
         return Folds(windows[:1], windows[1], windows[2])
-    validation, test, share = starts(dataset.clock, options.shares)
+    validation, test, share = split_times(dataset.clock, options.shares)
     asked_window = partial(
         next_item if options.protocol == "next-item" else temporal, dataset, new_only=options.new_only
     )
@@ -166,8 +166,8 @@ def compare_peers(
         budget_s = options.budget_s / n_tuned if peer_class.space else 0.0
         tuned = peer_class.tuned(folds, budget_s=budget_s, seed=options.seed)
         peer = peer_class(**tuned.config)
-        peer.fit(test.past, test.catalogue)
-        slates_of_peer = peer.answer(test, DEEPEST)
+        peer.fit(test.past, test.catalog)
+        slates_of_peer = peer.answer(test, MAX_CUTOFF)
         values[peer_class.name], _ = warm_values(slates_of_peer, test, metric=options.metric)
         report[peer_class.name] = {
             "config": dict(tuned.config),
@@ -203,14 +203,14 @@ def _difference_to_best(
             "metric": f"{options.metric}@10 on warm targets",
             "ratio": float(own_values.mean() / values[best].mean()) if values[best].any() else None,
             "difference": asdict(bootstrap(own_values - values[best], shoppers=shoppers, seed=options.seed)),
-            "chance": better(own_values, values[best], shoppers=shoppers, seed=options.seed),
+            "chance": share_better(own_values, values[best], shoppers=shoppers, seed=options.seed),
         },
     }
 
 
 def warm_values(slates: Ints, fold: Fold, *, metric: str) -> tuple[Doubles, Longs]:
     """Return float64[n], a metric at 10 on warm targets for each question that has any, and int64[n], its shopper."""
-    answered, values = asked_values(slates, fold.warm_targets(), fold.n_items, metric=metric)
+    answered, values = values_with_targets(slates, fold.warm_targets(), fold.n_items, metric=metric)
     return values, fold.users[answered]
 
 
@@ -224,7 +224,7 @@ def _protocol_report(
     `frozen_profile` is the released model with profiles as of the cut.
     """
     report: dict[str, Any] = {}
-    is_later = dataset.catalogue.later(test.until)
+    is_later = dataset.catalog.appeared_after(test.until)
     if is_later.any():
         users_with_later = test.users[[bool(is_later[own].any()) for own in test.cold_targets()]]
         report["appeared_later"] = {
@@ -232,13 +232,13 @@ def _protocol_report(
             "shoppers": len(np.unique(users_with_later)),
             "products": int(is_later.sum()),
         }
-    if dataset.catalogue.categories:
-        newest = newest_in_last_category(model.statistics, test, k=DEEPEST)
+    if dataset.catalog.categories:
+        newest = newest_in_last_category(model.statistics, test, k=MAX_CUTOFF)
         report["newest_in_last_category"] = metrics_by_targets(newest, test)
         cold_slates, _ = released_slates(model, candidates, among=~test.warm())
         report["cold_alone"] = metrics_by_targets(cold_slates, test)
     if options.protocol == "next-item":
-        frozen_fold = frozen(test)
+        frozen_fold = with_nightly_profiles(test)
         frozen_slates, _ = released_slates(model, test_candidates(model, frozen_fold))
         report["frozen_profile"] = metrics_by_targets(frozen_slates, frozen_fold)
     return report
@@ -249,7 +249,7 @@ def recommendations(
 ) -> pd.DataFrame:
     """Return the slates as rows (user, rank from 1, item, score); with `timed` also the question's number and time."""
     rows, places = np.nonzero(slates >= 0)
-    ids = np.asarray(dataset.catalogue.item_ids, dtype=object)
+    ids = np.asarray(dataset.catalog.item_ids, dtype=object)
     users = np.asarray(dataset.user_ids, dtype=object)
     frame = pd.DataFrame(
         {

@@ -7,9 +7,9 @@ from typing import Any
 from recsys.arrays import Bools, Floats, Longs
 from recsys.data.folds import Fold
 from recsys.data.listing import listed_at, new_items
+from recsys.metrics.beyond_accuracy import coverage, exposure_counts, gini
 from recsys.metrics.registry import mean_ndcg
-from recsys.metrics.sample_sizes import TRADED
-from recsys.metrics.spread import coverage, gini, shown_among_first
+from recsys.metrics.sample_sizes import EXPOSURE_SHOPPERS
 from recsys.ranking.blend import blend_scores, with_positive_score
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.exposure_constraint import ExposureConstraint
@@ -29,14 +29,14 @@ def tradeoff(model: HybridModel, candidates: LabeledCandidates, fold: Fold) -> l
     """
     if model.stage not in ("blend", "ranker") or not len(fold):
         return []
-    rows = evenly_spaced(len(fold), TRADED)
+    rows = evenly_spaced(len(fold), EXPOSURE_SHOPPERS)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     if model.stage == "ranker" and model.ranker is not None:
         pairs, scores = part.candidates, model.ranker.scores(part.features)
     else:
         pairs, scores = with_positive_score(part.candidates, blend_scores(part.candidates, model.blend))
     exposure = ExposureConstraint.from_slates(slates(pairs, scores), n_items=fold.n_items, strength=0.0)
-    is_new, is_listed = new_items(fold.whole, until=fold.until), listed_at(fold.whole, fold.until)
+    is_new, is_listed = new_items(fold.full_catalog, until=fold.until), listed_at(fold.full_catalog, fold.until)
     chosen = model.exposure.strength if model.exposure else 0.0
     strengths = sorted({*STRENGTHS, chosen})
     return [_point(pairs, scores, targets, replace(exposure, strength=one), is_new, is_listed) for one in strengths]
@@ -52,7 +52,7 @@ def _point(
 ) -> dict[str, Any]:
     n_items = len(exposure.excess)
     penalized_slates = slates(candidates, exposure.penalized_scores(candidates, scores))
-    counts = shown_among_first(penalized_slates, n_items)
+    counts = exposure_counts(penalized_slates, n_items)
     return {
         "strength": exposure.strength,
         "ndcg": mean_ndcg(penalized_slates, targets, n_items),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recsys.metrics.registry import DEEPEST
+from recsys.metrics.registry import MAX_CUTOFF
 from recsys.training.training import Training
 
 
@@ -24,14 +24,14 @@ def write_slates(training: Training, user_ids: Sequence[str], path: Path) -> int
 
 def _answers(training: Training, users: Sequence[str], strategy: str) -> pd.DataFrame:
     fold, model = training.folds.test, training.model
-    slates = model.slate_many(fold.profiles, fold.contexts, DEEPEST, strategy=strategy)
+    slates = model.slate_many(fold.profiles, fold.contexts, MAX_CUTOFF, strategy=strategy)
     sizes = [len(slate) for slate in slates]
     items = np.concatenate([np.empty(0, np.int32), *(slate.items for slate in slates)])
     return pd.DataFrame(
         {
             "user": np.repeat(users, sizes),
             "rank": np.concatenate([np.empty(0, np.int64), *(np.arange(1, size + 1) for size in sizes)]),
-            "item": np.asarray(model.catalogue.item_ids, object)[items],
+            "item": np.asarray(model.catalog.item_ids, object)[items],
             "score": np.concatenate([np.empty(0, np.float32), *(slate.scores for slate in slates)]),
             "strategy": strategy,
         }

@@ -7,7 +7,7 @@ import numpy as np
 
 from recsys.data.folds import Fold
 from recsys.metrics.registry import mean_ndcg
-from recsys.metrics.sample_sizes import SHUFFLED_OF
+from recsys.metrics.sample_sizes import IMPORTANCE_SHOPPERS
 from recsys.ranking.groups import evenly_spaced, rank_in_row
 from recsys.ranking.ranker import Ranker
 from recsys.training.ranking_dataset import LabeledCandidates
@@ -19,7 +19,7 @@ SHUFFLED_RANKS = 100
 
 def permutation_importance(ranker: Ranker, candidates: LabeledCandidates, fold: Fold, *, seed: int) -> dict[str, float]:
     """Return the loss of mean NDCG@10 per feature, on evenly spaced questions; 0 for unused features."""
-    rows = evenly_spaced(candidates.candidates.n_rows, SHUFFLED_OF)
+    rows = evenly_spaced(candidates.candidates.n_rows, IMPORTANCE_SHOPPERS)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     is_first = rank_in_row(ranker.scores(part.features), part.candidates.rows) < SHUFFLED_RANKS
     pairs, features = part.candidates.part(is_first), part.features[is_first]

@@ -6,8 +6,8 @@ import numpy as np
 
 from recsys.arrays import Ints
 from recsys.data.folds import Fold
-from recsys.metrics.registry import asked_values
-from recsys.metrics.spread import TOP
+from recsys.metrics.beyond_accuracy import TOP
+from recsys.metrics.registry import values_with_targets
 from recsys.ranking.item_statistics import ItemStatistics
 
 
@@ -38,9 +38,9 @@ def newest_hit_rate(folds: Sequence[Fold]) -> float:
     """
     values = []
     for fold in folds:
-        catalogue, targets = fold.catalogue, fold.cold_targets()
-        if catalogue.categories and any(map(len, targets)):
-            statistics = ItemStatistics.fit(fold.past, catalogue, until=fold.until)
+        catalog, targets = fold.catalog, fold.cold_targets()
+        if catalog.categories and any(map(len, targets)):
+            statistics = ItemStatistics.fit(fold.past, catalog, until=fold.until)
             slates = newest_in_last_category(statistics, fold, k=TOP)
-            values.append(asked_values(slates, targets, fold.n_items, metric="hit_rate")[1])
+            values.append(values_with_targets(slates, targets, fold.n_items, metric="hit_rate")[1])
     return float(np.concatenate(values).mean()) if values else 0.0

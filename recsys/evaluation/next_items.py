@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from recsys.data.dataset import Dataset
-from recsys.data.folds import Fold, frozen, next_item
+from recsys.data.folds import Fold, next_item, with_nightly_profiles
 from recsys.metrics.hits import hits
 from recsys.metrics.registry import all_metrics
 from recsys.ranking.model import HybridModel
@@ -31,7 +31,7 @@ def next_items(model: HybridModel, dataset: Dataset, test: Fold, *, max_events: 
         return {}
     return {
         "live": _metrics(model, live, strategy=None),
-        "frozen": _metrics(model, frozen(live, max_events=max_events), strategy=None),
+        "frozen": _metrics(model, with_nightly_profiles(live, max_events=max_events), strategy=None),
         "popular": _metrics(model, live, strategy="popular"),
     }
 

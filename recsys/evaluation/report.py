@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from recsys.arrays import Bools, Floats, Ints, Longs
-from recsys.data.activity import known_of, thirds
-from recsys.data.data_checks import checked, data_profile
+from recsys.data.activity import event_counts, thirds
+from recsys.data.data_checks import check_dataset, data_profile
 from recsys.data.dataset import Dataset
 from recsys.data.folds import Fold
 from recsys.data.listing import listed_at
@@ -18,11 +18,11 @@ from recsys.evaluation.importance import permutation_importance
 from recsys.evaluation.next_items import next_items
 from recsys.evaluation.rating_errors import rating_errors
 from recsys.evaluation.surprise_ablation import surprise_ablation
-from recsys.metrics.hits import asked_hits
+from recsys.metrics.beyond_accuracy import beyond_accuracy
+from recsys.metrics.hits import hits_with_targets
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import all_metrics, mean_ndcg, ndcg
-from recsys.metrics.sample_sizes import ABLATED
-from recsys.metrics.spread import beyond_accuracy
+from recsys.metrics.sample_sizes import ABLATION_SHOPPERS
 from recsys.ranking.blend import blend_scores, chained_scores, single_stage_sources, with_positive_score
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import SOURCE_COUNT
@@ -51,7 +51,7 @@ def training_report(
     SVD, which takes as long as a training. `max_events` is the number of events of a kind that a live profile holds.
     """
     model, fold, plan = training.model, training.folds.test, training.plan
-    on_sale = listed_at(fold.whole, fold.until)
+    on_sale = listed_at(fold.full_catalog, fold.until)
     released, _ = released_slates(model, candidates)
     lists = stage_slates(model, candidates, released=released)
     importance = {}
@@ -64,7 +64,7 @@ def training_report(
         "data": dict(dataset.report),
         "event_weights": dict(dataset.weights),
         "data_profile": data_profile(dataset),
-        "data_checks": [asdict(check) for check in checked(dataset)],
+        "data_checks": [asdict(check) for check in check_dataset(dataset)],
         "test": {name: metrics_by_targets(own, fold) for name, own in lists.items()},
         "beyond": {name: spread_metrics(own, fold, on_sale) for name, own in lists.items()},
         "groups": activity_metrics(released, fold),
@@ -134,7 +134,7 @@ def metrics_by_targets(slates: Ints, fold: Fold) -> dict[str, Any]:
 
 
 def _metrics(slates: Ints, fold: Fold, targets: Sequence[Longs]) -> dict[str, Any]:
-    answered, hits, sizes = asked_hits(slates, targets, fold.n_items)
+    answered, hits, sizes = hits_with_targets(slates, targets, fold.n_items)
     return {name: asdict(one) for name, one in all_metrics(hits, sizes, shoppers=fold.users[answered]).items()}
 
 
@@ -149,7 +149,7 @@ def activity_metrics(slates: Ints, fold: Fold) -> dict[str, Any]:
     values = ndcg(slates, fold.targets, fold.n_items)
     return {
         name: asdict(bootstrap(values[rows], shoppers=fold.users[rows]))
-        for name, rows in thirds(known_of(fold.profiles))
+        for name, rows in thirds(event_counts(fold.profiles))
     }
 
 
@@ -157,7 +157,7 @@ def ablation(model: HybridModel, fold: Fold, candidates: LabeledCandidates) -> d
     """Return the loss of NDCG@10 of the ranker without each source's candidates and features; it is not retrained."""
     if model.ranker is None or not len(fold):
         return {}
-    rows = evenly_spaced(len(fold), ABLATED)
+    rows = evenly_spaced(len(fold), ABLATION_SHOPPERS)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     features = part.features
     baseline = mean_ndcg(slates(part.candidates, model.ranker.scores(features)), targets, fold.n_items)

@@ -34,9 +34,9 @@ class SVDWithUserFactors(SVD):
 
     surprise_model: surprise.SVD
 
-    def trained(self, users: Any, items: Any, *, n_users: int, n_items: int) -> surprise.SVD:
+    def fit_surprise(self, users: Any, items: Any, *, n_users: int, n_items: int) -> surprise.SVD:
         """Return Surprise's model, and keep it."""
-        self.surprise_model = super().trained(users, items, n_users=n_users, n_items=n_items)
+        self.surprise_model = super().fit_surprise(users, items, n_users=n_users, n_items=n_items)
         return self.surprise_model
 
 
@@ -56,7 +56,7 @@ class LearnedUserFactors(MatrixPeer):
         """Return the estimates of items in the training data, -1e9 for others."""
         model = self.svd.surprise_model
         scores = np.asarray(model.pu[users] @ model.qi.T + model.bi, np.float32)
-        scores[:, ~self.svd.arrays["seen"]] = -1e9
+        scores[:, ~self.svd.arrays["in_training"]] = -1e9
         return scores
 
 
@@ -70,7 +70,7 @@ class SampledFold:
     @classmethod
     def of(cls, fold: Fold) -> "SampledFold":
         """Return the fold with the newest rows as past, and evenly spaced questions of shoppers in them."""
-        past = fold.past.some(slice(max(0, len(fold.past) - MAX_ROWS), None))
+        past = fold.past.select(slice(max(0, len(fold.past) - MAX_ROWS), None))
         known_rows = np.flatnonzero(np.isin(fold.users, past.users))
         rows = known_rows[evenly_spaced(len(known_rows), MAX_SHOPPERS)]
         return cls(replace(fold.of_rows(rows), past=past), rows)
@@ -86,7 +86,7 @@ def surprise_ablation(
     part = SampledFold.of(fold)
     if not len(part.rows):
         return {"surprise": {}, "surprise_basis": {}}
-    svd = SVDWithUserFactors().fit(part.fold.past, released.catalogue)
+    svd = SVDWithUserFactors().fit(part.fold.past, released.catalog)
     slates_by_step = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in other_slates.items()}}
     metrics = {
         name: asdict(bootstrap(ndcg(slates, part.fold.targets, fold.n_items), shoppers=part.fold.users))
@@ -101,7 +101,7 @@ def surprise_ablation(
 def _steps(svd: SVDWithUserFactors, fold: Fold) -> dict[str, Ints]:
     """Return int32[n, 10] slates of each step: tutorial, sampled negatives, folding in, recency weights."""
     tutorial, uniform = TutorialSVD(), svd.reconfigured(**UNIFORM_HISTORY)
-    tutorial.fit(fold.past, fold.catalogue)
+    tutorial.fit(fold.past, fold.catalog)
     return {
         "as in the tutorial": tutorial.answer(fold, 10),
         LearnedUserFactors.name: LearnedUserFactors(svd).answer(fold, 10),

@@ -20,7 +20,7 @@ from recsys.ranking.groups import evenly_spaced
 from recsys.ranking.model import HybridModel
 from recsys.ranking.ranker import NETWORK
 from recsys.sources.svd import SVD
-from recsys.sources.top import best
+from recsys.sources.top import top_k
 from recsys.training.ranking_dataset import LabeledCandidates
 from recsys.training.refit import fit_ranker
 from recsys.training.slates import slates
@@ -75,7 +75,7 @@ def svd_features(svd: SVD, candidates: Candidates, shoppers: Sequence[tuple[Prof
         for row, (line, (profile, context)) in enumerate(zip(dense, chunk, strict=True), start):
             own = slice(ends[row], ends[row + 1])
             rank = np.full(svd.n_items, np.nan, np.float32)
-            list_items = best(line, profile, context, LIST_LENGTH).items
+            list_items = top_k(line, profile, context, LIST_LENGTH).items
             rank[list_items] = np.arange(len(list_items))
             columns[own, 0], columns[own, 1] = line[candidates.items[own]], rank[candidates.items[own]]
     return columns
@@ -95,4 +95,4 @@ def _values(
         is_other_half = half_of[part.candidates.rows] != half
         if ranker is not None:
             scores[is_other_half] = ranker.scores(part.features[is_other_half])
-    return ndcg(slates(part.candidates, scores), targets, model.catalogue.n_items)
+    return ndcg(slates(part.candidates, scores), targets, model.catalog.n_items)

@@ -1,4 +1,4 @@
-"""What a ranking metric is: one file, one `METRIC`, one line in `registry`."""
+"""The interface of a ranking metric: one file with one `METRIC`, and one line in `registry`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from recsys.arrays import Bools, Doubles, Longs
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`values(hits, n_targets, k)` returns float64[n]: each question's value at cut-off k, higher is better.
+    """A ranking metric. `values(hits, n_targets, k)` returns float64[n], one value a question; higher is better.
 
-    hits is bool[n, depth] with depth >= k: whether each place of a slate holds a target; n_targets int64[n] > 0.
+    `hits` is bool[n, depth]: whether each position of a slate holds a target. `n_targets` is int64[n], above 0. `k` is
+    the cut-off.
     """
 
     name: str

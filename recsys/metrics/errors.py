@@ -1,4 +1,4 @@
-"""Errors of predicted ratings."""
+"""Error metrics of predicted ratings."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Hit rate: whether the first k places hold any target."""
+"""Hit rate: 1 if the first k positions hold a target, else 0."""
 
 import numpy as np
 

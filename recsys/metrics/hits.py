@@ -1,4 +1,4 @@
-"""Which items of a slate are targets: what every ranking metric is computed from."""
+"""Which items of a slate are targets: the input of every ranking metric."""
 
 from collections.abc import Sequence
 
@@ -8,22 +8,22 @@ from recsys.arrays import Bools, Ints, Longs
 
 
 def hits(slates: Ints, targets: Sequence[Longs], n_items: int) -> Bools:
-    """Return bool[n, k]: whether each item of the slates (int32[n, k], -1 behind the end) is a target."""
+    """Return bool[n, k]: whether each item of the slates, int32[n, k] padded with -1, is a target of its row."""
     if not len(slates):
         return np.zeros(slates.shape, bool)
-    wanted = np.concatenate([row * n_items + own for row, own in enumerate(targets)])
+    target_keys = np.concatenate([row * n_items + own for row, own in enumerate(targets)])
     rows = np.arange(len(slates), dtype=np.int64)[:, None]
-    found: Bools = np.isin(rows * n_items + slates, wanted) & (slates >= 0)
-    return found
+    is_target: Bools = np.isin(rows * n_items + slates, target_keys) & (slates >= 0)
+    return is_target
 
 
-def sizes_of(targets: Sequence[Longs]) -> Longs:
-    """Return int64[n]: how many right answers each question has."""
+def target_counts(targets: Sequence[Longs]) -> Longs:
+    """Return int64[n]: the number of targets of each question."""
     return np.fromiter((len(own) for own in targets), np.int64, len(targets))
 
 
-def asked_hits(slates: Ints, targets: Sequence[Longs], n_items: int) -> tuple[Longs, Bools, Longs]:
-    """Return which rows have a target at all, the `hits` of these, and how many right answers each of these has."""
-    sizes = sizes_of(targets)
-    asked = np.flatnonzero(sizes)
-    return asked, hits(slates[asked], [targets[row] for row in asked.tolist()], n_items), sizes[asked]
+def hits_with_targets(slates: Ints, targets: Sequence[Longs], n_items: int) -> tuple[Longs, Bools, Longs]:
+    """Return the indices of the rows with targets, int64[m], and for these `hits` and `target_counts`."""
+    counts = target_counts(targets)
+    rows = np.flatnonzero(counts)
+    return rows, hits(slates[rows], [targets[row] for row in rows.tolist()], n_items), counts[rows]

@@ -1,4 +1,4 @@
-"""Mean reciprocal rank: one over the place of the first target among the first k, 0 without one."""
+"""Mean reciprocal rank: 1 / position of the first target among the first k, 0 without one."""
 
 import numpy as np
 

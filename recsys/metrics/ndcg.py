@@ -1,4 +1,4 @@
-"""Normalized discounted cumulative gain with binary relevance; the ideal list holds min(k, targets) hits.
+"""Normalized discounted cumulative gain with binary relevance; the ideal list has min(k, n_targets) hits.
 
 Source: Järvelin, Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002.
 """

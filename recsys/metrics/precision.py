@@ -1,4 +1,4 @@
-"""Precision: the share of the k places that hold a target."""
+"""Precision: the share of the first k positions that hold a target."""
 
 from recsys.arrays import Bools, Doubles, Longs
 from recsys.metrics.base import Metric

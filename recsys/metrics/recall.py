@@ -1,4 +1,4 @@
-"""Recall: the share of the targets that the first k places hold."""
+"""Recall: the share of the targets among the first k positions."""
 
 import numpy as np
 

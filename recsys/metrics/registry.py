@@ -1,4 +1,4 @@
-"""Every ranking metric by name. One line adds one: reports, pages and the behavior suite follow."""
+"""All ranking metrics by name. A new metric needs one line here; reports, pages and the behavior suite follow."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from recsys.arrays import Bools, Doubles, Ints, Longs
 from recsys.metrics import hit_rate, mrr, precision, recall
 from recsys.metrics import ndcg as ndcg_metric
 from recsys.metrics.base import Metric
-from recsys.metrics.hits import asked_hits, hits, sizes_of
+from recsys.metrics.hits import hits, hits_with_targets, target_counts
 from recsys.metrics.intervals import Interval, intervals
 
 METRICS: tuple[Metric, ...] = (
@@ -19,34 +19,34 @@ METRICS: tuple[Metric, ...] = (
     mrr.METRIC,
 )
 CUTOFFS = (5, 10, 20)
-DEEPEST = CUTOFFS[-1]
-"""How long the slates are that metrics are taken of."""
+MAX_CUTOFF = CUTOFFS[-1]
+"""The length of the slates that metrics need."""
 
 
-def asked_values(slates: Ints, targets: Sequence[Longs], n_items: int, *, metric: str) -> tuple[Longs, Doubles]:
-    """Return which rows have a target at all, and a metric at 10 of each of these, by its name in `METRICS`."""
-    asked, hit, sizes = asked_hits(slates, targets, n_items)
-    return asked, per_question(hit, sizes, k=10)[metric]
+def values_with_targets(slates: Ints, targets: Sequence[Longs], n_items: int, *, metric: str) -> tuple[Longs, Doubles]:
+    """Return the indices of the rows with targets, int64[m], and their values of a metric at 10, float64[m]."""
+    rows, hit, counts = hits_with_targets(slates, targets, n_items)
+    return rows, metric_values(hit, counts, k=10)[metric]
 
 
-def per_question(hit: Bools, n_targets: Longs, *, k: int) -> dict[str, Doubles]:
-    """Return float64[n] per metric at cut-off k. hit is bool[n, depth], n_targets int64[n]."""
+def metric_values(hit: Bools, n_targets: Longs, *, k: int) -> dict[str, Doubles]:
+    """Return float64[n] for each metric at cut-off k; arguments as in `Metric.values`."""
     return {metric.name: metric.values(hit, n_targets, k) for metric in METRICS}
 
 
 def all_metrics(hit: Bools, n_targets: Longs, *, shoppers: Longs) -> Mapping[str, Interval]:
-    """Return every metric at every cut-off, as `ndcg@10` and so on; row i is a question of `shoppers[i]`."""
-    columns = {f"{name}@{k}": values for k in CUTOFFS for name, values in per_question(hit, n_targets, k=k).items()}
-    told = intervals(np.stack(list(columns.values()), axis=1), shoppers=shoppers)
-    return dict(zip(columns, told, strict=True))
+    """Return the mean and interval of each metric and cut-off, by names such as `ndcg@10`; `shoppers` is int64[n]."""
+    columns = {f"{name}@{k}": values for k in CUTOFFS for name, values in metric_values(hit, n_targets, k=k).items()}
+    results = intervals(np.stack(list(columns.values()), axis=1), shoppers=shoppers)
+    return dict(zip(columns, results, strict=True))
 
 
-def ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> Doubles:
-    """Return NDCG@10 per shopper."""
-    return ndcg_metric.values(hits(found, targets, n_items), sizes_of(targets), 10)
+def ndcg(slates: Ints, targets: Sequence[Longs], n_items: int) -> Doubles:
+    """Return float64[n]: NDCG@10 of each row of the slates, int32[n, k] padded with -1."""
+    return ndcg_metric.values(hits(slates, targets, n_items), target_counts(targets), 10)
 
 
-def mean_ndcg(found: Ints, targets: Sequence[Longs], n_items: int) -> float:
-    """Return the mean NDCG@10; 0 where nobody was asked."""
-    values = ndcg(found, targets, n_items)
+def mean_ndcg(slates: Ints, targets: Sequence[Longs], n_items: int) -> float:
+    """Return the mean NDCG@10; 0 without rows."""
+    values = ndcg(slates, targets, n_items)
     return float(values.mean()) if len(values) else 0.0

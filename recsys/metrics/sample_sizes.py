@@ -1,8 +1,8 @@
-"""How many shoppers each part of the report is measured on. Pages state them; this module imports nothing."""
+"""Sample sizes of parts of the evaluation report. Imports nothing, so that pages can show them without ML libraries."""
 
-ABLATED = 200
-"""Shoppers that the ablation is told of; here, since the report's page, which needs no learning, says so too."""
-SHUFFLED_OF = 200
-"""Shoppers that the importance of features is told of."""
-TRADED = 1_000
-"""Shoppers that the exposure constraint is measured on."""
+ABLATION_SHOPPERS = 200
+"""Shoppers of the ablation by source."""
+IMPORTANCE_SHOPPERS = 200
+"""Shoppers of the permutation importance of features."""
+EXPOSURE_SHOPPERS = 1_000
+"""Shoppers of the exposure constraint's trade-off."""

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import orjson
 
-from recsys.data.catalogue import TEXTS, Catalogue
+from recsys.data.catalog import TEXT_COLUMNS, Catalog
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.predicted_ratings import read_rating_predictor, write_rating_predictor
 from recsys.sources import storage
 
 MANIFEST = "manifest.json"
-TEXT_COLUMNS = ("item_ids", *TEXTS)
-NUMBER_COLUMNS = ("prices", "first_seen", "images")
+STORED_TEXTS = ("item_ids", *TEXT_COLUMNS)
+STORED_ARRAYS = ("prices", "first_seen", "images")
 STATISTICS_ARRAYS = frozenset(part.name for part in fields(ItemStatistics)) - {"stars"}
 
 
@@ -70,22 +70,22 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_catalogue(directory: Path, catalogue: Catalogue) -> None:
-    """Write `catalogue.json` and `catalogue.npz`."""
-    texts: dict[str, Any] = {name: list(getattr(catalogue, name)) for name in TEXT_COLUMNS}
-    texts["attributes"] = [list(own) for own in catalogue.attributes]
-    storage.write_json(directory / "catalogue.json", texts)
-    arrays = {name: value for name in NUMBER_COLUMNS if (value := getattr(catalogue, name)) is not None}
-    storage.write_arrays(directory / "catalogue.npz", arrays)
+def write_catalog(directory: Path, catalog: Catalog) -> None:
+    """Write `catalog.json` and `catalog.npz`."""
+    texts: dict[str, Any] = {name: list(getattr(catalog, name)) for name in STORED_TEXTS}
+    texts["attributes"] = [list(own) for own in catalog.attributes]
+    storage.write_json(directory / "catalog.json", texts)
+    arrays = {name: value for name in STORED_ARRAYS if (value := getattr(catalog, name)) is not None}
+    storage.write_arrays(directory / "catalog.npz", arrays)
 
 
-def read_catalogue(directory: Path) -> Catalogue:
-    """Return what `write_catalogue` wrote."""
-    texts = orjson.loads((directory / "catalogue.json").read_bytes())  # a hundred megabytes in a large shop
+def read_catalog(directory: Path) -> Catalog:
+    """Return what `write_catalog` wrote."""
+    texts = orjson.loads((directory / "catalog.json").read_bytes())  # a hundred megabytes in a large shop
     attributes = tuple(map(tuple, texts.pop("attributes")))
-    arrays: dict[str, Any] = storage.read_arrays(directory / "catalogue.npz")
+    arrays: dict[str, Any] = storage.read_arrays(directory / "catalog.npz")
     columns: dict[str, Any] = {name: tuple(values) for name, values in texts.items()}
-    return Catalogue(**columns, attributes=attributes, **arrays)
+    return Catalog(**columns, attributes=attributes, **arrays)
 
 
 def write_statistics(directory: Path, statistics: ItemStatistics) -> None:

@@ -12,10 +12,10 @@ from recsys.arrays import (
     Longs,
 )
 from recsys.data.profile import Context, Profile
-from recsys.parallel import side_by_side
+from recsys.parallel import run_parallel
 from recsys.ranking.groups import rank_in_row
 from recsys.sources.scoring import Scoring
-from recsys.sources.top import best
+from recsys.sources.top import top_k
 
 CHUNK_CELLS = 1 << 21
 """Scores in memory for each source and worker while many shoppers are answered: 8 MB of float32.
@@ -101,7 +101,7 @@ def gather(
 
     starts = range(0, len(profiles), size)
     # A request asks for one shopper, which is not worth a thread.
-    parts = list(side_by_side(chunk, starts).values()) if len(starts) > 1 else [chunk(at) for at in starts]
+    parts = list(run_parallel(chunk, starts).values()) if len(starts) > 1 else [chunk(at) for at in starts]
     return concatenate_candidates(parts, tuple(sources), len(profiles))
 
 
@@ -117,7 +117,7 @@ def _gather_chunk(
     dense = {name: _dense(source, profiles, contexts) for name, source in sources.items()}
     lists = {
         name: [
-            best(line, profile, context, quotas[name], drop=context.items if sources[name].contextual else ())
+            top_k(line, profile, context, quotas[name], drop=context.items if sources[name].contextual else ())
             for line, profile, context in zip(dense[name], profiles, contexts, strict=True)
         ]
         for name in sources

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from recsys.arrays import Floats, Ints
-from recsys.metrics.spread import shown_among_first
+from recsys.metrics.beyond_accuracy import exposure_counts
 from recsys.ranking.candidates import Candidates
 
 
@@ -23,7 +23,7 @@ class ExposureConstraint:
     @classmethod
     def from_slates(cls, slates: Ints, *, n_items: int, strength: float) -> Self:
         """Return the constraint measured on the first ten items of slates, int32[n, k], padded with -1."""
-        counts = shown_among_first(slates, n_items)
+        counts = exposure_counts(slates, n_items)
         log_excess = np.log(np.maximum(counts * n_items / max(counts.sum(), 1.0), 1.0))
         return cls(strength, (log_excess / max(float(log_excess.max(initial=0.0)), 1e-12)).astype(np.float32))
 

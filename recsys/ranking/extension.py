@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.arrays import Doubles, Floats, Ints
-from recsys.data.catalogue import TEXTS, Catalogue
+from recsys.data.catalog import TEXT_COLUMNS, Catalog
 from recsys.ranking.item_statistics import (
     COLUMNS,
     ItemStatistics,
@@ -25,35 +25,36 @@ INHERITED_COLUMNS = (("category_popular", "category"), ("brand_popular", "brand"
 """Statistics that a new item takes over from its category or brand."""
 MAX_PAIRS = 1 << 29
 """The most pairs (new items times all items) that `content` compares between trainings, which takes some 15 s. That is
-18,000 new products for a catalogue of 10,000, and 2,100 for one of 250,000."""
+18,000 new products for a catalog of 10,000, and 2,100 for one of 250,000."""
 
 
-def extended_catalogue(catalogue: Catalogue, items: pd.DataFrame) -> Catalogue:
-    """Return the catalogue with the frame's unknown items appended, in the frame's order."""
+def extended_catalog(catalog: Catalog, items: pd.DataFrame) -> Catalog:
+    """Return the catalog with the frame's unknown items appended, in the frame's order."""
     if not len(items):
-        return catalogue
-    known_ids, names = set(catalogue.item_ids), items["item_id"].astype(str)
+        return catalog
+    known_ids, names = set(catalog.item_ids), items["item_id"].astype(str)
     new_items = items[np.array([name not in known_ids for name in names]) & ~names.duplicated()]
     if not len(new_items):
-        return catalogue
-    n = catalogue.n_items
+        return catalog
+    n = catalog.n_items
     texts = {
-        column: _texts(getattr(catalogue, column), n) + _column(new_items, source) for column, source in TEXTS.items()
+        column: _texts(getattr(catalog, column), n) + _column(new_items, source)
+        for column, source in TEXT_COLUMNS.items()
     }
-    attributes = catalogue.attributes or ((),) * n
+    attributes = catalog.attributes or ((),) * n
     return replace(
-        catalogue,
-        item_ids=catalogue.item_ids + tuple(new_items["item_id"].astype(str)),
+        catalog,
+        item_ids=catalog.item_ids + tuple(new_items["item_id"].astype(str)),
         attributes=attributes + _attributes(new_items),
-        prices=_numbers(catalogue.prices, new_items, "price", n).astype(np.float32),
-        first_seen=_numbers(catalogue.first_seen, new_items, "first_seen", n),
+        prices=_numbers(catalog.prices, new_items, "price", n).astype(np.float32),
+        first_seen=_numbers(catalog.first_seen, new_items, "first_seen", n),
         images=None,
-        gone=None,
+        removed_at=None,
         **texts,
     )
 
 
-def extended_statistics(statistics: ItemStatistics, before: Catalogue, after: Catalogue) -> ItemStatistics:
+def extended_statistics(statistics: ItemStatistics, before: Catalog, after: Catalog) -> ItemStatistics:
     """Return the statistics with rows for the new items: untouched, with the popularity of their category and brand."""
     added = after.n_items - before.n_items
     categoricals = _categorical_codes(statistics, before, after)
@@ -91,7 +92,7 @@ def extended_statistics(statistics: ItemStatistics, before: Catalogue, after: Ca
     )
 
 
-def extended_source(source: Scoring, catalogue: Catalogue, *, earlier: Scoring | None = None) -> Scoring:
+def extended_source(source: Scoring, catalog: Catalog, *, earlier: Scoring | None = None) -> Scoring:
     """Return the sources `content` and `recent` extended to new items; other sources are returned as they are.
 
     `earlier` is the same source already extended to the first of the new items, so that only the others are compared.
@@ -99,16 +100,16 @@ def extended_source(source: Scoring, catalogue: Catalogue, *, earlier: Scoring |
     next training.
     """
     if isinstance(source, Recent):
-        return source.extend(catalogue)
-    n_new = catalogue.n_items - source.n_items
-    if not isinstance(source, Content) or not 0 < n_new * catalogue.n_items <= MAX_PAIRS:
+        return source.extend(catalog)
+    n_new = catalog.n_items - source.n_items
+    if not isinstance(source, Content) or not 0 < n_new * catalog.n_items <= MAX_PAIRS:
         return source
     base = earlier if isinstance(earlier, Content) else source
-    return base.extend(catalogue) if base.n_items < catalogue.n_items else base
+    return base.extend(catalog) if base.n_items < catalog.n_items else base
 
 
-def _categorical_codes(statistics: ItemStatistics, before: Catalogue, after: Catalogue) -> dict[str, Any]:
-    """Return `categorical_codes` of the larger catalogue; known names keep their codes."""
+def _categorical_codes(statistics: ItemStatistics, before: Catalog, after: Catalog) -> dict[str, Any]:
+    """Return `categorical_codes` of the larger catalog; known names keep their codes."""
     paths, old = after.categories[before.n_items :], before.n_items
     departments = _code_by_name(before.categories, statistics.department)
     return {

@@ -11,25 +11,25 @@ from typing import Any
 import numpy as np
 
 from recsys.arrays import Ints
-from recsys.data.catalogue import NUMBERS, TEXTS, Catalogue
+from recsys.data.catalog import NUMBER_COLUMNS, TEXT_COLUMNS, Catalog
 from recsys.data.interactions import Interactions
 from recsys.ranking.extension import extended_source
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 
 
 def fit_increment(
-    model: HybridModel, rows: Interactions, catalogue: Catalogue, *, manifest: Mapping[str, Any] | None = None
+    model: HybridModel, rows: Interactions, catalog: Catalog, *, manifest: Mapping[str, Any] | None = None
 ) -> HybridModel:
-    """Return the model with fast sources and statistics fitted again on `rows`, whose items are codes of `catalogue`.
+    """Return the model with fast sources and statistics fitted again on `rows`, whose items are codes of `catalog`.
 
     The model's own codes stay; new products follow them. `manifest` overrides the model's. Raises ValueError without
     rows.
     """
     if not len(rows):
         raise ValueError("there is nothing to learn from")
-    merged, codes = merge_catalogues(model.catalogue, catalogue)
+    merged, codes = merge_catalogs(model.catalog, catalog)
     past, until = replace(rows, items=codes[rows.items]), float(rows.times[-1])
     quick_sources = {
         name: type(source)(source.config) for name, source in model.sources.items() if source.cost == "seconds"
@@ -37,10 +37,10 @@ def fit_increment(
     slow_sources = {
         name: extended_source(source, merged) for name, source in model.sources.items() if source.cost != "seconds"
     }
-    sources = fitted(quick_sources, past, merged) | slow_sources
+    sources = fit_all(quick_sources, past, merged) | slow_sources
     return replace(
         model,
-        catalogue=merged,
+        catalog=merged,
         sources={name: sources[name] for name in model.sources},
         statistics=replace(ItemStatistics.fit(past, merged, until=until, rated=False), stars=model.statistics.stars),
         exposure=model.exposure.extended(merged.n_items) if model.exposure else None,
@@ -48,8 +48,8 @@ def fit_increment(
     )
 
 
-def merge_catalogues(before: Catalogue, now: Catalogue) -> tuple[Catalogue, Ints]:
-    """Return today's catalogue in the codes of an earlier one, and int32[now.n_items], the merged code of each item.
+def merge_catalogs(before: Catalog, now: Catalog) -> tuple[Catalog, Ints]:
+    """Return today's catalog in the codes of an earlier one, and int32[now.n_items], the merged code of each item.
 
     The earlier items come first, in their order, then the new ones. Removed items keep only their code. Images are
     dropped until the next training.
@@ -72,6 +72,6 @@ def merge_catalogues(before: Catalogue, now: Catalogue) -> tuple[Catalogue, Ints
         column[present] = values[rows[present]]
         return column
 
-    columns: dict[str, Any] = {name: texts(getattr(now, name), "") for name in TEXTS}
-    columns |= {name: numbers(getattr(now, name)) for name in NUMBERS if name != "images"}
-    return Catalogue(item_ids=ids, attributes=texts(now.attributes, ()), **columns), codes
+    columns: dict[str, Any] = {name: texts(getattr(now, name), "") for name in TEXT_COLUMNS}
+    columns |= {name: numbers(getattr(now, name)) for name in NUMBER_COLUMNS if name != "images"}
+    return Catalog(item_ids=ids, attributes=texts(now.attributes, ()), **columns), codes

@@ -16,7 +16,7 @@ from recsys.arrays import (
     Ints,
     Times,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.signals import PURCHASE, RATING
@@ -54,7 +54,7 @@ AGE_PRIOR_DAYS = 7.0
 class ItemStatistics:
     """Columns over item codes; `table` is float32[n_items, len(COLUMNS)], NaN where unknown.
 
-    `born` is when the item appeared (catalogue, else first interaction, else NaN), `last` its latest interaction. `gap`
+    `born` is when the item appeared (catalog, else first interaction, else NaN), `last` its latest interaction. `gap`
     is the mean seconds between two days on which one shopper touched it. Codes of category, department, brand and
     variant group are -1 where missing. Without a category, the category's popularity is 0 and the item's share of it
     is huge; its price and newness are ranked among products without one. Attributes are in compressed rows: those of
@@ -82,7 +82,7 @@ class ItemStatistics:
         return len(self.born)
 
     @classmethod
-    def fit(cls, interactions: Interactions, catalogue: Catalogue, *, until: float, rated: bool = True) -> Self:
+    def fit(cls, interactions: Interactions, catalog: Catalog, *, until: float, rated: bool = True) -> Self:
         """Return the statistics as of `until`; later interactions are ignored, so they cannot leak.
 
         Without `rated` no rating predictor is fitted, which takes longer than everything else.
@@ -90,23 +90,23 @@ class ItemStatistics:
         is_past = interactions.times <= until
         items, times, users = interactions.items[is_past], interactions.times[is_past], interactions.users[is_past]
         weights = interactions.weights[is_past].astype(np.float64)
-        categoricals = categorical_codes(catalogue)
-        born, last = _lifetimes(items, times, catalogue)
-        popularity = _popularity(items, times, weights, n_items=catalogue.n_items, until=until)
-        repeat_rate, repeat_times, gap, shoppers = _repeats(users, items, times, n_items=catalogue.n_items)
+        categoricals = categorical_codes(catalog)
+        born, last = _lifetimes(items, times, catalog)
+        popularity = _popularity(items, times, weights, n_items=catalog.n_items, until=until)
+        repeat_rate, repeat_times, gap, shoppers = _repeats(users, items, times, n_items=catalog.n_items)
         signals, values = interactions.signals[is_past], interactions.values[is_past]
-        prices = catalogue.prices if catalogue.prices is not None else np.full(catalogue.n_items, np.nan, np.float32)
+        prices = catalog.prices if catalog.prices is not None else np.full(catalog.n_items, np.nan, np.float32)
         by_category = _group_sums(popularity[:, 3], categoricals["category"])
         velocity = _velocity(shoppers, born, until=until)
-        is_present = _is_present(catalogue, born)
+        is_present = _is_present(catalog, born)
         columns = [
             np.log1p(popularity),
             np.log1p(shoppers)[:, None],
             _trends(popularity),
             repeat_rate[:, None],
             repeat_times[:, None],
-            _mean(items, (signals == PURCHASE).astype(np.float64), catalogue.n_items)[:, None],
-            _mean(items[signals == RATING], values[signals == RATING].astype(np.float64), catalogue.n_items)[:, None],
+            _mean(items, (signals == PURCHASE).astype(np.float64), catalog.n_items)[:, None],
+            _mean(items[signals == RATING], values[signals == RATING].astype(np.float64), catalog.n_items)[:, None],
             np.log1p(prices)[:, None],
             price_in_category(prices, categoricals["category"])[:, None],
             np.log1p(by_category)[:, None],
@@ -116,7 +116,7 @@ class ItemStatistics:
             (_group_sums(velocity, categoricals["category"]) / _group_sizes(categoricals["category"]))[:, None],
             _newness_rank(born, np.where(is_present, categoricals["category"], NOT_YET_PRESENT))[:, None],
         ]
-        starts, attributes, rarity = attribute_rows(catalogue, n_known=int(is_present.sum()))
+        starts, attributes, rarity = attribute_rows(catalog, n_known=int(is_present.sum()))
         return cls(
             table=np.concatenate(columns, axis=1).astype(np.float32),
             born=born,
@@ -126,19 +126,19 @@ class ItemStatistics:
             attributes=attributes,
             rarity=rarity,
             until=until,
-            stars=RatingPredictor.fit(interactions, catalogue.n_items, until=until) if rated else None,
+            stars=RatingPredictor.fit(interactions, catalog.n_items, until=until) if rated else None,
             **categoricals,
         )
 
 
-def categorical_codes(catalogue: Catalogue) -> dict[str, Ints]:
+def categorical_codes(catalog: Catalog) -> dict[str, Ints]:
     """Return int32[n_items] codes of category, department, brand and variant group, -1 where missing."""
-    n = catalogue.n_items
+    n = catalog.n_items
     return {
-        "category": codes_of(catalogue.categories, n),
-        "department": codes_of(tuple(map(department, catalogue.categories)), n),
-        "brand": codes_of(catalogue.brands, n),
-        "group": codes_of(catalogue.group_ids, n),
+        "category": codes_of(catalog.categories, n),
+        "department": codes_of(tuple(map(department, catalog.categories)), n),
+        "brand": codes_of(catalog.brands, n),
+        "group": codes_of(catalog.group_ids, n),
     }
 
 
@@ -147,27 +147,27 @@ def department(path: str) -> str:
     return path.split("/", 1)[0]
 
 
-def _lifetimes(items: Ints, times: Times, catalogue: Catalogue) -> tuple[Times, Times]:
-    first, last = np.full(catalogue.n_items, np.inf), np.full(catalogue.n_items, -np.inf)
+def _lifetimes(items: Ints, times: Times, catalog: Catalog) -> tuple[Times, Times]:
+    first, last = np.full(catalog.n_items, np.inf), np.full(catalog.n_items, -np.inf)
     np.minimum.at(first, items, times)
     np.maximum.at(last, items, times)
     first[np.isinf(first)] = np.nan
     last[np.isinf(last)] = np.nan
-    if catalogue.first_seen is not None:
-        first = np.where(np.isnan(catalogue.first_seen), first, catalogue.first_seen)
+    if catalog.first_seen is not None:
+        first = np.where(np.isnan(catalog.first_seen), first, catalog.first_seen)
     return first, last
 
 
-def _is_present(catalogue: Catalogue, born: Times) -> Bools:
-    """Return bool[n_items]: the items that have appeared by the catalogue's moment.
+def _is_present(catalog: Catalog, born: Times) -> Bools:
+    """Return bool[n_items]: the items that have appeared by the catalog's moment.
 
-    An item with any description has appeared. Of later items the catalogue holds only the code (`Catalogue.at`), and
+    An item with any description has appeared. Of later items the catalog holds only the code (`Catalog.at`), and
     their number is not known yet. Without any description, as in a history without products, touched items have
-    appeared. In a catalogue with descriptions and without `first_seen`, all items have.
+    appeared. In a catalog with descriptions and without `first_seen`, all items have.
     """
-    described = catalogue.described()
-    if catalogue.first_seen is None and described.any():
-        return np.ones(catalogue.n_items, bool)
+    described = catalog.has_text()
+    if catalog.first_seen is None and described.any():
+        return np.ones(catalog.n_items, bool)
     is_present: Bools = ~np.isnan(born) | described
     return is_present
 
@@ -249,10 +249,10 @@ def price_in_category(prices: Floats, category: Ints) -> Doubles:
     return score
 
 
-def attribute_rows(catalogue: Catalogue, *, n_known: int) -> tuple[NDArray[np.int64], Ints, Floats]:
+def attribute_rows(catalog: Catalog, *, n_known: int) -> tuple[NDArray[np.int64], Ints, Floats]:
     """Return the attributes in compressed rows (starts, codes) and the idf of each code among `n_known` items."""
-    per_item = catalogue.attributes or ((),) * catalogue.n_items
-    starts = np.zeros(catalogue.n_items + 1, np.int64)
+    per_item = catalog.attributes or ((),) * catalog.n_items
+    starts = np.zeros(catalog.n_items + 1, np.int64)
     np.cumsum([len(own) for own in per_item], out=starts[1:])
     codes = codes_of(tuple(name for own in per_item for name in own), 0)
     return starts, codes, rarity_of(codes, n_known)

@@ -1,4 +1,4 @@
-"""The released model: catalogue, sources, item statistics and ranker. One code answers one shopper or many."""
+"""The released model: catalog, sources, item statistics and ranker. One code answers one shopper or many."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from recsys.arrays import (
     Floats,
     Ints,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
 from recsys.ranking import artifact
@@ -24,7 +24,7 @@ from recsys.ranking.candidates import (
 )
 from recsys.ranking.explanation import Slate, to_slates
 from recsys.ranking.exposure_constraint import ExposureConstraint
-from recsys.ranking.extension import extended_catalogue, extended_source, extended_statistics
+from recsys.ranking.extension import extended_catalog, extended_source, extended_statistics
 from recsys.ranking.features import feature_names, features
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.newcomers import newcomers
@@ -51,7 +51,7 @@ class HybridModel:
     `manifest["stage"]` is the stage of the ladder that validation supports.
     """
 
-    catalogue: Catalogue
+    catalog: Catalog
     sources: Mapping[str, Scoring]
     statistics: ItemStatistics
     ranker: Ranker | None
@@ -148,7 +148,7 @@ class HybridModel:
     ) -> list[Slate]:
         quotas = self._quotas_for(stage, sources, k)
         candidates = gather(
-            self._sources_of(stage, quotas), profiles, contexts, quotas=quotas, n_items=self.catalogue.n_items
+            self._sources_of(stage, quotas), profiles, contexts, quotas=quotas, n_items=self.catalog.n_items
         )
         return self._to_slates(candidates, profiles, contexts, k, stage=stage, explain=explain)
 
@@ -161,7 +161,7 @@ class HybridModel:
         if stage == "ranker":  # as in training: products in the history were no candidates, so they headed no list
             context = replace(context, seen_allowed=context.seen_allowed and not self.new_only)
         candidates = gather(
-            sources, [profile], [context], quotas=quotas, n_items=self.catalogue.n_items, fixed_items=items
+            sources, [profile], [context], quotas=quotas, n_items=self.catalog.n_items, fixed_items=items
         )
         if stage != "ranker":  # only its features need ranks among all items
             candidates = ranked_within_candidates(candidates.part(np.isin(candidates.items, items)))
@@ -176,18 +176,18 @@ class HybridModel:
         Codes of `removed_items` come last; their content is not read, since they are never shown. `before` is this
         model extended by the first of the same products: what it computed is reused.
         """
-        with_new = extended_catalogue(self.catalogue, items)
-        catalogue = with_new if removed_items is None else extended_catalogue(with_new, removed_items)
-        if catalogue.n_items == self.catalogue.n_items:
+        with_new = extended_catalog(self.catalog, items)
+        catalog = with_new if removed_items is None else extended_catalog(with_new, removed_items)
+        if catalog.n_items == self.catalog.n_items:
             return self
-        statistics = extended_statistics(self.statistics, self.catalogue, catalogue)
+        statistics = extended_statistics(self.statistics, self.catalog, catalog)
         earlier_sources: Mapping[str, Scoring] = {} if before is None else before.sources
         sources = {
             name: extended_source(own, with_new, earlier=earlier_sources.get(name))
             for name, own in self.sources.items()
         }
-        exposure = self.exposure.extended(catalogue.n_items) if self.exposure else None
-        return replace(self, catalogue=catalogue, statistics=statistics, sources=sources, exposure=exposure)
+        exposure = self.exposure.extended(catalog.n_items) if self.exposure else None
+        return replace(self, catalog=catalog, statistics=statistics, sources=sources, exposure=exposure)
 
     def save(self, directory: Path) -> str:
         """Write the artifact into an empty directory and return its hash; the same model gives the same hash."""
@@ -195,7 +195,7 @@ class HybridModel:
         for name, source in self.sources.items():
             (directory / "sources" / name).mkdir(parents=True)
             source.save(directory / "sources" / name)
-        artifact.write_catalogue(directory, self.catalogue)
+        artifact.write_catalog(directory, self.catalog)
         artifact.write_statistics(directory, self.statistics)
         artifact.write_exposure(directory, self.exposure)
         if self.ranker is not None:
@@ -228,7 +228,7 @@ class HybridModel:
         text = directory / "ranker.json"
         ranker = Ranker.parse(text.read_text(encoding="utf-8"), manifest["features"]) if text.exists() else None
         return cls(
-            catalogue=artifact.read_catalogue(directory),
+            catalog=artifact.read_catalog(directory),
             sources={name: RECOMMENDERS[name].load(directory / "sources" / name) for name in manifest["sources"]},
             statistics=artifact.read_statistics(directory),
             ranker=ranker,

@@ -46,7 +46,7 @@ def questions(space: TasteSpace, opinions: Opinions, allowed: Bools, k: int) -> 
     familiarity = np.minimum(space.familiarity * liked_boost, 1.0)
     demand = space.demand * liked_boost
     demand_matrix = (points.T * demand) @ points
-    is_open = allowed[space.pool] & ~np.isin(space.pool, opinions.said)
+    is_open = allowed[space.pool] & ~np.isin(space.pool, opinions.answered)
     cross_covariance = points @ taste_covariance
     chosen_places, gains = [], []
     for _ in range(min(k, int(is_open.sum()))):

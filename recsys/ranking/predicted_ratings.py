@@ -16,14 +16,14 @@ import numpy as np
 
 from recsys.arrays import Doubles, Floats, Longs
 from recsys.data.interactions import Interactions
-from recsys.data.opinions import last_of_each, latest_ratings
+from recsys.data.opinions import last_row_per_key, latest_ratings
 from recsys.data.profile import Profile
 from recsys.data.signals import RATING
 from recsys.ranking.groups import evenly_spaced
 from recsys.ranking.profile_columns import ProfileColumns
 from recsys.sources import storage
-from recsys.sources.factors import solved
-from recsys.sources.svd import SVDConfig, factorized
+from recsys.sources.factors import solve_weighted_ridge
+from recsys.sources.svd import SVDConfig, factorize
 
 PREDICTED_STARS = "predicted_stars"
 """The ranker's feature: predicted stars; NaN where the shopper or the item has no rating."""
@@ -83,7 +83,7 @@ class RatingPredictor:
         values = interactions.values[rows].astype(np.float64)
         low, high = float(values.min()), float(values.max())
         unit = _star_unit(low, high)
-        model = factorized(users, items, values / unit, config, n_users=interactions.n_users, n_items=n_items)
+        model = factorize(users, items, values / unit, config, n_users=interactions.n_users, n_items=n_items)
         bias = (model.bi * unit).astype(np.float32)
         bias[np.bincount(items, minlength=n_items) == 0] = np.nan
         vectors = (model.qi * unit).astype(np.float32)
@@ -126,11 +126,11 @@ class RatingPredictor:
         ridge_matrix = np.diag([self.ridge] * self.vectors.shape[1] + [GENEROSITY_RIDGE])
         owners, starts = np.unique(histories.rows[rated], return_index=True)
         for owner, events in zip(owners.tolist(), np.split(rated, starts[1:]), strict=False):
-            events = last_of_each(histories.items[events], events)
+            events = last_row_per_key(histories.items[events], events)
             items = histories.items[events]
             design = np.column_stack([self.vectors[items], np.ones(len(items), np.float32)])
             residuals = histories.values[events] - self.mean - self.bias[items]
-            yield owner, solved(design, np.ones(len(items)), residuals, ridge_matrix)
+            yield owner, solve_weighted_ridge(design, np.ones(len(items)), residuals, ridge_matrix)
 
 
 def _star_unit(low: float, high: float) -> float:

@@ -124,7 +124,7 @@ def _known_vectors(vectors: Floats, codes: Ints) -> Floats:
 def _neighbors(source: ItemItem, codes: Ints) -> Any:
     """Return csr float64[len(codes), n_items]: each item's neighbors, and itself at their largest value."""
     known_codes = codes[codes < source.n_items]
-    columns, gains, row_of_entry = source.table.found(known_codes)
+    columns, gains, row_of_entry = source.table.lookup(known_codes)
     values = np.maximum(gains, 0.0)
     largest = np.zeros(len(known_codes))
     np.maximum.at(largest, row_of_entry, values)

@@ -1,7 +1,7 @@
 """Similarity of products by their texts: for products that no model knows yet, and for shops without a model. Pure.
 
 TF-IDF over the words of the title, the parts of the category, the brand and the attributes; similarity is the cosine.
-It takes one pass over the catalogue and no training. Wherever a model holds the `content` recommender, that is used.
+It takes one pass over the catalog and no training. Wherever a model holds the `content` recommender, that is used.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from recsys.arrays import (
     Ints,
     Longs,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.sources import text
 
 WEIGHTS = {"w": 1.0, "c": 1.5, "b": 0.7, "a": 1.0}
@@ -28,30 +28,30 @@ MIN_SIMILARITY = 1e-6
 
 
 class TextSimilarity:
-    """Cosine similarity of TF-IDF rows; item codes as in the catalogue."""
+    """Cosine similarity of TF-IDF rows; item codes as in the catalog."""
 
-    def __init__(self, catalogue: Catalogue, vocabulary: Mapping[str, int], incidence: csr_matrix) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalog: Catalog, vocabulary: Mapping[str, int], incidence: csr_matrix) -> None:
+        self._catalog = catalog
         self._vocabulary = vocabulary
         self._rows = _normalized(incidence, np.array([WEIGHTS[word[0]] for word in vocabulary] or [0.0], np.float32))
         self._columns = csc_matrix(self._rows)
 
     @classmethod
-    def of(cls, catalogue: Catalogue) -> Self:
-        """Return the similarities of a catalogue's items."""
-        nothing = TextSimilarity(Catalogue(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
-        return cls.updated(nothing, catalogue, np.full(catalogue.n_items, -1))
+    def of(cls, catalog: Catalog) -> Self:
+        """Return the similarities of a catalog's items."""
+        nothing = TextSimilarity(Catalog(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
+        return cls.updated(nothing, catalog, np.full(catalog.n_items, -1))
 
     @classmethod
-    def updated(cls, previous: "TextSimilarity", catalogue: Catalogue, places: Longs) -> Self:
-        """Return the similarities of a new catalogue. `places` int64[n_items] are the previous codes, -1 for none.
+    def updated(cls, previous: "TextSimilarity", catalog: Catalog, places: Longs) -> Self:
+        """Return the similarities of a new catalog. `places` int64[n_items] are the previous codes, -1 for none.
 
         Items whose texts are unchanged are not tokenized again.
         """
-        changed = np.flatnonzero(~_same_text(catalogue, previous._catalogue, places))
+        changed = np.flatnonzero(~_same_text(catalog, previous._catalog, places))
         vocabulary, indices, ends = dict(previous._vocabulary), list[int](), [0]
         for code in changed.tolist():
-            item_tokens = dict.fromkeys(tokens(catalogue, code))
+            item_tokens = dict.fromkeys(tokens(catalog, code))
             indices.extend(vocabulary.setdefault(word, len(vocabulary)) for word in item_tokens)
             ends.append(len(indices))
         earlier_rows, width = previous._rows, max(1, len(vocabulary))
@@ -66,7 +66,7 @@ class TextSimilarity:
         if 0 < 2 * np.count_nonzero(is_used) < len(vocabulary):  # most tokens belong to removed or changed items
             vocabulary = {word: place for place, word in enumerate(compress(vocabulary, is_used))}
             incidence = incidence[:, np.flatnonzero(is_used)]
-        return cls(catalogue, vocabulary, incidence)
+        return cls(catalog, vocabulary, incidence)
 
     def rows(self, codes: Ints) -> csr_matrix:
         """Return csr float32[len(codes), n_tokens]: TF-IDF rows of length 1, or empty."""
@@ -91,31 +91,31 @@ class TextSimilarity:
         return nearest
 
 
-def tokens(catalogue: Catalogue, code: int) -> Iterator[str]:
+def tokens(catalog: Catalog, code: int) -> Iterator[str]:
     """Yield the tokens of an item, each with a prefix for its kind: w, c, b or a."""
-    if catalogue.titles:
-        yield from ("w" + word for word in text.words(catalogue.titles[code]))
-    if catalogue.categories and catalogue.categories[code]:
-        yield from ("c" + part for part in catalogue.categories[code].split("/"))
-    if catalogue.brands and catalogue.brands[code]:
-        yield "b" + catalogue.brands[code]
-    if catalogue.attributes:
-        yield from ("a" + attribute for attribute in catalogue.attributes[code])
+    if catalog.titles:
+        yield from ("w" + word for word in text.tokenize(catalog.titles[code]))
+    if catalog.categories and catalog.categories[code]:
+        yield from ("c" + part for part in catalog.categories[code].split("/"))
+    if catalog.brands and catalog.brands[code]:
+        yield "b" + catalog.brands[code]
+    if catalog.attributes:
+        yield from ("a" + attribute for attribute in catalog.attributes[code])
 
 
-def _same_text(catalogue: Catalogue, other: Catalogue, places: Longs) -> Bools:
+def _same_text(catalog: Catalog, other: Catalog, places: Longs) -> Bools:
     """Return bool[n_items]: items with equal texts in both; `places` are the codes in the other one, -1 for none."""
     alike = places >= 0
     there = places[alike]
     for name in ("titles", "categories", "brands", "attributes"):
-        own, others = (_objects(one, name) for one in (catalogue, other))
+        own, others = (_objects(one, name) for one in (catalog, other))
         alike[alike] = own[alike] == others[there]
         there = places[alike]
     return alike
 
 
-def _objects(catalogue: Catalogue, name: str) -> NDArray[np.object_]:
-    values = getattr(catalogue, name) or (() if name == "attributes" else "",) * catalogue.n_items
+def _objects(catalog: Catalog, name: str) -> NDArray[np.object_]:
+    values = getattr(catalog, name) or (() if name == "attributes" else "",) * catalog.n_items
     return np.fromiter(values, object, len(values))
 
 

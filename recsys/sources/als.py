@@ -1,4 +1,4 @@
-"""Matrix factorization of implicit feedback by alternating least squares (`implicit`), folded in.
+"""Matrix factorization of implicit feedback by alternating least squares (library `implicit`), with fold-in.
 
 Source: Hu, Koren, Volinsky, "Collaborative filtering for implicit feedback datasets", ICDM 2008.
 """
@@ -11,43 +11,43 @@ from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import REPEAT_START, SESSION_START, Query
 from recsys.sources.factors import (
     FACTOR_SPACE,
-    MOST_LEARNT,
+    MAX_TRAINED_ITEMS,
     FactorConfig,
     Factors,
-    placed,
-    solved,
+    arrays_of_all_items,
+    solve_weighted_ridge,
 )
 from recsys.sources.matrix import (
     Matrix,
     inverse_power,
-    most_held,
+    most_frequent_columns,
     scaled_columns,
     user_item,
 )
 from recsys.sources.scoring import PlainReason, SearchSpace
 from recsys.sources.storage import Array, Arrays
 
-CALM: dict[str, object] = {
+LOW_CONFIDENCE: dict[str, object] = {
     "alpha": 1.0,
     "ridge": 17.5,
     "popularity_power": 0.1,
     "damping": 0.4,
     "matrix_half_life_days": 40.0,
 }
-"""A start for shops where shoppers come back often: little confidence in any one cell, the latest weeks before all."""
+"""Settings to start from where shoppers come back often: low confidence in single cells, a short half-life."""
 
 
 @dataclass(frozen=True)
 class ALSConfig(FactorConfig):
-    """Confidence of a cell grows with alpha · weight; `popularity_power` discounts popular items' confidence.
+    """Confidence of a cell grows with alpha · weight; `popularity_power` lowers the confidence of popular items.
 
-    Good: alpha 5–40 where histories are short, about 1 where they are long; ridge .1–50, 64–128 factors, 10–15 epochs.
+    Good: alpha 5–40 for short histories, about 1 for long ones; ridge .1–50, 64–128 factors, 10–15 epochs.
     """
 
     alpha: float = 10.0
@@ -58,7 +58,7 @@ class ALSConfig(FactorConfig):
 
 
 class ALS(Factors):
-    """Shoppers and items in one space, learnt from all cells, seen or not."""
+    """Factors of shoppers and items, trained on all cells, with interactions or without."""
 
     name: ClassVar[str] = "als"
     plain_reason: ClassVar[PlainReason | None] = "predicted_rating"
@@ -68,8 +68,8 @@ class ALS(Factors):
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         *Factors.STARTS,
-        {**REPEAT_START, **CALM},
-        {**SESSION_START, **CALM},
+        {**REPEAT_START, **LOW_CONFIDENCE},
+        {**SESSION_START, **LOW_CONFIDENCE},
     )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **FACTOR_SPACE,
@@ -80,49 +80,49 @@ class ALS(Factors):
         "matrix_half_life_days": ("float", 30.0, 2000.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return item factors and each item's confidence scale."""
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the item factors and the confidence scale of each item."""
         c = self.config
         days = c.matrix_half_life_days
-        matrix = user_item(interactions, catalogue.n_items, half_life_days=days)
+        matrix = user_item(interactions, catalog.n_items, half_life_days=days)
         matrix.data **= c.damping
-        count = np.bincount(matrix.indices, minlength=catalogue.n_items)
+        count = np.bincount(matrix.indices, minlength=catalog.n_items)
         scale = inverse_power(count.astype(np.float32), c.popularity_power)
         if matrix.nnz:
             scale /= scale[matrix.indices].mean()
-        held = most_held(matrix, MOST_LEARNT)
-        vectors = self._factorized(scaled_columns(matrix, scale * np.float32(c.alpha))[:, held])
-        return {**placed(vectors, held, count), "scale": scale}
+        columns = most_frequent_columns(matrix, MAX_TRAINED_ITEMS)
+        vectors = self._factorize(scaled_columns(matrix, scale * np.float32(c.alpha))[:, columns])
+        return {**arrays_of_all_items(vectors, columns, count), "scale": scale}
 
-    def wake(self) -> None:
-        """Prepare what every fold-in shares: YᵀY."""
-        super().wake()
+    def prepare(self) -> None:
+        """Precompute YᵀY for the fold-ins."""
+        super().prepare()
         vectors = self.vectors.astype(np.float64)
         self.gram = vectors.T @ vectors
 
     def ridge(self, n_cells: int) -> float:
-        """Return what is added to the diagonal for someone of so many cells."""
+        """Return the value added to the diagonal for a shopper with `n_cells` items."""
         return self.config.ridge
 
-    def fold(self, found: Query) -> Floats:
-        """Return the least-squares vector of the shopper, of confidences 1 + alpha · weight.
+    def fold_in(self, query: Query) -> Floats:
+        """Return float32[factors]: the least-squares vector of the shopper, with confidences 1 + alpha · weight.
 
-        implicit, which learns the factors, takes what it is given, alpha · weight, for the whole confidence; given one
-        more, as here, it finds less (docs/adr/0014-measurements.md).
+        In training, implicit uses alpha · weight as the whole confidence. With 1 + alpha · weight there too, results
+        are worse (docs/adr/0014-the-ranker-is-the-mean-of-two-models.md).
         """
-        codes, weights = found
+        codes, weights = query
         extra = self.config.alpha * self.arrays["scale"][codes] * weights**self.config.damping
         chosen = self.vectors[codes]
-        cells = max(1, int(self.seen[codes].sum()))
+        cells = max(1, int(self.in_training[codes].sum()))
         base = self.gram + self.ridge(cells) * np.eye(self.config.factors)
-        return solved(chosen, extra, (1 + extra) / np.maximum(extra, 1e-12), base)
+        return solve_weighted_ridge(chosen, extra, (1 + extra) / np.maximum(extra, 1e-12), base)
 
-    def _factorized(self, confidence: Matrix) -> Floats:
+    def _factorize(self, confidence: Matrix) -> Floats:
         c = self.config
         if not confidence.nnz:
             return np.zeros((confidence.shape[1], c.factors), np.float32)
         size = {"factors": c.factors, "iterations": c.epochs, "regularization": c.ridge, "random_state": c.seed}
-        with threadpool_limits(1, "blas"):  # implicit brings its own threads
+        with threadpool_limits(1, "blas"):  # implicit has its own threads
             model = AlternatingLeastSquares(alpha=1.0, **size)
             model.fit(confidence, show_progress=False)
         return np.asarray(model.item_factors, np.float32)

@@ -1,4 +1,4 @@
-"""Orders and sessions as sets of items: what was taken together. Pure."""
+"""Orders and sessions as sets of items. Pure."""
 
 import numpy as np
 from scipy import sparse
@@ -9,44 +9,42 @@ from recsys.data.signals import SIGNAL_NAMES
 from recsys.sources.matrix import Matrix
 from recsys.sources.storage import Array
 
-TAKEN = tuple(
+ORDER_SIGNALS = tuple(
     tuple(SIGNAL_NAMES.index(name) for name in names) for names in (("purchase",), ("cart", "checkout"), ("rating",))
 )
-"""Signals of what was taken, the surest first."""
-MOST_ITEMS = 100
+"""Groups of signals that form orders; the first group that the data have is used."""
+MAX_ITEMS = 100
+"""Larger baskets (an office's order, a bot's session) say little about pairs of items."""
 
 
 def basket_codes(interactions: Interactions) -> Array:
-    """Return int64[n], a code per order or session; rows without one are cut into sessions at 30 minutes' silence."""
+    """Return int64[n], the code of each row's order; rows without one get the code of their session."""
     order = np.lexsort((interactions.times, interactions.users))
-    derived = np.empty(len(order), np.int64)
-    derived[order] = np.cumsum(session_starts(interactions.users[order], interactions.times[order]))
-    given = interactions.baskets.astype(np.int64)
-    keys = np.where(given >= 0, given, given.max(initial=0) + derived)
+    sessions = np.empty(len(order), np.int64)
+    sessions[order] = np.cumsum(session_starts(interactions.users[order], interactions.times[order]))
+    baskets = interactions.baskets.astype(np.int64)
+    keys = np.where(baskets >= 0, baskets, baskets.max(initial=0) + sessions)
     return np.unique(keys, return_inverse=True)[1]
 
 
 def basket_item(interactions: Interactions, n_items: int, *, purchases: bool) -> Matrix:
-    """Return csr float32[baskets, n_items] of ones.
+    """Return csr float32[n_baskets, n_items] of ones; baskets over `MAX_ITEMS` items are left out.
 
-    With `purchases`, of orders only; where there are none, of carts or, without these, of what was rated: what was only
-    looked at together was not bought together.
-
-    Baskets over `MOST_ITEMS` items (an office's order, a robot's session) say little about pairs and are left out.
+    With `purchases`, only rows of orders are used; in data without purchases those of carts, or else of ratings.
     """
     codes = basket_codes(interactions)
     rows = np.ones(len(interactions), np.bool_)
-    for signals in TAKEN if purchases else ():
+    for signals in ORDER_SIGNALS if purchases else ():
         rows = np.isin(interactions.signals, signals)
         if rows.any():
             break
-    matrix = as_sets(codes[rows], interactions.items[rows], n_items)
+    matrix = basket_matrix(codes[rows], interactions.items[rows], n_items)
     sizes = np.diff(matrix.indptr)
-    return matrix[(sizes > 0) & (sizes <= MOST_ITEMS)]
+    return matrix[(sizes > 0) & (sizes <= MAX_ITEMS)]
 
 
-def as_sets(codes: Array, items: Array, n_items: int) -> Matrix:
-    """Return csr float32[largest code + 1, n_items], 1 where the basket of that code holds the item."""
+def basket_matrix(codes: Array, items: Array, n_items: int) -> Matrix:
+    """Return csr float32[max(codes) + 1, n_items]: 1 where the basket has the item."""
     cells = (np.ones(len(codes), np.float32), (codes, items))
     matrix = sparse.csr_matrix(cells, shape=(int(codes.max(initial=-1)) + 1, n_items))
     matrix.data[:] = 1

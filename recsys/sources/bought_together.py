@@ -1,4 +1,4 @@
-"""Bought together: products that share orders more often than chance explains."""
+"""Bought together: products that share orders significantly more often than by chance."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import xlogy
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.baskets import basket_item
 from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from recsys.sources.matrix import Matrix
-from recsys.sources.neighbors import products, table
+from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.scoring import Cost, Reason, SearchSpace, Use
 from recsys.sources.storage import Arrays
 
@@ -22,8 +22,8 @@ from recsys.sources.storage import Arrays
 class BoughtTogetherConfig(ItemItemConfig):
     """Pairs need `least_orders` shared orders and a log-likelihood ratio of `significance`.
 
-    3.84, 6.63 and 10.83 are one chance error in 20, 100 and 1,000 pairs. score = log lift · n / (n + shrink), n the
-    shared orders: sure pairs before lucky ones.
+    3.84, 6.63 and 10.83 mean one false pair in 20, 100 and 1,000. score = log lift · n / (n + shrink), where n is the
+    number of shared orders.
     """
 
     least_orders: int = 2
@@ -33,7 +33,7 @@ class BoughtTogetherConfig(ItemItemConfig):
 
 
 class BoughtTogether(ItemItem):
-    """Lift with significance over orders; with a cart as context, what goes with the cart."""
+    """Significant lift over orders; the context is usually a cart."""
 
     name: ClassVar[str] = "bought_together"
     use: ClassVar[Use] = "placements"
@@ -48,30 +48,31 @@ class BoughtTogether(ItemItem):
         "shrink": ("float", 0.5, 50.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return the shrunk log lift of significant pairs."""
-        baskets = basket_item(interactions, catalogue.n_items, purchases=True)
-        own = np.ones(catalogue.n_items, np.float32)
-        return table(self.pairs(baskets), most=self.config.neighbors, own=own).arrays()
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the neighbor table of the shrunk log lift of significant pairs."""
+        baskets = basket_item(interactions, catalog.n_items, purchases=True)
+        own = np.ones(catalog.n_items, np.float32)
+        return build_table(self.pairs(baskets), max_neighbors=self.config.neighbors, own=own).arrays()
 
     def pairs(self, baskets: Matrix) -> Iterator[Matrix]:
-        """Yield csr chunks of item x item scores, 0 where a pair is rare, insignificant or repels."""
+        """Yield csr chunks of item x item scores; 0 if a pair is rare, insignificant or has a lift below 1."""
         c, total = self.config, baskets.shape[0]
-        counts = np.asarray(baskets.sum(axis=0), np.float64).ravel()  # float32 loses what the logarithms leave
+        # The differences of logarithms need double precision.
+        counts = np.asarray(baskets.sum(axis=0), np.float64).ravel()
         start = 0
-        for chunk in products(baskets.T.tocsr(), baskets):
+        for chunk in product_chunks(baskets.T.tocsr(), baskets):
             first = np.repeat(counts[start : start + chunk.shape[0]], np.diff(chunk.indptr))
             second, both = counts[chunk.indices], chunk.data.astype(np.float64)
             lift = both * total / (first * second)
-            sure = likelihood_ratio(both, first, second, total) >= c.significance
-            kept = (both >= c.least_orders) & (lift > 1) & sure
-            chunk.data = np.where(kept, np.log(lift) * both / (both + c.shrink), 0).astype(np.float32)
+            significant = likelihood_ratio(both, first, second, total) >= c.significance
+            mask = (both >= c.least_orders) & (lift > 1) & significant
+            chunk.data = np.where(mask, np.log(lift) * both / (both + c.shrink), 0).astype(np.float32)
             start += chunk.shape[0]
             yield chunk
 
 
 def likelihood_ratio(both: Any, first: Any, second: Any, total: float) -> Any:
-    """Return Dunning's log-likelihood ratio of two items' independence, from counts of orders.
+    """Return Dunning's log-likelihood ratio against independence of two items, from counts of orders.
 
     Source: Dunning, "Accurate methods for the statistics of surprise and coincidence", 1993.
     """

@@ -1,7 +1,7 @@
-"""Directed co-visitation: what comes next, and soon, after an item. The session's workhorse.
+"""Directed co-visitation: which items soon follow an item.
 
-Sequence rules with a gap weight (Ludewig, Jannach, "Evaluation of session-based recommendation algorithms", UMUAI
-2018), over each shopper's whole sequence.
+Source: sequential rules with a weight by gap (Ludewig, Jannach, "Evaluation of session-based recommendation
+algorithms", UMUAI 2018), here over each shopper's whole sequence.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys.arrays import Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
@@ -23,25 +23,24 @@ from recsys.sources.matrix import (
     scaled_columns,
     scaled_rows,
 )
-from recsys.sources.neighbors import table
+from recsys.sources.neighbors import build_table
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
-ROWS_APART = 20
-"""Rows of one shopper that pairs are made of lie at most so far apart: an order of many lines pairs each with some."""
-HELD = 4_000_000
-"""Pairs that are summed at once: fewer additions, bounded memory."""
+MAX_ROWS_APART = 20
+"""The largest distance, in rows of one shopper, between the items of a pair. It bounds the pairs of large orders."""
+MAX_PAIRS_AT_ONCE = 4_000_000
+"""Number of pairs that are summed at once, to bound memory."""
 
 
 @dataclass(frozen=True)
 class CovisitationConfig(ItemItemConfig):
-    """A pair `gap` moments apart counts gap_decay ** (gap - 1) · 2 ** (-time between / pair_half_life_hours), times
-    what the later event counts.
+    """Weights of pairs of events.
 
-    The lines of an order share a moment, so their order means nothing: they count both ways in full, as one gap apart
-    (where one counts more than the other, by a mean of both).
-    `backward` is what the reverse direction counts elsewhere, `max_gap` in moments.
-    `target_power` discounts popular followers, `source_power` items followed by many.
+    A pair counts gap_decay ** (gap - 1) · 2 ** (-hours between / pair_half_life_hours) · weight of the later event.
+    `gap`, at most `max_gap`, is the number of distinct times between the two. `backward` is the factor of the reverse
+    direction. Lines of an order share a time and have no direction: they count in full both ways, as with a gap of 1.
+    `target_power` discounts popular targets, `source_power` sources with many followers.
     """
 
     step: float = 0.6
@@ -55,7 +54,7 @@ class CovisitationConfig(ItemItemConfig):
 
 
 class Covisitation(ItemItem):
-    """What shoppers went on to after this."""
+    """Items that shoppers went on to."""
 
     name: ClassVar[str] = "covisitation"
     config_class: ClassVar[type[Config]] = CovisitationConfig
@@ -75,17 +74,17 @@ class Covisitation(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return the decayed pair counts, discounted on both sides."""
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the neighbor table of decayed pair counts, discounted on both sides."""
         c = self.config
-        pairs = self._pairs(interactions, catalogue.n_items)
+        pairs = self._pairs(interactions, catalog.n_items)
         pairs = (pairs + c.backward * pairs.T).tocsr().astype(np.float32)
         left = inverse_power(np.asarray(pairs.sum(axis=1)).ravel(), c.source_power)
         right = inverse_power(np.asarray(pairs.sum(axis=0)).ravel(), c.target_power)
-        return table([scaled_columns(scaled_rows(pairs, left), right)], most=c.neighbors).arrays()
+        return build_table([scaled_columns(scaled_rows(pairs, left), right)], max_neighbors=c.neighbors).arrays()
 
     def _pairs(self, interactions: Interactions, n_items: int) -> Matrix:
-        """Return csr float64[n_items, n_items]: row i, column j is how much j follows i."""
+        """Return csr float64[n_items, n_items]: row i, column j is the weight of pairs in which j follows i."""
         c = self.config
         order = np.argsort(interactions.users, kind="stable")
         users, items, times = interactions.users[order], interactions.items[order], interactions.times[order]
@@ -93,28 +92,28 @@ class Covisitation(ItemItem):
             (times - times.max(initial=0)) / (c.matrix_half_life_days * DAY)
         )
         moment = np.cumsum(np.diff(users, prepend=-1).astype(bool) | np.diff(times, prepend=0).astype(bool))
-        total, found, held = sparse.csr_matrix((n_items, n_items)), [], 0
-        for rows in range(1, ROWS_APART + 1):
-            first, second = slice(0, max(0, len(users) - rows)), slice(rows, None)
+        total, parts, n_pairs = sparse.csr_matrix((n_items, n_items)), [], 0
+        for distance in range(1, MAX_ROWS_APART + 1):
+            first, second = slice(0, max(0, len(users) - distance)), slice(distance, None)
             gap = moment[second] - moment[first]
-            kept = (users[first] == users[second]) & (items[first] != items[second]) & (gap <= c.max_gap)
-            if not kept.any():
+            mask = (users[first] == users[second]) & (items[first] != items[second]) & (gap <= c.max_gap)
+            if not mask.any():
                 continue
-            gap, ahead, behind = gap[kept], items[first][kept], items[second][kept]
-            between = times[second][kept] - times[first][kept]
-            faded = c.gap_decay ** np.maximum(gap - 1, 0) * np.exp2(-between / (c.pair_half_life_hours * 3600))
+            gap, sources, targets = gap[mask], items[first][mask], items[second][mask]
+            seconds_between = times[second][mask] - times[first][mask]
+            decay = c.gap_decay ** np.maximum(gap - 1, 0) * np.exp2(-seconds_between / (c.pair_half_life_hours * 3600))
             tied = gap == 0
-            # The reverse of both is added in `learn`: together they shall count once each way.
-            faded[tied] /= 1 + c.backward
-            found += [(weights[second][kept] * faded, ahead, behind)]
-            found += [((weights[first][kept] * faded)[tied], behind[tied], ahead[tied])]
-            held += len(ahead)
-            if held > HELD:
-                total, found, held = total + _summed(found, n_items), [], 0
-        return total + _summed(found, n_items) if found else total
+            # `learn` adds the reverse direction of both; together they count once each way.
+            decay[tied] /= 1 + c.backward
+            parts += [(weights[second][mask] * decay, sources, targets)]
+            parts += [((weights[first][mask] * decay)[tied], targets[tied], sources[tied])]
+            n_pairs += len(sources)
+            if n_pairs > MAX_PAIRS_AT_ONCE:
+                total, parts, n_pairs = total + _pair_matrix(parts, n_items), [], 0
+        return total + _pair_matrix(parts, n_items) if parts else total
 
 
-def _summed(found: Sequence[tuple[np.ndarray, Ints, Ints]], n_items: int) -> Matrix:
-    """Return csr float64[n_items, n_items] of (counts, rows, columns)."""
-    counts, rows, columns = (np.concatenate(parts) for parts in zip(*found, strict=True))
+def _pair_matrix(parts: Sequence[tuple[np.ndarray, Ints, Ints]], n_items: int) -> Matrix:
+    """Return csr float64[n_items, n_items], the sums of (counts, rows, columns)."""
+    counts, rows, columns = map(np.concatenate, zip(*parts, strict=True))
     return sparse.csr_matrix((counts, (rows, columns)), shape=(n_items, n_items))

@@ -1,4 +1,4 @@
-"""How much each thing a shopper did counts now. The largest single knob of every item-to-item model. Pure."""
+"""Decay of a shopper's events: the most important setting of item-to-item models. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,17 +14,17 @@ from recsys.sources.base import Config
 
 Weights = NDArray[np.float64]
 Query = tuple[Ints, Weights]
-"""Distinct item codes, ascending, and how much each counts."""
+"""Distinct item codes, ascending, and their weights."""
 
 
 @dataclass(frozen=True)
 class ProfileDecay(Config):
-    """Settings of recommenders that answer from a shopper's history.
+    """Settings of recommenders that use a shopper's history.
 
-    An event counts weight · signal weight · step ** (steps back) · 2 ** (-age / half_life_days). A step is a moment of
-    the history: events at most `gap_minutes` apart (a basket, a session) share one. Age runs from the newest event,
-    so a long absence does not silence a shopper. `half_life_days` 0 switches age off.
-    Good: step .5–.6 where sessions are short and views dominate, .85–1 where baskets repeat; half-life 7–90 days.
+    An event counts weight · signal weight · step ** (steps back) · 2 ** (-age / half_life_days). Events at most
+    `gap_minutes` apart (a basket, a session) are one step. Age is measured from the newest event, so that a long
+    absence changes nothing; with `half_life_days` 0 it is ignored. Good: step .5–.6 for short sessions of views, .85–1
+    for repeated baskets; half-life 7–90 days.
     """
 
     half_life_days: float = 60.0
@@ -40,13 +40,13 @@ DECAY_SPACE: dict[str, tuple[object, ...]] = {
 }
 
 REPEAT_START: dict[str, object] = {"half_life_days": 400.0, "step": 0.97, "gap_minutes": 1440.0}
-"""A start for shops where baskets repeat: history counts long, a shopping day is a step."""
+"""Settings to start from where baskets repeat: a long half-life, and one step per shopping day."""
 SESSION_START: dict[str, object] = {"half_life_days": 14.0, "step": 0.6, "gap_minutes": 0.0}
-"""A start for shops where the last views tell most."""
+"""Settings to start from where the last views predict best."""
 
 
 def event_weights(profile: Profile, config: ProfileDecay) -> Weights:
-    """Return float64[len(profile.items)], how much each event counts."""
+    """Return float64[len(profile.items)]: the decayed weight of each event."""
     weights = profile.weights.astype(np.float64)
     if not len(weights):
         return weights
@@ -60,32 +60,32 @@ def event_weights(profile: Profile, config: ProfileDecay) -> Weights:
 
 
 def signal_table(signal_weights: Mapping[str, float]) -> Weights:
-    """Return float64[n_signals]: the weight of each signal code, 1 where not named."""
+    """Return float64[n_signals]: the weight of each signal code, 1 by default."""
     return np.array([signal_weights.get(name, 1.0) for name in SIGNAL_NAMES])
 
 
 def steps_back(times: NDArray[np.float64], gap_minutes: float) -> Weights:
-    """Return how many steps before the newest each event lies: 0 for the newest step."""
-    started = np.cumsum(np.diff(times, prepend=times[:1]) > gap_minutes * 60)
-    back: Weights = (started[-1] - started).astype(np.float64)
+    """Return float64[n]: the number of steps between each event and the newest one, of sorted times in seconds."""
+    step = np.cumsum(np.diff(times, prepend=times[:1]) > gap_minutes * 60)
+    back: Weights = (step[-1] - step).astype(np.float64)
     return back
 
 
-def history(profile: Profile, config: ProfileDecay, n_items: int) -> Query:
-    """Return the items of the shopper that the model knows and what each counts."""
-    return gathered(profile.items, event_weights(profile, config), n_items)
+def history_query(profile: Profile, config: ProfileDecay, n_items: int) -> Query:
+    """Return the items of the shopper's history that are in the model's catalog, with decayed weights."""
+    return sum_by_item(profile.items, event_weights(profile, config), n_items)
 
 
-def query(profile: Profile, context: Context, config: ProfileDecay, n_items: int) -> Query:
-    """Return the context's items, all counting alike, where there are any; else the shopper's history."""
+def query_of(profile: Profile, context: Context, config: ProfileDecay, n_items: int) -> Query:
+    """Return the context's items with equal weights; without any, the shopper's history."""
     if context.items:
         items = np.asarray(context.items, np.int32)
-        return gathered(items, np.ones(len(items)), n_items)
-    return history(profile, config, n_items)
+        return sum_by_item(items, np.ones(len(items)), n_items)
+    return history_query(profile, config, n_items)
 
 
-def gathered(items: Ints, weights: Weights, n_items: int) -> Query:
-    """Return distinct known codes with their summed weights; what counts nothing is left out."""
-    kept = (items >= 0) & (items < n_items) & (weights > 0)
-    codes, where = np.unique(items[kept], return_inverse=True)
-    return codes, np.bincount(where, weights[kept], len(codes)).astype(np.float64)
+def sum_by_item(items: Ints, weights: Weights, n_items: int) -> Query:
+    """Return distinct codes in [0, n_items) with summed weights; events with weight 0 are left out."""
+    mask = (items >= 0) & (items < n_items) & (weights > 0)
+    codes, positions = np.unique(items[mask], return_inverse=True)
+    return codes, np.bincount(positions, weights[mask], len(codes)).astype(np.float64)

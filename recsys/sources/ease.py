@@ -1,12 +1,12 @@
 """EASE: the closed-form linear autoencoder with a zero diagonal.
 
-Source: Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019. Three exact or near ways to the same
-table, chosen by size so that memory and time stay bounded:
-few shoppers - the inverse over shoppers (Woodbury) instead of over items, exact; of the items most held, where time
-               would grow with the square of a long tail, and memory with its length;
-few items    - the dense inverse over items, exact;
-neither      - per item, ridge regression on its most similar items (SLIM with feature selection; Ning, Karypis 2011);
-               of the items most held too.
+Source: Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019. Time and memory are bounded by a choice
+of three algorithms:
+
+* few items: the dense inverse over items, exact
+* few shoppers: the inverse over shoppers (Woodbury), exact, on the most frequent items
+* otherwise: ridge regression per item on its most similar items, on the most frequent items (SLIM with feature
+  selection; Ning, Karypis 2011)
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import REPEAT_START, SESSION_START
@@ -25,39 +25,40 @@ from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from recsys.sources.matrix import (
     Matrix,
     inverse_power,
-    most_held,
+    most_frequent_columns,
     scaled_rows,
     user_item,
 )
-from recsys.sources.neighbors import ROWS, dense_chunk, table
+from recsys.sources.neighbors import CHUNK_ROWS, build_table, top_k_of_dense
 from recsys.sources.repeat import own_gain
 from recsys.sources.ridge import ridge_columns
 from recsys.sources.scoring import SearchSpace
 from recsys.sources.storage import Arrays
 
-MOST_WORK = 1.6e10
-"""Multiplications of the inverse over shoppers: cells times items. A grocery's year unfiltered, 68,000 items, takes
-92 s whole and 15 s with the 20,000 most held, the same NDCG@10 within .0001."""
-MOST_SPREAD = 1 << 28
-"""Shoppers times items of that inverse: a gigabyte of float32."""
-MOST_SOLVED = 30_000
-"""Items that get a ridge regression of their own, at half a millisecond each."""
-DOUBLE = 1e-3
-"""Beside the largest row sum of XXᵀ, the ridge below which the inverse over shoppers needs double precision: of what
-most shoppers hold, 1 less what is nearly 1 is left. In single, 400 shoppers of a hundred events each gave the most
-popular products weights of 2,000 instead of 5 with a ridge of 1, and weights .3 off with one of 5."""
-LEAST_RIDGE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
-"""Beside the mean of the diagonal, the least ridge that a precision solves: in single, where two products were always
-bought together, a smaller one left the weights .5 off or infinite (a ridge of 1 beside a diagonal of 7e6)."""
+MAX_MULTIPLICATIONS = 1.6e10
+"""Limit of the inverse over shoppers, cells times items. A grocery's year, 68,000 items, takes 92 s with all items and
+15 s with the 20,000 most frequent; NDCG@10 is equal within .0001."""
+MAX_DENSE_CELLS = 1 << 28
+"""Limit of shoppers times items of that inverse: a gigabyte of float32."""
+MAX_REGRESSIONS = 30_000
+"""The largest number of ridge regressions, at half a millisecond each."""
+DOUBLE_PRECISION_BELOW = 1e-3
+"""The inverse over shoppers needs double precision for a smaller ridge, relative to the largest row sum of XXᵀ.
+
+For items that most shoppers have, it subtracts nearly equal numbers. In single precision, 400 shoppers with a hundred
+events each gave weights of 2,000 instead of 5 with a ridge of 1, and errors of .3 with a ridge of 5."""
+MIN_RIDGE = {np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
+"""The least ridge by precision, relative to the mean of the diagonal. In single precision, for two products that were
+always bought together, a ridge of 1 with a diagonal of 7e6 gave errors of .5 or infinite weights."""
 
 
 @dataclass(frozen=True)
 class EASEConfig(ItemItemConfig):
-    """`ridge` is lambda. `dense_limit` is the largest side of a dense inverse; beyond it `features` items per ridge.
+    """`ridge` is lambda. `dense_limit` is the largest side of a dense inverse; `features` is for ridge per item.
 
-    At 12,500 a dense inverse takes 15 s on two cores and, growing with the cube, 33 s at 16,700; ridge per item finds
-    a little less (recall@100 .098 to .105 on Beauty) in a third of that. Good: ridge 50–500 on small shops, thousands
-    on busy ones; damping .5 and shopper_power .3–.5 help.
+    A dense inverse of side 12,500 takes 15 s on two cores, one of 16,700 takes 33 s. Ridge per item takes a third, and
+    recall@100 on Beauty is .098 instead of .105. Good: ridge 50–500 in small shops, thousands in busy ones, damping .5,
+    shopper_power .3–.5.
     """
 
     ridge: float = 200.0
@@ -72,7 +73,7 @@ class EASEConfig(ItemItemConfig):
 
 
 class EASE(ItemItem):
-    """Each item predicted from all others at once, so that neighbors do not count twice."""
+    """Regression of each item on all others, so that similar neighbors do not count twice."""
 
     name: ClassVar[str] = "ease"
     config_class: ClassVar[type[Config]] = EASEConfig
@@ -92,89 +93,89 @@ class EASE(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return the `neighbors` largest weights, positive or negative, of each row of B."""
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the neighbor table of the `neighbors` largest weights, by absolute value, of each row of B."""
         c = self.config
-        matrix = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
+        matrix = user_item(interactions, catalog.n_items, half_life_days=c.matrix_half_life_days)
         matrix.data **= c.damping
         matrix = scaled_rows(matrix, inverse_power(np.asarray(matrix.sum(axis=1)).ravel(), c.shopper_power))
         matrix = matrix[np.diff(matrix.indptr) > 0]
-        own = own_gain(interactions, catalogue.n_items, prior=c.prior, power=c.rate_power)
-        return table(self._rows(matrix), most=c.neighbors, own=own).arrays()
+        own = own_gain(interactions, catalog.n_items, prior=c.prior, power=c.rate_power)
+        return build_table(self._rows(matrix), max_neighbors=c.neighbors, own=own).arrays()
 
     def _rows(self, matrix: Matrix) -> Iterator[Matrix]:
         n_users, n_items = matrix.shape
         few_shoppers, few_items = (side <= self.config.dense_limit for side in matrix.shape)
         if few_items and n_users >= n_items:
             for chunk in _over_items(matrix, self.config.ridge):
-                yield dense_chunk(chunk, self.config.neighbors + 1)
+                yield top_k_of_dense(chunk, self.config.neighbors + 1)
             return
-        held = most_held(matrix, _affordable(matrix, few_shoppers=few_shoppers))
+        columns = most_frequent_columns(matrix, _max_items(matrix, few_shoppers=few_shoppers))
         if few_shoppers:
-            chunks = _over_shoppers(matrix[:, held], self.config.ridge)
-            best = sparse.vstack([dense_chunk(chunk, self.config.neighbors + 1) for chunk in chunks], format="coo")
+            chunks = _over_shoppers(matrix[:, columns], self.config.ridge)
+            best = sparse.vstack([top_k_of_dense(chunk, self.config.neighbors + 1) for chunk in chunks], format="coo")
         else:
-            best = ridge_columns(matrix[:, held], ridge=self.config.ridge, features=self.config.features).tocoo()
-        yield sparse.csr_matrix((best.data, (held[best.row], held[best.col])), shape=(n_items, n_items))
+            best = ridge_columns(matrix[:, columns], ridge=self.config.ridge, features=self.config.features).tocoo()
+        yield sparse.csr_matrix((best.data, (columns[best.row], columns[best.col])), shape=(n_items, n_items))
 
 
-def _affordable(matrix: Matrix, *, few_shoppers: bool) -> int:
-    """Return of how many of the items most held it can be learnt: of none that nobody holds, but of one at least."""
-    held = np.bincount(matrix.indices, minlength=1)
-    ordered = -np.sort(-held[held > 0])
+def _max_items(matrix: Matrix, *, few_shoppers: bool) -> int:
+    """Return the number of most frequent items within the limits: at least 1, without items of no shopper."""
+    counts = np.bincount(matrix.indices, minlength=1)
+    ordered = -np.sort(-counts[counts > 0])
     if not few_shoppers:
-        return max(1, min(len(ordered), MOST_SOLVED))
+        return max(1, min(len(ordered), MAX_REGRESSIONS))
     work = np.cumsum(ordered, dtype=np.float64) * np.arange(1, len(ordered) + 1)
-    most = min(int(np.searchsorted(work, MOST_WORK, side="right")), MOST_SPREAD // int(max(1, matrix.shape[0])))
-    return max(1, most)
+    by_work = int(np.searchsorted(work, MAX_MULTIPLICATIONS, side="right"))
+    return max(1, min(by_work, MAX_DENSE_CELLS // int(max(1, matrix.shape[0]))))
 
 
 def _over_items(matrix: Matrix, ridge: float) -> Iterator[Floats]:
-    """Yield B in rows: B[i, j] = -P[i, j] / P[j, j], P the inverse of XᵀX + ridge."""
+    """Yield chunks of rows of B: B[i, j] = -P[i, j] / P[j, j], where P is the inverse of XᵀX + ridge."""
     inverse = _inverse((matrix.T @ matrix).toarray(), ridge)
     scale = (-1 / np.diagonal(inverse)).astype(np.float32)
-    for start in range(0, len(inverse), ROWS):
-        yield inverse[start : start + ROWS] * scale
+    for start in range(0, len(inverse), CHUNK_ROWS):
+        yield inverse[start : start + CHUNK_ROWS] * scale
 
 
 def _over_shoppers(matrix: Matrix, ridge: float) -> Iterator[Floats]:
-    """Yield the same B by Woodbury: P = (1 - M) / ridge with M = Xᵀ (XXᵀ + ridge)⁻¹ X."""
+    """Yield chunks of rows of the same B by Woodbury: P = (1 - M) / ridge with M = Xᵀ (XXᵀ + ridge)⁻¹ X."""
     n_users, n_items = matrix.shape
     single = matrix.T.tocsr()
-    if ridge < DOUBLE * float((matrix @ (single @ np.ones(n_users))).max(initial=0.0)):
+    if ridge < DOUBLE_PRECISION_BELOW * float((matrix @ (single @ np.ones(n_users))).max(initial=0.0)):
         matrix = matrix.astype(np.float64)
     transposed = matrix.T.tocsr()
     gram = np.empty((n_users, n_users), matrix.dtype)
-    for start in range(0, n_users, ROWS):
-        gram[start : start + ROWS] = (matrix[start : start + ROWS] @ transposed).toarray()
+    for start in range(0, n_users, CHUNK_ROWS):
+        gram[start : start + CHUNK_ROWS] = (matrix[start : start + CHUNK_ROWS] @ transposed).toarray()
     inner = _inverse(gram, ridge)
     spread = np.empty((n_users, n_items), np.float32)  # inner · X; inner is symmetric
     diagonal = np.empty(n_items, matrix.dtype)
-    for start in range(0, n_items, ROWS):
-        own = transposed[start : start + ROWS]
+    for start in range(0, n_items, CHUNK_ROWS):
+        own = transposed[start : start + CHUNK_ROWS]
         block = own @ inner
-        diagonal[start : start + ROWS] = np.asarray(own.multiply(block).sum(axis=1)).ravel()
-        spread[:, start : start + ROWS] = block.T
+        diagonal[start : start + CHUNK_ROWS] = np.asarray(own.multiply(block).sum(axis=1)).ravel()
+        spread[:, start : start + CHUNK_ROWS] = block.T
     del gram, inner
     scale = (1 / np.maximum(1 - diagonal, 1e-6)).astype(np.float32)
-    for start in range(0, n_items, ROWS):
-        yield (single[start : start + ROWS] @ spread) * scale
+    for start in range(0, n_items, CHUNK_ROWS):
+        yield (single[start : start + CHUNK_ROWS] @ spread) * scale
 
 
 def _inverse(gram: Floats, ridge: float) -> Floats:
-    """Return the inverse of gram + ridge, symmetric positive definite, computed in place.
+    """Return the inverse of gram + ridge (symmetric positive definite), computed in place.
 
-    The ridge is at least what the gram's precision can tell beside its own diagonal.
+    The ridge is at least `MIN_RIDGE`.
     """
     if not len(gram):
         return gram
-    least = LEAST_RIDGE[gram.dtype] * float(gram.diagonal().mean(dtype=np.float64))
-    gram[np.diag_indices_from(gram)] += max(ridge, least)
+    min_ridge = MIN_RIDGE[gram.dtype] * float(gram.diagonal().mean(dtype=np.float64))
+    gram[np.diag_indices_from(gram)] += max(ridge, min_ridge)
     factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), (gram,))
     factor, _ = factorize(gram.T, lower=1, overwrite_a=1)
     inverse, _ = invert(factor, lower=1, overwrite_c=1)
-    for start in range(0, len(inverse), ROWS):  # mirror the lower triangle in blocks
-        stop = start + ROWS
+    for start in range(0, len(inverse), CHUNK_ROWS):  # mirror the lower triangle in blocks
+        stop = start + CHUNK_ROWS
         inverse[start:stop, stop:] = inverse[stop:, start:stop].T
         block = inverse[start:stop, start:stop]
         block[:] = np.tril(block) + np.tril(block, -1).T

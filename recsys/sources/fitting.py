@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
-from recsys.parallel import Waiting, side_by_side
-from recsys.progress import silent
+from recsys.parallel import run_parallel
+from recsys.progress import Progress, silent
 from recsys.sources.scoring import Scoring
 
 
-def fitted(
-    sources: Mapping[str, Scoring], past: Interactions, catalogue: Catalogue, *, waiting: Waiting = silent
+def fit_all(
+    sources: Mapping[str, Scoring], past: Interactions, catalog: Catalog, *, progress: Progress = silent
 ) -> dict[str, Scoring]:
-    """Return the sources, in the order of their names, fitted on the past; `waiting` as in `side_by_side`."""
-    return side_by_side(lambda name: sources[name].fit(past, catalogue), sorted(sources), waiting=waiting)
+    """Return the sources, fitted on the past, in the order of their names; `progress` gets each name."""
+    return run_parallel(lambda name: sources[name].fit(past, catalog), sorted(sources), progress=progress)

@@ -1,4 +1,4 @@
-"""What all item-to-item recommenders share: a neighbor table that answers from the decayed history or the context."""
+"""The base class of item-to-item recommenders: a neighbor table, applied to the decayed history or the context."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from recsys.sources.decay import (
     REPEAT_START,
     SESSION_START,
     ProfileDecay,
-    query,
+    query_of,
 )
 from recsys.sources.neighbors import Neighbors
 from recsys.sources.scoring import Scoring, SearchSpace
@@ -21,10 +21,10 @@ from recsys.sources.scoring import Scoring, SearchSpace
 
 @dataclass(frozen=True)
 class ItemItemConfig(ProfileDecay):
-    """`neighbors` kept per item bound memory and time; `own_weight` is what an item's own past counts for itself.
+    """`neighbors` is the table's number per item; `own_weight` is the weight of an item's own events for itself.
 
-    Good: own_weight 0 where products are bought once, 1–100 where they are bought again; sources that discover have 0,
-    but for versions trained before they did (ADR 22).
+    Good: own_weight 0 if products are bought once, 1–100 if they are bought again. It is 0 for sources with
+    `discovers`, except in versions trained earlier (ADR 22).
     """
 
     neighbors: int = 200
@@ -48,33 +48,33 @@ class ItemItem(Scoring):
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(ITEM_ITEM_SPACE) | {"signal_weights"}
     table: Neighbors
 
-    def wake(self) -> None:
-        """Name the arrays of the table."""
+    def prepare(self) -> None:
+        """Build the table from the arrays."""
         self.table = Neighbors.of(self.arrays)
 
     def scores(self, profile: Profile, context: Context) -> Floats:
-        """Return what each item gains from the context's items, else from the history."""
-        found = query(profile, context, self.config, self.n_items)
-        return self.table.spread(found, self._own_weight(context)).astype(np.float32)
+        """Return the score of each item by the context's items, or by the history without any."""
+        query = query_of(profile, context, self.config, self.n_items)
+        return self.table.gains(query, self._own_weight(context)).astype(np.float32)
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
-        """Return `scores` of all, by sparse products."""
+        """Return `scores` of all profiles, by sparse products."""
         scores = np.zeros((len(profiles), self.n_items), np.float32)
-        for asked in (False, True):  # own_weight differs between the two
-            rows = [row for row, context in enumerate(contexts) if bool(context.items) is asked]
-            found = [query(profiles[row], contexts[row], self.config, self.n_items) for row in rows]
-            gains = self.table.spread_many(found, 0.0 if asked else self.config.own_weight)
-            for row, line in zip(rows, gains, strict=True):
-                scores[row] = line
+        for has_context in (False, True):  # own_weight differs between the two
+            rows = [row for row, context in enumerate(contexts) if bool(context.items) is has_context]
+            queries = [query_of(profiles[row], contexts[row], self.config, self.n_items) for row in rows]
+            gains = self.table.gains_many(queries, 0.0 if has_context else self.config.own_weight)
+            for row, row_gains in zip(rows, gains, strict=True):
+                scores[row] = row_gains
         return scores
 
     def knows(self, item: int) -> bool:
-        """Return whether the item has a neighbor."""
+        """Return whether the item has any neighbor."""
         return 0 <= item < self.n_items and bool(self.table.lengths(np.array([item]))[0])
 
-    def because(self, profile: Profile, context: Context, item: int) -> tuple[int, ...]:
-        """Return the three items of the query that speak most for the item."""
-        return self.table.because(query(profile, context, self.config, self.n_items), item)
+    def explain(self, profile: Profile, context: Context, item: int) -> tuple[int, ...]:
+        """Return the three items of the query that contribute most to the item's score."""
+        return self.table.explain(query_of(profile, context, self.config, self.n_items), item)
 
     def _own_weight(self, context: Context) -> float:
         return 0.0 if context.items else self.config.own_weight

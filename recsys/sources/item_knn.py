@@ -1,4 +1,4 @@
-"""Item kNN: cosine similarity of items over shoppers, shrunk where few shoppers speak."""
+"""Item kNN: cosine similarity of items over shoppers, shrunk for items with few shoppers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
@@ -19,16 +19,16 @@ from recsys.sources.matrix import (
     scaled_rows,
     user_item,
 )
-from recsys.sources.neighbors import products, table
+from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
 
 @dataclass(frozen=True)
 class ItemKNNConfig(ItemItemConfig):
-    """`damping` is the power of the raw weights, `shopper_power` tames busy shoppers, `balance` splits the norm.
+    """`damping` is the power of the weights; `shopper_power` discounts busy shoppers; `balance` splits the norm.
 
-    balance .5 is cosine, 1 is the share of i's shoppers who take j (favors popular), 0 the other way around.
+    `balance` .5 is the cosine, 1 the share of i's shoppers who have j (favors popular items), 0 the reverse.
     """
 
     damping: float = 0.5
@@ -39,7 +39,7 @@ class ItemKNNConfig(ItemItemConfig):
 
 
 class ItemKNN(ItemItem):
-    """Items that the same shoppers took."""
+    """Items of the same shoppers."""
 
     name: ClassVar[str] = "item_knn"
     config_class: ClassVar[type[Config]] = ItemKNNConfig
@@ -57,17 +57,17 @@ class ItemKNN(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return overlap / (norm_i ** 2·balance · norm_j ** 2·(1 - balance)), shrunk by support."""
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the table of overlap / (norm_i ** 2·balance · norm_j ** 2·(1 - balance)), shrunk by support."""
         c = self.config
-        weights = user_item(interactions, catalogue.n_items, half_life_days=c.matrix_half_life_days)
+        weights = user_item(interactions, catalog.n_items, half_life_days=c.matrix_half_life_days)
         weights.data **= c.damping
         weights = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), c.shopper_power))
         norms = np.asarray(weights.multiply(weights).sum(axis=0)).ravel()
         left = scaled_rows(weights.T.tocsr(), inverse_power(norms, c.balance))
         right = scaled_columns(weights, inverse_power(norms, 1 - c.balance))
-        support = np.bincount(weights.indices, minlength=catalogue.n_items).astype(np.float32)
-        return table(products(left, right, _shrunk(support, c.shrink)), most=c.neighbors).arrays()
+        support = np.bincount(weights.indices, minlength=catalog.n_items).astype(np.float32)
+        return build_table(product_chunks(left, right, _shrunk(support, c.shrink)), max_neighbors=c.neighbors).arrays()
 
 
 def _shrunk(support: Floats, shrink: float) -> Callable[[Matrix], Matrix]:

@@ -1,4 +1,4 @@
-"""Interactions as a sparse matrix shoppers x items: decayed, capped, normalized. Pure."""
+"""Sparse matrices of shoppers x items, and operations on them. Pure."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ from recsys.arrays import Floats, Ints
 from recsys.data.interactions import DAY, Interactions
 
 Matrix = Any
-"""scipy.sparse.csr_matrix of float32; scipy has no types."""
+"""scipy.sparse.csr_matrix, usually of float32; scipy has no type annotations."""
 
 
 def user_item(
@@ -18,30 +18,30 @@ def user_item(
 ) -> Matrix:
     """Return csr float32[n_users, n_items]: summed weights, halved every `half_life_days` before the last row.
 
-    Each shopper keeps the `most_items` that count most, so that cost grows linearly with shoppers. 0 is no decay.
+    A half-life of 0 is no decay. Each shopper keeps the `most_items` with the largest weights, which bounds cost.
     """
     weights = interactions.weights.astype(np.float64)
     if half_life_days > 0 and len(interactions):
         weights *= np.exp2((interactions.times - interactions.times.max()) / (half_life_days * DAY))
     shape = (interactions.n_users, n_items)
     matrix = sparse.csr_matrix((weights, (interactions.users, interactions.items)), shape=shape)
-    return capped(matrix, most_items).astype(np.float32)
+    return top_k_per_row(matrix, most_items).astype(np.float32)
 
 
-def capped(matrix: Matrix, most: int) -> Matrix:
-    """Return the matrix with the `most` largest entries of each row by absolute value, codes ascending; no zeros."""
-    for row in np.flatnonzero(np.diff(matrix.indptr) > most):
+def top_k_per_row(matrix: Matrix, k: int) -> Matrix:
+    """Return the matrix with the k largest entries of each row by absolute value; sorted, without zeros, in place."""
+    for row in np.flatnonzero(np.diff(matrix.indptr) > k):
         entries = matrix.data[matrix.indptr[row] : matrix.indptr[row + 1]]
-        entries[np.argpartition(np.abs(entries), len(entries) - most)[: len(entries) - most]] = 0
+        entries[np.argpartition(np.abs(entries), len(entries) - k)[: len(entries) - k]] = 0
     matrix.eliminate_zeros()
     matrix.sort_indices()
     return matrix
 
 
-def most_held(matrix: Matrix, most: int) -> Ints:
-    """Return the columns, ascending, with the most entries: so many, or all; of equals the lower."""
+def most_frequent_columns(matrix: Matrix, k: int) -> Ints:
+    """Return the k columns with the most entries, ascending; all if there are fewer; ties go to the lower column."""
     count = np.bincount(matrix.indices, minlength=matrix.shape[1])
-    return np.sort(np.argsort(-count, kind="stable")[:most]).astype(np.int32)
+    return np.sort(np.argsort(-count, kind="stable")[:k]).astype(np.int32)
 
 
 def scaled_rows(matrix: Matrix, factors: Floats) -> Matrix:
@@ -59,13 +59,13 @@ def scaled_columns(matrix: Matrix, factors: Floats) -> Matrix:
 
 
 def inverse_power(totals: Floats, power: float) -> Floats:
-    """Return totals ** -power, 0 where the total is 0."""
+    """Return float32 totals ** -power; 0 for a total of 0."""
     safe = np.maximum(totals, np.finfo(np.float32).tiny).astype(np.float64)
     return np.where(totals > 0, safe**-power, 0.0).astype(np.float32)
 
 
 def decayed_histories(interactions: Interactions, n_items: int, *, half_life_days: float) -> Matrix:
-    """Return csr float32[n_users, n_items]: summed weights, halved every so often before each one's own last row."""
+    """Return csr float32[n_users, n_items]: weights, halved every `half_life_days` before a user's last row."""
     last = np.full(interactions.n_users, -np.inf)
     np.maximum.at(last, interactions.users, interactions.times)
     age = last[interactions.users] - interactions.times

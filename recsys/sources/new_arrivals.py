@@ -1,7 +1,7 @@
-"""New arrivals: the newest products that are alike to what the shopper had, touched by somebody or not. For cold ones.
+"""New arrivals: the newest products that are similar to the shopper's, for cold products.
 
-Collaborative sources cannot propose what nobody touched yet; `content` can, but there a new product stands behind all
-old ones that are alike. Here only new products compete.
+Collaborative sources cannot propose products without interactions. `content` can, but ranks a new product behind all
+similar old ones. Here only new products compete.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recsys.arrays import Bools
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
 from recsys.sources.base import Config
 from recsys.sources.content import Content, ContentConfig
@@ -22,10 +22,10 @@ from recsys.sources.storage import Array
 
 @dataclass(frozen=True)
 class NewArrivalsConfig(ContentConfig):
-    """Likeness counts 2 ** (-days in the shop / `new_half_life_days`): since the first interaction or, where the
-    catalogue tells it, since it appeared, whichever is longer ago. A product of which neither is known counts 1.
+    """Similarity is multiplied by 2 ** (-days in the shop / new_half_life_days).
 
-    Products older than `oldest_half_lives` of these are left out. Good: a long profile (step 1), 7–60 days.
+    Days count from the first interaction or the catalog's `first_seen`, whichever is earlier; without both the factor
+    is 1. Products older than `oldest_half_lives` half-lives are left out. Good: a long profile (step 1), 7–60 days.
     """
 
     half_life_days: float = 1000.0
@@ -37,7 +37,7 @@ class NewArrivalsConfig(ContentConfig):
 
 
 class NewArrivals(Content):
-    """The newest products that suit the shopper by content alone."""
+    """The newest products that are similar to the shopper's by content."""
 
     name: ClassVar[str] = "new_arrivals"
     reason: ClassVar[Reason] = "alike"
@@ -45,7 +45,7 @@ class NewArrivals(Content):
     config_class: ClassVar[type[Config]] = NewArrivalsConfig
     config: NewArrivalsConfig
     learns_taste: ClassVar[bool] = False
-    # Nothing like `own_weight`: what the shopper already has is not what arrives.
+    # Without `own_weight`: what the shopper already has is no arrival.
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **DECAY_SPACE,
@@ -54,22 +54,22 @@ class NewArrivals(Content):
         "new_half_life_days": ("float", 3.0, 120.0, True),
     }
 
-    def lifts(self, interactions: Interactions, catalogue: Catalogue) -> Array:
-        """Return float32[n_items]: how new each item is, 0 where it is too old to count."""
-        first = np.full(catalogue.n_items, np.inf)
+    def lift_factors(self, interactions: Interactions, catalog: Catalog) -> Array:
+        """Return float32[n_items]: the factor of each item by its age, 0 if it is too old."""
+        first = np.full(catalog.n_items, np.inf)
         np.minimum.at(first, interactions.items, interactions.times)
-        if catalogue.first_seen is not None:
-            first = np.fmin(first, catalogue.first_seen)
+        if catalog.first_seen is not None:
+            first = np.fmin(first, catalog.first_seen)
         age = np.maximum(interactions.times.max(initial=0.0) - first, 0.0) / DAY
         age[np.isinf(first)] = 0.0
         halved = age / self.config.new_half_life_days
         return np.where(halved <= self.config.oldest_half_lives, np.exp2(-halved), 0.0).astype(np.float32)
 
     def knows(self, item: int) -> bool:
-        """Return whether the item has a neighbor or is one: neighbors are new, a lone new item has none."""
+        """Return whether the item has a neighbor or is one. Only new items are neighbors; a single one has none."""
         return super().knows(item) or (0 <= item < self.n_items and bool(self._proposed[item]))
 
     @cached_property
     def _proposed(self) -> Bools:
-        """bool[n_items]: which items stand in the table's columns."""
-        return self.table.gaining()
+        """bool[n_items]: which items are neighbors of any item."""
+        return self.table.is_neighbor()

@@ -1,4 +1,4 @@
-"""What the shopper had before: recently viewed, personal top, buy again."""
+"""Sources of the shopper's own products: recently viewed, personal top, buy again."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from recsys.arrays import Bools, Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import PURCHASE, SIGNAL_NAMES
@@ -15,7 +15,7 @@ from recsys.sources.decay import (
     DECAY_SPACE,
     ProfileDecay,
     event_weights,
-    gathered,
+    sum_by_item,
 )
 from recsys.sources.repeat import repeats
 from recsys.sources.scoring import Cost, Reason, Scoring, SearchSpace, Use
@@ -24,13 +24,13 @@ from recsys.sources.storage import Arrays
 
 @dataclass(frozen=True)
 class RecentConfig(Config):
-    """`signals` are what counts as having looked at a product."""
+    """`signals` are those that count as a view of a product."""
 
     signals: tuple[str, ...] = ("view", "click", "hover", "engage", "wishlist", "like", "cart", "checkout")
 
 
 class Recent(Scoring):
-    """The products the shopper looked at, latest first."""
+    """The products that the shopper viewed, latest first."""
 
     name: ClassVar[str] = "recent"
     use: ClassVar[Use] = "placements"
@@ -40,12 +40,12 @@ class Recent(Scoring):
     cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return nothing: the profile says it all."""
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return no arrays: the profile is enough."""
         return {}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
-        """Return 1 / position, the latest looked at first."""
+        """Return 1 / position of each viewed item, latest first."""
         scores = np.zeros(self.n_items, np.float32)
         items = profile.items[of_signals(profile, self.config.signals)][::-1]
         items = items[(items >= 0) & (items < self.n_items)]
@@ -53,15 +53,15 @@ class Recent(Scoring):
         scores[distinct[np.argsort(first)]] = 1 / np.arange(1, len(distinct) + 1)
         return scores
 
-    def extend(self, catalogue: Catalogue) -> Self:
-        """Return a model that also knows the items behind the first n_items of this larger catalogue."""
+    def extend(self, catalog: Catalog) -> Self:
+        """Return a model that covers the added items of a larger catalog too."""
         model = self.reconfigured()
-        model.n_items = catalogue.n_items
+        model.n_items = catalog.n_items
         return model
 
 
 class PersonalTop(Scoring):
-    """The shopper's own favorites: decayed weight of each item."""
+    """The shopper's favorites, by the decayed weight of each item."""
 
     name: ClassVar[str] = "personal_top"
     reason: ClassVar[Reason] = "own"
@@ -72,31 +72,31 @@ class PersonalTop(Scoring):
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"signal_weights"}
     SEARCH_SPACE: ClassVar[SearchSpace] = DECAY_SPACE
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return nothing: the profile says it all."""
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return no arrays: the profile is enough."""
         return {}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the decayed weight of each item of the history."""
-        codes, weights = gathered(profile.items, event_weights(profile, self.config), self.n_items)
+        codes, weights = sum_by_item(profile.items, event_weights(profile, self.config), self.n_items)
         scores = np.zeros(self.n_items, np.float32)
         scores[codes] = weights
         return scores
 
 
 def of_signals(profile: Profile, signals: tuple[str, ...]) -> Bools:
-    """Return bool[len(profile.items)]: which events carry one of the named signals."""
-    wanted = np.isin(np.arange(len(SIGNAL_NAMES)), [SIGNAL_NAMES.index(name) for name in signals])
-    return wanted[profile.signals]
+    """Return bool[len(profile.items)]: which events have one of the named signals."""
+    is_wanted = np.isin(np.arange(len(SIGNAL_NAMES)), [SIGNAL_NAMES.index(name) for name in signals])
+    return is_wanted[profile.signals]
 
 
 @dataclass(frozen=True)
 class BuyAgainConfig(ProfileDecay):
-    """score = decayed purchases · repeat rate ** rate_power · how due it is ** due_power.
+    """score = decayed purchases · repeat rate ** rate_power · due ** due_power.
 
-    An item's repeat rate is the share of its purchases with which somebody came back to it, pulled to the shop's by
-    `prior` imagined ones. How due it is nears 1 with the time since the shopper's last purchase, and is a half one day
-    before the usual interval has passed. Good: rate_power .6; due_power 0 unless purchases are regular.
+    The repeat rate is the share of an item's purchases that are repeats, shrunk to the shop's mean by `prior` pseudo
+    counts. `due` grows from 0 to 1 with the time since the shopper's last purchase, and is .5 one day before the usual
+    interval has passed. Good: rate_power .6; due_power 0 unless purchases are regular.
     """
 
     half_life_days: float = 120.0
@@ -107,7 +107,7 @@ class BuyAgainConfig(ProfileDecay):
 
 
 class BuyAgain(Scoring):
-    """What the shopper bought before and is likely to need again."""
+    """Bought products that the shopper is likely to need again."""
 
     name: ClassVar[str] = "buy_again"
     reason: ClassVar[Reason] = "own"
@@ -122,17 +122,17 @@ class BuyAgain(Scoring):
         "due_power": ("float", 0.0, 1.0, False),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return each item's repeat rate and usual interval in seconds."""
-        found = repeats(interactions, catalogue.n_items, prior=self.config.prior)
-        return {"rate": found.rate, "interval": found.interval}
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the repeat rate and the usual interval, in seconds, of each item."""
+        statistics = repeats(interactions, catalog.n_items, prior=self.config.prior)
+        return {"rate": statistics.rate, "interval": statistics.interval}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
-        """Return the score of each item bought before."""
+        """Return the score of each bought item."""
         scores = np.zeros(self.n_items, np.float32)
         bought = (profile.signals == PURCHASE) & (profile.items >= 0) & (profile.items < self.n_items)
         items = profile.items[bought]
-        codes, weights = gathered(items, event_weights(profile, self.config)[bought], self.n_items)
+        codes, weights = sum_by_item(items, event_weights(profile, self.config)[bought], self.n_items)
         last = np.full(self.n_items, -np.inf)
         np.maximum.at(last, items, profile.times[bought])
         age = np.maximum(0.0, profile.now - last[codes])

@@ -1,4 +1,4 @@
-"""What sells: the average of several decayed popularities at once, narrowed to a category where one is looked at."""
+"""Popular products: the mean of several decayed popularities, with a preference for the context's category."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.profile import Context, Profile
@@ -17,9 +17,9 @@ from recsys.sources.storage import Array, Arrays
 
 @dataclass(frozen=True)
 class PopularConfig(Config):
-    """Each half-life gives every item its share of the decayed weight; the shares are averaged.
+    """For each half-life, an item's popularity is its share of the decayed weight; these shares are averaged.
 
-    `category_weight`: how much more an item of the context's category counts. Good: half-lives a week, a month and a
+    An item of the context's category counts 1 + `category_weight` times. Good: half-lives of a week, a month and a
     season together.
     """
 
@@ -28,7 +28,7 @@ class PopularConfig(Config):
 
 
 class Popular(Scoring):
-    """Popularity over several half-lives; with context items, first within their deepest category."""
+    """Popularity over several half-lives; with context items, their categories come first."""
 
     name: ClassVar[str] = "popular"
     plain_reason: ClassVar[PlainReason | None] = "popular"
@@ -40,24 +40,24 @@ class Popular(Scoring):
         "half_lives_days": ("choice", [(1.0, 7.0), (7.0, 30.0, 180.0), (3.0, 30.0), (30.0, 365.0), (365.0,)])
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return the averaged share of each item and the code of its category."""
-        shares = [decayed_share(interactions, days, catalogue.n_items) for days in self.config.half_lives_days]
-        return {"share": np.asarray(np.mean(shares, axis=0)), "category": category_codes(catalogue)}
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the mean share of each item and the code of its category path."""
+        shares = [decayed_share(interactions, days, catalog.n_items) for days in self.config.half_lives_days]
+        return {"share": np.asarray(np.mean(shares, axis=0)), "category": category_codes(catalog)}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
-        """Return the share of each item, multiplied within the categories of the context's items."""
+        """Return the share of each item, larger in the categories of the context's items."""
         share = self.arrays["share"]
-        known = [item for item in context.items if 0 <= item < self.n_items]
-        if known and self.config.category_weight:
+        items = [item for item in context.items if 0 <= item < self.n_items]
+        if items and self.config.category_weight:
             categories = self.arrays["category"]
-            inside = np.isin(categories, categories[known]) & (categories >= 0)
+            inside = np.isin(categories, categories[items]) & (categories >= 0)
             share = share * (1 + self.config.category_weight * inside)
         return share.astype(np.float32)
 
 
 def decayed_share(interactions: Interactions, half_life_days: float, n_items: int) -> Array:
-    """Return float64[n_items]: each item's share of all weight, halved every `half_life_days` before the last row."""
+    """Return float64[n_items]: shares of all weights, which halve every `half_life_days` before the last row."""
     if not len(interactions):
         return np.zeros(n_items)
     age = interactions.times.max() - interactions.times
@@ -66,6 +66,6 @@ def decayed_share(interactions: Interactions, half_life_days: float, n_items: in
     return np.asarray(totals / totals.sum())
 
 
-def category_codes(catalogue: Catalogue) -> Array:
-    """Return int32[n_items]: a code per whole category path, -1 where an item has none."""
-    return codes_of(catalogue.categories, catalogue.n_items)
+def category_codes(catalog: Catalog) -> Array:
+    """Return int32[n_items]: the code of each item's category path, -1 without one."""
+    return codes_of(catalog.categories, catalog.n_items)

@@ -1,4 +1,4 @@
-"""Every recommender by name. One line adds one: the behavior suite, the admin's choice, tuning and reasons follow."""
+"""All recommenders by name. A new one needs one line here; the behavior suite, the admin, tuning and reasons follow."""
 
 from typing import Any
 
@@ -51,17 +51,17 @@ _ALL: tuple[type[Scoring], ...] = (
     CatalogOrder,
     Random,
 )
-"""Where several proposed an item, the first of this list says why: those that point at one product come first."""
+"""If several sources proposed an item, the first of them gives the reason. Those that name a product come first."""
 
 RECOMMENDERS: dict[str, type[Scoring]] = {recommender.name: recommender for recommender in _ALL}
 
 
 def available() -> tuple[str, ...]:
-    """Return the names of the recommenders whose optional extras are installed, in the order of the registry."""
+    """Return the names of the recommenders whose optional extras are installed, in registry order."""
     return tuple(name for name, recommender in RECOMMENDERS.items() if recommender.installed())
 
 
 def make(name: str, **config: Any) -> Scoring:
-    """Return a fresh recommender of that name with these settings. Raises KeyError or TypeError on unknown ones."""
+    """Return a new recommender with these settings. Raises KeyError for an unknown name, TypeError for a setting."""
     recommender = RECOMMENDERS[name]
     return recommender(recommender.config_class(**config))

@@ -1,4 +1,4 @@
-"""How often products are taken again, and after how long: some are bought once, some every week. Pure."""
+"""Repeat rates and intervals of products: some are bought once, some every week. Pure."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from recsys.data.signals import PURCHASE
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """`rate` float32[n_items], returns among all takes; `interval` float32[n_items], usual seconds between two.
+    """Repeat statistics, both float32[n_items]: `rate`, repeats / all purchases; `interval`, usual seconds between two.
 
-    Both are pulled to the shop's average by `prior` imagined takes, so that rare items do not shout.
+    Both are shrunk to the shop's average by `prior` pseudo counts.
     """
 
     rate: Floats
@@ -21,9 +21,9 @@ class Repeats:
 
 
 def repeats(interactions: Interactions, n_items: int, *, prior: float) -> Repeats:
-    """Return the repeats of purchases; of all signals where the shop has no purchases.
+    """Return the repeat statistics of purchases; of all signals if the shop has no purchases.
 
-    Two takes within six hours are one: lines of one order, clicks of one visit.
+    Rows of a shopper and item within six hours count once: lines of one order, clicks of one visit.
     """
     rows = np.flatnonzero(interactions.signals == PURCHASE)
     rows = rows if len(rows) else np.arange(len(interactions))
@@ -43,6 +43,6 @@ def repeats(interactions: Interactions, n_items: int, *, prior: float) -> Repeat
 
 
 def own_gain(interactions: Interactions, n_items: int, *, prior: float, power: float) -> Floats:
-    """Return float32[n_items]: (repeat rate / the shop's mean) ** power, what an item's own past counts for itself."""
+    """Return float32[n_items]: (repeat rate / mean rate) ** power, the weight of an item's own events for itself."""
     rate = repeats(interactions, n_items, prior=prior).rate
     return np.asarray((rate / max(float(rate.mean()) if n_items else 0.0, 1e-6)) ** power, np.float32)

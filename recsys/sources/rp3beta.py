@@ -1,7 +1,7 @@
-"""RP3beta: three steps of a random walk shopper-item graph, discounted by popularity, over a decayed matrix.
+"""RP3beta: a random walk of three steps on the shopper-item graph, discounted by popularity.
 
 Source: Paudel, Christoffel, Newell, Bernstein, "Updatable, accurate, diverse, and scalable recommendations for
-interactive applications", TiiS 2017. The decay of matrix and profile is ours.
+interactive applications", TiiS 2017. The decay of matrix and profile is our addition.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import REPEAT_START
@@ -20,20 +20,20 @@ from recsys.sources.matrix import (
     scaled_rows,
     user_item,
 )
-from recsys.sources.neighbors import products, table
+from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.repeat import own_gain
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
-TURNING = {"alpha": 0.5, "beta": 0.05, "matrix_half_life_days": 75.0}
-"""A start for shops where the assortment turns: what sold last season says little, what sells is not discounted."""
+CHANGING_ASSORTMENT = {"alpha": 0.5, "beta": 0.05, "matrix_half_life_days": 75.0}
+"""Settings to start from where the assortment changes: a short half-life, and hardly a discount for popularity."""
 
 
 @dataclass(frozen=True)
 class RP3betaConfig(ItemItemConfig):
-    """`alpha` sharpens the steps, `beta` discounts popular items, `matrix_half_life_days` ages the matrix.
+    """`alpha` is the power of transition probabilities, `beta` discounts popular items.
 
-    Good: alpha .5–1, beta .2–.6; matrix half-life 14–60 days where assortments turn, none (0) where they stay.
+    Good: alpha .5–1, beta .2–.6; matrix half-life 14–60 days where assortments change, none (0) where they stay.
     """
 
     alpha: float = 0.8
@@ -45,14 +45,17 @@ class RP3betaConfig(ItemItemConfig):
 
 
 class RP3beta(ItemItem):
-    """Random walk from the shopper's items through other shoppers to their items."""
+    """A random walk from the shopper's items through other shoppers to their items."""
 
     name: ClassVar[str] = "rp3beta"
     config_class: ClassVar[type[Config]] = RP3betaConfig
     config: RP3betaConfig
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     cost: ClassVar[Cost] = "seconds"
-    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (*ItemItem.STARTS, {**REPEAT_START, "own_weight": 30.0, **TURNING})
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
+        *ItemItem.STARTS,
+        {**REPEAT_START, "own_weight": 30.0, **CHANGING_ASSORTMENT},
+    )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "rate_power": ("float", 0.0, 1.5, False),
@@ -61,18 +64,18 @@ class RP3beta(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return (P_iu ** alpha) · (P_ui ** alpha) / all-time popularity ** beta."""
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the neighbor table of (P_iu ** alpha) · (P_ui ** alpha) / all-time popularity ** beta."""
         days = self.config.matrix_half_life_days
-        weights = user_item(interactions, catalogue.n_items, half_life_days=days)
+        weights = user_item(interactions, catalog.n_items, half_life_days=days)
         popularity = np.asarray(weights.sum(axis=0)).ravel()
-        # The discount does not fade: what is bought more than it used to be is lifted.
-        usual = np.asarray(user_item(interactions, catalogue.n_items).sum(axis=0)).ravel()
+        # The discount uses undecayed popularity, so that rising items gain.
+        usual = np.asarray(user_item(interactions, catalog.n_items).sum(axis=0)).ravel()
         forth = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), 1))
         back = scaled_rows(weights.T.tocsr(), inverse_power(popularity, 1))
         forth.data **= self.config.alpha
         back.data **= self.config.alpha
         forth = scaled_columns(forth, inverse_power(usual, self.config.beta))
-        found = table(products(back, forth), most=self.config.neighbors)
-        gain = own_gain(interactions, catalogue.n_items, prior=self.config.prior, power=self.config.rate_power)
-        return {**found.arrays(), "own": found.own * gain}
+        neighbors = build_table(product_chunks(back, forth), max_neighbors=self.config.neighbors)
+        gain = own_gain(interactions, catalog.n_items, prior=self.config.prior, power=self.config.rate_power)
+        return {**neighbors.arrays(), "own": neighbors.own * gain}

@@ -1,4 +1,4 @@
-"""Sentences: items alike in what their titles and descriptions mean, whatever the words (extra [deep])."""
+"""Sentences: similarity of items by sentence embeddings of titles and descriptions (extra [deep])."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +11,7 @@ from recsys.sources.scoring import Reason, SearchSpace, Use
 
 @dataclass(frozen=True)
 class SentencesConfig(ContentConfig):
-    """As of `content`, but of the meaning of the texts alone (all-MiniLM-L6-v2, 384 numbers an item)."""
+    """The settings of `content`, with embeddings only (all-MiniLM-L6-v2, 384 numbers an item)."""
 
     attributes: float = 0.0
     words: float = 0.0

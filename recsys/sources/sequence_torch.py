@@ -1,4 +1,4 @@
-"""The network of `sequence_net`: the only recommender module that imports torch at its top."""
+"""The network of `sequence_net`; the only recommender module that imports torch at module level."""
 
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,11 @@ from recsys.sources.storage import Arrays
 if TYPE_CHECKING:
     from recsys.sources.sequence_net import SequenceNetConfig
 
-BATCH = 128
+BATCH_SIZE = 128
 
 
 class Network(nn.Module):  # type: ignore[misc]
-    """Items and positions embedded, causal self-attention, one vector per position."""
+    """Embeddings of items and positions, causal self-attention, one output vector per position."""
 
     def __init__(self, n_items: int, config: "SequenceNetConfig") -> None:
         super().__init__()
@@ -41,45 +41,48 @@ class Network(nn.Module):  # type: ignore[misc]
         """Return float[batch, length, factors] from item codes + 1 int[batch, length]."""
         length = sequences.shape[1]
         embedded = self.dropout(self.items(sequences) + self.positions.weight[-length:])
-        # padding may be looked at by padding only, else a row of nothing but masks would give NaN
+        # Padding attends to padding, since a row with all keys masked would give NaN.
         hidden = (sequences == 0).unsqueeze(1) & (sequences != 0).unsqueeze(2)
         mask = (self.ahead | hidden).repeat_interleave(self.blocks.layers[0].self_attn.num_heads, 0)
         return self.blocks(embedded, mask=mask)
 
 
-def trained(windows: Ints, n_items: int, config: "SequenceNetConfig") -> Arrays:
-    """Return the weights of the network that did best on a tenth of the windows, by name."""
+def train(windows: Ints, n_items: int, config: "SequenceNetConfig") -> Arrays:
+    """Return the weights of the epoch with the least loss on a tenth of the windows, by name.
+
+    `windows` is int32[n, length + 1], as `sequence_net.windows` returns.
+    """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     network = Network(n_items, config).to(device)
     rows = rng.permutation(len(windows))
-    held, learnt = rows[: len(rows) // 10], rows[len(rows) // 10 :]
+    validation_rows, train_rows = rows[: len(rows) // 10], rows[len(rows) // 10 :]
     counts = np.bincount(windows.ravel(), minlength=n_items + 1).astype(np.float64) + 1.0
     counts[0] = 0
     chance = torch.tensor(counts / max(1.0, counts.sum()), dtype=torch.float32, device=device)
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    best, weights, waited = np.inf, deepcopy(network.state_dict()), 0
-    for _ in range(config.epochs if len(learnt) else 0):
+    best, weights, epochs_without_gain = np.inf, deepcopy(network.state_dict()), 0
+    for _ in range(config.epochs if len(train_rows) else 0):
         network.train()
-        for start in range(0, len(learnt), BATCH):
-            block = torch.from_numpy(windows[learnt[start : start + BATCH]]).long().to(device)
+        for start in range(0, len(train_rows), BATCH_SIZE):
+            block = torch.from_numpy(windows[train_rows[start : start + BATCH_SIZE]]).long().to(device)
             loss = _loss(network, block, chance, config.negatives)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        learnt = rng.permutation(learnt)
-        error = _held_out(network, windows[held if len(held) else learnt], chance, config)
-        waited = 0 if error < best else waited + 1
+        train_rows = rng.permutation(train_rows)
+        error = _held_out(network, windows[validation_rows if len(validation_rows) else train_rows], chance, config)
+        epochs_without_gain = 0 if error < best else epochs_without_gain + 1
         if error < best:
             best, weights = error, deepcopy(network.state_dict())
-        if waited >= config.patience:
+        if epochs_without_gain >= config.patience:
             break
     return {f"net.{name}": tensor.cpu().numpy() for name, tensor in weights.items()}
 
 
-def built(arrays: Arrays, n_items: int, config: "SequenceNetConfig") -> Network:
-    """Return the network with the weights that `trained` gave."""
+def build(arrays: Arrays, n_items: int, config: "SequenceNetConfig") -> Network:
+    """Return the network with the weights of `train`, in evaluation mode."""
     network = Network(n_items, config)
     weights = {name[4:]: torch.from_numpy(np.array(array)) for name, array in arrays.items() if name.startswith("net.")}
     network.load_state_dict(weights)
@@ -95,26 +98,26 @@ def logits(network: Network, sequences: Ints) -> Floats:
 
 
 def _loss(network: Network, block: Any, chance: Any, negatives: int) -> Any:
-    """Return the sampled softmax loss of predicting each next item, logits corrected by log chance."""
+    """Return the sampled softmax loss of each next item, with logits corrected by log probability."""
     states, targets = network(block[:, :-1]), block[:, 1:]
     real = targets > 0
     states, targets = states[real], targets[real]
-    drawn = torch.multinomial(chance, negatives, replacement=True)
-    right = (states * network.items(targets)).sum(1) - torch.log(chance[targets])
-    wrong = states @ network.items(drawn).T - torch.log(chance[drawn])
-    wrong = wrong.masked_fill(targets.unsqueeze(1) == drawn, -1e9)
-    table = torch.cat([right.unsqueeze(1), wrong], 1)
-    return functional.cross_entropy(table, torch.zeros(len(table), dtype=torch.long, device=table.device))
+    negative_items = torch.multinomial(chance, negatives, replacement=True)
+    positive_logits = (states * network.items(targets)).sum(1) - torch.log(chance[targets])
+    negative_logits = states @ network.items(negative_items).T - torch.log(chance[negative_items])
+    negative_logits = negative_logits.masked_fill(targets.unsqueeze(1) == negative_items, -1e9)
+    logits = torch.cat([positive_logits.unsqueeze(1), negative_logits], 1)
+    return functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
 
 
 def _held_out(network: Network, windows: Ints, chance: Any, config: "SequenceNetConfig") -> float:
-    """Return the mean loss on windows, with the same drawn items each time."""
+    """Return the mean loss on windows, with the same negative items in each epoch."""
     network.eval()
     device = next(network.parameters()).device
     losses = []
-    with torch.no_grad(), torch.random.fork_rng():  # on every device: training draws on as if nothing had been asked
+    with torch.no_grad(), torch.random.fork_rng():  # restores the random state of training, on every device
         torch.manual_seed(config.seed)
-        for start in range(0, len(windows), BATCH):
-            block = torch.from_numpy(windows[start : start + BATCH]).long().to(device)
+        for start in range(0, len(windows), BATCH_SIZE):
+            block = torch.from_numpy(windows[start : start + BATCH_SIZE]).long().to(device)
             losses.append(float(_loss(network, block, chance, config.negatives)) * len(block))
     return sum(losses) / max(1, len(windows))

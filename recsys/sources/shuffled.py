@@ -1,4 +1,4 @@
-"""Baselines that know nothing: a random order and the catalogue's own. Real models, always there."""
+"""Baselines without training: random order and catalog order."""
 
 from typing import ClassVar
 from zlib import crc32
@@ -6,7 +6,7 @@ from zlib import crc32
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources.scoring import Cost, Scoring, Use
@@ -14,15 +14,15 @@ from recsys.sources.storage import Arrays
 
 
 class Random(Scoring):
-    """A random order, the same for the same shopper state and seed, different between shoppers."""
+    """A random order that depends on the shopper's profile and the seed."""
 
     name: ClassVar[str] = "random"
     use: ClassVar[Use] = "placements"
     cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return nothing: there is nothing to learn."""
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return no arrays: there is nothing to learn."""
         return {}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
@@ -32,14 +32,14 @@ class Random(Scoring):
 
 
 class CatalogOrder(Scoring):
-    """The catalogue's own order: the last fallback, needs no data at all."""
+    """The order of the catalog: the last fallback, which needs no data."""
 
     name: ClassVar[str] = "catalog_order"
     use: ClassVar[Use] = "placements"
     cost: ClassVar[Cost] = "seconds"
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return nothing: the order is given."""
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return no arrays: there is nothing to learn."""
         return {}
 
     def scores(self, profile: Profile, context: Context) -> Floats:

@@ -1,9 +1,8 @@
-"""The same factorization as `als`, learnt by Apache Spark, for interactions past one machine (extra [spark], Java).
+"""The factorization of `als` by Apache Spark, for more data than one machine can train on (extra [spark], Java).
 
-Source: Hu, Koren, Volinsky 2008, as `pyspark.ml.recommendation.ALS` does it: in blocks, and regularized by how many
-cells a shopper or an item has; a cell counts 1 + alpha · weight, in `als` alpha · weight. Cells and factors change
-hands as Parquet, never as Python objects. Only item factors are kept; shoppers are folded in by the equation that Spark
-solves.
+Source: Hu, Koren, Volinsky 2008, as implemented by `pyspark.ml.recommendation.ALS`: in blocks, with regularization
+times the number of cells of a shopper or item. A cell counts 1 + alpha · weight, in `als` alpha · weight. Cells and
+factors are exchanged as Parquet files. Only item factors are stored; shoppers are folded in by Spark's equation.
 """
 
 import shutil
@@ -28,16 +27,16 @@ from recsys.sources.matrix import Matrix
 from recsys.sources.scoring import PlainReason, SearchSpace, Use
 
 ROW_GROUP = 1_000_000
-CHECKPOINTED = 5
-"""Passes after which Spark forgets how it got there: else what it remembers outgrows Java's stack by the twentieth."""
+CHECKPOINT_INTERVAL = 5
+"""Spark checkpoints after so many iterations; without it, the lineage overflows Java's stack at about the twentieth."""
 
 
 @dataclass(frozen=True)
 class SparkALSConfig(ALSConfig):
-    """`master` is where Spark works: "local[*]" is all cores of this machine, "spark://host:7077" a cluster.
+    """`master` is Spark's address: "local[*]" uses all cores of this machine, "spark://host:7077" a cluster.
 
-    `shared` is a folder that driver and workers see, to hand data over in; "" is a temporary one of this machine.
-    `blocks` is into how many parts shoppers and items are cut: more for more machines. `ridge` counts once a cell.
+    `shared` is a folder that driver and workers can access, for exchange of data; "" is a temporary local one. `blocks`
+    is the number of parts of shoppers and of items; use more for more machines. `ridge` counts once per cell.
     """
 
     ridge: float = 0.05
@@ -48,7 +47,7 @@ class SparkALSConfig(ALSConfig):
 
 
 class SparkALS(ALS):
-    """Shoppers and items in one space, learnt on as many machines as Spark has."""
+    """Factors of shoppers and items, trained on the machines of a Spark cluster."""
 
     name: ClassVar[str] = "spark_als"
     use: ClassVar[Use] = "optional"
@@ -61,15 +60,15 @@ class SparkALS(ALS):
 
     @classmethod
     def installed(cls) -> bool:
-        """Return whether PySpark and a Java to run it are here."""
+        """Return whether PySpark and Java are installed."""
         return super().installed() and bool(environ.get("JAVA_HOME") or shutil.which("java"))
 
     def ridge(self, n_cells: int) -> float:
-        """Return what Spark adds to the diagonal for someone of so many cells."""
+        """Return the value that Spark adds to the diagonal for a shopper with `n_cells` items."""
         return self.config.ridge * n_cells
 
-    def _factorized(self, confidence: Matrix) -> Floats:
-        """Return float32[n_items, factors], zeros for items without a cell."""
+    def _factorize(self, confidence: Matrix) -> Floats:
+        """Return float32[n_items, factors], zeros for items without cells."""
         vectors = np.zeros((confidence.shape[1], self.config.factors), np.float32)
         if not confidence.nnz:
             return vectors
@@ -80,9 +79,9 @@ class SparkALS(ALS):
                 spark.sparkContext.setCheckpointDir(Path(scratch, "checkpoints").as_uri())
             model = _als(self.config).fit(spark.read.parquet(cells.as_uri()))
             model.itemFactors.write.parquet(factors.as_uri())
-            learnt = pq.read_table(factors)
-        items = learnt["id"].to_numpy()
-        vectors[items] = learnt["features"].combine_chunks().flatten().to_numpy().reshape(len(items), -1)
+            item_factors = pq.read_table(factors)
+        items = item_factors["id"].to_numpy()
+        vectors[items] = item_factors["features"].combine_chunks().flatten().to_numpy().reshape(len(items), -1)
         return vectors
 
 
@@ -93,7 +92,7 @@ def _write_cells(confidence: Matrix, path: Path) -> None:
 
 
 def _als(config: SparkALSConfig) -> Any:
-    with warnings.catch_warnings():  # PySpark warns of new pandas versions; nothing here passes through pandas
+    with warnings.catch_warnings():  # PySpark warns of new pandas versions; pandas is not used here
         warnings.simplefilter("ignore", FutureWarning)
         from pyspark.ml import recommendation
 
@@ -109,13 +108,13 @@ def _als(config: SparkALSConfig) -> Any:
         itemCol="item",
         ratingCol="weight",
         seed=config.seed,
-        checkpointInterval=CHECKPOINTED,
+        checkpointInterval=CHECKPOINT_INTERVAL,
     )
 
 
 @contextmanager
 def _session(config: SparkALSConfig) -> Iterator[Any]:
-    """Yield the session that is active, else one of our own, which ends afterwards."""
+    """Yield the active Spark session, or a new one that is stopped afterwards."""
     from pyspark.sql import SparkSession
 
     active = SparkSession.getActiveSession()

@@ -1,4 +1,4 @@
-"""Artifacts on disk: uncompressed `.npz` for arrays, JSON for settings, never pickle. Same state, same bytes."""
+"""Files of artifacts: uncompressed `.npz` for arrays, JSON for settings, no pickle. Equal values give equal bytes."""
 
 import json
 import struct
@@ -15,17 +15,17 @@ Array = NDArray[Any]
 Arrays = dict[str, Array]
 
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")
-"""The fixed part of a zip member's header; the lengths of its name and extra field are the last two numbers."""
-EXTRA = struct.Struct("<2H")
-"""Starts an extra field: its kind, and how many bytes follow."""
-PADDING = 0xD935
-"""The kind that Android's zipalign uses; readers skip it."""
+"""The fixed part of a zip member's header; the last two numbers are the lengths of name and extra field."""
+EXTRA_FIELD = struct.Struct("<2H")
+"""The header of an extra field: its kind and number of bytes."""
+PADDING_KIND = 0xD935
+"""The kind of extra field that Android's zipalign uses; readers skip it."""
 ZIP64_EXTRA = 20
 ALIGNMENT = 64
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write the arrays in the order of their names. Raises TypeError on arrays of objects."""
+    """Write the arrays, sorted by name. Raises TypeError on arrays of objects."""
     if any(array.dtype.hasobject for array in arrays.values()):
         raise TypeError("arrays of objects would need pickle")
     with path.open("wb") as file, ZipFile(file, "w", ZIP_STORED) as archive:
@@ -35,18 +35,21 @@ def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
 
 
 def _aligned(member: ZipInfo, offset: int) -> ZipInfo:
-    """Return the member with a header so long that what follows starts at a multiple of 64 bytes.
+    """Return the member with a header padded so that its data start at a multiple of 64 bytes.
 
-    Mapped arrays that are not aligned are multiplied by other routines, slower and with another rounding.
+    Products of unaligned arrays use other routines, which are slower and round differently.
     """
-    size = offset + LOCAL_HEADER.size + len(member.filename.encode()) + ZIP64_EXTRA + EXTRA.size
+    size = offset + LOCAL_HEADER.size + len(member.filename.encode()) + ZIP64_EXTRA + EXTRA_FIELD.size
     padding = -size % ALIGNMENT
-    member.extra = EXTRA.pack(PADDING, padding) + bytes(padding)
+    member.extra = EXTRA_FIELD.pack(PADDING_KIND, padding) + bytes(padding)
     return member
 
 
 def read_arrays(path: Path) -> Arrays:
-    """Return what `write_arrays` wrote: read-only views of the file, shared by all processes."""
+    """Return the arrays that `write_arrays` wrote, memory-mapped and read-only.
+
+    Raises ValueError on compressed members and on arrays of objects.
+    """
     with ZipFile(path) as archive, path.open("rb") as file:
         return {member.filename.removesuffix(".npy"): _mapped(path, file, member) for member in archive.infolist()}
 
@@ -69,7 +72,7 @@ def _mapped(path: Path, file: Any, member: ZipInfo) -> Array:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys, so that equal values give equal bytes."""
+    """Write JSON with sorted keys; equal values give equal bytes."""
     path.write_text(json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -79,12 +82,12 @@ def read_json(path: Path) -> Any:
 
 
 def pack_texts(texts: tuple[str, ...]) -> Array:
-    """Return texts as one uint8 array. Raises ValueError where one holds a line feed: it would come back as two."""
+    """Return texts as one uint8 array, joined by line feeds. Raises ValueError if a text has a line feed."""
     if any("\n" in text for text in texts):
         raise ValueError("texts that are packed hold no line feeds")
     return np.frombuffer("\n".join(texts).encode(), np.uint8)
 
 
 def unpack_texts(array: Array) -> tuple[str, ...]:
-    """Return the texts that `pack_texts` packed; an empty array gives ()."""
+    """Return the texts of `pack_texts`; an empty array gives ()."""
     return tuple(bytes(array).decode().split("\n")) if len(array) else ()

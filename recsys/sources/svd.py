@@ -1,7 +1,7 @@
-"""Surprise's SVD, trained so that it can retrieve: sampled negatives, item factors folded in at answering time.
+"""Surprise's SVD as a candidate source: trained with sampled negatives, with fold-in of shoppers.
 
-SVD on positives alone learns nothing to rank by (all ratings are 1); unseen items drawn by popularity ** .75 serve as
-zeros. Real ratings are another matter: `recsys.ranking.predicted_ratings` learns those.
+With positives alone, all values are 1 and SVD learns no ranking. So items sampled by popularity ** .75 serve as zeros.
+Real ratings are predicted by `recsys.ranking.predicted_ratings`.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import numpy as np
 import surprise
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.decay import Query
@@ -20,7 +20,7 @@ from recsys.sources.factors import (
     FACTOR_SPACE,
     FactorConfig,
     Factors,
-    solved,
+    solve_weighted_ridge,
 )
 from recsys.sources.scoring import PlainReason, SearchSpace, Use
 from recsys.sources.storage import Array, Arrays
@@ -28,10 +28,10 @@ from recsys.sources.storage import Array, Arrays
 
 @dataclass(frozen=True)
 class SVDConfig(FactorConfig):
-    """`negatives` zeros are drawn per interaction; `fold_ridge` regularizes fold-in; `bias_weight` lets popularity in.
+    """`negatives` zeros are sampled per interaction; `fold_ridge` regularizes fold-in; `bias_weight` scales biases.
 
-    The newest `most_rows` interactions are learnt from, which bounds time. Good: 5–10 negatives, reg .01–.1,
-    learning rate .01–.03, fold_ridge 1–30.
+    Training uses the newest `most_rows` interactions, which bounds time. Good: 5–10 negatives, reg .01–.1, learning
+    rate .01–.03, fold_ridge 1–30.
     """
 
     factors: int = 50
@@ -46,7 +46,7 @@ class SVDConfig(FactorConfig):
 
 
 class SVD(Factors):
-    """Surprise's matrix factorization, for ranking."""
+    """Surprise's matrix factorization, trained for ranking."""
 
     name: ClassVar[str] = "svd"
     use: ClassVar[Use] = "optional"
@@ -65,49 +65,53 @@ class SVD(Factors):
         "bias_weight": ("choice", [0.0, 0.1, 0.3, 1.0]),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return item factors, item biases, and which items were learnt from."""
-        c, n = self.config, catalogue.n_items
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return item factors, item biases, and which items had training data."""
+        c, n = self.config, catalog.n_items
         newest = slice(max(0, len(interactions) - c.most_rows), None)
         users, items = interactions.users[newest], interactions.items[newest]
-        seen = np.bincount(items, minlength=n) > 0
+        in_training = np.bincount(items, minlength=n) > 0
         if not len(items):
-            return {"vectors": np.zeros((n, c.factors), np.float32), "bias": np.zeros(n, np.float32), "seen": seen}
-        model = self.trained(users, items, n_users=interactions.n_users, n_items=n)
-        return {"vectors": model.qi.astype(np.float32), "bias": model.bi.astype(np.float32), "seen": seen}
+            return {
+                "vectors": np.zeros((n, c.factors), np.float32),
+                "bias": np.zeros(n, np.float32),
+                "in_training": in_training,
+            }
+        model = self.fit_surprise(users, items, n_users=interactions.n_users, n_items=n)
+        return {"vectors": model.qi.astype(np.float32), "bias": model.bi.astype(np.float32), "in_training": in_training}
 
-    def trained(self, users: Array, items: Array, *, n_users: int, n_items: int) -> surprise.SVD:
-        """Return Surprise's model of who took what (one row at least), with zeros drawn in between."""
+    def fit_surprise(self, users: Array, items: Array, *, n_users: int, n_items: int) -> surprise.SVD:
+        """Return Surprise's model of pairs (users[i], items[i]), at least one, and sampled negatives."""
         columns = with_negatives(users, items, n_items, self.config)
-        return factorized(*columns, self.config, n_users=n_users, n_items=n_items)
+        return factorize(*columns, self.config, n_users=n_users, n_items=n_items)
 
     def bias(self) -> Floats:
-        """Return each item's share of popularity."""
+        """Return float32[n_items]: the scaled item biases."""
         return np.asarray(self.config.bias_weight * self.arrays["bias"], np.float32)
 
-    def fold(self, found: Query) -> Floats:
-        """Return the ridge solution for a shopper who wants the query's items fully."""
-        codes, weights = found
+    def fold_in(self, query: Query) -> Floats:
+        """Return float32[factors]: the ridge solution for ratings of 1 on the query's items."""
+        codes, weights = query
         chosen = self.vectors[codes]
         base = self.config.fold_ridge * np.eye(chosen.shape[1])
-        return solved(chosen, weights, 1 - self.arrays["bias"][codes], base)
+        return solve_weighted_ridge(chosen, weights, 1 - self.arrays["bias"][codes], base)
 
 
 def with_negatives(users: Array, items: Array, n_items: int, config: SVDConfig) -> tuple[Array, Array, Array]:
-    """Return shuffled (users, items, 1 or 0). A drawn zero may hit a positive; with many items that is rare."""
+    """Return shuffled arrays of users, items and values 1 or 0. A sampled negative may be a positive, but rarely."""
     rng = np.random.default_rng(config.seed)
-    chance = np.bincount(items, minlength=n_items).astype(np.float64) ** config.negative_power
-    drawn = rng.choice(n_items, len(users) * config.negatives, p=chance / chance.sum())
-    values = np.concatenate([np.ones(len(users)), np.zeros(len(drawn))])
+    probabilities = np.bincount(items, minlength=n_items).astype(np.float64) ** config.negative_power
+    negatives = rng.choice(n_items, len(users) * config.negatives, p=probabilities / probabilities.sum())
+    values = np.concatenate([np.ones(len(users)), np.zeros(len(negatives))])
     order = rng.permutation(len(values))
     repeated = np.concatenate([users, np.repeat(users, config.negatives)])
-    return repeated[order], np.concatenate([items, drawn])[order], values[order]
+    return repeated[order], np.concatenate([items, negatives])[order], values[order]
 
 
-def factorized(
+def factorize(
     users: Array, items: Array, values: Array, config: SVDConfig, *, n_users: int, n_items: int
 ) -> surprise.SVD:
-    """Return Surprise's model, fitted on the columns (one row at least)."""
+    """Return Surprise's model, fitted on the columns (at least one row)."""
     model = surprise.SVD(
         n_factors=config.factors,
         n_epochs=config.epochs,
@@ -119,7 +123,7 @@ def factorized(
 
 
 class ColumnTrainset(surprise.Trainset):  # type: ignore[misc]
-    """Surprise's training set over arrays: its own keeps a Python tuple a rating, in two dictionaries."""
+    """Surprise's training set on arrays; Surprise itself keeps a Python tuple per rating in two dictionaries."""
 
     def __init__(self, users: Array, items: Array, values: Array, n_users: int, n_items: int) -> None:
         super().__init__({}, {}, n_users, n_items, len(values), (float(values.min()), float(values.max())), {}, {})
@@ -127,7 +131,7 @@ class ColumnTrainset(surprise.Trainset):  # type: ignore[misc]
         self._global_mean = float(values.mean())
 
     def all_ratings(self) -> Iterator[tuple[int, int, float]]:
-        """Yield (user, item, value), in blocks so that few Python numbers live at once."""
+        """Yield (user, item, value), converted in blocks to bound memory."""
         for start in range(0, self.n_ratings, 65_536):
             block = slice(start, start + 65_536)
             yield from zip(*(column[block].tolist() for column in self.columns), strict=True)

@@ -1,4 +1,4 @@
-"""Words of titles and descriptions as TF-IDF, and attributes as one-hot columns, under one vocabulary. Pure."""
+"""TF-IDF of words of titles and descriptions, and of attributes. Pure."""
 
 import html
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy import sparse
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.sources.matrix import (
     Matrix,
     inverse_power,
@@ -22,84 +22,88 @@ Bags = list[Counter[str]]
 WORD = re.compile(r"[^\W_]{2,}")
 MARKUP = re.compile(r"<[!/]?[A-Za-z-][^<>]*>")
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[Xx][\dA-Fa-f]{1,6}|[A-Za-z][\dA-Za-z]{1,31});")
-UNSEEN = re.compile("[\u00ad\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff]")
-"""Where a long word may be broken, how letters join, look and run: the word is the same without."""
-MARKS = "".join(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark) in {"Mn", "Mc"})
-"""Vowel signs and accents that stand on a letter: `\\w` takes them for no part of a word."""
+INVISIBLE = re.compile("[\u00ad\u200c-\u200f\u2060\ufe00-\ufe0f\ufeff]")
+"""Invisible characters (soft hyphens, joiners, direction marks) that do not change a word."""
+COMBINING_MARKS = "".join(
+    mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark) in {"Mn", "Mc"}
+)
+"""Vowel signs and accents that combine with a letter; `\\w` does not match them."""
 UNSPACED = (
     "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # kana
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # ideographs
     "\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u103f\u1050-\u109f\u1780-\u17d3"  # Thai, Lao, Burmese, Khmer
 )
-"""Letters of scripts that put no spaces between words."""
-RUN = re.compile(f"([{UNSPACED}][{UNSPACED}{MARKS}]*)|[^\\W_{UNSPACED}](?:[^\\W_{UNSPACED}]|[{MARKS}])+")
-LETTER = re.compile(f"[{MARKS}]*[^{MARKS}][{MARKS}]*|[{MARKS}]+")
+"""Letters of scripts without spaces between words."""
+RUN = re.compile(
+    f"([{UNSPACED}][{UNSPACED}{COMBINING_MARKS}]*)|[^\\W_{UNSPACED}](?:[^\\W_{UNSPACED}]|[{COMBINING_MARKS}])+"
+)
+LETTER = re.compile(f"[{COMBINING_MARKS}]*[^{COMBINING_MARKS}][{COMBINING_MARKS}]*|[{COMBINING_MARKS}]+")
 
-TITLE = 1 + np.log(2)
-"""What a word weighs before idf that stands in a title once, where it counts twice."""
+TITLE_WEIGHT = 1 + np.log(2)
+"""The weight, before idf, of a word that a title has once: it counts twice."""
 
 
-def word_bags(catalogue: Catalogue) -> Bags:
-    """Return the words of each item; a word of the title counts twice."""
-    titles = catalogue.titles or ("",) * catalogue.n_items
-    descriptions = catalogue.descriptions or ("",) * catalogue.n_items
+def word_bags(catalog: Catalog) -> Bags:
+    """Return the word counts of each item; words of the title count twice."""
+    titles = catalog.titles or ("",) * catalog.n_items
+    descriptions = catalog.descriptions or ("",) * catalog.n_items
     return [
-        Counter(words(f"{title} {title} {description}"))
+        Counter(tokenize(f"{title} {title} {description}"))
         for title, description in zip(titles, descriptions, strict=True)
     ]
 
 
-def words(text: str) -> list[str]:
-    """Return the words of a text, in lower case, without markup.
+def tokenize(text: str) -> list[str]:
+    """Return the lower-case words of a text, without markup.
 
-    Where a script puts no spaces between words, each two letters that follow each other stand for one: a title of eight
-    ideographs is one "word" that no other product has.
+    In scripts without spaces between words, each pair of consecutive letters is a token. Otherwise a title of eight
+    ideographs would be one word that no other product has.
     """
-    text = ENTITY.sub(lambda found: html.unescape(found[0]), MARKUP.sub(" ", text))
+    text = ENTITY.sub(lambda tokens: html.unescape(tokens[0]), MARKUP.sub(" ", text))
     if text.isascii():
         return WORD.findall(text.lower())
-    text = UNSEEN.sub("", unicodedata.normalize("NFKC", text)).casefold()
-    text = text.replace("i\u0307", "i").replace("ı", "i")  # capitals do not tell whose i they are
-    found: list[str] = []
-    for run in RUN.finditer(text):
-        if not run[1]:
-            found.append(run[0])
+    text = INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    text = text.replace("i\u0307", "i").replace("ı", "i")  # upper case does not tell i from dotless i
+    tokens: list[str] = []
+    for match in RUN.finditer(text):
+        if not match[1]:
+            tokens.append(match[0])
             continue
-        letters = LETTER.findall(run[1])
-        found += map("".join, zip(letters, letters[1:], strict=False)) if len(letters) > 1 else letters
-    return found
+        letters = LETTER.findall(match[1])
+        tokens += map("".join, zip(letters, letters[1:], strict=False)) if len(letters) > 1 else letters
+    return tokens
 
 
-def attribute_bags(catalogue: Catalogue) -> Bags:
-    """Return the statistics of each item: every level of its category path, brand, attributes and price band."""
+def attribute_bags(catalog: Catalog) -> Bags:
+    """Return the attribute terms of each item: all levels of its category path, brand, attributes and price band."""
     return [
-        Counter(dict.fromkeys((" ".join(fact.split()) for fact in _facts(catalogue, item) if fact.strip()), 1))
-        for item in range(catalogue.n_items)
+        Counter(dict.fromkeys((" ".join(fact.split()) for fact in _attribute_terms(catalog, item) if fact.strip()), 1))
+        for item in range(catalog.n_items)
     ]
 
 
-def _facts(catalogue: Catalogue, item: int) -> Iterator[str]:
-    if catalogue.categories and (path := catalogue.categories[item]):
+def _attribute_terms(catalog: Catalog, item: int) -> Iterator[str]:
+    if catalog.categories and (path := catalog.categories[item]):
         levels = path.split("/")
         yield from ("category=" + "/".join(levels[: depth + 1]) for depth in range(len(levels)))
-    if catalogue.brands and catalogue.brands[item]:
-        yield f"brand={catalogue.brands[item]}"
-    if catalogue.attributes:
-        yield from catalogue.attributes[item]
-    if catalogue.prices is not None and catalogue.prices[item] > 0:
-        yield f"price band={int(np.log2(catalogue.prices[item]) * 2)}"
+    if catalog.brands and catalog.brands[item]:
+        yield f"brand={catalog.brands[item]}"
+    if catalog.attributes:
+        yield from catalog.attributes[item]
+    if catalog.prices is not None and catalog.prices[item] > 0:
+        yield f"price band={int(np.log2(catalog.prices[item]) * 2)}"
 
 
-def vocabulary(bags: Bags, *, most_common: int, largest: int) -> dict[str, int]:
-    """Return word -> column of the `largest` most used words that 2 to `most_common` items carry."""
+def build_vocabulary(bags: Bags, *, most_common: int, largest: int) -> dict[str, int]:
+    """Return word -> column of the most frequent words, at most `largest`, that 2 to `most_common` items have."""
     counts = Counter(word for bag in bags for word in bag)
-    kept = [word for word, count in counts.items() if 1 < count <= most_common]
-    kept = sorted(kept, key=lambda word: (-counts[word], word))[:largest]
-    return {word: column for column, word in enumerate(sorted(kept))}
+    common = [word for word, count in counts.items() if 1 < count <= most_common]
+    common = sorted(common, key=lambda word: (-counts[word], word))[:largest]
+    return {word: column for column, word in enumerate(sorted(common))}
 
 
-def encoded(bags: Bags, columns: dict[str, int], idf: Array | None = None) -> tuple[Matrix, Array]:
-    """Return csr float32[n, words] of (1 + log count) times idf, and the idf used."""
+def tfidf(bags: Bags, columns: dict[str, int], idf: Array | None = None) -> tuple[Matrix, Array]:
+    """Return csr float32[n, n_words] of (1 + log count) · idf, and idf, float32[n_words], computed unless given."""
     cells = [[(columns[word], count) for word, count in bag.items() if word in columns] for bag in bags]
     indptr = np.cumsum([0, *(len(row) for row in cells)])
     indices, counts = _flat(cells)
@@ -112,7 +116,7 @@ def encoded(bags: Bags, columns: dict[str, int], idf: Array | None = None) -> tu
 
 
 def unit_rows(matrix: Matrix) -> Matrix:
-    """Return the matrix with each row scaled to length 1 (rows of zeros stay)."""
+    """Return the matrix with rows scaled to length 1; rows of zeros stay."""
     squares = np.asarray(matrix.multiply(matrix).sum(axis=1), np.float32).ravel()
     return scaled_rows(matrix, inverse_power(squares, 0.5))
 

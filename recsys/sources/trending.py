@@ -1,11 +1,11 @@
-"""What is rising: recent popularity against what the item usually sells."""
+"""Trending products: recent popularity, compared with the usual popularity."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
 from recsys.sources.popular import (
@@ -22,7 +22,7 @@ from recsys.sources.storage import Arrays
 class TrendingConfig(PopularConfig):
     """score = recent share · (recent share / usual share) ** rise.
 
-    `rise` 0 is recent popularity, 1 favors what rose most. Good: a few days against a season, rise .3.
+    With `rise` 0 the score is recent popularity; 1 favors the largest rises. Good: days against a season, rise .3.
     """
 
     half_lives_days: tuple[float, ...] = (3.0,)
@@ -31,7 +31,7 @@ class TrendingConfig(PopularConfig):
 
 
 class Trending(Popular):
-    """Decayed popularity, lifted where an item sells more than it used to; by category of the context."""
+    """Recent popularity times its rise; with context items, their categories come first."""
 
     name: ClassVar[str] = "trending"
     plain_reason: ClassVar[PlainReason | None] = "trending"
@@ -43,10 +43,10 @@ class Trending(Popular):
         "rise": ("float", 0.0, 1.0, False),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return the lifted share of each item and the code of its category."""
-        n = catalogue.n_items
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the score of each item as `share`, and the code of its category path."""
+        n = catalog.n_items
         recent = np.mean([decayed_share(interactions, days, n) for days in self.config.half_lives_days], axis=0)
         usual = decayed_share(interactions, self.config.usual_half_life_days, n)
         lift = np.divide(recent, usual, out=np.zeros(n), where=usual > 0)
-        return {"share": recent * lift**self.config.rise, "category": category_codes(catalogue)}
+        return {"share": recent * lift**self.config.rise, "category": category_codes(catalog)}

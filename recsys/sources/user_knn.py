@@ -1,10 +1,10 @@
-"""User kNN for shops where products are bought again (after TIFU-kNN), without keeping a single shopper.
+"""User kNN for shops with repeat purchases (after TIFU-kNN); no shopper is stored.
 
 Source: Hu, He, Gao, Zhang, "Modeling personalized item frequency information for next-basket recommendation", SIGIR
-2020: own decayed frequencies plus the mean of the neighbors' decayed frequencies. An artifact must hold no shopper's
-vector (docs/adr/0011), so neighbors cannot be stored. With every shopper a neighbor, weighted by cosine, the mean
-needs none: sum_v cos(p, v) · v = p/|p| · sum_v (v/|v|)ᵀ v, an item-to-item table. Measured on a grocery's year, 100
-or 300 neighbors instead of all change NDCG@10 by less than .001.
+2020: the shopper's own decayed frequencies plus the mean of the neighbors'. An artifact must not hold a shopper's
+vector (docs/adr/0011), so neighbors cannot be stored. If all shoppers are neighbors, weighted by cosine, none is
+needed: sum_v cos(p, v) · v = p/|p| · sum_v (v/|v|)ᵀ v, an item-to-item table. On a grocery's year, 100 or 300 neighbors
+instead of all change NDCG@10 by less than .001.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from recsys.arrays import Floats
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources.base import Config
@@ -23,31 +23,30 @@ from recsys.sources.decay import (
     SESSION_START,
     Query,
     Weights,
-    query,
+    query_of,
 )
 from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
 from recsys.sources.matrix import decayed_histories, inverse_power, scaled_rows
-from recsys.sources.neighbors import products, table
+from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.repeat import own_gain
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
-TURNING = {"fit_half_life_days": 30.0, "damping": 0.35, "cosine": 1.2}
-"""A start for shops where the assortment turns: only what others took lately counts, and that they took it."""
+CHANGING_ASSORTMENT = {"fit_half_life_days": 30.0, "damping": 0.35, "cosine": 1.2}
+"""Settings to start from where the assortment changes: a short half-life, and damped frequencies."""
 
-RARE = {"half_life_days": 150.0, "fit_half_life_days": 500.0, "damping": 0.3, "cosine": 0.8}
-"""A start for shops whose shoppers come rarely: that they had a product counts, hardly how often (Beauty: validation
-.0244 instead of .0241, the window after .0264 instead of .0261)."""
+RARE_VISITS = {"half_life_days": 150.0, "fit_half_life_days": 500.0, "damping": 0.3, "cosine": 0.8}
+"""Settings to start from where shoppers come rarely: damped frequencies (NDCG@10 on Beauty: validation .0244 instead of
+.0241, the next window .0264 instead of .0261)."""
 
 
 @dataclass(frozen=True)
 class UserKNNConfig(ItemItemConfig):
-    """score = own_weight · own frequency · (repeat rate / mean rate) ** rate_power + mean frequency of all shoppers, by
-    cosine.
+    """score = own_weight · own frequency · (repeat rate / mean rate) ** rate_power + mean frequency of other shoppers.
 
-    `fit_half_life_days` decays the shoppers learnt from; `damping` is the power of their frequencies;
-    `cosine` 1 divides by the whole norm, less lets busy shoppers speak louder. Good on groceries: half-life a
-    year, step .97 a shopping day, own_weight 1.
+    The mean is weighted by cosine. `fit_half_life_days` decays the training histories; `damping` is the power of their
+    frequencies. `cosine` is the power of the norm: below 1, busy shoppers count more. Good on groceries: a half-life of
+    a year, step .97 per shopping day, own_weight 1.
     """
 
     half_life_days: float = 400.0
@@ -63,7 +62,7 @@ class UserKNNConfig(ItemItemConfig):
 
 
 class UserKNN(ItemItem):
-    """What the shopper takes again and what similar shoppers take."""
+    """The shopper's own items and those of similar shoppers."""
 
     name: ClassVar[str] = "user_knn"
     config_class: ClassVar[type[Config]] = UserKNNConfig
@@ -73,8 +72,8 @@ class UserKNN(ItemItem):
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**REPEAT_START, "own_weight": 1.0},
         {**SESSION_START, "own_weight": 0.0},
-        {**TURNING, "half_life_days": 30.0, "step": 0.98, "own_weight": 0.3},
-        RARE,
+        {**CHANGING_ASSORTMENT, "half_life_days": 30.0, "step": 0.98, "own_weight": 0.3},
+        RARE_VISITS,
     )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
@@ -85,34 +84,34 @@ class UserKNN(ItemItem):
         "rate_power": ("float", 0.0, 1.5, False),
     }
 
-    def learn(self, interactions: Interactions, catalogue: Catalogue) -> Arrays:
-        """Return the table sum_v (v/|v|)ᵀ v and `pull`, sum_v v/|v|, which turns sums into means."""
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the neighbor table sum_v (v/|v|)ᵀ v, and `pull`, sum_v v/|v|, the divisor of means."""
         c = self.config
-        vectors = decayed_histories(interactions, catalogue.n_items, half_life_days=c.fit_half_life_days)
+        vectors = decayed_histories(interactions, catalog.n_items, half_life_days=c.fit_half_life_days)
         vectors.data **= c.damping
         norms = np.sqrt(np.asarray(vectors.multiply(vectors).sum(axis=1)).ravel())
         unit = scaled_rows(vectors, inverse_power(norms, c.cosine))
-        own = own_gain(interactions, catalogue.n_items, prior=c.prior, power=c.rate_power)
-        found = table(products(unit.T.tocsr(), vectors), most=c.neighbors)
-        return {**found.arrays(), "gain": own, "pull": np.asarray(unit.sum(axis=0), np.float32).ravel()}
+        own = own_gain(interactions, catalog.n_items, prior=c.prior, power=c.rate_power)
+        neighbors = build_table(product_chunks(unit.T.tocsr(), vectors), max_neighbors=c.neighbors)
+        return {**neighbors.arrays(), "gain": own, "pull": np.asarray(unit.sum(axis=0), np.float32).ravel()}
 
     def scores(self, profile: Profile, context: Context) -> Floats:
-        """Return own decayed frequencies plus the neighbors' mean."""
-        found = query(profile, context, self.config, self.n_items)
-        return self._mixed(self.table.spread(found, 1.0), found, self._own_weight(context)).astype(np.float32)
+        """Return the shopper's decayed frequencies plus the mean of the neighbors."""
+        query = query_of(profile, context, self.config, self.n_items)
+        return self._mixed(self.table.gains(query, 1.0), query, self._own_weight(context)).astype(np.float32)
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
-        """Return `scores` of all, by sparse products."""
-        asked = list(zip(profiles, contexts, strict=True))
-        found = [query(profile, context, self.config, self.n_items) for profile, context in asked]
+        """Return `scores` of all profiles, by sparse products."""
+        pairs = list(zip(profiles, contexts, strict=True))
+        queries = [query_of(profile, context, self.config, self.n_items) for profile, context in pairs]
         scores = np.empty((len(profiles), self.n_items), np.float32)
-        for row, (sums, context) in enumerate(zip(self.table.spread_many(found, 1.0), contexts, strict=True)):
-            scores[row] = self._mixed(sums, found[row], self._own_weight(context))
+        for row, (sums, context) in enumerate(zip(self.table.gains_many(queries, 1.0), contexts, strict=True)):
+            scores[row] = self._mixed(sums, queries[row], self._own_weight(context))
         return scores
 
-    def _mixed(self, sums: Weights, found: Query, own_weight: float) -> Weights:
-        """Return the sums turned, in place, into the neighbors' mean, with the shopper's own frequencies added."""
-        codes, weights = found
+    def _mixed(self, sums: Weights, query: Query, own_weight: float) -> Weights:
+        """Turn sums into the mean of the neighbors plus the shopper's own frequencies, in place."""
+        codes, weights = query
         pull = float((self.arrays["pull"][codes] * weights).sum())
         if pull > 0:
             sums /= pull

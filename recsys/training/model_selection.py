@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from recsys.arrays import Bools, Doubles, Floats, Longs
 from recsys.data.folds import Fold
-from recsys.metrics.intervals import Interval, better, bootstrap
+from recsys.metrics.intervals import Interval, bootstrap, share_better
 from recsys.metrics.registry import mean_ndcg, ndcg
 from recsys.ranking.candidates import Candidates
 from recsys.training.slates import blend_slates, single_slates, slates, source_slates
@@ -78,7 +78,7 @@ def climb(
     stages: list[Stage] = []
     released, standing = "popular", values["popular"][1]
     for stage, (name, own) in values.items():
-        chance = 1.0 if stage == "popular" else better(own, standing, shoppers=shoppers, seed=seed)
+        chance = 1.0 if stage == "popular" else share_better(own, standing, shoppers=shoppers, seed=seed)
         taken = stage == "popular" or chance >= EARNED[stage]
         apart = begins is not None and begins.any() and not begins.all()
         beginning = bootstrap(own[begins], shoppers=shoppers[begins], seed=seed) if apart else None

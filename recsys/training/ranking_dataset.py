@@ -17,7 +17,7 @@ from recsys.sources.scoring import Scoring
 NEGATIVES = 60
 """Candidates without a hit that are kept for each question in training; ranking is always over all candidates."""
 MAX_ROWS = 500_000
-"""Rows that a ranker learns from at most. More cost time and bring little: a fifth finds .5060 of .5064 on groceries."""
+"""Rows that a ranker learns from at most. More bring little: a fifth of them finds .5060 of .5064 on groceries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.folds import Fold
 from recsys.data.interactions import Interactions
 from recsys.progress import Progress, silent
@@ -12,7 +12,7 @@ from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.ranking.network import Network
 from recsys.ranking.ranker import NETWORK, Ranker, RankingDataset, Trees, train_trees
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 from recsys.sources.scoring import Scoring
 from recsys.training.plan import Member, Plan, make_sources, unranked_sources
 from recsys.training.ranking_dataset import concatenate, has_contrast, ranking_dataset
@@ -41,7 +41,7 @@ def fit_ranker(
 def refit(
     plan: Plan,
     past: Interactions,
-    catalogue: Catalogue,
+    catalog: Catalog,
     datasets: Sequence[RankingDataset],
     *,
     until: float,
@@ -61,16 +61,16 @@ def refit(
     if unranked:
         sources |= make_sources(set(unranked_sources()) - sources.keys(), {})
     fresh = {name: source for name, source in sources.items() if name not in shared}
-    ready = fitted(fresh, past, catalogue, waiting=lambda name, share: progress(f"Fitting {name}", 0.8 * share))
+    ready = fit_all(fresh, past, catalog, progress=lambda name, share: progress(f"Fitting {name}", 0.8 * share))
     ready |= {name: shared[name] for name in sources if name in shared}
     progress("Fitting the ranker", 0.8)
     ranker = None
     if datasets and plan.members:
         ranker = fit_ranker(plan.members, concatenate(datasets), plan.features, seed=plan.seed, growth=GROWTH)
     return HybridModel(
-        catalogue=catalogue,
+        catalog=catalog,
         sources=dict(sorted(ready.items())),
-        statistics=ItemStatistics.fit(past, catalogue, until=until),
+        statistics=ItemStatistics.fit(past, catalog, until=until),
         ranker=ranker,
         quotas=plan.quotas,
         blend=plan.blend,
@@ -90,8 +90,8 @@ def refit_champion(
     datasets: list[RankingDataset] = []
     for number, fold in enumerate(earlier if plan.stage == "ranker" else ()):
         progress("Fitting the champion's plan on the same past", number / (len(earlier) + 1))
-        sources = fitted(plan.sources(), fold.past, fold.catalogue)
-        statistics = ItemStatistics.fit(fold.past, fold.catalogue, until=fold.until)
+        sources = fit_all(plan.sources(), fold.past, fold.catalog)
+        statistics = ItemStatistics.fit(fold.past, fold.catalog, until=fold.until)
         datasets.append(ranking_dataset(sources, statistics, fold, quotas=plan.quotas, seed=plan.seed))
     ours = challenger.manifest["plan"]["configs"]
     shared = {
@@ -99,7 +99,7 @@ def refit_champion(
         for name in plan.quotas
         if name in challenger.sources and ours.get(name, {}) == plan.configs.get(name, {})
     }
-    model = refit(plan, test.past, test.catalogue, datasets, until=test.until, shared=shared, progress=progress)
+    model = refit(plan, test.past, test.catalog, datasets, until=test.until, shared=shared, progress=progress)
     if plan.stage == "ranker" and model.ranker is None:
         return None
     if not plan.exposure:

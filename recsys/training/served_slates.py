@@ -7,11 +7,11 @@ import numpy as np
 
 from recsys.arrays import Ints
 from recsys.data.folds import Fold
-from recsys.metrics.registry import DEEPEST
+from recsys.metrics.registry import MAX_CUTOFF
 from recsys.ranking.model import HybridModel
 
 
-def model_slates(model: HybridModel, fold: Fold, *, k: int = DEEPEST, strategy: str | None = None) -> Ints:
+def model_slates(model: HybridModel, fold: Fold, *, k: int = MAX_CUTOFF, strategy: str | None = None) -> Ints:
     """Return int32[n, k]: the slates that would be served, padded with -1."""
     slates = model.slate_many(fold.profiles, fold.contexts, k, strategy=strategy)
     return padded((slate.items for slate in slates), n=len(fold), k=k)

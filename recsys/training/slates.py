@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from recsys.arrays import Floats, Ints
-from recsys.metrics.registry import DEEPEST
+from recsys.metrics.registry import MAX_CUTOFF
 from recsys.ranking.blend import (
     blend_scores,
     chained_scores,
@@ -16,7 +16,7 @@ from recsys.ranking.candidates import Candidates
 from recsys.ranking.groups import rank_in_row
 
 
-def slates(candidates: Candidates, scores: Floats, *, k: int = DEEPEST) -> Ints:
+def slates(candidates: Candidates, scores: Floats, *, k: int = MAX_CUTOFF) -> Ints:
     """Return int32[n_rows, k]: each shopper's best by score, ties to the lower code, -1 behind the end."""
     place = rank_in_row(scores, candidates.rows)
     kept = place < k
@@ -28,8 +28,8 @@ def slates(candidates: Candidates, scores: Floats, *, k: int = DEEPEST) -> Ints:
 def slate_scores(candidates: Candidates, scores: Floats) -> Floats:
     """Return float32[n_rows, 20]: the scores that belong to `slates`, NaN behind the end."""
     place = rank_in_row(scores, candidates.rows)
-    kept = place < DEEPEST
-    found = np.full((candidates.n_rows, DEEPEST), np.nan, np.float32)
+    kept = place < MAX_CUTOFF
+    found = np.full((candidates.n_rows, MAX_CUTOFF), np.nan, np.float32)
     found[candidates.rows[kept], place[kept]] = scores[kept]
     return found
 
@@ -37,8 +37,8 @@ def slate_scores(candidates: Candidates, scores: Floats) -> Floats:
 def source_slates(candidates: Candidates, name: str) -> Ints:
     """Return the head of a source's own lists."""
     ranks = candidates.ranks[:, candidates.sources.index(name)]
-    own = ~np.isnan(ranks) & (ranks < DEEPEST)
-    found = np.full((candidates.n_rows, DEEPEST), -1, np.int32)
+    own = ~np.isnan(ranks) & (ranks < MAX_CUTOFF)
+    found = np.full((candidates.n_rows, MAX_CUTOFF), -1, np.int32)
     found[candidates.rows[own], ranks[own].astype(np.int64)] = candidates.items[own]
     return found
 

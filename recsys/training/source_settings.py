@@ -1,4 +1,4 @@
-"""Settings of each source without a search: the best of its starts, then the best half-life on a coarse grid."""
+"""Settings of each source without a search: the best start, the best half-life for it, the best start with that."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -47,7 +47,7 @@ class SettingsJudge:
 
     def fitted(self, config: Config) -> list[Scoring]:
         """Return the source, fitted on the past of each fold."""
-        return [make(self.name, **config).fit(fold.past, fold.catalogue) for fold in self.folds]
+        return [make(self.name, **config).fit(fold.past, fold.catalog) for fold in self.folds]
 
     def values(self, models: Sequence[Scoring]) -> np.ndarray:
         """Return float64[n_questions]: NDCG@10 of the models, one for each fold."""
@@ -88,12 +88,21 @@ def suggested_settings(
     `champion` are the settings of the live model, one more start: a training without a search keeps what one found.
     """
     judge, kind = SettingsJudge.of(name, folds, seed=seed), RECOMMENDERS[name]
-    best = judge.best(_starts(name, champion))
+    starts = _starts(name, champion)
+    best = judge.best(starts)
     if not kind.HALF_LIFE or not half_lives:
         return best
     faded = judge.best([{**best.config, kind.HALF_LIFE: days} for days in half_lives])
-    winner = faded if faded.value > best.value else best
-    return SourceSettings(winner.config, winner.value, best.trials + faded.trials)
+    trials = best.trials + faded.trials
+    if faded.value <= best.value:
+        return SourceSettings(best.config, best.value, trials)
+    if len(half_lives) == 1:  # it learns for minutes
+        return SourceSettings(faded.config, faded.value, trials)
+    # Starts were judged with half-lives of their own: with this one, another may be the best.
+    others = [{**start, kind.HALF_LIFE: faded.config[kind.HALF_LIFE]} for start in starts]
+    again = judge.best([one for one in others if one != faded.config] or [faded.config])
+    winner = again if again.value > faded.value else faded
+    return SourceSettings(winner.config, winner.value, trials + again.trials)
 
 
 def common_half_life(settings: Mapping[str, SourceSettings]) -> list[float]:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from recsys.data.dataset import Dataset, fingerprint
-from recsys.data.deep_features import forget
-from recsys.data.folds import LIMIT, Fold, learning_folds, mid_session_questions, mixed_questions, temporal
+from recsys.data.deep_features import clear_cache
+from recsys.data.folds import MAX_QUESTIONS, Fold, learning_folds, mid_session_questions, mixed_questions, temporal
 from recsys.data.opinions import ratings_differ
-from recsys.data.time_split import starts
-from recsys.parallel import on_one_thread, side_by_side
+from recsys.data.time_split import split_times
+from recsys.parallel import on_one_thread, run_parallel
 from recsys.progress import Progress, part_of, silent
 from recsys.ranking.candidates import gather
 from recsys.ranking.exposure_constraint import ExposureConstraint
@@ -25,7 +25,7 @@ from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import EVENT_WEIGHTS, HybridModel
 from recsys.ranking.network import Network
 from recsys.ranking.ranker import NETWORK, Ranker, RankingDataset, train_trees
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 from recsys.sources.registry import RECOMMENDERS
 from recsys.training.candidate_quotas import DEPTH, recall, tuned_quotas
 from recsys.training.model_selection import Selection, select_model
@@ -121,7 +121,7 @@ def train_on(
     progress: Progress = silent,
 ) -> Training:
     """Return a training on given windows; arguments as in `train`."""
-    forget()
+    clear_cache()
     search.opened()  # raises before anything is fitted
     names = tuple(names or ranked_sources())
     validation, test = folds.validation, folds.test
@@ -148,7 +148,7 @@ def train_on(
     model = refit(
         plan,
         test.past,
-        test.catalogue,
+        test.catalog,
         datasets,
         until=test.until,
         exposure=_exposure(plan, best, validation),
@@ -183,7 +183,7 @@ def refit_on_all(
     return refit(
         training.plan,
         rows,
-        dataset.catalogue,
+        dataset.catalog,
         [*training.datasets, candidates.dataset(seed=seed), newest],
         until=float(rows.times[-1]),
         exposure=model.exposure,
@@ -203,7 +203,7 @@ def refit_on_all(
 def split(dataset: Dataset, *, max_events: int | None) -> Folds:
     """Return the windows of a shop's history; learning and validation also ask in the middle of visits (ADR 18)."""
     times = dataset.interactions.times
-    validation, test, share = starts(times)
+    validation, test, share = split_times(times)
     new_only = not _repeats(dataset, validation, test)
     mixed = partial(mixed_questions, dataset, new_only=new_only, max_events=max_events)
     return Folds(
@@ -236,21 +236,23 @@ def _fit_hybrid(settings: Mapping[str, SourceSettings], folds: Folds, *, seed: i
     configs = {name: one.config for name, one in settings.items()}
     progress("Choosing candidates", 0.0)
     latest = folds.learning[-1]
-    sources = fitted(make_sources(configs, configs), latest.past, latest.catalogue)
+    sources = fit_all(make_sources(configs, configs), latest.past, latest.catalog)
     quotas, learnable = _quotas(sources, latest, seed=seed)
-    questions = min(LIMIT, int(np.ceil(MAX_ROWS / (len(folds.learning) + 1) / NEGATIVES / max(learnable, 0.01))))
+    questions = min(
+        MAX_QUESTIONS, int(np.ceil(MAX_ROWS / (len(folds.learning) + 1) / NEGATIVES / max(learnable, 0.01)))
+    )
 
     datasets: list[RankingDataset] = []
-    for fold in reversed(folds.learning):  # of a large catalogue, sources of two windows at once are most of the memory
+    for fold in reversed(folds.learning):  # of a large catalog, sources of two windows at once are most of the memory
         progress("Candidates of the learning windows", 0.2)
-        sources = sources or fitted(make_sources(quotas, configs), fold.past, fold.catalogue)
+        sources = sources or fit_all(make_sources(quotas, configs), fold.past, fold.catalog)
         sampled = fold.sample(questions, seed=seed)
         datasets.insert(0, ranking_dataset(sources, _statistics(fold), sampled, quotas=quotas, seed=seed))
         sources = {}
 
     progress("Candidates of validation", 0.5)
     validation = folds.validation
-    sources = fitted(make_sources(quotas, configs), validation.past, validation.catalogue)
+    sources = fit_all(make_sources(quotas, configs), validation.past, validation.catalog)
     candidates = label_candidates(sources, _statistics(validation), validation, quotas=quotas)
     del sources
 
@@ -291,10 +293,10 @@ def _suggested(
 
     for cost, low in (("seconds", 0.0), ("minutes", 0.5)):
         half_lives = HALF_LIVES if cost == "seconds" else common_half_life(settings)
-        settings |= side_by_side(
+        settings |= run_parallel(
             partial(suggest, half_lives=half_lives),
             [name for name in names if RECOMMENDERS[name].cost == cost],
-            waiting=part_of(lambda name, share: progress(f"Trying settings of {name}", share), low, low + 0.5),
+            progress=part_of(lambda name, share: progress(f"Trying settings of {name}", share), low, low + 0.5),
         )
     return dict(sorted(settings.items()))
 
@@ -340,7 +342,7 @@ def _exposure(plan: Plan, hybrid: _Hybrid, validation: Fold) -> ExposureConstrai
 
 
 def _statistics(fold: Fold) -> ItemStatistics:
-    return ItemStatistics.fit(fold.past, fold.catalogue, until=fold.until)
+    return ItemStatistics.fit(fold.past, fold.catalog, until=fold.until)
 
 
 def _repeats(dataset: Dataset, start: float, end: float) -> bool:

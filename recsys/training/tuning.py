@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import optuna
 
-from recsys.data.catalogue import NUMBERS, TEXTS
+from recsys.data.catalog import NUMBER_COLUMNS, TEXT_COLUMNS
 from recsys.data.folds import Fold
 from recsys.sources import registry
 from recsys.sources.registry import RECOMMENDERS
@@ -213,8 +213,12 @@ def _code() -> str:
 
 def _fingerprint(folds: Sequence[Fold]) -> str:
     """Return a digest of the questions and of all that may be learnt to answer them."""
-    known = folds[0].whole
-    parts: list[Any] = [known.n_items, known.attributes, *(getattr(known, column) for column in (*TEXTS, *NUMBERS))]
+    known = folds[0].full_catalog
+    parts: list[Any] = [
+        known.n_items,
+        known.attributes,
+        *(getattr(known, column) for column in (*TEXT_COLUMNS, *NUMBER_COLUMNS)),
+    ]
     for fold in folds:
         moments = [(len(profile.items), profile.now) for profile in fold.profiles]
         parts += [fold.until, fold.new_only, moments, *fold.past.columns.values(), fold.users, *fold.targets]

@@ -1,8 +1,8 @@
-// Draws the figures of the evaluation report in the admin's colors, light or dark; on paper light, and as wide as paper.
-// One that is far down is drawn when it comes near: a dozen at once keep a slow machine from answering for seconds.
+// Draws the figures of the evaluation report in the admin's light or dark colors; in print, light and as wide as paper.
+// A figure is drawn when it comes near the screen: a dozen at once would block a slow machine for seconds.
 "use strict";
 (function () {
-  const PAPER = 620; // what A4 and US letter have between margins, in CSS pixels
+  const PAPER = 620; // the width of A4 and US letter between margins, in CSS pixels
   const NEAR = "600px"; // about a screen ahead
   let printed = false;
   const figures = JSON.parse(document.getElementById("figures").textContent);
@@ -26,7 +26,7 @@
     return { automargin: true, gridcolor: color.line, zerolinecolor: color.line, linecolor: color.line, ...own };
   }
 
-  // What was chosen stands out: darker in the light, brighter in the dark.
+  // Chosen values stand out: darker in light mode, brighter in dark mode.
   function markers(trace, color, own) {
     const chosen = trace.meta && trace.meta.chosen;
     if (!chosen) return trace.type === "bar" ? color.fill : own;
@@ -76,7 +76,7 @@
     { rootMargin: NEAR + " 0px" },
   );
   for (const place of places) {
-    place.style.height = figures[place.dataset.figure].layout.height + "px"; // what is below stays where it is
+    place.style.height = figures[place.dataset.figure].layout.height + "px"; // keeps the content below in place
     watch.observe(place);
   }
   window.addEventListener("beforeprint", () => print(true));

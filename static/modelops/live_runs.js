@@ -1,5 +1,5 @@
-// Follows the newest training run that works or, where none does, that waits, as the home does. Asks each second while
-// there is one, each five seconds otherwise.
+// Shows the newest running training, else the newest queued one. Polls every second while there is one, else every five
+// seconds.
 const panel = document.getElementById("live-training");
 let last = null;
 
@@ -9,12 +9,12 @@ async function look() {
     const { runs } = await (await fetch(panel.dataset.url, { credentials: "same-origin" })).json();
     const run = runs.find((one) => one.state === "running") || runs.find((one) => one.state === "queued");
     busy = Boolean(run);
-    if (last && (run?.id !== last.id || run.state !== last.state)) location.reload(); // the list shows how it stands
+    if (last && (run?.id !== last.id || run.state !== last.state)) location.reload(); // to update the list
     last = run || null;
     panel.hidden = !run;
     if (run) show(run);
   } catch {
-    panel.hidden = true; // logged out or offline: the next look tries again
+    panel.hidden = true; // logged out or offline: the next poll tries again
   }
   setTimeout(look, busy ? 1000 : 5000);
 }
@@ -27,7 +27,7 @@ function show(run) {
   if (!row) return; // on another page, or filtered out
   row.querySelector(".field-step").textContent = run.step || "-";
   row.querySelector(".field-bar").textContent = `${run.percent} %`;
-  row.querySelector(".field-said").textContent = run.message;
+  row.querySelector(".field-message_text").textContent = run.message;
 }
 
 if (panel) look();

@@ -1,6 +1,5 @@
-// What the admin's theme leaves to eyes and a mouse: its menus open by clicks on elements that no keyboard reaches, its
-// icons are words of a font ("person_search") that a screen reader says aloud, its pages have no main part to go to, and
-// what a form refuses is only seen.
+// Makes the admin's theme accessible: its menus open by clicks on elements that the keyboard cannot reach, a screen
+// reader speaks its icon names ("person_search"), its pages have no main landmark, and form errors are only visual.
 "use strict";
 (function () {
   const CLICKED = "#page [x-on\\:click]:not(button, a[href], :has(a[href], button, input))";
@@ -20,7 +19,7 @@
     } else {
       one.setAttribute("role", "button");
       one.tabIndex = 0;
-      if (!one.textContent.trim()) one.setAttribute("aria-label", "Close"); // what lies beside an open sheet
+      if (!one.textContent.trim()) one.setAttribute("aria-label", "Close"); // the backdrop of an open sheet
     }
   }
 
@@ -33,7 +32,7 @@
     if (!bearer.matches("a, button, [role=button]")) bearer.setAttribute("role", "img");
   }
 
-  // A table wider than the screen is moved by arrow keys, once a tab leads to it.
+  // A table wider than the screen gets keyboard focus, so that arrow keys can scroll it.
   function lead() {
     for (const wide of document.querySelectorAll(".v-scroll")) {
       const moves = wide.scrollWidth > wide.clientWidth;
@@ -43,7 +42,7 @@
     }
   }
 
-  // A date and its time are two boxes under one label, which is tied to neither.
+  // Date and time are two inputs under one label, which belongs to neither.
   function tie(pair) {
     const line = pair.closest(".field-line");
     const label = line?.querySelector("label")?.textContent.trim();
@@ -54,18 +53,18 @@
     }
   }
 
-  // The next tab, and a screen reader, begin at the first field that was refused.
+  // Moves the focus to the first field with an error.
   function refuse() {
     document.querySelectorAll("#content-main .errornote").forEach((note) => note.setAttribute("role", "alert"));
     document.querySelector("#page [aria-invalid=true]:not([type=hidden])")?.focus();
   }
 
-  // Django builds its picker of two lists when all is loaded; its signs have a name and no role.
+  // Django builds its two-list picker after loading; its help icons have a name but no role.
   function pick() {
     document.querySelectorAll(".selector .help-tooltip").forEach((sign) => sign.setAttribute("role", "img"));
   }
 
-  // What an upload holds is shown as wide as it has columns.
+  // The preview of an upload is as wide as its columns, so it gets a scroll frame.
   function frame(table) {
     const frame = document.createElement("div");
     frame.className = "v-scroll";
@@ -83,8 +82,8 @@
     document.querySelectorAll("#page :is(.import-preview, .import-preview-table)").forEach(frame);
     refuse();
     lead();
-    window.addEventListener("load", pick); // asked for last, so that it comes after Django's
-    window.addEventListener("load", refuse); // again: where Django's script comes late, it goes to the first field of all
+    window.addEventListener("load", pick); // registered last, to run after Django's
+    window.addEventListener("load", refuse); // again: Django's late script moves the focus to the first field
   }
 
   function press(event) {

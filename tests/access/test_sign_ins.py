@@ -58,7 +58,7 @@ def test_who_sends_a_form_that_is_out_of_date_is_told_to_load_it_anew() -> None:
     answer = Client(enforce_csrf_checks=True).post(LOGIN, right)
 
     assert answer.status_code == 403
-    assert "<h1>That page was open too long</h1>" in answer.content.decode()
+    assert "<h1>The form has expired</h1>" in answer.content.decode()
     assert not audit.entries(object=f"user:{dee.pk}")
 
 

@@ -1,5 +1,5 @@
 """The shop of these tests is that of personalization."""
 
-from tests.shop_fixtures import stocked
+from tests.shop_fixtures import stocked_shop
 
-__all__ = ["stocked"]
+__all__ = ["stocked_shop"]

@@ -10,7 +10,7 @@ CASES_EACH = 12
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("stocked")
+@pytest.mark.usefixtures("stocked_shop")
 def test_no_operation_fails_and_each_can_succeed() -> None:
     from access.scopes import SCOPE_NAMES
     from access.services import create_key

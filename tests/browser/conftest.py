@@ -1,4 +1,4 @@
-"""A real Chromium before the real pages, with the consumers of the log beside them where a test needs these."""
+"""Fixtures: a real Chromium with the real pages, and the log's consumers where a test needs them."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ Shoot = Callable[[Page, str], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder: what is marked is left out where there is no Chromium."""
+    """Mark all tests in this directory; they are skipped without Chromium."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -33,37 +33,37 @@ class Shop:
 
     @property
     def home(self) -> str:
-        """Its first page."""
+        """The URL of the first page."""
         return f"{self.url}/shop/"
 
     def product(self, product_id: str) -> str:
-        """Return the address of a product."""
+        """Return the URL of a product."""
         return f"{self.url}/shop/products/{product_id}"
 
 
 @pytest.fixture
 def shop(live_server: LiveServer, settings: Settings) -> Iterator[Shop]:
-    """A small simulated catalogue, the demo's keys and logins."""
+    """A small simulated catalog with the demo's keys and logins."""
     from access.selectors import forget_keys
     from catalog.services import bulk_upsert
     from demo import setup
-    from demo.simulation.catalogue import make_products
-    from personalization.serving.snapshot_refresher import keeper
+    from demo.simulation.catalog import make_products
+    from personalization.serving.snapshot_refresher import snapshot_refresher
 
     settings.SERVING_REFRESH = "inline"
     settings.GATE_LATENCY_MILLISECONDS = 1_000.0  # a machine that runs many tests at once is slow
-    keeper.forget()
+    snapshot_refresher.forget()
     forget_keys()
     setup.prepare()
     products = make_products(seed=7)[:SMALL_SHOP]
     bulk_upsert([{**one.data, "product_id": one.product_id} for one in products], actor="system:test")
     yield Shop(live_server.url)
-    keeper.forget()
+    snapshot_refresher.forget()
 
 
 @pytest.fixture
 def open_shop(shop: Shop, process_environment: dict[str, str]) -> Iterator[Shop]:
-    """The same with `manage.py consume` beside the server: what is sent is recorded, and changes profiles."""
+    """The same, with a running `manage.py consume`, so that events are recorded and change profiles."""
     consumers = subprocess.Popen([sys.executable, "manage.py", "consume"], cwd=ROOT, env=process_environment)
     yield shop
     consumers.terminate()
@@ -72,7 +72,7 @@ def open_shop(shop: Shop, process_environment: dict[str, str]) -> Iterator[Shop]
 
 @pytest.fixture
 def visitor(chromium: Browser) -> Iterator[BrowserContext]:
-    """A browser nobody used before."""
+    """A new browser context."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     yield context
     context.close()
@@ -100,10 +100,10 @@ def ada(live_server: LiveServer, page: Page) -> Page:
 
 @pytest.fixture
 def requests(visitor: BrowserContext) -> list[Request]:
-    """Every request the browser makes, as it makes them."""
-    made: list[Request] = []
-    visitor.on("request", lambda request: made.append(request))  # Playwright cannot mark a built-in method
-    return made
+    """A list that collects all requests of the browser."""
+    requests_made: list[Request] = []
+    visitor.on("request", lambda request: requests_made.append(request))  # Playwright cannot mark a built-in method
+    return requests_made
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The admin without a mouse and without eyes: its menus open by keys, and what is clicked has a name."""
+"""The admin by keyboard and screen reader: menus open by keys, and all buttons have names."""
 
 import pytest
 from playwright.sync_api import Page, expect

@@ -1,4 +1,4 @@
-"""The evaluation report of a model version draws every plot, in light, in dark and on paper, with our own scripts."""
+"""The evaluation report draws all plots in light mode, dark mode and print, with our own scripts."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.conftest import Shoot
-from tests.modelops.releases import judged
+from tests.modelops.releases import judged_version
 from tests.modelops.reports import REPORT
 from tests.recsys.furniture import model
 from tests.recsys.planted import case, slow, usual
@@ -18,7 +18,7 @@ PLOTS = 11
 DRAWN = ".js-plotly-plot .main-svg:first-child"
 PHONE = {"width": 390, "height": 844}
 MIDDLE = 128
-"""Between black and white."""
+"""The brightness between dark and light."""
 PAPER = {"width": 718, "height": 1000}
 CUT = """() => [...document.querySelectorAll('.main-svg, #content table, #content p')].filter(
   (one) => one.checkVisibility() && one.getBoundingClientRect().right > document.documentElement.clientWidth).length"""
@@ -28,11 +28,11 @@ BRIGHTEST = """() => Math.max(...[...document.querySelectorAll('#content p, #con
     c.fillRect(0, 0, 1, 1); return c.getImageData(0, 0, 1, 1).data[1]; }))"""
 
 
-def test_every_plot_is_drawn(
+def test_all_plots_are_drawn(
     live_server: LiveServer, page: Page, requests: list[Request], settings: Settings, tmp_path: Path, shoot: Shoot
 ) -> None:
     settings.MODEL_DIR = tmp_path
-    version = judged(model(("popular",)), case(slow(usual()), usual()), report=REPORT)
+    version = judged_version(model(("popular",)), case(slow(usual()), usual()), report=REPORT)
     get_user_model().objects.create_superuser("ada", password="correct horse battery")
     page.goto(f"{live_server.url}/admin/login/")
     page.fill("[name=username]", "ada")
@@ -59,7 +59,7 @@ def test_every_plot_is_drawn(
 
 
 def leafed_through(page: Page) -> None:
-    """Look at every plot, down the page, and find each drawn."""
+    """Scroll down the page and check that all plots are drawn."""
     for place in page.locator("[data-figure]").all():
         place.scroll_into_view_if_needed()
         expect(place.locator(".main-svg").first).to_be_visible()
@@ -67,22 +67,22 @@ def leafed_through(page: Page) -> None:
 
 
 def on_paper(page: Page, shoot: Shoot) -> None:
-    """Print the page from the dark: nothing is cut, all is dark on white; afterwards it is as before."""
-    drawn = page.locator(DRAWN)
+    """Print the page from dark mode: dark on white, nothing cut off; afterwards it is as before."""
+    plots = page.locator(DRAWN)
     page.set_viewport_size(PAPER)  # type: ignore[arg-type]
     page.reload()
-    expect(drawn.first).to_be_visible()
+    expect(plots.first).to_be_visible()
     page.evaluate("document.documentElement.classList.add('dark')")
-    before = drawn.first.get_attribute("width")
+    before = plots.first.get_attribute("width")
 
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    expect(drawn).to_have_count(PLOTS)
-    assert {one.get_attribute("width") for one in drawn.all()} == {"620"}
+    expect(plots).to_have_count(PLOTS)
+    assert {one.get_attribute("width") for one in plots.all()} == {"620"}
     assert page.evaluate(CUT) == 0
     assert page.evaluate(BRIGHTEST) < MIDDLE
     shoot(page, "evaluation-paper")
 
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    expect(drawn.first).to_have_attribute("width", before or "")
+    expect(plots.first).to_have_attribute("width", before or "")

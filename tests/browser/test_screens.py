@@ -1,4 +1,4 @@
-"""Every page a person comes for, with data and a trained model behind it, photographed into var/screenshots."""
+"""Screenshots of the main pages, with data and a trained model, into var/screenshots."""
 
 from datetime import UTC, datetime
 
@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Shoot, Shop
 from tests.browser.waiting import until
-from tests.recsys.short_training import short_lessons
+from tests.recsys.short_training import short_training
 
 DRAWN = "body[data-drawn]"
 SHOPPERS = 60
@@ -21,24 +21,24 @@ def lively(open_shop: Shop) -> Shop:
     from events.activity import lag
 
     data = simulated.load(now=datetime.now(UTC), currency="EUR", shoppers=SHOPPERS)
-    filling.fill_catalogue(data, lambda amount: None)
+    filling.fill_catalog(data, lambda amount: None)
     filling.send_events(data, lambda amount: None)
     until(lambda: lag() == 0, seconds=120)
     filling.note_loaded(data)
-    with short_lessons():
+    with short_training():
         training.train(lambda percent, step: None, here=True)
     return open_shop
 
 
 @pytest.mark.slow
-def test_the_pages_are_photographed(lively: Shop, page: Page, chromium: Browser, shoot: Shoot) -> None:
+def test_pages_are_photographed(lively: Shop, page: Page, chromium: Browser, shoot: Shoot) -> None:
     shop_walk(lively, page, shoot)
     phone(lively, chromium, shoot)
     staff_walk(lively, page, shoot)
 
 
 def shop_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
-    """Walk home, product and cart as a regular."""
+    """Visit home, product and cart as a regular customer."""
     page.goto(f"{shop.url}/shop/login")
     page.locator("[data-vitrine-consent=yes]").click()
     page.locator(".people button").first.click()
@@ -60,7 +60,7 @@ def shop_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
 
 
 def phone(shop: Shop, chromium: Browser, shoot: Shoot) -> None:
-    """See the first page on a phone, in the dark: nothing is wider than the screen."""
+    """Open the first page on a phone in dark mode: it fits the screen."""
     context = chromium.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
     page = context.new_page()
     page.goto(shop.home)
@@ -71,14 +71,14 @@ def phone(shop: Shop, chromium: Browser, shoot: Shoot) -> None:
 
 
 def staff_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
-    """Walk the admin's home, model versions, preview and a customer."""
+    """Visit the admin's home, model versions, preview and a customer."""
     from demo.setup import PASSWORD
 
     page.goto(f"{shop.url}/admin/")
     page.locator("[name=username]").fill("admin")
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("[name=password]").press("Enter")
-    expect(page.locator("text=The model that answers")).to_be_visible()
+    expect(page.locator("text=The live model")).to_be_visible()
     expect(page.locator(".v-meter").first).to_be_visible()
     shoot(page, "admin-home")
 

@@ -1,4 +1,4 @@
-"""The demo shop in a real browser: consent first, shelves that follow, a login that merges."""
+"""The demo shop in a real browser: consent, carousels, and a login that merges histories."""
 
 import json
 from collections.abc import Callable
@@ -17,40 +17,40 @@ DRAWN = "body[data-drawn]"
 
 
 def stored(page: Page) -> dict[str, str]:
-    """Return what the page's origin keeps in the browser."""
-    found: dict[str, str] = page.evaluate("() => ({...localStorage})")
-    return found
+    """Return the local storage of the page's origin."""
+    items: dict[str, str] = page.evaluate("() => ({...localStorage})")
+    return items
 
 
 def collected(requests: list[Request]) -> list[dict[str, str]]:
-    """Return every event that was sent to the collector."""
+    """Return all events sent to the collector."""
     bodies = [request.post_data or "{}" for request in requests if "/v1/batch" in request.url]
     return [item for body in bodies for item in json.loads(body)["batch"]]
 
 
 def visitor_of(page: Page) -> str:
     """Return the visitor's anonymous id."""
-    found: str = page.evaluate("() => vitrine.visitor()")
-    return found
+    visitor: str = page.evaluate("() => vitrine.visitor()")
+    return visitor
 
 
 def has_looked(anonymous_id: str, product_id: str) -> bool:
-    """Return whether the profiler knows that the visitor looked at the product."""
+    """Return whether the visitor's profile contains the view of the product."""
     history = read_person(anonymous_id=anonymous_id).history
     return any(one.product_id == product_id for one in history)
 
 
 def soon(page: Page, question: Callable[[], T]) -> T:
-    """Return the first true answer, while the page goes on living."""
+    """Poll until the result is true, while the page keeps running."""
 
-    def asked() -> T:
+    def attempt() -> T:
         page.wait_for_timeout(50)
         return question()
 
-    return until(asked)
+    return until(attempt)
 
 
-def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests: list[Request]) -> None:
+def test_nothing_is_stored_or_sent_before_consent(shop: Shop, page: Page, requests: list[Request]) -> None:
     page.goto(shop.product("P0001"))
     page.wait_for_selector(DRAWN)
     page.locator("[data-vitrine-add]").click()
@@ -60,9 +60,9 @@ def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests
     expect(page.locator("[data-vitrine-banner]")).to_be_visible()
     assert stored(page) == {}
     assert collected(requests) == []
-    asked = [request.url for request in requests if "/recommendations/" in request.url]
-    assert asked
-    assert all("personalized=false" in url and "anonymous_id" not in url for url in asked)
+    urls = [request.url for request in requests if "/recommendations/" in request.url]
+    assert urls
+    assert all("personalized=false" in url and "anonymous_id" not in url for url in urls)
 
     page.locator(YES).click()
 
@@ -72,7 +72,7 @@ def test_nothing_is_stored_or_sent_before_a_yes(shop: Shop, page: Page, requests
     assert collected(requests)[0]["anonymousId"] == visitor_of(page)
 
 
-def test_what_keys_lead_to_is_not_under_the_question(shop: Shop, page: Page) -> None:
+def test_focused_elements_are_not_behind_the_banner(shop: Shop, page: Page) -> None:
     page.set_viewport_size({"width": 375, "height": 667})
     page.goto(shop.product("P0001"))
     page.wait_for_selector(DRAWN)
@@ -82,12 +82,12 @@ def test_what_keys_lead_to_is_not_under_the_question(shop: Shop, page: Page) -> 
     for button in (page.locator("[data-vitrine-add]"), page.get_by_role("button", name="Privacy choices")):
         page.evaluate("() => scrollTo(0, 0)")
         button.focus()
-        shown = button.bounding_box()
-        assert shown is not None
-        assert shown["y"] + shown["height"] <= question["y"]
+        box = button.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= question["y"]
 
 
-def test_a_no_is_kept_and_nothing_else(shop: Shop, page: Page, requests: list[Request]) -> None:
+def test_refusal_is_the_only_stored_value(shop: Shop, page: Page, requests: list[Request]) -> None:
     page.goto(shop.home)
     page.wait_for_selector(DRAWN)
 
@@ -100,11 +100,11 @@ def test_a_no_is_kept_and_nothing_else(shop: Shop, page: Page, requests: list[Re
     assert collected(requests) == []
     page.goto(shop.home)
     page.wait_for_selector(DRAWN)
-    expect(page.locator("#shelf-home")).to_have_text("Popular in our shop")
+    expect(page.locator("#carousel-home")).to_have_text("Popular in our shop")
     expect(page.locator("[data-placement=home-svd]")).to_be_hidden()
 
 
-def test_global_privacy_control_is_a_no(
+def test_global_privacy_control_counts_as_refusal(
     shop: Shop, visitor: BrowserContext, page: Page, requests: list[Request]
 ) -> None:
     visitor.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
@@ -117,7 +117,7 @@ def test_global_privacy_control_is_a_no(
     assert collected(requests) == []
 
 
-def test_a_look_changes_the_home_page(open_shop: Shop, page: Page) -> None:
+def test_viewing_a_product_changes_the_home_page(open_shop: Shop, page: Page) -> None:
     page.goto(open_shop.home)
     page.locator(YES).click()
     page.goto(open_shop.product("P0003"))
@@ -128,11 +128,11 @@ def test_a_look_changes_the_home_page(open_shop: Shop, page: Page) -> None:
 
     expect(page.locator("[data-placement=home] .why", has_text=f"Because you viewed {title}").first).to_be_visible()
     expect(page.locator("[data-placement=recent] .card", has_text=title)).to_be_visible()
-    expect(page.locator("#shelf-home")).to_have_text("Picked for you")
+    expect(page.locator("#carousel-home")).to_have_text("Picked for you")
     expect(page.locator("[data-placement=home-svd]")).to_be_visible()
 
 
-def test_a_login_takes_the_visitors_history_along(open_shop: Shop, visitor: BrowserContext, page: Page) -> None:
+def test_login_keeps_the_visitors_history(open_shop: Shop, visitor: BrowserContext, page: Page) -> None:
     page.goto(open_shop.home)
     page.locator(YES).click()
     page.goto(open_shop.product("P0004"))
@@ -150,7 +150,7 @@ def test_a_login_takes_the_visitors_history_along(open_shop: Shop, visitor: Brow
     assert soon(page, merged)
 
 
-def test_an_order_is_recorded(open_shop: Shop, page: Page) -> None:
+def test_order_is_recorded(open_shop: Shop, page: Page) -> None:
     from customers.selectors import Identity
     from events.activity import orders_of
 

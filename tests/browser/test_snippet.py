@@ -1,4 +1,4 @@
-"""The snippet alone, on a page of another shop: what it sends when the shopper takes a yes back, and what was seen."""
+"""The snippet on a page of another shop: withdrawn consent and impressions."""
 
 import json
 from contextlib import AbstractContextManager
@@ -19,7 +19,7 @@ MANY = 60
 
 
 class Host:
-    """An installation that notes what it is sent, where it answers at all."""
+    """A fake installation that collects what it receives; it can be switched off."""
 
     def __init__(self) -> None:
         self.answers = True
@@ -34,44 +34,44 @@ class Host:
             route.fulfill(headers=OPEN)
         elif "/recommendations/" in route.request.url:
             self.asked += 1
-            shown = [{"product_id": f"P{self.asked}", "position": 1, "title": f"chair {self.asked}"}]
-            body = {"recommendation_id": f"list-{self.asked}", "placement": "home", "items": shown}
+            items = [{"product_id": f"P{self.asked}", "position": 1, "title": f"chair {self.asked}"}]
+            body = {"recommendation_id": f"list-{self.asked}", "placement": "home", "items": items}
             route.fulfill(json=body, headers=OPEN)
         else:
             self.items += json.loads(route.request.post_data or "{}").get("batch", [])
             route.fulfill(json={"success": True}, headers=OPEN)
 
-    def told(self, event: str) -> list[dict[str, Any]]:
+    def events_named(self, event: str) -> list[dict[str, Any]]:
         """Return the events of that name."""
         return [item for item in self.items if item.get("event") == event]
 
 
 @pytest.fixture
 def host(page: Page) -> Host:
-    """The page of a shop whose shopper said yes, and the installation it speaks to."""
-    found = Host()
-    page.context.route(f"{HOST}/**", found)
+    """The page of a shop whose shopper consented, and its fake installation."""
+    new_host = Host()
+    page.context.route(f"{HOST}/**", new_host)
     page.context.route(f"{SHOP}/", lambda route: route.fulfill(body=PAGE, content_type="text/html"))
     page.context.route(f"{SHOP}/vitrine.js", lambda route: route.fulfill(path=SNIPPET))
-    opened(page)
+    open_page(page)
     page.evaluate("vitrine.consent(true)")
-    soon(page, lambda: found.items)
-    return found
+    soon(page, lambda: new_host.items)
+    return new_host
 
 
-def opened(page: Page) -> None:
+def open_page(page: Page) -> None:
     """Open the shop's page."""
     page.goto(f"{SHOP}/")
     page.evaluate(f"vitrine.init({{key: 'pk_test', host: '{HOST}'}})")
 
 
 def unanswered(page: Page) -> AbstractContextManager[object]:
-    """Return what, when left, has waited until something was sent in vain."""
+    """Yield, then wait until a request has failed."""
     return page.expect_event("requestfailed", lambda request: request.url == f"{HOST}/v1/batch")
 
 
 @pytest.mark.parametrize("beacons", [True, False])
-def test_a_withdrawal_is_sent_before_what_waits_and_without_it(page: Page, host: Host, beacons: bool) -> None:
+def test_withdrawal_drops_waiting_events(page: Page, host: Host, beacons: bool) -> None:
     if not beacons:
         page.evaluate("navigator.sendBeacon = () => false")
     host.answers = False
@@ -81,15 +81,15 @@ def test_a_withdrawal_is_sent_before_what_waits_and_without_it(page: Page, host:
 
     page.evaluate("vitrine.consent(false)")
 
-    soon(page, lambda: host.told("Consent Updated"))
-    (told,) = host.told("Consent Updated")
-    assert not any(told["context"]["consent"]["categoryPreferences"].values())
-    assert host.told("Product Viewed") == []
+    soon(page, lambda: host.events_named("Consent Updated"))
+    (update,) = host.events_named("Consent Updated")
+    assert not any(update["context"]["consent"]["categoryPreferences"].values())
+    assert host.events_named("Product Viewed") == []
     soon(page, lambda: list(stored(page)) == ["vitrine.consent"])
 
 
 @pytest.mark.parametrize("answer", ["false", "{analytics: false, personalization: false, cross_device: true}"])
-def test_a_withdrawal_that_could_not_be_sent_waits_for_the_next_page(page: Page, host: Host, answer: str) -> None:
+def test_unsent_withdrawal_is_sent_from_the_next_page(page: Page, host: Host, answer: str) -> None:
     page.evaluate("navigator.sendBeacon = () => false")
     host.answers = False
     with unanswered(page):
@@ -98,13 +98,13 @@ def test_a_withdrawal_that_could_not_be_sent_waits_for_the_next_page(page: Page,
     page.goto("about:blank")
     host.answers = True
 
-    opened(page)
+    open_page(page)
 
-    soon(page, lambda: host.told("Consent Updated"))
+    soon(page, lambda: host.events_named("Consent Updated"))
     soon(page, lambda: list(stored(page)) == ["vitrine.consent"])
 
 
-def test_a_browser_that_says_no_since_sends_nothing_of_what_waited(page: Page, host: Host) -> None:
+def test_new_privacy_signal_drops_waiting_events(page: Page, host: Host) -> None:
     page.evaluate("navigator.sendBeacon = () => false")
     host.answers = False
     with unanswered(page):
@@ -114,7 +114,7 @@ def test_a_browser_that_says_no_since_sends_nothing_of_what_waited(page: Page, h
     page.clock.install()
     host.answers, before = True, len(host.items)
 
-    opened(page)
+    open_page(page)
 
     soon(page, lambda: "vitrine.queue" not in stored(page))
     page.clock.run_for(60_000)  # whatever is put off
@@ -122,18 +122,18 @@ def test_a_browser_that_says_no_since_sends_nothing_of_what_waited(page: Page, h
     assert host.items[before:] == []
 
 
-def test_what_is_seen_is_what_was_drawn_last(page: Page, host: Host) -> None:
+def test_impressions_belong_to_the_latest_list(page: Page, host: Host) -> None:
     for _ in range(2):
         page.evaluate("vitrine.recommend('home', {into: '#shelf'})")
     page.locator("#shelf b", has_text="chair 2").scroll_into_view_if_needed()
 
-    soon(page, lambda: host.told("Product List Viewed"))
-    assert [one["properties"]["list_id"] for one in host.told("Product List Viewed")] == ["list-2"]
+    soon(page, lambda: host.events_named("Product List Viewed"))
+    assert [one["properties"]["list_id"] for one in host.events_named("Product List Viewed")] == ["list-2"]
 
 
-def test_what_happened_before_a_no_is_not_sent_after_a_later_yes(page: Page, host: Host) -> None:
+def test_events_before_a_refusal_are_never_sent(page: Page, host: Host) -> None:
     page.evaluate("localStorage.clear()")
-    opened(page)
+    open_page(page)
     page.evaluate("vitrine.track('Product Viewed', {product_id: 'before'})")
     before = len(host.items)
 
@@ -141,26 +141,24 @@ def test_what_happened_before_a_no_is_not_sent_after_a_later_yes(page: Page, hos
     page.evaluate("vitrine.consent(true)")
     page.evaluate("vitrine.track('Product Viewed', {product_id: 'after'})")
 
-    soon(page, lambda: host.told("Product Viewed"))
-    told = [(one["event"], one["properties"]) for one in host.items[before:]]
-    assert told == [("Consent Updated", {}), ("Product Viewed", {"product_id": "after"})]
+    soon(page, lambda: host.events_named("Product Viewed"))
+    events = [(one["event"], one["properties"]) for one in host.items[before:]]
+    assert events == [("Consent Updated", {}), ("Product Viewed", {"product_id": "after"})]
 
 
 @pytest.mark.parametrize("first", ["{analytics: true, personalization: false}", "false"])
-def test_an_answer_that_nothing_else_tells_is_told_before_shelves_are_drawn_again(
-    page: Page, host: Host, first: str
-) -> None:
+def test_consent_is_sent_before_new_recommendations(page: Page, host: Host, first: str) -> None:
     page.evaluate(f"vitrine.consent({first})")
-    soon(page, lambda: len(host.told("Consent Updated")) == 1)
+    soon(page, lambda: len(host.events_named("Consent Updated")) == 1)
 
     page.evaluate("vitrine.consent(true)")
     page.evaluate("vitrine.recommend('home')")
 
-    last = host.told("Consent Updated")[1]["context"]["consent"]["categoryPreferences"]
+    last = host.events_named("Consent Updated")[1]["context"]["consent"]["categoryPreferences"]
     assert (last["analytics"], last["personalization"]) == (True, True)
 
 
-def test_who_debugs_reads_what_was_wrong(page: Page, host: Host) -> None:
+def test_debug_mode_logs_errors(page: Page, host: Host) -> None:
     page.context.route(f"{HOST}/api/**", lambda route: route.fulfill(status=404, body="no placement hom", headers=OPEN))
     page.goto(f"{SHOP}/")
     page.evaluate(f"vitrine.init({{key: 'pk_test', host: '{HOST}', debug: true}})")
@@ -169,7 +167,7 @@ def test_who_debugs_reads_what_was_wrong(page: Page, host: Host) -> None:
         assert page.evaluate("vitrine.recommend('hom')") is None
 
 
-def test_a_mark_that_cannot_be_read_takes_no_other_down(page: Page, host: Host) -> None:
+def test_invalid_attribute_does_not_stop_the_snippet(page: Page, host: Host) -> None:
     page.context.route(
         f"{SHOP}/",
         lambda route: route.fulfill(
@@ -179,9 +177,9 @@ def test_a_mark_that_cannot_be_read_takes_no_other_down(page: Page, host: Host) 
         ),
     )
 
-    opened(page)
+    open_page(page)
     page.get_by_role("button").click()
 
-    soon(page, lambda: host.told("Product Added"))
-    assert [one["properties"] for one in host.told("Products Searched")] == [{"query": "desk"}]
-    assert host.told("Cart Viewed") == []
+    soon(page, lambda: host.events_named("Product Added"))
+    assert [one["properties"] for one in host.events_named("Products Searched")] == [{"query": "desk"}]
+    assert host.events_named("Cart Viewed") == []

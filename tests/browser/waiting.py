@@ -1,4 +1,4 @@
-"""Waiting for something that another process does."""
+"""Waiting for another process."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def until(question: Callable[[], T], *, seconds: float = 60.0) -> T:
-    """Return the first true answer; fail when there is none in time."""
+    """Poll until the result is true; fail after a timeout."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):
         if time.monotonic() > deadline:

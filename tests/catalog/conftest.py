@@ -28,7 +28,7 @@ CHAIR: dict[str, Any] = {
 
 @pytest.fixture
 def shop(db: None) -> "APIClient":
-    """The shop's server, which may keep the catalogue."""
+    """The shop's server, which may keep the catalog."""
     from rest_framework.test import APIClient
 
     from access.services import create_key

@@ -1,4 +1,4 @@
-"""The catalogue is kept by the app's own database role, not by the owner."""
+"""The catalog is kept by the app's own database role, not by the owner."""
 
 import pytest
 from django.conf import settings

@@ -1,4 +1,4 @@
-"""The first page of a shop: its widest categories and some pictures, of a large catalogue without reading all of it."""
+"""The first page of a shop: its widest categories and some pictures, of a large catalog without reading all of it."""
 
 import pytest
 from django.db import connection
@@ -56,7 +56,7 @@ def test_the_fullest_categories_come_first(analyzed: bool) -> None:
     assert browsing.top_categories(limit=1) == ["Home"]
 
 
-def test_of_a_large_catalogue_a_part_tells_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_large_catalog_a_part_tells_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(400):
         stock(number, "Home" if number % 3 else "Garden", description="words " * 200)
     with connection.cursor() as sql:

@@ -143,9 +143,9 @@ def test_people_get_pages_and_an_outage_says_when_to_come_back(caller: Client) -
 @pytest.mark.parametrize(
     ("raised", "status", "told"),
     [
-        (Http404(), 404, "There is nothing here"),
-        (BadRequest(), 400, "That cannot be read"),
-        (PermissionDenied(), 403, "This is not yours to see"),
+        (Http404(), 404, "Page not found"),
+        (BadRequest(), 400, "Bad request"),
+        (PermissionDenied(), 403, "No permission"),
         (ZeroDivisionError(), 500, "Something went wrong"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Complete Journey becomes the rows, households and products that are documented, with its own times."""
+"""Complete Journey has the documented rows, households and products, and its own times."""
 
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ def data() -> DemoData:
     return load("complete-journey", now=datetime.now(UTC), currency="EUR")
 
 
-def test_what_is_kept_is_what_the_docs_say(data: DemoData) -> None:
+def test_data_set_has_the_documented_size(data: DemoData) -> None:
     items: list[Item] = list(data.items)
 
     orders = [item for item in items if item["type"] == "track"]

@@ -1,4 +1,4 @@
-"""The demo goes in through the doors a shop uses, once; what it makes is safe to make again."""
+"""The demo loads data once through the shop's interfaces, and can be run again."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ def ignore(amount: int) -> None:
     """Show no progress."""
 
 
-def test_preparing_twice_makes_everything_once(db: None) -> None:
+def test_prepare_is_idempotent(db: None) -> None:
     forget_keys()
     setup.prepare()
     forget_keys()
@@ -42,7 +42,7 @@ def test_preparing_twice_makes_everything_once(db: None) -> None:
     assert all(authenticate(username=name, password=setup.PASSWORD) for name in setup.LOGINS)
 
 
-def test_a_key_that_was_revoked_stays_so(db: None) -> None:
+def test_revoked_key_stays_revoked(db: None) -> None:
     forget_keys()
     setup.prepare()
     revoke_key(resolve_key(setup.PUBLIC_KEY).id, actor="staff:1")
@@ -55,8 +55,8 @@ def test_a_key_that_was_revoked_stays_so(db: None) -> None:
     assert resolve_key(setup.SECRET_KEY)
 
 
-def test_every_product_and_event_is_accepted(small: DemoData) -> None:
-    filling.fill_catalogue(small, ignore)
+def test_all_products_and_events_are_accepted(small: DemoData) -> None:
+    filling.fill_catalog(small, ignore)
     filling.send_events(small, ignore)
 
     assert len(catalog_rows()) == small.n_products
@@ -67,15 +67,15 @@ def test_every_product_and_event_is_accepted(small: DemoData) -> None:
 
 
 @pytest.mark.usefixtures("db")
-def test_what_was_bought_rests_at_home_as_long_as_the_data_set_says() -> None:
+def test_home_placement_gets_the_rest_days_of_the_data_set() -> None:
     before = active_placements()["home"]
 
-    setup.rest_at_home(10)
+    setup.set_rest_days(10)
 
     assert active_placements()["home"] == replace(before, rest_days=10)
 
 
-def test_two_data_sets_do_not_mix(small: DemoData) -> None:
+def test_second_data_set_is_rejected(small: DemoData) -> None:
     assert not filling.check_loaded("simulated")
     filling.note_loaded(small)
 

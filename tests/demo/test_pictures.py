@@ -1,4 +1,4 @@
-"""Every picture the catalogue names can be drawn, is well formed, and is served to be kept."""
+"""All pictures of the catalog can be drawn, are well formed, and are cacheable."""
 
 from xml.etree import ElementTree
 
@@ -6,11 +6,11 @@ import pytest
 from django.test import Client
 
 from demo.pictures.draw import DRAWINGS, draw
-from demo.simulation.catalogue import make_products
+from demo.simulation.catalog import make_products
 
 
 @pytest.mark.parametrize("picture", sorted(DRAWINGS))
-def test_a_drawing_is_well_formed_and_repeatable(picture: str) -> None:
+def test_drawing_is_well_formed_and_repeatable(picture: str) -> None:
     svg = draw(picture, color="sage", style="nordic")
 
     assert ElementTree.fromstring(svg).tag.endswith("svg")
@@ -18,7 +18,7 @@ def test_a_drawing_is_well_formed_and_repeatable(picture: str) -> None:
     assert svg != draw(picture, color="navy", style="boho")
 
 
-def test_every_product_has_a_picture_that_is_served() -> None:
+def test_all_product_pictures_are_served() -> None:
     client = Client()
 
     addresses = {product.data["image_url"] for product in make_products(seed=7)}

@@ -1,4 +1,4 @@
-"""The last screen shows a request whose answer was really seen, or says that nothing answers."""
+"""The final screen shows a request with its real answer, or an error."""
 
 import shlex
 import socket
@@ -14,17 +14,17 @@ from access.selectors import forget_keys
 from catalog.services import bulk_upsert
 from demo import screen, setup
 from personalization.services.placements import save_placement
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 
 KNOWN = {"known_shopper": "ada", "note": "a test", "name": "simulated", "products": 1}
 
 
-def test_the_request_on_the_screen_was_answered(
+def test_screen_shows_the_answer_to_its_request(
     transactional_db: None, live_server: LiveServer, settings: Settings
 ) -> None:
     settings.SERVING_REFRESH, settings.PUBLIC_URL = "inline", live_server.url
     forget_keys()
-    keeper.forget()
+    snapshot_refresher.forget()
     setup.prepare()
     save_placement("home", data={"name": "Home"}, actor="system:test")
     bulk_upsert([{"product_id": "P1", "title": "Oak desk", "price": "90.00"}], actor="system:test")
@@ -37,12 +37,12 @@ def test_the_request_on_the_screen_was_answered(
     assert all(name in text for name in setup.LOGINS)
 
 
-def test_an_empty_shop_is_ready_for_its_first_product(
+def test_screen_of_empty_shop_shows_how_to_add_a_product(
     transactional_db: None, live_server: LiveServer, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.SERVING_REFRESH, settings.PUBLIC_URL, settings.DEMO = "inline", live_server.url, True
     forget_keys()
-    keeper.forget()
+    snapshot_refresher.forget()
 
     call_command("demo", dataset="empty", screen=False)
     call_command("demo", dataset="empty", screen=False)
@@ -59,10 +59,10 @@ def test_an_empty_shop_is_ready_for_its_first_product(
     assert [one["title"] for one in screen.ask(live_server.url, user_id="ada")["items"]] == ["Oak chair"]
 
 
-def test_silence_is_said(settings: Settings) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        settings.PUBLIC_URL = f"http://127.0.0.1:{taken.getsockname()[1]}"
+def test_screen_shows_connection_errors(settings: Settings) -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        settings.PUBLIC_URL = f"http://127.0.0.1:{sock.getsockname()[1]}"
 
         text = "\n".join(screen.lines(KNOWN))
 

@@ -1,12 +1,12 @@
-"""The simulated shop keeps what `docs/demo.md` says it planted."""
+"""The simulated shop has the structure that `docs/demo.md` documents."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from demo.simulation.behaviour import DAY, Act, live
-from demo.simulation.catalogue import SimulatedProduct, make_products
+from demo.simulation.behavior import DAY, Act, simulate
+from demo.simulation.catalog import SimulatedProduct, make_products
 from demo.simulation.payloads import Wire
 from demo.simulation.shoppers import Shopper, make_shoppers
 from demo.simulation.vocabulary import KIND_BY_KEY, KINDS
@@ -19,18 +19,18 @@ World = tuple[list[SimulatedProduct], list[Shopper], list[Act]]
 def world() -> World:
     """A small simulated shop."""
     products, shoppers = make_products(seed=3), make_shoppers(300, seed=3)
-    return products, shoppers, live(products, shoppers, end=END, seed=3)
+    return products, shoppers, simulate(products, shoppers, end=END, seed=3)
 
 
-def test_the_same_seed_gives_the_same_shop(world: World) -> None:
+def test_same_seed_gives_same_shop(world: World) -> None:
     products, shoppers, acts = world
 
-    again = live(make_products(seed=3), make_shoppers(300, seed=3), end=END, seed=3)
+    again = simulate(make_products(seed=3), make_shoppers(300, seed=3), end=END, seed=3)
 
     assert again == acts
 
 
-def test_every_kind_is_made_and_ids_are_unique(world: World) -> None:
+def test_all_kinds_exist_and_ids_are_unique(world: World) -> None:
     products, _, _ = world
 
     assert {product.kind.key for product in products} == {kind.key for kind in KINDS}
@@ -38,7 +38,7 @@ def test_every_kind_is_made_and_ids_are_unique(world: World) -> None:
     assert all(float(product.data["cost"]) < float(product.data["price"]) for product in products)
 
 
-def test_shoppers_look_at_their_own_style(world: World) -> None:
+def test_shoppers_prefer_their_own_style(world: World) -> None:
     products, shoppers, acts = world
 
     looks = [act for act in acts if act.action == "view" and shoppers[act.shopper].styles.max() > 0.8]
@@ -47,12 +47,12 @@ def test_shoppers_look_at_their_own_style(world: World) -> None:
     assert np.mean(own) > 0.5  # by chance: 1 in 6
 
 
-def test_products_arrive_and_take_days_to_be_known(world: World) -> None:
+def test_new_products_become_known_over_days(world: World) -> None:
     products, _, acts = world
-    begun = END - 90 * DAY
+    start = END - 90 * DAY
 
     since = [
-        (act.at - begun) / DAY - 90 * products[act.product].arrives
+        (act.at - start) / DAY - 90 * products[act.product].arrives
         for act in acts
         if act.action in ("view", "cart") and 0 < products[act.product].arrives < 7 / 9
     ]
@@ -82,7 +82,7 @@ def test_consumables_are_bought_again(world: World) -> None:
     assert sum(KIND_BY_KEY[products[product].kind.key].again_days > 0 for _, product in again) > 0.95 * len(again)
 
 
-def test_who_has_what_lasts_hardly_looks_at_it_again(world: World) -> None:
+def test_owners_of_durables_rarely_view_them_again(world: World) -> None:
     products, shoppers, acts = world
     own, looks, owned_looks = set(), 0, 0
     for act in acts:
@@ -93,7 +93,7 @@ def test_who_has_what_lasts_hardly_looks_at_it_again(world: World) -> None:
     assert 0 < owned_looks < 0.01 * looks
 
 
-def test_the_wire_never_says_more_than_the_shopper_allowed(world: World) -> None:
+def test_payloads_carry_consent_only_as_given(world: World) -> None:
     products, shoppers, acts = world
 
     items = list(Wire(products, shoppers, prefix="t").items(acts))

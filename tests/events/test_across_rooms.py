@@ -19,7 +19,7 @@ from events.services.collect import Sender, collect
 from events.services.recorder import Recorder, offsets
 from events.services.server_events import ServerEvent, append_server_events
 from modelops.services.gate import labels_of
-from personalization.serving.shoppers import allowed
+from personalization.serving.shoppers import may_personalize
 from profiles import services
 from profiles.history import distinct
 from profiles.replay import replay
@@ -73,7 +73,7 @@ def everywhere(subject: str) -> set[bool]:
     kind, _, value = subject.partition(":")
     result = read_person(user_id=value) if kind == "user" else read_person(anonymous_id=value)
     whom = person(subject).verdict(terms()["personalization"], rule=rule_of(None))
-    return {whom.allowed, allowed(result, gpc=False)}
+    return {whom.allowed, may_personalize(result, gpc=False)}
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0), (2, 0, 1)])

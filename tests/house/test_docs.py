@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from personalization.serving.answers import Degraded
+from personalization.serving.answers import FallbackReason
 from tests.house.tree import ROOT, text_of, tracked
 
 READS_SETTING = re.compile(
@@ -51,7 +51,7 @@ def test_every_gauge_is_described() -> None:
 def test_an_alarm_asks_for_what_answers_are_counted_under() -> None:
     (reasons,) = re.findall(r'vitrine_recommendations_total\{degraded=~"([a-z_|]+)"\}', text_of("docs/operations.md"))
 
-    assert set(reasons.split("|")) < set(get_args(Degraded))
+    assert set(reasons.split("|")) < set(get_args(FallbackReason))
 
 
 @pytest.mark.parametrize("page", PAGES)

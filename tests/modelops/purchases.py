@@ -9,7 +9,7 @@ from events.types.base import Event
 
 
 def bought(message_id: str, shopper: int, product_id: str, at: int) -> Event:
-    """Return the order of one product by a shopper who lets models learn; `at` in microseconds."""
+    """Return the order of one product by a shopper who allows training; `at` is in microseconds."""
     return Event(
         message_id=message_id,
         kind="track",
@@ -24,7 +24,7 @@ def bought(message_id: str, shopper: int, product_id: str, at: int) -> Event:
 
 
 def put(events: Sequence[Event]) -> None:
-    """Write events into the log, and from there into PostgreSQL."""
+    """Write events into the log, then record them in PostgreSQL."""
     log = get_log()
     log.append([Entry("event", event.raw_id, event.encode()) for event in events])
     after = offsets(range(log.shards))

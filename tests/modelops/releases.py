@@ -11,12 +11,12 @@ from recsys.ranking.model import HybridModel
 from tests.recsys.planted import harmless
 
 
-def admitted(bundle: HybridModel, *, report: Mapping[str, Any] | None = None) -> str:
+def passed_version(bundle: HybridModel, *, report: Mapping[str, Any] | None = None) -> str:
     """Register a bundle that passes the gate, and return its version."""
-    return judged(bundle, harmless(), report=report).version
+    return judged_version(bundle, harmless(), report=report).version
 
 
-def judged(bundle: HybridModel, case: Case, *, report: Mapping[str, Any] | None = None) -> ModelVersion:
-    """Register a bundle, hold the case before the gate, and return its row."""
+def judged_version(bundle: HybridModel, case: Case, *, report: Mapping[str, Any] | None = None) -> ModelVersion:
+    """Register a bundle, run_checks it with the case at the gate, and return its row."""
     version = register(bundle, report=report or {}, actor="system:training")
     return judge_version(version.version, case, reference="2026-11-24.1", actor="system:training")

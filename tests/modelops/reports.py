@@ -1,4 +1,4 @@
-"""A training report with every part."""
+"""A training report with all parts."""
 
 from typing import Any
 
@@ -36,27 +36,9 @@ REPORT: dict[str, Any] = {
         "chosen": 0.2,
         "curve": [{"strength": 0.0, "ndcg": 0.1, "gini": 0.6, "coverage": 0.5, "new_items": 0.02}],
     },
-    "cold_lift": {
-        "chosen": 0.5,
-        "tested": 0.45,
-        "least": 0.025,
-        "hit_rate": 0.081,
-        "newest": 0.04,
-        "curve": [
-            {
-                "lift": lift,
-                "together": 0.1,
-                "warm": 0.11 - lift / 100,
-                "cold_hit_rate": 0.04 + lift / 50,
-                "share": lift / 10,
-            }
-            for lift in (0.0, 0.5, 1.0)
-        ],
-    },
     "validation_singles": {"rp3beta": 0.09, "popular": 0.05, "covisitation": 0.04},
     "discovering": ["covisitation"],
     "tuning": {"rp3beta": {"config": {"alpha": 0.7, "neighbors": 100}, "value": 0.09, "trials": 12}},
-    "settings": {"suggested": 0.0963, "tuned": 0.0952},
     "quotas": {"rp3beta": 60, "popular": 20},
     "stability": {"name": "stability", "value": 0.62, "bar": 0.3, "passed": True, "message": "overlap@10"},
     "data": {

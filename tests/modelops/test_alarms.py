@@ -1,4 +1,4 @@
-"""A broken feed refuses the training, a changed shop raises an alarm, and what is over or looked at is settled."""
+"""Data alarms: a broken feed fails the training, a changed shop raises an alarm, good data settle it."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,12 +22,12 @@ from modelops.models import (
     TrainingRun,
 )
 from modelops.selectors.alarms import alarms_of
-from modelops.services.alarms import settle, sound
+from modelops.services.alarms import raise_or_settle, settle
 from modelops.services.data_checks import examine
 from modelops.services.registry import promote
 from recsys.data.data_checks import Check, data_profile
 from recsys.data.dataset import Dataset, build
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import model
 from tests.recsys.shop_history import history, products
 from tests.staff import person, staff
@@ -51,12 +51,12 @@ def only_views(frame: pd.DataFrame) -> Dataset:
 
 @pytest.fixture
 def live() -> ModelVersion:
-    """A live version, with the profile of the data it learnt from."""
+    """A live version with the data profile of its training."""
     return ModelVersion.objects.create(
         version="2026-11-24.1",
         directory="2026-11-24.1",
         state=ModelState.CHAMPION,
-        artefact_hash="a" * 64,
+        artifact_hash="a" * 64,
         report={"data_profile": data_profile(build(history(), products()))},
     )
 
@@ -70,23 +70,27 @@ def open_alarms() -> list[str]:
 
 
 @pytest.mark.parametrize(("broken", "name"), [(half, "volume"), (lost_titles, "filled titles")])
-def test_a_broken_feed_refuses_the_training(
+def test_broken_feed_fails_the_training(
     broken: Callable[[pd.DataFrame], Dataset], name: str, live: ModelVersion
 ) -> None:
-    asked = run()
+    failed_run = run()
 
     with pytest.raises(Conflict, match=f"{name}.*train by force"):
-        examine(broken(history()), asked)
+        examine(broken(history()), failed_run)
 
-    asked.refresh_from_db()
-    unmet = [check["name"] for check in asked.data_report["checks"] if not check["passed"]]
+    failed_run.refresh_from_db()
+    unmet = [check["name"] for check in failed_run.data_report["checks"] if not check["passed"]]
     assert name in unmet
     (event,) = entries(action="training.refused")
-    assert (event.object, event.data["forced"], event.data["live"]) == (f"training_run:{asked.pk}", False, live.version)
+    assert (event.object, event.data["forced"], event.data["live"]) == (
+        f"training_run:{failed_run.pk}",
+        False,
+        live.version,
+    )
     assert open_alarms() == ["data"]
 
 
-def test_an_operator_may_force_it_which_is_on_record(live: ModelVersion) -> None:
+def test_forced_training_is_audited(live: ModelVersion) -> None:
     examine(half(history()), run(forced=True))
 
     (event,) = entries(action="training.forced")
@@ -94,7 +98,7 @@ def test_an_operator_may_force_it_which_is_on_record(live: ModelVersion) -> None
     assert open_alarms() == ["data"]
 
 
-def test_a_changed_shop_is_learnt_from_and_raises_an_alarm(live: ModelVersion) -> None:
+def test_changed_shop_is_trained_and_raises_alarm(live: ModelVersion) -> None:
     examine(only_views(history()), run())
 
     (alarm,) = ModelAlarm.objects.all()
@@ -103,9 +107,12 @@ def test_a_changed_shop_is_learnt_from_and_raises_an_alarm(live: ModelVersion) -
     assert list(entries(action="training.refused")) == []
 
 
-def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by_going_back_to_it() -> None:
+def test_unstable_version_raises_alarm_on_promotion_but_not_on_roll_back() -> None:
     other = {"name": "stability", "value": 0.02, "bar": 0.3, "passed": False, "message": "overlap", "grade": "alarms"}
-    version, steady = admitted(model(("popular",)), report={"stability": other}), admitted(model(("popular",)))
+    version, steady = (
+        passed_version(model(("popular",)), report={"stability": other}),
+        passed_version(model(("popular",))),
+    )
 
     promote(version, actor="staff:1")
 
@@ -118,15 +125,15 @@ def test_who_promotes_a_version_of_other_answers_raises_the_alarm_too_but_not_by
     assert open_alarms() == []
 
 
-def test_each_version_names_what_was_open_while_it_was_live() -> None:
+def test_version_lists_alarms_of_its_time_as_champion() -> None:
     first, second, third = (
-        ModelVersion.objects.get(version=admitted(model(("popular",)), report={"number": number}))
+        ModelVersion.objects.get(version=passed_version(model(("popular",)), report={"number": number}))
         for number in range(3)
     )
     for version in (first, second):
         promote(version.version, actor="staff:1")
-        sound(AlarmKind.DRIFT, [BAD], actor="system:schedule", version=version)
-    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule", version=second)
+        raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule", version=version)
+    raise_or_settle(AlarmKind.DRIFT, [GOOD], actor="system:schedule", version=second)
     promote(third.version, actor="staff:1")
 
     (alarm,) = ModelAlarm.objects.all()
@@ -136,25 +143,25 @@ def test_each_version_names_what_was_open_while_it_was_live() -> None:
     assert [list(alarms_of(version)) for version in (first, second, third)] == [[alarm], [alarm], []]
 
 
-def test_every_kind_says_what_it_means() -> None:
+def test_all_alarm_kinds_have_a_meaning() -> None:
     assert set(MEANING) == set(AlarmKind), "`MEANING` of modelops/admin/alarms.py"
 
 
-def test_the_first_small_shop_raises_nothing() -> None:
+def test_first_training_raises_no_alarm() -> None:
     examine(build(history().head(60)), run())
 
     assert open_alarms() == []
 
 
-def test_an_alarm_counts_while_it_is_open_and_ends_with_a_good_measurement() -> None:
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
-    sound(AlarmKind.DRIFT, [BAD, GOOD], actor="system:schedule")
-    sound(AlarmKind.STABILITY, [GOOD], actor="system:schedule")
+def test_open_alarm_counts_and_good_measurement_settles_it() -> None:
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD, GOOD], actor="system:schedule")
+    raise_or_settle(AlarmKind.STABILITY, [GOOD], actor="system:schedule")
 
     (alarm,) = ModelAlarm.objects.all()
     assert (alarm.times, alarm.message) == (2, "drift of signals: 0.9, bar 0.25 (population stability index)")
 
-    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
 
     alarm.refresh_from_db()
     assert alarm.settled_at is not None
@@ -165,52 +172,54 @@ def test_an_alarm_counts_while_it_is_open_and_ends_with_a_good_measurement() -> 
     ]
 
 
-def test_an_alarm_is_not_settled_by_a_night_that_measured_other_things() -> None:
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+def test_other_measurements_do_not_settle_an_alarm() -> None:
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
 
-    sound(AlarmKind.DRIFT, [Check("drift of what was shown", 0.1, 0.25, True, "", "alarms")], actor="system:schedule")
+    raise_or_settle(
+        AlarmKind.DRIFT, [Check("drift of what was shown", 0.1, 0.25, True, "", "alarms")], actor="system:schedule"
+    )
     assert open_alarms() == ["drift"]
 
-    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
     assert open_alarms() == []
 
 
-def test_what_failed_and_was_not_measured_again_stays_on_an_alarm_that_is_raised_for_other_things() -> None:
-    shown = Check("drift of what was shown", 0.9, 0.25, False, "shares", "alarms")
-    sound(AlarmKind.DRIFT, [shown, GOOD], actor="system:schedule")
+def test_unmeasured_failures_stay_on_the_alarm() -> None:
+    exposure_check = Check("drift of what was shown", 0.9, 0.25, False, "shares", "alarms")
+    raise_or_settle(AlarmKind.DRIFT, [exposure_check, GOOD], actor="system:schedule")
 
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     (alarm,) = ModelAlarm.objects.all()
     assert ("drift of signals" in alarm.message, "drift of what was shown" in alarm.message) == (True, True)
 
-    sound(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [GOOD], actor="system:schedule")
     alarm.refresh_from_db()
     assert (alarm.settled_at, alarm.times) == (None, 2)
     assert alarm.message.startswith("drift of what was shown: 0.9")
 
-    sound(AlarmKind.DRIFT, [replace(shown, value=0.1, passed=True)], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [replace(exposure_check, value=0.1, passed=True)], actor="system:schedule")
     assert open_alarms() == []
 
 
-def test_two_processes_that_raise_it_at_once_raise_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_processes_raise_one_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     save, tries = ModelAlarm.save, [1]
 
-    def beaten(alarm: ModelAlarm, *args: Any, **named: Any) -> None:
+    def beaten(alarm: ModelAlarm, *args: Any, **kwargs: Any) -> None:
         if tries.pop():
             tries.append(0)
             raise IntegrityError("one open alarm a kind")
         tries.append(0)
-        save(alarm, *args, **named)
+        save(alarm, *args, **kwargs)
 
     monkeypatch.setattr(ModelAlarm, "save", beaten)
 
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
 
     assert open_alarms() == ["drift"]
 
 
-def test_somebody_who_may_settles_it_and_the_next_one_is_new() -> None:
-    alarm = sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+def test_next_alarm_after_settling_is_new() -> None:
+    alarm = raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     assert alarm is not None
 
     with pytest.raises(Forbidden):
@@ -219,13 +228,13 @@ def test_somebody_who_may_settles_it_and_the_next_one_is_new() -> None:
 
     ada = person("ada", "change_modelalarm")
     assert settle(alarm.pk, by=ada).settled_by == ada
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
     assert ModelAlarm.objects.count() == 2
 
 
 @pytest.mark.parametrize(("role", "led"), [("data scientist", True), ("compliance officer", False)])
-def test_its_page_leads_only_where_the_person_may_go(role: str, led: bool) -> None:
-    alarm = sound(AlarmKind.DRIFT, [BAD], actor="system:schedule", run=run())
+def test_alarm_page_hides_links_without_permission(role: str, led: bool) -> None:
+    alarm = raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule", run=run())
     assert alarm is not None
     settle(alarm.pk, by=person("ada", "change_modelalarm"))
     door = reverse("admin:modelops_modelalarm_change", args=[alarm.pk])
@@ -239,8 +248,8 @@ def test_its_page_leads_only_where_the_person_may_go(role: str, led: bool) -> No
     ) == (led, False, True)
 
 
-def test_the_database_keeps_one_open_alarm_a_kind() -> None:
-    sound(AlarmKind.DRIFT, [BAD], actor="system:schedule")
+def test_database_allows_one_open_alarm_per_kind() -> None:
+    raise_or_settle(AlarmKind.DRIFT, [BAD], actor="system:schedule")
 
     with pytest.raises(IntegrityError), transaction.atomic():
         ModelAlarm.objects.create(kind=AlarmKind.DRIFT, message="x", raised_at=clock.now(), latest_at=clock.now())

@@ -1,4 +1,4 @@
-"""Every night the last day is held against what the live model learnt from; another shop raises an alarm."""
+"""The nightly watch compares the last day with the training data of the live model."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,40 +16,40 @@ from events.types.base import Event
 from modelops.models import ModelAlarm, ModelDrift, ModelVersion
 from modelops.services.registry import promote
 from modelops.tasks import watch_drift_task
-from recsys.data.drift import day_of, popularity, standings
+from recsys.data.drift import day_histograms, popularity, popularity_bins
 from recsys.ranking import artifact
 from recsys.sources import storage
 from tests.modelops.purchases import bought, put
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import TASTES, history, model
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop")]
 USUAL = [product_id for taste in TASTES for product_id in taste] * 20
 NUMBERS = count(1)
 
 
 @pytest.fixture
 def live() -> ModelVersion:
-    """A live model, and the usual day of the shop it learnt from."""
+    """A live model, and a usual day of its shop."""
     bundle = model(("popular",))
-    codes = {name: code for code, name in enumerate(bundle.catalogue.item_ids)}
+    codes = {name: code for code, name in enumerate(bundle.catalog.item_ids)}
     items = np.array([codes[name] for name in USUAL], np.int32)
-    learnt = history()["item_id"].map(codes).to_numpy(np.int32)
-    standing = standings(popularity(learnt, np.zeros(len(learnt)), np.ones(len(learnt), np.float32), len(codes)))
+    sold = history()["item_id"].map(codes).to_numpy(np.int32)
+    bins = popularity_bins(popularity(sold, np.zeros(len(sold)), np.ones(len(sold), np.float32), len(codes)))
     n = len(items)
-    day = day_of(np.full(n, 10), np.arange(n) // 2, np.zeros(n), standing[items])
+    day = day_histograms(np.full(n, 10), np.arange(n) // 2, np.zeros(n), bins[items])
     report = {"data_profile": {"day": day}}
-    return promote(admitted(bundle, report=report), actor="staff:1")
+    return promote(passed_version(bundle, report=report), actor="staff:1")
 
 
 def shop_sells(product_ids: Iterable[str], *, to: int = 120) -> None:
-    """Let shoppers buy these within the last hours."""
+    """Write purchases of these products within the last hours."""
     now = clock.epoch_us()
     put([bought(f"m{next(NUMBERS)}", at % to, one, now - at * 60_000_000) for at, one in enumerate(product_ids, 1)])
 
 
 def shop_showed(product_ids: Iterable[str], *, days_ago: float, to: int = 240) -> None:
-    """Let the server have answered these, one a list, to so many shoppers."""
+    """Write answers with these products, one per list, to that many shoppers."""
     at = clock.epoch_us() - int(days_ago * 86_400e6)
     put(
         [
@@ -69,7 +69,7 @@ def shop_showed(product_ids: Iterable[str], *, days_ago: float, to: int = 240) -
     )
 
 
-def test_a_usual_day_is_kept_and_raises_nothing(live: ModelVersion) -> None:
+def test_usual_day_is_stored_without_alarm(live: ModelVersion) -> None:
     shop_sells(USUAL)
 
     watch_drift_task()
@@ -81,9 +81,7 @@ def test_a_usual_day_is_kept_and_raises_nothing(live: ModelVersion) -> None:
     assert not ModelAlarm.objects.exists()
 
 
-def test_a_day_in_another_shop_raises_the_alarm_and_the_next_usual_one_settles_it(
-    live: ModelVersion, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_drift_raises_alarm_and_usual_day_settles_it(live: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     shop_sells(["mug-of-the-year"] * 240, to=1)
 
     watch_drift_task()
@@ -103,7 +101,7 @@ def test_a_day_in_another_shop_raises_the_alarm_and_the_next_usual_one_settles_i
     assert alarm.settled_at == later
 
 
-def test_a_day_of_bots_is_no_traffic(live: ModelVersion) -> None:
+def test_bots_do_not_count_as_traffic(live: ModelVersion) -> None:
     now = clock.epoch_us()
     crawl = [bought(f"m{next(NUMBERS)}", 1, one, now - 60_000_000) for one in ["mug-of-the-year"] * 240]
     put([replace(one, context={"device": {"type": "bot"}}) for one in crawl])
@@ -113,9 +111,7 @@ def test_a_day_of_bots_is_no_traffic(live: ModelVersion) -> None:
     assert not ModelDrift.objects.exists()
 
 
-def test_a_feed_that_fell_silent_raises_the_alarm_and_settles_once_it_is_back(
-    live: ModelVersion, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silent_feed_raises_alarm_until_it_is_back(live: ModelVersion, monkeypatch: pytest.MonkeyPatch) -> None:
     now = clock.epoch_us()
     put([
         bought(f"m{next(NUMBERS)}", shopper, USUAL[shopper], now - (24 * days + 1) * 3_600_000_000)
@@ -139,7 +135,7 @@ def test_a_feed_that_fell_silent_raises_the_alarm_and_settles_once_it_is_back(
     assert alarm.settled_at == later
 
 
-def test_what_is_shown_is_watched_too(live: ModelVersion) -> None:
+def test_shown_products_are_watched(live: ModelVersion) -> None:
     shop_showed(USUAL * 2, days_ago=3)
     shop_showed(["mug-of-the-year"] * 240, days_ago=0.5)
 
@@ -149,7 +145,7 @@ def test_what_is_shown_is_watched_too(live: ModelVersion) -> None:
     assert alarm.message.startswith("drift of what is shown")
 
 
-def test_what_few_shoppers_were_shown_is_their_taste_and_no_drift(live: ModelVersion) -> None:
+def test_few_shoppers_cause_no_drift_alarm(live: ModelVersion) -> None:
     shop_showed(USUAL * 2, days_ago=3)
     shop_showed(["mug-of-the-year"] * 240, days_ago=0.5, to=20)
 
@@ -158,9 +154,7 @@ def test_what_few_shoppers_were_shown_is_their_taste_and_no_drift(live: ModelVer
     assert not ModelAlarm.objects.exists()
 
 
-def test_without_traffic_without_a_model_or_with_an_altered_one_nothing_is_said(
-    live: ModelVersion, tmp_path: Path
-) -> None:
+def test_no_checks_without_traffic_or_readable_model(live: ModelVersion, tmp_path: Path) -> None:
     watch_drift_task()
     file = next((tmp_path / live.directory).rglob("*.npz"))
     file.write_bytes(file.read_bytes() + b"x")
@@ -172,13 +166,13 @@ def test_without_traffic_without_a_model_or_with_an_altered_one_nothing_is_said(
     assert not ModelDrift.objects.exists()
 
 
-def test_a_version_of_a_release_with_other_facts_is_told_in_the_log_and_stops_no_night(
+def test_version_of_another_release_is_logged_and_skipped(
     live: ModelVersion, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     directory = tmp_path / live.directory
-    facts = storage.read_arrays(directory / "facts.npz")
-    storage.write_arrays(directory / "facts.npz", {**facts, "depth": np.zeros(1)})
-    ModelVersion.objects.update(artefact_hash=artifact.seal(directory, storage.read_json(directory / "manifest.json")))
+    facts = storage.read_arrays(directory / "statistics.npz")
+    storage.write_arrays(directory / "statistics.npz", {**facts, "depth": np.zeros(1)})
+    ModelVersion.objects.update(artifact_hash=artifact.seal(directory, storage.read_json(directory / "manifest.json")))
     shop_sells(USUAL)
 
     watch_drift_task()
@@ -187,7 +181,7 @@ def test_a_version_of_a_release_with_other_facts_is_told_in_the_log_and_stops_no
     assert not ModelDrift.objects.exists()
 
 
-def test_it_runs_every_night_before_the_training() -> None:
+def test_watch_is_scheduled_before_the_training() -> None:
     schedule = {entry["task"]: entry["schedule"] for entry in app.conf.beat_schedule.values()}
 
     assert (schedule["modelops.watch_drift"].hour, schedule["modelops.train"].hour) == ({2}, {3})

@@ -1,4 +1,4 @@
-"""Increments: what happened minutes ago is in the tables, of the live version only, and broken data change nothing."""
+"""Increments: recent events enter the tables of the live version; broken data change nothing."""
 
 import errno
 import time
@@ -14,7 +14,6 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django_celery_beat.schedulers import ModelEntry
-from recsys.evaluation.pipeline import fingerprint
 
 from audit.selectors import entries
 from common import clock
@@ -34,20 +33,20 @@ from modelops.services.alarms import settle
 from modelops.services.increments import run_increment
 from modelops.services.registry import promote, roll_back
 from modelops.services.shop_data import shop_dataset
-from personalization.serving.snapshot_refresher import keeper
-from recsys.data.dataset import build
+from personalization.serving.snapshot_refresher import snapshot_refresher
+from recsys.data.dataset import build, fingerprint
 from recsys.data.signals import SIGNAL_NAMES
 from recsys.ranking.model import EVENT_WEIGHTS, HybridModel
 from tests.events.builders import START
 from tests.modelops.purchases import bought, put
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import history, items, model
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("trained")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("live_model")]
 
 
 def sell(product_id: str, *, to: int = 60, day: int = 0) -> None:
-    """Write as many sales of one product into the log, and from there into PostgreSQL."""
+    """Write that many sales of one product into the log, then record them in PostgreSQL."""
     at = START + day * 86_400_000_000
     put([bought(f"{product_id}-{day}-{one}", one, product_id, at + one * 1_000_000) for one in range(to)])
 
@@ -57,27 +56,29 @@ def live() -> ModelVersion:
 
 
 def best_seller() -> str:
-    snapshot = keeper.current()
-    return str(snapshot.shelf.catalogue.item_ids[snapshot.popular[0]])
+    snapshot = snapshot_refresher.current()
+    return str(snapshot.serving_catalog.catalog.item_ids[snapshot.popular[0]])
 
 
-def test_what_sold_since_the_training_is_in_the_tables_that_are_served() -> None:
+def test_increment_contains_new_sales() -> None:
     assert best_seller() == "lamp"
     sell("rug")
 
-    told = run_increment()
+    message = run_increment()
 
     row = live()
-    assert told == f"{row.version} has learnt from 60 interactions."
+    assert message == f"{row.version} has learnt from 60 interactions."
     assert best_seller() == "rug"
-    assert keeper.current().model_version == row.version, "the version is the one that the gate let through"
+    assert snapshot_refresher.current().model_version == row.version, "the version is the one that the gate let through"
     assert row.increment["interactions"] == 60
-    assert keeper.refused is None
+    assert snapshot_refresher.refusal is None
 
 
-def test_events_count_as_when_the_version_was_trained(settings: Any) -> None:
+def test_increment_uses_the_event_weights_of_the_training(settings: Any) -> None:
     bundle = model(("popular",))
-    promote(admitted(replace(bundle, manifest={**bundle.manifest, EVENT_WEIGHTS: {"purchase": 2.5}})), actor="staff:1")
+    promote(
+        passed_version(replace(bundle, manifest={**bundle.manifest, EVENT_WEIGHTS: {"purchase": 2.5}})), actor="staff:1"
+    )
     settings.EVENT_WEIGHTS = {"purchase": 9.0}
     sell("rug")
 
@@ -85,10 +86,10 @@ def test_events_count_as_when_the_version_was_trained(settings: Any) -> None:
 
     assert live().increment["data"] == fingerprint(shop_dataset(weights={"purchase": 2.5}))
     assert run_increment(forced=True).startswith("Nothing has happened since")
-    assert keeper.current().weights[SIGNAL_NAMES.index("purchase")] == 2.5
+    assert snapshot_refresher.current().weights[SIGNAL_NAMES.index("purchase")] == 2.5
 
 
-def test_nothing_is_written_where_nothing_happened() -> None:
+def test_no_increment_without_new_events() -> None:
     sell("rug")
     run_increment()
     before = live()
@@ -98,11 +99,11 @@ def test_nothing_is_written_where_nothing_happened() -> None:
     assert live().increment["at"] > before.increment["at"]
 
 
-def test_nothing_is_learnt_again_right_after_a_training() -> None:
+def test_no_increment_right_after_a_training() -> None:
     sell("rug")
     bundle = model(("popular",))
-    known = {**bundle.manifest, "data": fingerprint(shop_dataset(weights={}))}
-    promote(admitted(replace(bundle, manifest=known)), actor="staff:1")
+    manifest = {**bundle.manifest, "data": fingerprint(shop_dataset(weights={}))}
+    promote(passed_version(replace(bundle, manifest=manifest)), actor="staff:1")
 
     assert run_increment() == f"Nothing has happened since {live().version} learnt last."
     assert best_seller() == "lamp"
@@ -111,38 +112,38 @@ def test_nothing_is_learnt_again_right_after_a_training() -> None:
     assert "has learnt from 120" in run_increment(forced=True)
 
 
-def test_the_audit_log_tells_which_artefact_answered_when_and_nothing_where_nothing_changed() -> None:
+def test_increments_are_audited() -> None:
     sell("rug")
     tasks.increment()
     call_command("increment", stdout=StringIO())
-    first = live().increment["artefact_hash"]
+    first = live().increment["artifact_hash"]
     sell("throw", to=90, day=1)
     call_command("increment", stdout=StringIO())
 
-    version, later = live().version, live().increment["artefact_hash"]
-    told = [(entry.actor, entry.object, entry.data) for entry in entries(action="model.incremented")]
-    assert told == [
-        (who, f"model_version:{version}", {"version": version, "artefact_hash": own, "interactions": count})
+    version, later = live().version, live().increment["artifact_hash"]
+    audit_entries = [(entry.actor, entry.object, entry.data) for entry in entries(action="model.incremented")]
+    assert audit_entries == [
+        (who, f"model_version:{version}", {"version": version, "artifact_hash": own, "interactions": count})
         for who, own, count in (("system:command", later, 150), ("system:schedule", first, 60))
     ]
     assert first != later
 
 
-def test_at_most_a_tenth_of_the_time_goes_to_increments() -> None:
+def test_increments_take_at_most_a_tenth_of_the_time() -> None:
     sell("rug")
     run_increment()
     ModelVersion.objects.update(increment={**live().increment, "seconds": 30.0})
 
     assert "no other one before" in run_increment()
 
-    long_ago = clock.now() - timedelta(seconds=increments.PAUSE * 30 + 1)
+    long_ago = clock.now() - timedelta(seconds=increments.PAUSE_FACTOR * 30 + 1)
     ModelVersion.objects.update(increment={**live().increment, "at": long_ago.isoformat()})
     sell("throw", to=90, day=1)
 
     assert "has learnt from 150" in run_increment()
 
 
-def test_a_clock_that_was_put_back_stops_no_increments() -> None:
+def test_clock_set_back_does_not_stop_increments() -> None:
     sell("rug")
     run_increment()
     a_year_ahead = clock.now() + timedelta(days=365)
@@ -151,22 +152,22 @@ def test_a_clock_that_was_put_back_stops_no_increments() -> None:
     assert "Nothing has happened" in run_increment()
 
 
-def test_the_artefact_before_stays_until_the_next_but_one() -> None:
+def test_previous_increment_is_kept() -> None:
     for day in range(3):
         sell("rug", day=day)
         run_increment(forced=True)
 
-    kept = {one.name for one in increments_of(live()).iterdir()}
-    assert len(kept) == 2
-    assert live().increment["directory"] in kept
+    directories = {one.name for one in increments_of(live()).iterdir()}
+    assert len(directories) == 2
+    assert live().increment["directory"] in directories
 
 
-def test_a_promotion_and_a_roll_back_bring_versions_as_they_were_registered() -> None:
+def test_promotion_and_roll_back_drop_increments() -> None:
     sell("rug")
     run_increment()
     first = live().version
 
-    promote(admitted(model()), actor="staff:1")
+    promote(passed_version(model()), actor="staff:1")
     assert (live().increment, best_seller()) == ({}, "lamp")
     roll_back(actor="staff:1")
 
@@ -175,17 +176,17 @@ def test_a_promotion_and_a_roll_back_bring_versions_as_they_were_registered() ->
     assert best_seller() == "rug"
 
     former = increments_of(live())
-    promote(admitted(model()), actor="staff:1")
+    promote(passed_version(model()), actor="staff:1")
     run_increment()
     assert (former.exists(), increments_of(live()).exists()) == (False, True), "those of versions that went are deleted"
 
 
-def test_a_version_that_went_live_meanwhile_gets_no_increment_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_increment_is_dropped_if_another_version_is_live(monkeypatch: pytest.MonkeyPatch) -> None:
     sell("rug")
-    other = admitted(model())
+    other = passed_version(model())
     was = live()
 
-    def meanwhile(**named: Any) -> Any:
+    def meanwhile(**kwargs: Any) -> Any:
         promote(other, actor="staff:1")
         return build(history(), items())
 
@@ -197,7 +198,7 @@ def test_a_version_that_went_live_meanwhile_gets_no_increment_of_another(monkeyp
     assert list(increments_of(was).iterdir()) == []
 
 
-def test_an_increment_that_cannot_be_read_for_a_moment_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_increment_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     sell("rug")
     run_increment()
     assert best_seller() == "rug"
@@ -205,42 +206,42 @@ def test_an_increment_that_cannot_be_read_for_a_moment_is_tried_again(monkeypatc
     run_increment(forced=True)
     load = HybridModel.load
 
-    def broken(*args: Any, **named: Any) -> HybridModel:
+    def broken(*args: Any, **kwargs: Any) -> HybridModel:
         raise OSError("too many open files")
 
     monkeypatch.setattr(HybridModel, "load", broken)
     assert best_seller() == "rug", "the tables of before are nearer than those of the training"
     monkeypatch.setattr(HybridModel, "load", load)
     assert best_seller() == "rug", "for a while it is not tried again"
-    keeper._versions._unread.clear()
+    snapshot_refresher._versions._unreadable_until.clear()
 
     assert best_seller() == "throw"
 
 
-def test_an_altered_increment_is_not_served_but_the_version_it_stands_for(caplog: pytest.LogCaptureFixture) -> None:
+def test_altered_increment_falls_back_to_the_version(caplog: pytest.LogCaptureFixture) -> None:
     sell("rug")
     run_increment()
-    told = increment_of(live())
-    assert told is not None
-    (told.directory / "facts.npz").write_bytes(b"something else")
+    increment = increment_of(live())
+    assert increment is not None
+    (increment.directory / "statistics.npz").write_bytes(b"something else")
 
-    keeper.forget()
+    snapshot_refresher.forget()
 
     assert best_seller() == "lamp"
     assert "model.increment_refused" in caplog.text
-    assert "facts.npz was altered" in caplog.text
+    assert "statistics.npz was altered" in caplog.text
 
 
-def test_an_altered_version_learns_no_more(tmp_path: Path) -> None:
+def test_altered_version_gets_no_increment(tmp_path: Path) -> None:
     sell("rug")
 
-    for file in ("facts.npz", "manifest.json"):
+    for file in ("statistics.npz", "manifest.json"):
         (tmp_path / live().directory / file).write_bytes(b"something else")
         with pytest.raises(Conflict, match="cannot learn more"):
             run_increment(forced=True)
 
 
-def test_one_that_cannot_be_written_leaves_no_files_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_increment_leaves_no_files(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(bundle: HybridModel, directory: Path) -> str:
         directory.mkdir(parents=True)
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -255,10 +256,10 @@ def test_one_that_cannot_be_written_leaves_no_files_and_no_traceback(monkeypatch
     assert best_seller() == "lamp"
 
 
-def test_a_database_that_goes_away_meanwhile_is_told_of_as_that_and_the_next_one_goes_through(
+def test_lost_database_fails_one_increment_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def lost(**named: Any) -> Any:
+    def lost(**kwargs: Any) -> Any:
         connection.connection.close()
         raise OperationalError("the server closed the connection")
 
@@ -272,7 +273,7 @@ def test_a_database_that_goes_away_meanwhile_is_told_of_as_that_and_the_next_one
     assert "has learnt from 60" in run_increment()
 
 
-def test_broken_data_change_nothing_and_raise_one_alarm(settings: Any) -> None:
+def test_broken_data_raise_one_alarm(settings: Any) -> None:
     sell("rug")
     run_increment()
     ModelVersion.objects.update(report={"data_profile": {"rows": 10_000}})
@@ -292,7 +293,7 @@ def test_broken_data_change_nothing_and_raise_one_alarm(settings: Any) -> None:
     assert "refused" not in live().increment
 
 
-def test_an_attempt_that_fails_is_followed_by_rest_too() -> None:
+def test_failed_attempt_is_followed_by_a_pause() -> None:
     sell("rug")
     ModelVersion.objects.update(report={"data_profile": {"rows": 10_000}})
     with pytest.raises(Conflict):
@@ -303,7 +304,7 @@ def test_an_attempt_that_fails_is_followed_by_rest_too() -> None:
     assert "no other one before" in run_increment()
 
 
-def test_who_refuses_is_out_of_the_tables_with_the_next_one() -> None:
+def test_refused_consent_is_respected_by_the_next_increment() -> None:
     sell("rug")
     sell("throw", to=40, day=1)
     run_increment()
@@ -331,19 +332,19 @@ def refusal(shopper: int) -> Event:
     )
 
 
-def test_none_where_nobody_lets_models_learn() -> None:
-    with pytest.raises(Conflict, match="no event that may be learnt from"):
+def test_no_increment_without_permitted_events() -> None:
+    with pytest.raises(Conflict, match="no event that may be used for training"):
         run_increment()
 
 
-def test_none_beside_a_training() -> None:
+def test_no_increment_during_a_training() -> None:
     sell("rug")
     TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=clock.now())
 
     assert run_increment(forced=True).startswith("A training is running")
 
 
-def test_none_beside_another_one() -> None:
+def test_no_concurrent_increments() -> None:
     sell("rug")
     other = connection.copy()
     try:
@@ -353,13 +354,13 @@ def test_none_beside_another_one() -> None:
     finally:
         other.close()  # as where its process dies; the database notices it in a moment of its own
 
-    told, end = "Another increment is being made.", time.monotonic() + 20
-    while told == "Another increment is being made." and time.monotonic() < end:
-        told = run_increment()
-    assert "has learnt" in told
+    message, end = "Another increment is being made.", time.monotonic() + 20
+    while message == "Another increment is being made." and time.monotonic() < end:
+        message = run_increment()
+    assert "has learnt" in message
 
 
-def test_none_without_a_model() -> None:
+def test_no_increment_without_a_model() -> None:
     ModelVersion.objects.update(state=ModelState.RETIRED)
     out = StringIO()
 
@@ -368,17 +369,17 @@ def test_none_without_a_model() -> None:
     assert "No model is live yet" in out.getvalue()
 
 
-@pytest.mark.parametrize(("minutes", "made"), [(5, True), (0, False)])
-def test_the_schedule_makes_them_unless_it_is_switched_off(minutes: int, made: bool, settings: Any) -> None:
+@pytest.mark.parametrize(("minutes", "is_made"), [(5, True), (0, False)])
+def test_schedule_can_be_switched_off(minutes: int, is_made: bool, settings: Any) -> None:
     sell("rug")
     settings.INCREMENT_MINUTES = minutes
 
     tasks.increment()
 
-    assert bool(live().increment) is made
+    assert bool(live().increment) is is_made
 
 
-def test_one_that_waited_for_a_worker_is_not_made_up_for(settings: Any) -> None:
+def test_increment_message_expires_after_the_interval(settings: Any) -> None:
     entry = ModelEntry.from_entry("increments", app=current_app, **settings.CELERY_BEAT_SCHEDULE["increments"])
 
     assert entry.model.task == "modelops.increment"
@@ -386,12 +387,12 @@ def test_one_that_waited_for_a_worker_is_not_made_up_for(settings: Any) -> None:
     assert (entry.model.interval.every, entry.model.interval.period) == (300, "seconds")
 
 
-def test_an_increment_that_is_not_the_one_of_the_row_is_not_served(caplog: pytest.LogCaptureFixture) -> None:
+def test_increment_with_another_hash_is_not_served(caplog: pytest.LogCaptureFixture) -> None:
     sell("rug")
     run_increment()
-    ModelVersion.objects.update(increment={**live().increment, "artefact_hash": "0" * 64})
+    ModelVersion.objects.update(increment={**live().increment, "artifact_hash": "0" * 64})
 
-    keeper.forget()
+    snapshot_refresher.forget()
 
     assert best_seller() == "lamp"
     assert "not the registered one" in caplog.text

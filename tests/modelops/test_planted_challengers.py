@@ -1,7 +1,9 @@
-"""Planted challengers, as real bundles, handed over as a training does: exactly the right ones are refused, and why."""
+"""Planted challengers as real bundles: exactly the faulty ones are refused, for the right reason."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -11,49 +13,51 @@ from common.errors import Conflict
 from modelops.models import ModelState, ModelVersion
 from modelops.selectors.registry import table_of
 from modelops.services import gate
-from modelops.services.gate import judge_training
+from modelops.services.gate import POPULARITY, held_out_case, judge_version
 from modelops.services.registry import promote, register
 from modelops.services.waivers import approve_waiver, request_waiver
 from recsys.evaluation.model_checks import held_out_case as heldout
 from recsys.evaluation.model_checks.case import Case
 from recsys.evaluation.model_checks.verdict import read_case
 from recsys.ranking.model import HybridModel
+from recsys.training.training import Training
 from tests.recsys.planted_bundles import (
     fold,
     foreseeing,
     honest,
     losing,
     planted,
+    promised_by_validation,
     shop,
-    trained,
     unfair,
 )
 from tests.staff import person
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 LOST = "group_loss:activity:few events"
 
 
 @pytest.fixture(autouse=True)
-def quick(stocked: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time few slates; whoever needs longer than 50 ms for one is slow."""
+def quick(stocked_shop: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time few slates; more than 50 ms per slate is slow."""
     settings.GATE_LATENCY_MILLISECONDS = 50.0
     monkeypatch.setattr(heldout, "LATENCY_SAMPLES", 6)
 
 
 @pytest.fixture
 def live() -> ModelVersion:
-    """The champion whose plan the challengers are held against."""
+    """The champion that the challengers are compared with."""
     return promote(handed_over(honest(fold()), first=True).version, actor="staff:1")
 
 
 def handed_over(challenger: HybridModel, *, first: bool = False) -> ModelVersion:
     """Register and run_checks a challenger the way a training run does."""
-    result = trained(challenger, rival=None if first else honest(fold()))
-    version = register(result.bundle, report=result.report, actor="system:training")
-    # As where there is a champion, but of a plan that can no longer be followed.
-    over = "2026-11-24.1" if first else ModelVersion.objects.get(state=ModelState.CHAMPION).version
-    return judge_training(version.version, result, shop().user_ids, actor="system:training", over=over)
+    report = promised_by_validation()
+    training = cast("Training", SimpleNamespace(model=challenger, folds=SimpleNamespace(test=fold())))
+    case = held_out_case(training, report, shop().user_ids, reference=None if first else honest(fold()))
+    version = register(honest(fold()), report=report, actor="system:training")
+    reference = POPULARITY if first else ModelVersion.objects.get(state=ModelState.CHAMPION).version
+    return judge_version(version.version, case, reference=reference, actor="system:training")
 
 
 def kept_case(version: ModelVersion) -> Case:
@@ -69,13 +73,13 @@ def failed(version: ModelVersion) -> list[str]:
     [
         (lambda: losing(0.06), [LOST], "loses 6.0% of its NDCG@10"),
         (lambda: planted(honest(fold()), pause=70), ["latency"], "budget 50.0 ms"),
-        (unfair, ["supplier_share", "gini"], "exposure ÷ catalogue share by supplier"),
+        (unfair, ["supplier_share", "gini"], "exposure ÷ catalog share by supplier"),
         (lambda: honest(fold(), past=shop().interactions), ["leak:time"], "(source popular, source rp3beta)"),
         (foreseeing, ["leak:too_good", "leak:unlike_validation"], "look for the future"),
     ],
     ids=["6 % worse on a group", "slow", "unfair to suppliers", "fitted on the held-out window", "knows the answers"],
 )
-def test_a_faulty_challenger_is_refused_for_its_fault_alone(
+def test_faulty_challenger_fails_only_the_planted_check(
     challenger: Callable[[], HybridModel], reasons: list[str], words: str, live: ModelVersion
 ) -> None:
     version = handed_over(challenger())
@@ -91,7 +95,7 @@ def test_a_faulty_challenger_is_refused_for_its_fault_alone(
 
 
 @pytest.mark.parametrize("challenger", [lambda: losing(0.04), lambda: honest(fold())], ids=["4 % worse", "no worse"])
-def test_a_sound_challenger_goes_live(
+def test_sound_challenger_goes_live(
     challenger: Callable[[], HybridModel], live: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ninety_days_before = datetime.fromtimestamp(fold().until, UTC) - timedelta(days=90)
@@ -105,19 +109,23 @@ def test_a_sound_challenger_goes_live(
     assert failed(version) == []
     assert {LOST, "group_loss:region:DE"} <= {check["name"] for check in version.gate["checks"]}
     assert version.gate["reference"] == live.version
-    kept, asked = ([own.tolist() for own in one] for one in (kept_case(version).challenger.targets, fold().targets))
-    assert (kept != asked, sorted(kept)) == (True, sorted(asked)), "in the order of ids, it would name the shoppers"
+    stored_targets, targets = (
+        [own.tolist() for own in one] for one in (kept_case(version).challenger.targets, fold().targets)
+    )
+    assert (stored_targets != targets, sorted(stored_targets)) == (True, sorted(targets)), (
+        "in the order of ids, it would name the shoppers"
+    )
     assert promote(version.version, actor="staff:7").state == ModelState.CHAMPION
 
 
-def test_the_first_model_of_a_shop_is_refused_too_where_it_knows_the_answers() -> None:
+def test_first_model_with_a_leak_is_refused() -> None:
     version = handed_over(foreseeing(), first=True)
 
     assert failed(version) == ["leak:unlike_validation"]
     assert version.gate["reference"] == "popularity"
 
 
-def test_the_first_model_is_held_against_what_is_popular(live: ModelVersion) -> None:
+def test_first_model_is_compared_with_popularity(live: ModelVersion) -> None:
     case = kept_case(live)
 
     assert live.gate["reference"] == "popularity"
@@ -125,7 +133,7 @@ def test_the_first_model_is_held_against_what_is_popular(live: ModelVersion) -> 
     assert not (case.challenger.slates == case.challenger.slates[0]).all()
 
 
-def test_two_persons_let_one_of_them_go_live(live: ModelVersion) -> None:
+def test_waiver_lets_a_faulty_challenger_go_live(live: ModelVersion) -> None:
     version = handed_over(losing(0.06))
     ada, cora = (
         person("ada", "add_modelwaiver", "approve_modelwaiver"),

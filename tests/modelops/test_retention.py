@@ -1,4 +1,4 @@
-"""Old artefacts go, what may still serve stays, and who asks for what is gone is told so."""
+"""Old artifacts are deleted, those that may still serve are kept, and errors name deleted ones."""
 
 import os
 import shutil
@@ -20,10 +20,10 @@ from modelops.services.registry import promote, register, roll_back
 from modelops.services.retention import prune
 from modelops.services.runs import queue_training
 from modelops.services.training import run_training
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import model
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 
 
 @pytest.fixture(autouse=True)
@@ -31,17 +31,17 @@ def _two(settings: Any) -> None:
     settings.MODELS_KEPT = 2
 
 
-def made(n: int) -> list[str]:
-    """Register versions two days ago, a minute apart."""
-    names = [admitted(model(("popular",))) for _ in range(n)]
+def make_versions(n: int) -> list[str]:
+    """Register versions from two days ago, a minute apart."""
+    names = [passed_version(model(("popular",))) for _ in range(n)]
     for at, name in enumerate(names):
         born = clock.now() - timedelta(days=2) + timedelta(minutes=at)
         ModelVersion.objects.filter(version=name).update(created_at=born)
     return names
 
 
-def test_the_newest_the_live_one_and_the_one_before_it_are_kept(tmp_path: Path) -> None:
-    names = made(6)
+def test_newest_live_and_previous_versions_are_kept(tmp_path: Path) -> None:
+    names = make_versions(6)
     promote(names[1], actor="staff:7")
     promote(names[2], actor="staff:7")
 
@@ -52,19 +52,19 @@ def test_the_newest_the_live_one_and_the_one_before_it_are_kept(tmp_path: Path) 
     assert b"model.pruned" in bytes(AuditEvent.objects.get(action="model.pruned").body)
 
 
-def test_the_row_and_its_verdict_stay_and_the_version_does_not_go_live() -> None:
-    old = made(3)[0]
+def test_pruned_version_keeps_its_row_and_cannot_go_live() -> None:
+    old = make_versions(3)[0]
     prune(actor="system:schedule")
 
     row = ModelVersion.objects.get(version=old)
     assert row.gate["passed"] is True
     assert not table_of(row).exists()
-    with pytest.raises(Conflict, match=rf"{old} cannot go live: its artefact was deleted on \d{{4}}-.*MODELS_KEPT"):
+    with pytest.raises(Conflict, match=rf"{old} cannot go live: its artifact was deleted on \d{{4}}-.*MODELS_KEPT"):
         promote(old, actor="staff:7")
 
 
-def test_every_training_ends_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    names = made(3)
+def test_training_prunes_old_versions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    names = make_versions(3)
     monkeypatch.setattr("modelops.services.training._trained", lambda progress, slates: "is live")
 
     run_training(queue_training(actor="staff:7", hand_over=False).pk)
@@ -72,8 +72,8 @@ def test_every_training_ends_with_it(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert not (tmp_path / names[0]).exists()
 
 
-def test_increments_go_with_their_version() -> None:
-    row = ModelVersion.objects.get(version=made(3)[0])
+def test_increments_are_pruned_with_their_version() -> None:
+    row = ModelVersion.objects.get(version=make_versions(3)[0])
     (increments_of(row) / "one").mkdir(parents=True)
 
     prune(actor="system:schedule")
@@ -81,8 +81,8 @@ def test_increments_go_with_their_version() -> None:
     assert not increments_of(row).exists()
 
 
-def test_a_rollback_does_not_lead_to_what_is_gone() -> None:
-    names = made(4)
+def test_roll_back_skips_pruned_versions() -> None:
+    names = make_versions(4)
     for name in names[:3]:
         promote(name, actor="staff:7")
     prune(actor="system:schedule")
@@ -93,48 +93,48 @@ def test_a_rollback_does_not_lead_to_what_is_gone() -> None:
         roll_back(actor="staff:7")
 
 
-def test_what_a_waiver_may_still_let_through_is_kept() -> None:
-    names = made(4)
-    asked = User.objects.create_user("ada", password=None)
+def test_version_with_pending_waiver_is_kept() -> None:
+    names = make_versions(4)
+    requester = User.objects.create_user("ada", password=None)
     ModelWaiver.objects.create(
         model_version=ModelVersion.objects.get(version=names[0]),
         reason="spring range",
-        requested_by=asked,
+        requested_by=requester,
         requested_at=clock.now(),
         expires_at=clock.now() + timedelta(days=3),
     )
 
     assert prune(actor="system:schedule") == [names[1]]
-    ModelWaiver.objects.update(closed_by=asked, closed_at=clock.now())
+    ModelWaiver.objects.update(closed_by=requester, closed_at=clock.now())
     assert prune(actor="system:schedule") == [names[0]]
 
 
-def test_where_a_rollback_leads_once_a_waiver_ends_is_kept() -> None:
-    names = made(5)
+def test_roll_back_target_without_waivers_is_kept() -> None:
+    names = make_versions(5)
     promote(names[0], actor="staff:7")
-    refused = ModelVersion.objects.get(version=names[1])
-    asked, other = (User.objects.create_user(name, password=None) for name in ("ada", "bo"))
+    failed_version = ModelVersion.objects.get(version=names[1])
+    requester, other = (User.objects.create_user(name, password=None) for name in ("ada", "bo"))
     waiver = ModelWaiver.objects.create(
-        model_version=refused,
+        model_version=failed_version,
         reason="spring range",
-        requested_by=asked,
+        requested_by=requester,
         requested_at=clock.now(),
         approved_by=other,
         approved_at=clock.now(),
         expires_at=clock.now() + timedelta(days=3),
     )
     promote(names[1], actor="staff:7")
-    ModelVersion.objects.filter(pk=refused.pk).update(gate={**refused.gate, "passed": False})
+    ModelVersion.objects.filter(pk=failed_version.pk).update(gate={**failed_version.gate, "passed": False})
     promote(names[2], actor="staff:7")
 
     assert prune(actor="system:schedule") == []
-    ModelWaiver.objects.filter(pk=waiver.pk).update(closed_by=asked, closed_at=clock.now())
+    ModelWaiver.objects.filter(pk=waiver.pk).update(closed_by=requester, closed_at=clock.now())
     assert prune(actor="system:schedule") == [names[1]]
     assert roll_back(actor="staff:7").version == names[0]
 
 
-def test_files_that_could_not_be_deleted_go_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = made(3)[0]
+def test_failed_deletion_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = make_versions(3)[0]
 
     def broken(path: Path) -> None:
         raise PermissionError(path)
@@ -148,52 +148,52 @@ def test_files_that_could_not_be_deleted_go_the_next_time(tmp_path: Path, monkey
     assert not (tmp_path / old).exists()
 
 
-def test_what_a_training_of_today_may_still_need_is_kept() -> None:
+def test_versions_of_today_are_kept() -> None:
     for _ in range(4):
-        admitted(model(("popular",)))
+        passed_version(model(("popular",)))
 
     assert prune(actor="system:schedule") == []
 
 
 @pytest.mark.parametrize("versions", [2, 0])
-def test_what_a_process_that_died_left_goes_after_a_day(versions: int, settings: Any, tmp_path: Path) -> None:
-    """Also where every version's artefact is kept."""
+def test_stray_directories_are_deleted_after_a_day(versions: int, settings: Any, tmp_path: Path) -> None:
+    """Applies also with MODELS_KEPT=0."""
     settings.MODELS_KEPT = versions
     left = [".writing-0190", "2026-11-20.7", "2026-11-20.7.judged", "2026-11-20.7.increments"]
-    kept = ["mlflow", ".writing-0191", "2026-11-20.8"]
-    for name in (*left, *kept):
+    names_kept = ["mlflow", ".writing-0191", "2026-11-20.8"]
+    for name in (*left, *names_kept):
         (tmp_path / name).mkdir()
-    known = made(1)[0]
-    kept += [known, f"{known}.judged"]  # old, and of a version
+    version_name = make_versions(1)[0]
+    names_kept += [version_name, f"{version_name}.judged"]  # old, and of a version
     unjudged = register(model(("popular",)), report={}, actor="system:training").version
     left.append(f"{unjudged}.judged")  # killed while the table was written
     (tmp_path / left[-1]).mkdir()
-    for name in (*left, "mlflow", known, f"{known}.judged"):
+    for name in (*left, "mlflow", version_name, f"{version_name}.judged"):
         long_ago = time.time() - 2 * 86_400
         os.utime(tmp_path / name, (long_ago, long_ago))
 
     prune(actor="system:schedule")
 
-    assert {path.name for path in tmp_path.iterdir()} >= {*kept}
+    assert {path.name for path in tmp_path.iterdir()} >= {*names_kept}
     assert not {path.name for path in tmp_path.iterdir()} & set(left)
 
 
-def test_what_another_training_renames_meanwhile_is_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrently_renamed_directory_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".writing-0192").mkdir()
     stat = Path.stat
 
-    def renamed(path: Path, **named: Any) -> os.stat_result:
+    def renamed(path: Path, **kwargs: Any) -> os.stat_result:
         if path.name == ".writing-0192":
             raise FileNotFoundError(path)
-        return stat(path, **named)
+        return stat(path, **kwargs)
 
     monkeypatch.setattr(Path, "stat", renamed)
 
     assert prune(actor="system:schedule") == []
 
 
-def test_zero_keeps_all(settings: Any) -> None:
+def test_zero_keeps_all_versions(settings: Any) -> None:
     settings.MODELS_KEPT = 0
-    made(4)
+    make_versions(4)
 
     assert prune(actor="system:schedule") == []

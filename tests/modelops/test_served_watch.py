@@ -1,4 +1,4 @@
-"""Every night the answers in the log are held against those of the week before, by what they showed and led to."""
+"""The nightly watch compares served answers with those of the week before."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -18,11 +18,11 @@ from modelops.services.served_answers import DAY, DAYS
 from modelops.tasks import watch_drift_task
 from recsys.evaluation.model_checks import fairness as numbers
 from tests.modelops.purchases import bought, put
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.personalization.shop import says
 from tests.recsys.furniture import PRODUCTS, model
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop")]
 NAMES = tuple(PRODUCTS)
 SHOPPERS = 210
 US = 86_400_000_000
@@ -30,59 +30,59 @@ NUMBERS = count(1)
 
 
 def answer(who: str | None, product_ids: Sequence[str], at: int) -> ServerEvent:
-    """Return an answer of the server, to a user or to nobody known."""
+    """Return an answer of the server, to a user or without one."""
     products = [{"product_id": one} for one in product_ids]
     properties = {"recommendation_id": str(uuid7()), "products": products}
     return ServerEvent(message_id=str(uuid7()), name="Recommendation Served", at=at, user_id=who, properties=properties)
 
 
-def shop_serves(days_ago: int, *, found: float, same: bool = False) -> None:
-    """Let every shopper be answered that day, and a share of them buy the first product they were shown afterwards.
+def shop_serves(days_ago: int, *, share_bought: float, same: bool = False) -> None:
+    """Write an answer per shopper of that day; a share of the shoppers then buys its first product.
 
-    The others buy something else. `same`: all are shown the same two products.
+    The others buy something else. With `same`, all answers show the same two products.
     """
     at = clock.epoch_us() - days_ago * US - US // 2
     lists = [[NAMES[(0 if same else who) % 8 + place] for place in range(2)] for who in range(SHOPPERS)]
-    append_server_events([answer(f"u{who}", shown, at) for who, shown in enumerate(lists)])
-    sales = [(who, shown[0] if who % 100 < 100 * found else NAMES[9]) for who, shown in enumerate(lists)]
+    append_server_events([answer(f"u{who}", products, at) for who, products in enumerate(lists)])
+    sales = [(who, products[0] if who % 100 < 100 * share_bought else NAMES[9]) for who, products in enumerate(lists)]
     put([bought(f"s{next(NUMBERS)}", who, product_id, at + 60_000_000) for who, product_id in sales])
 
 
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A live model, a usual week, and two countries; groups of fifty are large enough."""
+    """A live model, a usual week, and two countries; the least group size is fifty."""
     monkeypatch.setattr(numbers, "MIN_GROUP", 50)
-    promote(admitted(model(("popular",))), actor="staff:1")
+    promote(passed_version(model(("popular",))), actor="staff:1")
     for who in range(SHOPPERS):
         says({"user_id": f"u{who}"}, "analytics")
     Customer.objects.bulk_create(
         Customer(raw_id=f"user:u{who}", attributes={"country": "DE" if who % 2 else "FR"}) for who in range(SHOPPERS)
     )
     for days_ago in range(1, DAYS):
-        shop_serves(days_ago, found=0.5)
+        shop_serves(days_ago, share_bought=0.5)
 
 
-def test_a_usual_day_is_told_and_alarms_nobody(live: None) -> None:
-    shop_serves(0, found=0.5)
+def test_usual_day_passes_all_checks(live: None) -> None:
+    shop_serves(0, share_bought=0.5)
 
     watch_drift_task()
 
     (night,) = ModelDrift.objects.all()
-    told = {check["name"]: check for check in night.checks}
+    checks_by_name = {check["name"]: check for check in night.checks}
     assert all(check["passed"] for check in night.checks if check["grade"] == "alarms")
-    counts = [told[f"served: {name}"]["value"] for name in ("shoppers", "days before", "shoppers judged")]
+    counts = [checks_by_name[f"served: {name}"]["value"] for name in ("shoppers", "days before", "shoppers judged")]
     assert counts == [SHOPPERS, DAYS - 1, SHOPPERS]
-    assert told["served: coverage"]["value"] == pytest.approx(0.9)
+    assert checks_by_name["served: coverage"]["value"] == pytest.approx(0.9)
     assert {"served: loss of activity some events", "served: loss of region FR", "served: groups by region"} <= set(
-        told
+        checks_by_name
     )
     assert not ModelAlarm.objects.exists()
 
 
-def test_what_was_taken_out_of_the_catalogue_long_ago_is_on_no_day_s_shelf(live: None) -> None:
+def test_removed_products_do_not_count_in_coverage(live: None) -> None:
     remove_product(NAMES[9], actor="key:test")
     Product.objects.filter(product_id=NAMES[9]).update(removed_at=clock.now() - (DAYS + 1) * DAY)
-    shop_serves(0, found=0.5)
+    shop_serves(0, share_bought=0.5)
 
     watch_drift_task()
 
@@ -91,8 +91,8 @@ def test_what_was_taken_out_of_the_catalogue_long_ago_is_on_no_day_s_shelf(live:
     assert (coverage["value"], coverage["bar"]) == (1.0, 0.95)
 
 
-def test_a_day_on_which_all_are_shown_the_same_and_hardly_find_anything_alarms(live: None) -> None:
-    shop_serves(0, found=0.1, same=True)
+def test_uniform_unsuccessful_answers_raise_alarm(live: None) -> None:
+    shop_serves(0, share_bought=0.1, same=True)
 
     watch_drift_task()
 
@@ -102,7 +102,7 @@ def test_a_day_on_which_all_are_shown_the_same_and_hardly_find_anything_alarms(l
     assert not any(check["grade"] == "notes" for check in alarm.checks)
 
 
-def test_a_sample_of_lists_is_of_whole_shoppers_day_by_day() -> None:
+def test_lists_are_sampled_by_shopper_and_day() -> None:
     for who in range(20):
         says({"user_id": f"u{who}"}, "analytics")
     now = clock.now()

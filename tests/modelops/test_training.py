@@ -1,4 +1,4 @@
-"""Training goes from recorded events to a live version; its row tells how far it is and how it ended."""
+"""Training from recorded events to a live version, with progress and result in its row."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from modelops.models import (
     TrainingRun,
 )
 from modelops.services import training
-from modelops.services.gate import judge_training
+from modelops.services.gate import judge_version
 from modelops.services.registry import promote
 from modelops.services.runs import queue_training
 from modelops.services.training import run_training
@@ -30,16 +30,16 @@ from recsys.data.event_weights import SIGNAL_WEIGHTS
 from recsys.ranking.artifact import unseal
 from tests.events.builders import START
 from tests.modelops.purchases import bought, put
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import TASTES, model
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop")]
 
 DAY = 86_400_000_000
 
 
 def record(shoppers: int) -> None:
-    """Write purchases of shoppers with four tastes into the log, and from there into PostgreSQL."""
+    """Write purchases of shoppers with four tastes into the log, then record them in PostgreSQL."""
     events = [
         bought(f"{shopper}-{at}", shopper, product_id, START + shopper * 3_600_000_000 + at * DAY)
         for shopper in range(shoppers)
@@ -49,7 +49,7 @@ def record(shoppers: int) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_ends_with_a_live_model_that_is_served(tmp_path: Path, capsys: Any, settings: Any) -> None:
+def test_train_command_makes_a_live_model(tmp_path: Path, capsys: Any, settings: Any) -> None:
     record(120)
     settings.EVENT_WEIGHTS = {"purchase": 2.5}
 
@@ -70,35 +70,34 @@ def test_the_command_ends_with_a_live_model_that_is_served(tmp_path: Path, capsy
 
 
 @pytest.mark.slow
-def test_half_the_data_of_the_live_model_is_refused_unless_forced_and_steadiness_is_reported() -> None:
+def test_half_the_data_fails_unless_forced() -> None:
     record(120)
-    live = promote(admitted(model(), report={"data_profile": {"rows": 10_000}}), actor="staff:1")
+    live = promote(passed_version(model(), report={"data_profile": {"rows": 10_000}}), actor="staff:1")
 
-    refused = run_training(queue_training(actor="staff:1", hand_over=False).pk)
+    refused_run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
-    assert (refused.state, refused.model_version) == (RunState.FAILED, None)
-    assert "volume: 0.072, bar 0.7" in refused.message
+    assert (refused_run.state, refused_run.model_version) == (RunState.FAILED, None)
+    assert "volume: 0.072, bar 0.7" in refused_run.message
     alarm = ModelAlarm.objects.get()
-    assert (alarm.run, alarm.model_version) == (refused, live)
+    assert (alarm.run, alarm.model_version) == (refused_run, live)
 
-    forced = run_training(queue_training(actor="staff:1", forced=True, hand_over=False).pk)
+    forced_run = run_training(queue_training(actor="staff:1", forced=True, hand_over=False).pk)
 
-    assert forced.model_version is not None
-    assert 0 < forced.model_version.report["stability"]["value"] <= 1
-    assert [event.object for event in entries(action="training.forced")] == [f"training_run:{forced.pk}"]
+    assert forced_run.model_version is not None
+    assert 0 < forced_run.model_version.report["stability"]["value"] <= 1
+    assert [event.object for event in entries(action="training.forced")] == [f"training_run:{forced_run.pk}"]
 
 
 @pytest.mark.slow
-def test_a_version_that_went_live_meanwhile_is_not_replaced_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_version_promoted_meanwhile_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     record(120)
-    other = admitted(model())
-    run_checks = judge_training
+    other = passed_version(model())
 
-    def meanwhile(*args: Any, **named: Any) -> ModelVersion:
+    def meanwhile(*args: Any, **kwargs: Any) -> ModelVersion:
         promote(other, actor="staff:1")
-        return run_checks(*args, **named)
+        return judge_version(*args, **kwargs)
 
-    monkeypatch.setattr(training, "judge_training", meanwhile)
+    monkeypatch.setattr(training, "judge_version", meanwhile)
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
@@ -108,22 +107,22 @@ def test_a_version_that_went_live_meanwhile_is_not_replaced_unseen(monkeypatch: 
     assert ModelVersion.objects.get(state=ModelState.CHAMPION).version == other
 
 
-def test_shoppers_are_learnt_from_as_far_back_as_answers_know_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_uses_as_much_history_as_serving(monkeypatch: pytest.MonkeyPatch) -> None:
     record(20)
-    told: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
 
     def learning(*data: Any, **how: Any) -> None:
-        told.update(how)
+        arguments.update(how)
         raise ValueError("enough seen")
 
-    monkeypatch.setattr("recsys.evaluation.pipeline.train", learning)
+    monkeypatch.setattr("recsys.training.training.train", learning)
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
-    assert (run.message, told["newest"]) == ("enough seen", history.MAX_INTERACTIONS)
+    assert (run.message, arguments["max_events"]) == ("enough seen", history.MAX_INTERACTIONS)
 
 
-def test_a_run_that_is_over_is_not_run_again() -> None:
+def test_ended_run_is_not_run_again() -> None:
     run = TrainingRun.objects.create(actor="staff:1", state=RunState.DONE, message="old")
 
     train(run.pk)
@@ -133,21 +132,21 @@ def test_a_run_that_is_over_is_not_run_again() -> None:
 
 
 @pytest.mark.parametrize("asked_for", [True, False])
-def test_answers_are_written_to_a_file_of_a_training_that_was_asked_for_alone(
+def test_answers_are_written_for_requested_runs_only(
     asked_for: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = mock.Mock()
     monkeypatch.setattr("modelops.tasks.run_training", run)
-    asked = TrainingRun.objects.create(actor="staff:1").pk if asked_for else None
+    run_id = TrainingRun.objects.create(actor="staff:1").pk if asked_for else None
 
-    train(asked, slates=str(tmp_path / "answers.parquet"))
+    train(run_id, slates=str(tmp_path / "answers.parquet"))
 
     run.assert_called_once_with(
         TrainingRun.objects.get().pk, slates=tmp_path / "answers.parquet" if asked_for else None
     )
 
 
-def test_too_little_data_fails_with_a_reason_and_leaves_the_live_model() -> None:
+def test_too_little_data_keeps_the_live_model() -> None:
     record(1)
 
     train()

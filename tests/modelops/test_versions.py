@@ -1,4 +1,4 @@
-"""One version is live; what was altered on disk never is; each change is on record."""
+"""One version is live, altered artifacts never are, and each change is audited."""
 
 import shutil
 from datetime import timedelta
@@ -15,19 +15,19 @@ from common import clock
 from common.errors import Conflict, NotFound
 from modelops.live import Champion, champion
 from modelops.models import ModelState, ModelVersion
-from modelops.services.atomic_files import DRAFT
+from modelops.services.atomic_files import DRAFT_PREFIX
 from modelops.services.registry import promote, roll_back
 from personalization.models import RuleVersion
 from personalization.services.rules import create_rule, edit_rule
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import model
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 
 
-def made() -> str:
+def make_version() -> str:
     """Register a version that passed the gate, and return its name."""
-    return admitted(model(("popular",)))
+    return passed_version(model(("popular",)))
 
 
 def states() -> dict[str, str]:
@@ -35,48 +35,48 @@ def states() -> dict[str, str]:
 
 
 def test_versions_are_numbered_within_a_day() -> None:
-    first, second = made(), made()
+    first, second = make_version(), make_version()
 
     assert first.rpartition(".")[0] == second.rpartition(".")[0]
     assert (first.rpartition(".")[2], second.rpartition(".")[2]) == ("1", "2")
 
 
 def test_the_same_bundle_gives_the_same_hash() -> None:
-    made()
-    made()
+    make_version()
+    make_version()
 
-    assert ModelVersion.objects.values("artefact_hash").distinct().count() == 1
+    assert ModelVersion.objects.values("artifact_hash").distinct().count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_a_registration_left_that_was_taken_back_stands_in_nobodys_way(tmp_path: Path) -> None:
+def test_leftover_of_rolled_back_registration_is_replaced(tmp_path: Path) -> None:
     with transaction.atomic():
-        lost = admitted(model(("popular", "trending")))
+        lost = passed_version(model(("popular", "trending")))
         transaction.set_rollback(True)
     assert (ModelVersion.objects.count(), (tmp_path / lost).is_dir()) == (0, True)
 
-    version = made()
+    version = make_version()
 
     assert version == lost
-    assert promote(version, actor="staff:7").state == ModelState.CHAMPION, "the artefact is what was registered now"
-    assert not list(tmp_path.glob(f"{DRAFT}*"))
+    assert promote(version, actor="staff:7").state == ModelState.CHAMPION, "the artifact is what was registered now"
+    assert not list(tmp_path.glob(f"{DRAFT_PREFIX}*"))
 
 
-def test_promotion_retires_the_former_champion_and_is_on_record() -> None:
-    first, second = made(), made()
+def test_promotion_retires_the_former_champion_and_is_audited() -> None:
+    first, second = make_version(), make_version()
 
     promote(first, actor="staff:7")
     promote(second, actor="staff:7")
 
     assert states() == {first: ModelState.RETIRED, second: ModelState.CHAMPION}
     event = entries(action="model.promoted")[0]
-    artefact_hash = ModelVersion.objects.get(version=second).artefact_hash
+    artifact_hash = ModelVersion.objects.get(version=second).artifact_hash
     assert (event.actor, event.object) == ("staff:7", f"model_version:{second}")
-    assert event.data == {"version": second, "artefact_hash": artefact_hash, "former": first}
+    assert event.data == {"version": second, "artifact_hash": artifact_hash, "former": first}
 
 
-def test_rollback_goes_back_and_forth_between_the_last_two() -> None:
-    first, second = made(), made()
+def test_roll_back_alternates_between_the_last_two() -> None:
+    first, second = make_version(), make_version()
     promote(first, actor="staff:7")
     promote(second, actor="staff:7")
 
@@ -84,8 +84,8 @@ def test_rollback_goes_back_and_forth_between_the_last_two() -> None:
     assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
 
 
-def test_a_second_click_does_not_bring_back_what_was_just_taken_away() -> None:
-    first, second = made(), made()
+def test_second_click_does_not_undo_a_roll_back() -> None:
+    first, second = make_version(), make_version()
     promote(first, actor="staff:7", over="")
     promote(second, actor="staff:7", over=first)
 
@@ -97,22 +97,22 @@ def test_a_second_click_does_not_bring_back_what_was_just_taken_away() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_operators_who_roll_back_at_once_do_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = made(), made()
+def test_concurrent_roll_backs_happen_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = make_version(), make_version()
     promote(first, actor="staff:7")
     promote(second, actor="staff:7")
-    both, told = Barrier(2), list[str]()
+    both, errors = Barrier(2), list[str]()
 
     def together() -> Champion | None:
-        found = champion()
+        current = champion()
         both.wait()
-        return found
+        return current
 
     def ask() -> None:
         try:
             call_command("rollback")
         except CommandError as error:
-            told.append(str(error))
+            errors.append(str(error))
         connection.close()
 
     monkeypatch.setattr("modelops.management.commands.rollback.champion", together)
@@ -122,14 +122,14 @@ def test_two_operators_who_roll_back_at_once_do_it_once(monkeypatch: pytest.Monk
     for one in operators:
         one.join()
 
-    assert told == [f"By now {first} is live, not {second}: look again, and decide anew."]
+    assert errors == [f"By now {first} is live, not {second}: look again, and decide again."]
     assert states() == {first: ModelState.CHAMPION, second: ModelState.RETIRED}
 
 
-def test_a_rollback_goes_by_the_order_of_promotions_also_where_the_clock_was_put_back(
+def test_roll_back_follows_promotion_order_despite_clock_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    versions, now = [made() for _ in range(4)], clock.now()
+    versions, now = [make_version() for _ in range(4)], clock.now()
     for version, minutes in zip(versions, (0, 30, -5, -2), strict=True):
         monkeypatch.setattr(clock, "now", lambda at=now + timedelta(minutes=minutes): at)
         promote(version, actor="staff:7")
@@ -137,20 +137,20 @@ def test_a_rollback_goes_by_the_order_of_promotions_also_where_the_clock_was_put
     assert roll_back(actor="staff:7").version == versions[2]
 
 
-def test_what_was_decided_against_one_version_does_not_replace_another() -> None:
-    first, second, third = made(), made(), made()
+def test_promotion_based_on_an_outdated_champion_is_rejected() -> None:
+    first, second, third = make_version(), make_version(), make_version()
     promote(first, actor="staff:7")
     promote(second, actor="staff:7")
 
-    for seen in (first, ""):
+    for over in (first, ""):
         with pytest.raises(Conflict, match=f"By now {second} is live"):
-            promote(third, actor="staff:8", over=seen)
+            promote(third, actor="staff:8", over=over)
 
     assert promote(second, actor="staff:8", over=first).version == second  # it is live: there is nothing to do
 
 
-def test_a_tampered_artefact_is_not_promoted_and_nothing_changes(tmp_path: Path) -> None:
-    first, second = made(), made()
+def test_tampered_artifact_is_not_promoted(tmp_path: Path) -> None:
+    first, second = make_version(), make_version()
     promote(first, actor="staff:7")
     before = states()
     file = next((tmp_path / second).rglob("*.npz"))
@@ -162,12 +162,12 @@ def test_a_tampered_artefact_is_not_promoted_and_nothing_changes(tmp_path: Path)
     assert states() == before
 
 
-@pytest.mark.parametrize(("gone", "why"), [(False, r"\S+\.npz was altered"), (True, "no readable manifest")])
-def test_who_cannot_promote_for_its_files_reads_why_once_and_what_next(tmp_path: Path, gone: bool, why: str) -> None:
-    version = made()
+@pytest.mark.parametrize(("is_deleted", "why"), [(False, r"\S+\.npz was altered"), (True, "no readable manifest")])
+def test_promotion_with_broken_files_explains_the_reason(tmp_path: Path, is_deleted: bool, why: str) -> None:
+    version = make_version()
     file = next((tmp_path / version).rglob("*.npz"))
     file.write_bytes(file.read_bytes() + b"x")
-    if gone:
+    if is_deleted:
         shutil.rmtree(tmp_path / version)
 
     next_step = r"Bring back its files from a backup, promote another version, or train anew\."
@@ -175,8 +175,8 @@ def test_who_cannot_promote_for_its_files_reads_why_once_and_what_next(tmp_path:
         promote(version, actor="staff:7")
 
 
-def test_nobody_goes_back_to_a_tampered_artefact(tmp_path: Path) -> None:
-    first, second = made(), made()
+def test_roll_back_to_tampered_artifact_is_rejected(tmp_path: Path) -> None:
+    first, second = make_version(), make_version()
     promote(first, actor="staff:7")
     promote(second, actor="staff:7")
     file = next((tmp_path / first).rglob("*.npz"))
@@ -195,15 +195,15 @@ def test_unknown_versions_cannot_go_live() -> None:
         roll_back(actor="staff:7")
 
 
-def test_the_database_allows_one_champion() -> None:
-    made()
-    made()
+def test_database_allows_one_champion() -> None:
+    make_version()
+    make_version()
 
     with pytest.raises(IntegrityError), transaction.atomic():
         ModelVersion.objects.update(state=ModelState.CHAMPION)
 
 
-def test_a_rule_version_never_changes() -> None:
+def test_rule_version_is_immutable() -> None:
     rule = create_rule(name="R", wording={"effect": "boost"}, actor="staff:7")
     edit_rule(rule.pk, wording={"effect": "bury"}, actor="staff:7")
 
@@ -212,8 +212,8 @@ def test_a_rule_version_never_changes() -> None:
         RuleVersion.objects.update(effect="exclude")
 
 
-def test_another_artefact_in_the_place_of_the_registered_one_is_not_promoted_however_whole(tmp_path: Path) -> None:
-    version, other = made(), admitted(model(("popular", "trending")))
+def test_replaced_artifact_is_not_promoted(tmp_path: Path) -> None:
+    version, other = make_version(), passed_version(model(("popular", "trending")))
     shutil.rmtree(tmp_path / version)
     shutil.copytree(tmp_path / other, tmp_path / version)
 

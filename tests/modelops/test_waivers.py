@@ -1,4 +1,4 @@
-"""A waiver takes two persons, a reason and an end; with it a refused version goes live, and the log says who let it."""
+"""A waiver needs two persons, a reason and an expiry; it lets a refused version go live, audited."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -18,7 +18,7 @@ from modelops.selectors.registry import waiver_waits
 from modelops.services import registry
 from modelops.services.registry import promote, register, roll_back
 from modelops.services.waivers import approve_waiver, close_waiver, request_waiver
-from tests.modelops.releases import admitted, judged
+from tests.modelops.releases import judged_version, passed_version
 from tests.recsys.furniture import model
 from tests.recsys.planted import (
     case,
@@ -29,37 +29,35 @@ from tests.recsys.planted import (
 from tests.staff import person, staff
 
 ROLLED_BACK = "model.rolled_back"
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 
 
 @pytest.fixture
-def ada(stocked: None) -> Any:
+def ada(stocked_shop: None) -> Any:
     return person("ada", "add_modelwaiver", "approve_modelwaiver")
 
 
 @pytest.fixture
-def bo(stocked: None) -> Any:
+def bo(stocked_shop: None) -> Any:
     return person("bo", "approve_modelwaiver")
 
 
 @pytest.fixture
-def refused(stocked: None) -> ModelVersion:
-    return judged(model(("popular",)), case(slow(usual()), usual()))
+def failed_version(stocked_shop: None) -> ModelVersion:
+    return judged_version(model(("popular",)), case(slow(usual()), usual()))
 
 
-def asked(version: ModelVersion, by: Any, *, days: int = 7) -> ModelWaiver:
+def request(version: ModelVersion, by: Any, *, days: int = 7) -> ModelWaiver:
     return request_waiver(version.version, by=by, reason="The new search needs it.", days=days)
 
 
-def test_two_persons_let_a_refused_version_go_live_and_the_log_names_them(
-    refused: ModelVersion, ada: Any, bo: Any
-) -> None:
-    waiver = asked(refused, ada)
+def test_waiver_by_two_persons_is_audited(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
+    waiver = request(failed_version, ada)
     approve_waiver(waiver.pk, by=bo)
 
-    assert promote(refused.version, actor=f"staff:{ada.pk}").state == ModelState.CHAMPION
+    assert promote(failed_version.version, actor=f"staff:{ada.pk}").state == ModelState.CHAMPION
 
-    by_action = {event.action: event for event in entries(object=f"model_version:{refused.version}")}
+    by_action = {event.action: event for event in entries(object=f"model_version:{failed_version.version}")}
     assert by_action["waiver.requested"].actor == f"staff:{ada.pk}"
     assert read_detail(by_action["waiver.requested"].id) == {"reason": "The new search needs it."}
     assert by_action["waiver.approved"].actor == f"staff:{bo.pk}"
@@ -67,11 +65,11 @@ def test_two_persons_let_a_refused_version_go_live_and_the_log_names_them(
     assert (promoted["waiver"], promoted["failed"]) == (waiver.pk, ["latency"])
     assert (promoted["requested_by"], promoted["approved_by"]) == (f"staff:{ada.pk}", f"staff:{bo.pk}")
     with pytest.raises(Conflict, match="needs no waiver"):  # it is live
-        asked(refused, ada)
+        request(failed_version, ada)
 
 
-def test_its_page_names_the_persons_without_a_link_to_pages_of_staff(refused: ModelVersion, ada: Any) -> None:
-    waiver = asked(refused, ada)
+def test_waiver_page_names_persons_without_links(failed_version: ModelVersion, ada: Any) -> None:
+    waiver = request(failed_version, ada)
     door = reverse("admin:modelops_modelwaiver_change", args=[waiver.pk])
 
     page = staff("dee", "data scientist").get(door).content.decode()
@@ -79,19 +77,19 @@ def test_its_page_names_the_persons_without_a_link_to_pages_of_staff(refused: Mo
     assert ("ada" in page, "/access/user/" in page) == (True, False)
 
 
-def test_one_person_does_not(refused: ModelVersion, ada: Any) -> None:
-    waiver = asked(refused, ada)
+def test_requester_cannot_approve(failed_version: ModelVersion, ada: Any) -> None:
+    waiver = request(failed_version, ada)
 
     with pytest.raises(Conflict, match="two persons"):
         approve_waiver(waiver.pk, by=ada)
     with pytest.raises(Conflict, match="two persons"):
-        promote(refused.version, actor=f"staff:{ada.pk}")
-    refused.refresh_from_db()
-    assert refused.state == ModelState.REFUSED
+        promote(failed_version.version, actor=f"staff:{ada.pk}")
+    failed_version.refresh_from_db()
+    assert failed_version.state == ModelState.REFUSED
 
 
-def test_who_was_given_an_account_after_the_request_does_not(refused: ModelVersion, ada: Any) -> None:
-    waiver = asked(refused, ada)
+def test_account_created_after_the_request_cannot_approve(failed_version: ModelVersion, ada: Any) -> None:
+    waiver = request(failed_version, ada)
     made_since = person("cy", "approve_modelwaiver")
 
     with pytest.raises(Conflict, match="made or changed since"):
@@ -100,50 +98,54 @@ def test_who_was_given_an_account_after_the_request_does_not(refused: ModelVersi
     assert waiver.approved_by is None
 
     close_waiver(waiver.pk, by=ada)
-    assert approve_waiver(asked(refused, ada).pk, by=made_since).approved_by == made_since
+    assert approve_waiver(request(failed_version, ada).pk, by=made_since).approved_by == made_since
 
 
-def test_whose_role_or_password_came_after_the_request_does_not(refused: ModelVersion, ada: Any, bo: Any) -> None:
+def test_account_changed_after_the_request_cannot_approve(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     operator, role = staff("ops", "operator"), Group.objects.get(name="compliance officer")
-    cy, waiver = person("cy"), asked(refused, ada)
+    cy, waiver = person("cy"), request(failed_version, ada)
     moment = {"last_login_0": "", "last_login_1": "", "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
     word = {"password1": "new horse battery", "password2": "new horse battery", "usable_password": "true"}
 
-    given = {"username": "cy", "is_active": "on", "is_staff": "on", "groups": role.pk, **moment}
-    operator.post(reverse("admin:access_user_change", args=[cy.pk]), given)
+    form = {"username": "cy", "is_active": "on", "is_staff": "on", "groups": role.pk, **moment}
+    operator.post(reverse("admin:access_user_change", args=[cy.pk]), form)
     operator.post(reverse("admin:auth_user_password_change", args=[bo.pk]), word)
 
     for one in (type(cy).objects.get(pk=cy.pk), type(bo).objects.get(pk=bo.pk)):
         assert one.has_perm("modelops.approve_modelwaiver")
         with pytest.raises(Conflict, match="made or changed since"):
             approve_waiver(waiver.pk, by=one)
-    assert not [event for event in entries(object=f"model_version:{refused.version}") if "approved" in event.action]
+    assert not [
+        event for event in entries(object=f"model_version:{failed_version.version}") if "approved" in event.action
+    ]
 
 
-def test_it_is_asked_for_once_until_somebody_decides_or_it_ends(refused: ModelVersion, ada: Any, bo: Any) -> None:
-    waiver = asked(refused, ada)
+def test_only_one_waiver_can_be_pending(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
+    waiver = request(failed_version, ada)
 
-    with pytest.raises(Conflict, match="asked for already"):
-        asked(refused, ada)
+    with pytest.raises(Conflict, match="requested already"):
+        request(failed_version, ada)
     approve_waiver(waiver.pk, by=bo)
     with pytest.raises(Conflict, match="approved already"):
         approve_waiver(waiver.pk, by=bo)
-    asked(refused, ada)
+    request(failed_version, ada)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_who_ask_at_once_ask_once(refused: ModelVersion, ada: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_requests_make_one_waiver(
+    failed_version: ModelVersion, ada: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     both, answers = Barrier(2), list[int | None]()
 
-    def together(*version: Any, **named: Any) -> bool:
-        found = waiver_waits(*version, **named)
+    def together(*version: Any, **kwargs: Any) -> bool:
+        waits = waiver_waits(*version, **kwargs)
         with suppress(BrokenBarrierError):
             both.wait(0.5)
-        return found
+        return waits
 
     def ask() -> None:
         try:
-            answers.append(asked(refused, ada).pk)
+            answers.append(request(failed_version, ada).pk)
         except Conflict:
             answers.append(None)
         connection.close()
@@ -158,57 +160,57 @@ def test_two_who_ask_at_once_ask_once(refused: ModelVersion, ada: Any, monkeypat
     assert sorted(answers, key=str) == [ModelWaiver.objects.get().pk, None]
 
 
-def test_a_request_is_declined_by_who_may_approve_or_taken_back_by_who_asked(
-    refused: ModelVersion, ada: Any, bo: Any
-) -> None:
-    declined = asked(refused, ada)
+def test_approver_and_requester_can_close_a_waiver(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
+    declined = request(failed_version, ada)
 
     with pytest.raises(Forbidden):
         close_waiver(declined.pk, by=person("cy", "add_modelwaiver"))
     close_waiver(declined.pk, by=bo)
     with pytest.raises(Conflict, match="was closed"):
         approve_waiver(declined.pk, by=bo)
-    taken_back = asked(refused, ada)  # the one before stands in nobody's way
+    taken_back = request(failed_version, ada)  # the one before stands in nobody's way
     close_waiver(taken_back.pk, by=ada)
     with pytest.raises(Conflict, match="was closed"):
         close_waiver(taken_back.pk, by=bo)
 
-    closed = [event for event in entries(object=f"model_version:{refused.version}") if event.action == "waiver.closed"]
+    closed = [
+        event for event in entries(object=f"model_version:{failed_version.version}") if event.action == "waiver.closed"
+    ]
     assert {(event.actor, event.data["waiver"]) for event in closed} == {
         (f"staff:{bo.pk}", declined.pk),
         (f"staff:{ada.pk}", taken_back.pk),
     }
 
 
-def test_who_asked_takes_it_back_without_the_permission_to_approve(refused: ModelVersion) -> None:
+def test_requester_can_close_without_approve_permission(failed_version: ModelVersion) -> None:
     dee = person("dee", "add_modelwaiver")
-    waiver = asked(refused, dee)
+    waiver = request(failed_version, dee)
 
     close_waiver(waiver.pk, by=dee)
 
     assert ModelWaiver.objects.get().closed_by == dee
 
 
-def test_an_approved_waiver_that_was_closed_lets_nothing_through(refused: ModelVersion, ada: Any, bo: Any) -> None:
-    waiver = asked(refused, ada)
+def test_closed_waiver_permits_no_promotion(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
+    waiver = request(failed_version, ada)
     approve_waiver(waiver.pk, by=bo)
     close_waiver(waiver.pk, by=ada)
 
     with pytest.raises(Conflict, match="two persons"):
-        promote(refused.version, actor=f"staff:{ada.pk}")
+        promote(failed_version.version, actor=f"staff:{ada.pk}")
 
 
 @pytest.mark.parametrize("lead", ["promote", "roll_back"])
 @pytest.mark.django_db(transaction=True)
-def test_a_waiver_taken_back_while_its_version_goes_live_was_taken_back_after_it(
-    lead: str, refused: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch
+def test_closing_waits_for_a_running_promotion(
+    lead: str, failed_version: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiver = asked(refused, ada)
+    waiver = request(failed_version, ada)
     approve_waiver(waiver.pk, by=bo)
     if lead == "roll_back":
-        promote(refused.version, actor="staff:1")
-        promote(admitted(model(("popular",))), actor="staff:1")
-    check = registry._check_artefact
+        promote(failed_version.version, actor="staff:1")
+        promote(passed_version(model(("popular",))), actor="staff:1")
+    check = registry._check_artifact
 
     def close() -> None:
         close_waiver(waiver.pk, by=ada)
@@ -221,28 +223,26 @@ def test_a_waiver_taken_back_while_its_version_goes_live_was_taken_back_after_it
         until_it_waits(closing)
         check(row)
 
-    monkeypatch.setattr(registry, "_check_artefact", slowly)
-    live = promote(refused.version, actor="staff:1") if lead == "promote" else roll_back(actor="staff:1")
+    monkeypatch.setattr(registry, "_check_artifact", slowly)
+    live = promote(failed_version.version, actor="staff:1") if lead == "promote" else roll_back(actor="staff:1")
     closing.join()
 
-    newest, before, *_ = entries(object=f"model_version:{refused.version}")
+    newest, before, *_ = entries(object=f"model_version:{failed_version.version}")
     led = {"promote": "model.promoted", "roll_back": ROLLED_BACK}[lead]
     assert (newest.action, before.action) == ("waiver.closed", led)
-    assert live.version == refused.version
+    assert live.version == failed_version.version
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_version_that_goes_live_while_its_waiver_is_taken_back_comes_too_late(
-    refused: ModelVersion, ada: Any, bo: Any
-) -> None:
-    waiver, told = asked(refused, ada), list[str]()
+def test_promotion_waits_for_a_running_close(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
+    waiver, errors = request(failed_version, ada), list[str]()
     approve_waiver(waiver.pk, by=bo)
 
     def late() -> None:
         try:
-            promote(refused.version, actor="staff:1")
+            promote(failed_version.version, actor="staff:1")
         except Conflict as error:
-            told.append(str(error.detail))
+            errors.append(str(error.detail))
         connection.close()
 
     promoting = Thread(target=late)
@@ -252,23 +252,23 @@ def test_a_version_that_goes_live_while_its_waiver_is_taken_back_comes_too_late(
         until_it_waits(promoting)
     promoting.join()
 
-    assert told == [f"{refused.version} was refused: {refused.refusal}. A waiver takes two persons."]
-    refused.refresh_from_db()
-    assert refused.state == ModelState.REFUSED
+    assert errors == [f"{failed_version.version} was refused: {failed_version.refusal}. A waiver takes two persons."]
+    failed_version.refresh_from_db()
+    assert failed_version.state == ModelState.REFUSED
 
 
 def until_it_waits(other: Thread) -> None:
-    """Return once the other thread waits for what this transaction holds, or has not waited and is over."""
+    """Return once the other thread waits for this transaction's locks, or has ended."""
     waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
     with connection.cursor() as cursor:
-        found = False
-        while other.is_alive() and not found:
+        is_waiting = False
+        while other.is_alive() and not is_waiting:
             cursor.execute(waits)
-            ((found,),) = cursor.fetchall()
+            ((is_waiting,),) = cursor.fetchall()
 
 
-def test_the_database_counts_the_persons_and_the_days(refused: ModelVersion, ada: Any, bo: Any) -> None:
-    waiver = asked(refused, ada)
+def test_database_enforces_two_persons_and_thirty_days(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
+    waiver = request(failed_version, ada)
     now = clock.now()
     forbidden: list[dict[str, Any]] = [
         {"approved_by": ada, "approved_at": now},
@@ -283,69 +283,73 @@ def test_the_database_counts_the_persons_and_the_days(refused: ModelVersion, ada
             ModelWaiver.objects.filter(pk=waiver.pk).update(**change)
 
 
-def test_a_waiver_ends(refused: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    waiver = asked(refused, ada, days=1)
+def test_expired_waiver_permits_no_promotion(
+    failed_version: ModelVersion, ada: Any, bo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiver = request(failed_version, ada, days=1)
     approve_waiver(waiver.pk, by=bo)
 
     monkeypatch.setattr(clock, "now", lambda: waiver.expires_at + timedelta(seconds=1))
     with pytest.raises(Conflict, match="refused"):
-        promote(refused.version, actor=f"staff:{bo.pk}")
+        promote(failed_version.version, actor=f"staff:{bo.pk}")
     with pytest.raises(Conflict, match="has run out"):
         close_waiver(waiver.pk, by=ada)
 
 
-def test_of_two_that_hold_the_one_that_ends_last_is_told_and_taken(refused: ModelVersion, ada: Any, bo: Any) -> None:
-    long = asked(refused, ada, days=20)
+def test_of_two_valid_waivers_the_last_to_expire_is_used(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
+    long = request(failed_version, ada, days=20)
     approve_waiver(long.pk, by=bo)
-    approve_waiver(asked(refused, ada, days=2).pk, by=bo)
+    approve_waiver(request(failed_version, ada, days=2).pk, by=bo)
 
-    promote(refused.version, actor=f"staff:{ada.pk}")
+    promote(failed_version.version, actor=f"staff:{ada.pk}")
 
     page = staff("dee", "data scientist").get("/admin/").content.decode()
     assert f"live by a waiver until {long.expires_at:%Y-%m-%d %H:%M} UTC" in page
-    promoted = next(one for one in entries(object=f"model_version:{refused.version}") if one.action == "model.promoted")
+    promoted = next(
+        one for one in entries(object=f"model_version:{failed_version.version}") if one.action == "model.promoted"
+    )
     assert promoted.data["waiver"] == long.pk
 
 
-def test_who_lacks_the_permission_neither_asks_nor_approves(refused: ModelVersion, ada: Any, bo: Any) -> None:
+def test_request_and_approval_need_permissions(failed_version: ModelVersion, ada: Any, bo: Any) -> None:
     with pytest.raises(Forbidden):
-        asked(refused, bo)
+        request(failed_version, bo)
     with pytest.raises(Forbidden):
-        approve_waiver(asked(refused, ada).pk, by=person("cy"))
+        approve_waiver(request(failed_version, ada).pk, by=person("cy"))
 
 
-def test_a_waiver_needs_a_reason_an_end_and_a_failed_gate(refused: ModelVersion, ada: Any) -> None:
-    passed = admitted(model(("popular",)))
+def test_waiver_needs_reason_days_and_failed_gate(failed_version: ModelVersion, ada: Any) -> None:
+    passed = passed_version(model(("popular",)))
     unjudged = register(model(("popular",)), report={}, actor="system:training")
 
     with pytest.raises(InvalidInput, match="^reason: "):
-        request_waiver(refused.version, by=ada, reason=" ", days=7)
+        request_waiver(failed_version.version, by=ada, reason=" ", days=7)
     for days in (0, 31):
         with pytest.raises(InvalidInput, match="^days: .*30 days"):
-            asked(refused, ada, days=days)
+            request(failed_version, ada, days=days)
     for version in (passed, unjudged.version):
         with pytest.raises(Conflict, match="needs no waiver"):
             request_waiver(version, by=ada, reason="x", days=7)
     assert not ModelWaiver.objects.exists()
-    assert asked(refused, ada, days=30).expires_at > clock.now() + timedelta(days=29)
+    assert request(failed_version, ada, days=30).expires_at > clock.now() + timedelta(days=29)
 
 
-def test_none_is_asked_for_what_was_deleted(refused: ModelVersion, ada: Any) -> None:
-    ModelVersion.objects.filter(pk=refused.pk).update(pruned_at=clock.now())
+def test_pruned_version_gets_no_waiver(failed_version: ModelVersion, ada: Any) -> None:
+    ModelVersion.objects.filter(pk=failed_version.pk).update(pruned_at=clock.now())
 
     with pytest.raises(Conflict, match="cannot go live any more"):
-        asked(refused, ada)
+        request(failed_version, ada)
     assert not ModelWaiver.objects.exists()
 
 
-def test_going_back_leads_past_a_version_whose_waiver_was_closed(ada: Any, bo: Any) -> None:
-    first = judged(model(("popular",)), harmless())
+def test_roll_back_skips_version_with_closed_waiver(ada: Any, bo: Any) -> None:
+    first = judged_version(model(("popular",)), harmless())
     promote(first.version, actor="staff:1")
-    refused = judged(model(("popular",)), case(slow(usual()), usual()))
-    waiver = asked(refused, ada)
+    failed_version = judged_version(model(("popular",)), case(slow(usual()), usual()))
+    waiver = request(failed_version, ada)
     approve_waiver(waiver.pk, by=bo)
-    promote(refused.version, actor="staff:1")
-    third = judged(model(("popular",)), harmless())
+    promote(failed_version.version, actor="staff:1")
+    third = judged_version(model(("popular",)), harmless())
     promote(third.version, actor="staff:1")
 
     close_waiver(waiver.pk, by=ada)
@@ -353,13 +357,13 @@ def test_going_back_leads_past_a_version_whose_waiver_was_closed(ada: Any, bo: A
     assert roll_back(actor="staff:1").version == first.version
 
 
-def test_going_back_needs_no_new_waiver(ada: Any, bo: Any) -> None:
-    first = judged(model(("popular",)), case(slow(usual()), usual()))
-    approve_waiver(asked(first, ada).pk, by=bo)
+def test_roll_back_uses_the_existing_waiver(ada: Any, bo: Any) -> None:
+    first = judged_version(model(("popular",)), case(slow(usual()), usual()))
+    approve_waiver(request(first, ada).pk, by=bo)
     promote(first.version, actor="staff:1")
-    second = judged(model(("popular",)), harmless())
+    second = judged_version(model(("popular",)), harmless())
     promote(second.version, actor="staff:1")
 
     assert roll_back(actor="staff:1").version == first.version
-    told = next(entry for entry in entries(object=f"model_version:{first.version}") if entry.action == ROLLED_BACK)
-    assert (told.data["failed"], told.data["approved_by"]) == (["latency"], f"staff:{bo.pk}")
+    errors = next(entry for entry in entries(object=f"model_version:{first.version}") if entry.action == ROLLED_BACK)
+    assert (errors.data["failed"], errors.data["approved_by"]) == (["latency"], f"staff:{bo.pk}")

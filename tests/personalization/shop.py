@@ -1,4 +1,4 @@
-"""The shoppers of the small furniture shop, and what they do in the running product."""
+"""The shoppers of the small furniture shop and their actions."""
 
 from collections.abc import Sequence
 from itertools import count
@@ -18,12 +18,12 @@ Ids = dict[str, Any]
 ADA: Ids = {"user_id": "ada"}
 BO: Ids = {"anonymous_id": "bo"}
 CY: Ids = {"user_id": "cy"}
-"""The customer, the anonymous visitor (both said yes), and the one without consent."""
+"""The customer and the anonymous visitor, who consented, and the shopper who did not."""
 NUMBERS = count(1)
 
 
 def stock_the_shop() -> None:
-    """Put the products into the catalogue."""
+    """Write the products into the catalog."""
     from catalog.services import bulk_upsert
 
     rows = [
@@ -33,17 +33,17 @@ def stock_the_shop() -> None:
     assert bulk_upsert(rows, actor="key:test").rejected == ()
 
 
-def says(who: Ids, purpose: str = "personalization", *, given: bool = True) -> None:
-    """Let a shopper decide on a purpose."""
+def says(who: Ids, purpose: str = "personalization", *, allowed: bool = True) -> None:
+    """Store a shopper's decision on a purpose."""
     pipe = redis.client().pipeline(transaction=False)
     for kind, value in who.items():
-        decision = Decision(given, clock.epoch_us(), f"c{next(NUMBERS)}")
+        decision = Decision(allowed, clock.epoch_us(), f"c{next(NUMBERS)}")
         mirror.apply_all(pipe, f"{kind.removesuffix('_id')}:{value}", {purpose: decision})
     pipe.execute()
 
 
 def does(who: Ids, name: str, product_id: str, **properties: Any) -> None:
-    """Let a shopper do something to a product, now."""
+    """Send an event of a shopper on a product."""
     happened = Event(
         message_id=str(uuid7()),
         kind="track",
@@ -59,7 +59,7 @@ def does(who: Ids, name: str, product_id: str, **properties: Any) -> None:
 
 
 def views(who: Ids, *product_ids: str) -> None:
-    """Let a shopper look at products, one after the other."""
+    """Send views of products, one after the other."""
     for product_id in product_ids:
         does(who, "Product Viewed", product_id)
 

@@ -1,11 +1,11 @@
-"""The cart keeps what was put in, and where the shopper came from."""
+"""The cart keeps units and the id of the clicked list."""
 
 from typing import Any
 
 from portal.shop import cart
 
 
-def test_units_add_up_and_the_list_is_kept() -> None:
+def test_units_add_up_and_list_id_is_kept() -> None:
     session: dict[str, Any] = {}
 
     cart.add(session, "P1", list_id="R1")
@@ -16,7 +16,7 @@ def test_units_add_up_and_the_list_is_kept() -> None:
     assert cart.units(session) == 3
 
 
-def test_a_line_goes_and_nothing_else() -> None:
+def test_removing_a_line_keeps_the_others() -> None:
     session: dict[str, Any] = {}
     cart.add(session, "P1")
     cart.add(session, "P2")
@@ -27,7 +27,7 @@ def test_a_line_goes_and_nothing_else() -> None:
     assert [line.product_id for line in cart.lines(session)] == ["P2"]
 
 
-def test_a_full_cart_takes_more_of_the_same_only() -> None:
+def test_full_cart_accepts_only_more_units() -> None:
     session: dict[str, Any] = {}
     for number in range(cart.MOST_LINES + 5):
         cart.add(session, f"P{number}")

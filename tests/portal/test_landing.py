@@ -1,4 +1,4 @@
-"""The root address leads everywhere and loads nothing from elsewhere."""
+"""The root page links to all parts and loads only own files."""
 
 from django.test import Client
 

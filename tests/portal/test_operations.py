@@ -1,4 +1,4 @@
-"""The operator's doors: alive, ready, counted."""
+"""The operator's endpoints: liveness, readiness, metrics."""
 
 import pytest
 from django.conf import LazySettings
@@ -8,14 +8,14 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from common import redis as stores
-from personalization.serving.snapshot_refresher import Keeper
+from personalization.serving.snapshot_refresher import SnapshotRefresher
 from portal.operations import check_schema
 
 pytestmark = pytest.mark.django_db
 NOBODY_LISTENS = "redis://127.0.0.1:1/0"
 
 
-def test_a_process_is_alive_without_its_stores(client: Client, settings: LazySettings) -> None:
+def test_healthz_needs_no_stores(client: Client, settings: LazySettings) -> None:
     settings.REDIS_URL = NOBODY_LISTENS
 
     answer = client.get("/healthz")
@@ -24,7 +24,7 @@ def test_a_process_is_alive_without_its_stores(client: Client, settings: LazySet
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_who_asks_a_process_by_its_own_address_is_answered(client: Client, settings: LazySettings, path: str) -> None:
+def test_operator_endpoints_accept_any_host(client: Client, settings: LazySettings, path: str) -> None:
     settings.ALLOWED_HOSTS = ["shop.example"]
 
     assert client.get(path, headers={"Host": "127.0.0.1:8000"}).status_code == 200
@@ -40,13 +40,13 @@ def test_ready_without_a_model(client: Client) -> None:
     assert answer.json()["checks"]["model"] == {"ok": False, "detail": "NotFound"}
 
 
-def test_not_ready_while_the_catalogue_is_loaded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Keeper, "loading", True)
+def test_not_ready_while_the_catalog_is_loaded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SnapshotRefresher, "loading", True)
 
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.json()["checks"]["catalogue"] == {"ok": False, "detail": "Unavailable"}
+    assert answer.json()["checks"]["catalog"] == {"ok": False, "detail": "Unavailable"}
 
 
 def test_not_ready_without_redis(client: Client, settings: LazySettings) -> None:
@@ -77,7 +77,7 @@ def test_not_ready_on_a_database_that_was_not_migrated(client: Client) -> None:
     assert (after.status_code, after.json()["checks"]["schema"]) == (200, {"ok": True, "detail": "migrated"})
 
 
-def test_the_schema_is_asked_for_until_it_is_right(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_schema_check_is_cached_after_success(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     check_schema.cache_clear()
     check_schema()
 
@@ -85,7 +85,7 @@ def test_the_schema_is_asked_for_until_it_is_right(django_assert_num_queries: Dj
         assert check_schema() == "migrated"
 
 
-def test_a_database_that_is_ahead_of_the_code_is_ready(client: Client) -> None:
+def test_database_ahead_of_the_code_is_ready(client: Client) -> None:
     check_schema.cache_clear()
     MigrationRecorder(connection).record_applied("personalization", "9999_of_a_later_release")
 
@@ -100,7 +100,7 @@ def test_requests_are_counted_by_route(client: Client) -> None:
     assert 'vitrine_requests_total{method="GET",route="healthz",status="200"}' in text
 
 
-def test_unknown_paths_make_one_series(client: Client) -> None:
+def test_unknown_paths_share_one_series(client: Client) -> None:
     client.get("/no/such/path/1")
     client.get("/no/such/path/2")
 
@@ -110,14 +110,14 @@ def test_unknown_paths_make_one_series(client: Client) -> None:
     assert 'route="unknown",status="404"' in text
 
 
-def test_the_log_is_measured(client: Client) -> None:
+def test_log_gauges_are_exported(client: Client) -> None:
     assert "vitrine_log_entries 0.0" in client.get("/metrics").content.decode()
 
 
 @pytest.mark.parametrize("limit", [0, 1 << 30])
-def test_the_store_is_measured_beside_its_limit(client: Client, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
-    told = {"used_memory": 12_345, "maxmemory": limit}
-    monkeypatch.setattr(stores.client(), "info", lambda section: told if section == "memory" else {})
+def test_redis_gauges_include_the_limit(client: Client, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    memory = {"used_memory": 12_345, "maxmemory": limit}
+    monkeypatch.setattr(stores.client(), "info", lambda section: memory if section == "memory" else {})
 
     text = client.get("/metrics").content.decode()
 
@@ -125,15 +125,15 @@ def test_the_store_is_measured_beside_its_limit(client: Client, monkeypatch: pyt
     assert ("\nvitrine_redis_limit_bytes 1.073741824e+09\n" in text) is bool(limit)
 
 
-def test_the_store_is_asked_in_its_own_words(client: Client) -> None:
-    asked = stores.client().info("memory")
+def test_redis_memory_fields_exist(client: Client) -> None:
+    memory = stores.client().info("memory")
 
-    assert asked["used_memory"] > 0
-    assert "maxmemory" in asked
+    assert memory["used_memory"] > 0
+    assert "maxmemory" in memory
     assert "vitrine_redis_bytes" in client.get("/metrics").content.decode()
 
 
-def test_numbers_are_for_who_has_the_token(client: Client, settings: LazySettings) -> None:
+def test_metrics_need_the_token(client: Client, settings: LazySettings) -> None:
     settings.METRICS_TOKEN = "let-me-see"
 
     assert client.get("/metrics").status_code == 401
@@ -142,6 +142,6 @@ def test_numbers_are_for_who_has_the_token(client: Client, settings: LazySetting
     assert client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).status_code == 200
 
 
-def test_only_reading(client: Client) -> None:
+def test_operator_endpoints_accept_only_get_and_head(client: Client) -> None:
     assert client.post("/healthz").status_code == 405
     assert stores.client().dbsize() == 0

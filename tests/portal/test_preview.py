@@ -1,4 +1,4 @@
-"""The preview shows a slate and what a draft rule would change, and records no exposure."""
+"""The preview shows a slate and the effect of a draft rule, and records no exposure."""
 
 import pytest
 from django.test import Client
@@ -7,7 +7,7 @@ from pytest_django import Settings
 from catalog.services import bulk_upsert
 from events.log import get_log
 from personalization.services.rules import create_rule
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from tests.staff import LogIn
 
 
@@ -15,7 +15,7 @@ from tests.staff import LogIn
 def dee(log_in: LogIn, settings: Settings) -> Client:
     """Dee the merchandiser, before a shop of six products."""
     settings.SERVING_REFRESH = "inline"
-    keeper.forget()
+    snapshot_refresher.forget()
     rows = [
         {"product_id": f"P{n}", "title": f"Thing {n}", "price": "10.00", "category": ["Things"], "brand": "Nord"}
         for n in range(1, 7)
@@ -24,62 +24,62 @@ def dee(log_in: LogIn, settings: Settings) -> Client:
     return log_in("merchandiser")
 
 
-def test_a_stranger_sees_the_cold_start(dee: Client) -> None:
+def test_unknown_shopper_sees_cold_start(dee: Client) -> None:
     page = dee.get("/portal/preview?placement=home").content.decode()
 
     assert all(f"Thing {number}" in page for number in range(1, 7))
     assert "not personal" in page
 
 
-def test_a_draft_rule_is_shown_beside_and_saved_nowhere(dee: Client) -> None:
+def test_draft_rule_is_shown_but_not_saved(dee: Client) -> None:
     answer = dee.get("/portal/preview?placement=home&effect=pin&products=P5&position=1")
     columns = answer.context["columns"]
 
-    _, drafted, shown = columns[1]
-    assert drafted.items[0].product_id == "P5"
-    assert shown[0].moved == 4
-    assert any("your draft" in rule for rule in shown[0].item.explanation.rules)
+    _, answer_with_draft, items = columns[1]
+    assert answer_with_draft.items[0].product_id == "P5"
+    assert items[0].moved == 4
+    assert any("your draft" in rule for rule in items[0].item.explanation.rules)
     assert [item.product_id for item in columns[0][1].items] == [f"P{number}" for number in range(1, 7)]
     assert len(dee.get("/portal/preview?placement=home").context["columns"]) == 1
     assert get_log().length() == 0
 
 
-def test_a_draft_gives_way_to_the_rules_there_are_as_it_would_once_it_is_saved(dee: Client) -> None:
+def test_draft_has_the_lowest_precedence_among_equals(dee: Client) -> None:
     wording = {"effect": "pin", "products": ["P6"], "position": 1}
     create_rule(name="First", wording=wording, actor="staff:1")
 
     answer = dee.get("/portal/preview?placement=home&effect=pin&products=P5&position=1")
 
-    tried = answer.context["columns"][1][1].items
+    items = answer.context["columns"][1][1].items
     create_rule(name="Second", wording={**wording, "products": ["P5"]}, actor="staff:1")
     saved = dee.get("/portal/preview?placement=home").context["columns"][0][1].items
-    assert [item.product_id for item in tried[:2]] == [item.product_id for item in saved[:2]] == ["P6", "P5"]
+    assert [item.product_id for item in items[:2]] == [item.product_id for item in saved[:2]] == ["P6", "P5"]
     assert answer.context["conflicts"] == (
         "Both want place 1; “First” gets it, “your draft” moves to the next free place",
     )
 
 
-def test_a_product_whose_id_holds_a_comma_can_be_tried(dee: Client) -> None:
+def test_product_id_with_comma_can_be_quoted(dee: Client) -> None:
     row = {"product_id": "P,7", "title": "Odd", "price": "10.00", "category": ["Things"], "brand": "Acme, Inc."}
     assert bulk_upsert([row], actor="system:test").rejected == ()
 
-    asked = {"placement": "similar", "product_id": '"P,7"', "effect": "pin", "position": "1", "brands": '"Acme, Inc."'}
-    looked_at = dee.get("/portal/preview", asked)
-    pinned = dee.get("/portal/preview", {**asked, "placement": "home", "product_id": "", "products": 'P2, "P,7"'})
+    query = {"placement": "similar", "product_id": '"P,7"', "effect": "pin", "position": "1", "brands": '"Acme, Inc."'}
+    looked_at = dee.get("/portal/preview", query)
+    response = dee.get("/portal/preview", {**query, "placement": "home", "product_id": "", "products": 'P2, "P,7"'})
 
     assert looked_at.context["columns"][0][1].unknown_products == ()
-    assert pinned.context["columns"][1][1].items[0].product_id == "P,7"
+    assert response.context["columns"][1][1].items[0].product_id == "P,7"
 
 
 @pytest.mark.parametrize(("position", "alike"), [(5, True), (1, False)])
-def test_a_draft_that_changes_nothing_is_said_to(dee: Client, position: int, alike: bool) -> None:
+def test_ineffective_draft_is_reported(dee: Client, position: int, alike: bool) -> None:
     page = dee.get(f"/portal/preview?placement=home&effect=pin&products=P5&position={position}").content.decode()
 
     assert ("The draft rule changes nothing" in page) is alike
     assert "The draft rule changes nothing" not in dee.get("/portal/preview?placement=home").content.decode()
 
 
-def test_more_than_are_listed_are_not_counted_as_all(dee: Client) -> None:
+def test_truncated_list_of_removed_products_says_so(dee: Client) -> None:
     rows = [
         {"product_id": f"Q{n}", "title": f"Trinket {n}", "price": "1.00", "category": ["Trinkets"]} for n in range(120)
     ]
@@ -90,20 +90,20 @@ def test_more_than_are_listed_are_not_counted_as_all(dee: Client) -> None:
         for name in ("Trinkets", "Things")
     )
 
-    assert "The first 100 kept away by rules" in many
-    assert "<summary>6 kept away by rules" in few
+    assert "The first 100 removed by rules" in many
+    assert "<summary>6 removed by rules" in few
     assert "And of this category" in few
 
 
 @pytest.mark.parametrize("kind", ["", "user:", "anonymous:"])
-def test_a_shopper_with_the_longest_id_can_be_tried(dee: Client, kind: str) -> None:
+def test_longest_shopper_id_is_accepted(dee: Client, kind: str) -> None:
     answer = dee.get(f"/portal/preview?placement=home&subject={kind}{'a' * 512}")
 
     assert answer.context["form"].errors == {}
     assert answer.context["columns"]
 
 
-def test_where_there_is_no_room_for_all_each_rule_tells_what_it_removed(dee: Client) -> None:
+def test_truncated_list_contains_every_rule(dee: Client) -> None:
     rows = [
         {"product_id": f"A{n}", "title": f"Trinket {n}", "price": "1.00", "category": ["Trinkets"]} for n in range(120)
     ]
@@ -112,11 +112,11 @@ def test_where_there_is_no_room_for_all_each_rule_tells_what_it_removed(dee: Cli
 
     answer = dee.get("/portal/preview?placement=home&effect=cap&categories=Things&cap=2").context["columns"][1][1]
 
-    told = [one.by for one in answer.removed]
-    assert told == ["No trinkets: excluded"] * 96 + ["your draft: at most 2"] * 4
+    rules = [one.by for one in answer.removed]
+    assert rules == ["No trinkets: excluded"] * 96 + ["your draft: at most 2"] * 4
 
 
-def test_what_is_wrong_with_a_draft_is_said(dee: Client) -> None:
+def test_invalid_draft_shows_error(dee: Client) -> None:
     page = dee.get("/portal/preview?placement=home&effect=pin&products=P5").content.decode()
 
     assert "position" in page

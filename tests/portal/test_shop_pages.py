@@ -1,4 +1,4 @@
-"""The shop's pages without a browser: they load nothing foreign, keep the cart, and send the order from the server."""
+"""The shop's pages without a browser: only own files, the cart, and the order from the server."""
 
 import orjson
 import pytest
@@ -38,7 +38,7 @@ PAGES = (
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_every_page_keeps_to_our_own_files(bo: Client, address: str) -> None:
+def test_pages_load_only_own_files(bo: Client, address: str) -> None:
     page = bo.get(address)
 
     assert page.status_code == 200
@@ -47,14 +47,14 @@ def test_every_page_keeps_to_our_own_files(bo: Client, address: str) -> None:
     assert "https://" not in page.content.decode()
 
 
-def test_search_finds_by_words_and_by_path(bo: Client) -> None:
+def test_search_by_words_and_category(bo: Client) -> None:
     assert bo.get("/shop/search?q=desk oak").context["found"] == 2
     assert bo.get("/shop/search?category=Furniture").context["found"] == 2
     assert bo.get("/shop/search?category=Desks").context["found"] == 0
     assert bo.get("/shop/search?q=sofa").context["found"] == 0
 
 
-def test_prices_are_written_as_the_shelves_write_them(bo: Client) -> None:
+def test_prices_have_the_format_of_the_carousels(bo: Client) -> None:
     bulk_upsert([{"product_id": "P3", "title": "Oak desk to come", "currency": "EUR"}], actor="system:test")
     bo.post("/shop/cart", {"action": "add", "product_id": "P1"})
 
@@ -64,12 +64,12 @@ def test_prices_are_written_as_the_shelves_write_them(bo: Client) -> None:
     assert not any(" EUR" in page for page in pages), "nor is there a currency without a price"
 
 
-def test_any_id_of_a_shop_has_a_page(bo: Client) -> None:
+def test_any_id_has_a_page(bo: Client) -> None:
     put_product("SKU/1", data={"title": "Slashed lamp", "price": 1}, actor="system:test")
 
-    found = bo.get("/shop/search", {"q": "slashed"}).content.decode()
+    page = bo.get("/shop/search", {"q": "slashed"}).content.decode()
 
-    assert 'href="/shop/products/SKU/1"' in found
+    assert 'href="/shop/products/SKU/1"' in page
     assert "Slashed lamp" in bo.get("/shop/products/SKU/1").content.decode()
 
 
@@ -77,7 +77,7 @@ def test_an_unknown_product_is_not_found(bo: Client) -> None:
     assert bo.get("/shop/products/P9").status_code == 404
 
 
-def test_an_order_leaves_the_cart_empty_and_is_on_the_log(bo: Client) -> None:
+def test_order_empties_the_cart_and_is_logged(bo: Client) -> None:
     bo.post("/shop/cart", {"action": "add", "product_id": "P1", "list_id": "R1"})
     bo.post("/shop/cart", {"action": "add", "product_id": "P1"})
     bo.post("/shop/cart", {"action": "add", "product_id": "no such product"})
@@ -92,7 +92,7 @@ def test_an_order_leaves_the_cart_empty_and_is_on_the_log(bo: Client) -> None:
     assert [line["list_id"] for line in event["properties"]["products"]] == ["R1"]
 
 
-def test_a_login_proves_the_user_id(bo: Client) -> None:
+def test_login_signs_the_user_id(bo: Client) -> None:
     bo.post("/shop/login", {"user_id": "ada"})
 
     shopper = bo.get("/shop/").context["shopper"]

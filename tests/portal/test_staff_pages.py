@@ -1,4 +1,4 @@
-"""Each role's home, sidebar and pages; what a role may not see it cannot open."""
+"""Home, sidebar and pages of each role, and their permissions."""
 
 import re
 
@@ -18,7 +18,7 @@ from customers.models import Customer
 from events.models import SetAside
 from events.services.recorder import Recorder, offsets
 from personalization.models import Placement
-from personalization.serving.snapshot_refresher import keeper
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.home import DOORS
 from portal.profile import readable
 from profiles import services as profiles
@@ -27,24 +27,24 @@ from tests.staff import LogIn
 
 
 @pytest.mark.parametrize("role", ["", *ROLES])
-def test_every_role_has_a_home(log_in: LogIn, role: str) -> None:
+def test_all_roles_have_a_home_page(log_in: LogIn, role: str) -> None:
     page = log_in(role).get("/admin/")
 
     assert page.status_code == 200
     assert "What is happening" in page.content.decode()
 
 
-def test_the_home_shows_only_what_the_role_may_see(log_in: LogIn) -> None:
+def test_home_respects_permissions(log_in: LogIn) -> None:
     merchandiser = log_in("merchandiser").get("/admin/").content.decode()
     compliance = log_in("compliance officer").get("/admin/").content.decode()
 
-    assert "The model that answers" in merchandiser
-    assert "Lately decided" not in merchandiser
-    assert "The model that answers" in compliance, "who approves waivers sees what they are for"
-    assert "Lately decided" in compliance
+    assert "The live model" in merchandiser
+    assert "Recent decisions" not in merchandiser
+    assert "The live model" in compliance, "who approves waivers sees what they are for"
+    assert "Recent decisions" in compliance
 
 
-def test_the_home_names_decisions_and_no_sign_ins(log_in: LogIn) -> None:
+def test_home_lists_decisions_without_sign_ins(log_in: LogIn) -> None:
     officer = log_in("compliance officer")
     record(category="model", action="model.promoted", actor="staff:1", object="model_version:v1")
     for number in range(9):
@@ -55,22 +55,22 @@ def test_the_home_names_decisions_and_no_sign_ins(log_in: LogIn) -> None:
     assert ("model.promoted" in page, "user.signed_in" in page) == (True, False)
 
 
-def test_the_home_names_who_decided_and_leads_to_proof_of_consent(log_in: LogIn) -> None:
+def test_home_names_staff_and_links_to_consents(log_in: LogIn) -> None:
     officer = log_in("compliance officer", "olu-the-officer")
     record(category="model", action="model.promoted", actor=f"staff:{officer.session['_auth_user_id']}", object="v1")
 
     page = officer.get("/admin/").content.decode()
-    decided = page[page.index("Lately decided") :]
+    decided = page[page.index("Recent decisions") :]
 
     assert ("olu-the-officer" in decided, "staff:" in decided) == (True, False)
     assert f'<a href="{reverse("admin:consents_consentevent_changelist")}">Look up consent</a>' in page
 
 
-def test_the_home_s_doors_all_lead_somewhere() -> None:
+def test_home_links_are_valid() -> None:
     assert [name for _, name, _ in DOORS if not reverse(name)] == []
 
 
-def test_the_preview_names_the_field_that_it_refuses(log_in: LogIn) -> None:
+def test_preview_names_the_invalid_field(log_in: LogIn) -> None:
     page = log_in("merchandiser").get("/portal/preview?placement=home&limit=99&effect=cap&cap=-1").content.decode()
 
     assert "Size: Ensure this value is less than or equal to 50." in page
@@ -78,19 +78,19 @@ def test_the_preview_names_the_field_that_it_refuses(log_in: LogIn) -> None:
     assert 'value="99"' in page
 
 
-def test_the_home_says_where_the_live_version_cannot_be_read(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(keeper), "refused", "v1 is not served here: ranker.json was altered")
+def test_home_shows_an_unreadable_live_version(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(snapshot_refresher), "refusal", "v1 is not served here: ranker.json was altered")
 
     assert "ranker.json was altered" in log_in("data scientist").get("/admin/").content.decode()
 
 
-def test_the_admin_is_found_without_its_slash(log_in: LogIn) -> None:
+def test_admin_url_without_slash_redirects(log_in: LogIn) -> None:
     answer = log_in("merchandiser").get("/admin?x=1")
 
     assert (answer.status_code, answer["Location"]) == (302, "/admin/?x=1")
 
 
-def test_who_may_not_preview_is_not_led_there(log_in: LogIn) -> None:
+def test_preview_links_need_permission(log_in: LogIn) -> None:
     Customer.objects.create(raw_id="user:u1", attributes={"city": "Vienna"})
     for role, led in (("merchandiser", True), ("compliance officer", False)):
         staff = log_in(role)
@@ -98,7 +98,7 @@ def test_who_may_not_preview_is_not_led_there(log_in: LogIn) -> None:
         assert ("?subject=user:u1" in staff.get("/portal/customers").content.decode()) is led
 
 
-def test_the_sidebar_has_no_door_that_stays_shut(log_in: LogIn) -> None:
+def test_sidebar_hides_links_without_permission(log_in: LogIn) -> None:
     scientist = log_in("data scientist")
 
     page = scientist.get("/admin/").content.decode()
@@ -108,7 +108,7 @@ def test_the_sidebar_has_no_door_that_stays_shut(log_in: LogIn) -> None:
 
 
 @pytest.mark.parametrize("address", ["/portal/customers", "/portal/customers/user:u1", "/portal/preview"])
-def test_a_stranger_is_asked_to_log_in_and_staff_without_the_right_is_refused(log_in: LogIn, address: str) -> None:
+def test_staff_page_needs_login_and_permission(log_in: LogIn, address: str) -> None:
     stranger = Client().get(address)
     nobody = log_in("nobody").get(address)
 
@@ -117,7 +117,7 @@ def test_a_stranger_is_asked_to_log_in_and_staff_without_the_right_is_refused(lo
     assert nobody.status_code == 403
 
 
-def test_who_logs_in_by_the_bookmarked_page_lands_at_home(log_in: LogIn) -> None:
+def test_sign_in_redirects_to_home(log_in: LogIn) -> None:
     user = get_user_model().objects.create_user("bo", password="long-enough-1", is_staff=True)
 
     answer = Client().post("/admin/login/", {"username": user.get_username(), "password": "long-enough-1"})
@@ -125,24 +125,24 @@ def test_who_logs_in_by_the_bookmarked_page_lands_at_home(log_in: LogIn) -> None
     assert answer["Location"] == "/admin/"
 
 
-def test_an_unknown_customer_says_so(log_in: LogIn) -> None:
+def test_unknown_customer_is_reported(log_in: LogIn) -> None:
     page = log_in("").get("/portal/customers/user:nobody-at-all")
 
     assert page.status_code == 200
     assert "No event of this id was recorded" in page.content.decode()
 
 
-def test_what_a_profile_tells_is_called_as_its_trait_says(log_in: LogIn) -> None:
+def test_profile_uses_trait_titles(log_in: LogIn) -> None:
     profiles.apply_events([event(1), event(2, name="Product Added")], offsets={})
 
     page = log_in("merchandiser").get("/portal/customers/user:ada")
 
-    told = [name for name, _ in page.context["profile"].traits]
-    assert told == ["Days since last seen", "Days active", "Actions", "Last viewed"]
+    titles = [name for name, _ in page.context["profile"].traits]
+    assert titles == ["Days since last seen", "Days active", "Actions", "Last viewed"]
     assert "Amounts are in EUR." in page.content.decode()
 
 
-def test_a_customer_s_page_tells_of_products_that_the_catalogue_lacks(log_in: LogIn) -> None:
+def test_customer_page_shows_unknown_product_ids(log_in: LogIn) -> None:
     put_product("P2", data={"title": "Desk", "price": "9.90"}, actor="staff:1")
     lines = [{"product_id": f"P{number}"} for number in range(1, 9)]
     bought = (
@@ -159,7 +159,7 @@ def test_a_customer_s_page_tells_of_products_that_the_catalogue_lacks(log_in: Lo
     assert '<span class="soft">P3, P4</span>' in page[page.index("<h2>Orders") : page.index("<h2>What happened")]
 
 
-def test_a_yes_that_is_said_again_is_told_of_by_when_it_was_said_last(log_in: LogIn) -> None:
+def test_repeated_consent_shows_its_latest_time(log_in: LogIn) -> None:
     pipe = redis.client().pipeline()
     for number in (1, 2):
         apply_all(pipe, "user:ada", {"analytics": Decision(True, START + number * 3_600_000_000, f"m{number}")})
@@ -171,7 +171,7 @@ def test_a_yes_that_is_said_again_is_told_of_by_when_it_was_said_last(log_in: Lo
     assert ("<th>Last said</th>" in page, "<th>Since</th>" in page) == (True, False)
 
 
-def test_the_home_leads_to_as_many_set_aside_items_as_it_tells_of(log_in: LogIn) -> None:
+def test_home_counts_set_aside_items(log_in: LogIn) -> None:
     for number, sent in enumerate((None, clock.now(), None)):
         SetAside.objects.create(
             reason="no", payload="{}", received_at=clock.now(), shard=0, log_offset=number, replayed_at=sent
@@ -184,7 +184,7 @@ def test_the_home_leads_to_as_many_set_aside_items_as_it_tells_of(log_in: LogIn)
     assert operator.get(door).context["cl"].result_count == home.context["pulse"].waiting == 2
 
 
-def test_a_search_leads_to_the_customer(log_in: LogIn) -> None:
+def test_search_redirects_to_the_customer(log_in: LogIn) -> None:
     root = log_in("")
 
     assert root.get("/portal/customers?id=u1")["Location"] == "/portal/customers/user:u1"
@@ -192,43 +192,43 @@ def test_a_search_leads_to_the_customer(log_in: LogIn) -> None:
 
 
 @pytest.mark.parametrize("shopper", ["crm/42", "a\nb", "50 %", "../x", "ü", "a" * 512])
-def test_any_id_of_a_shop_has_a_page(log_in: LogIn, shopper: str) -> None:
+def test_any_id_has_a_page(log_in: LogIn, shopper: str) -> None:
     Customer.objects.create(raw_id=f"user:{shopper}", attributes={"city": "Rome"})
     dee = log_in("merchandiser")
 
-    listed = dee.get("/portal/customers")
-    found = dee.get("/portal/customers", {"id": shopper}, follow=True)
+    list_page = dee.get("/portal/customers")
+    customer_page = dee.get("/portal/customers", {"id": shopper}, follow=True)
 
-    assert (listed.status_code, found.status_code) == (200, 200)
-    assert found.context["subject"] == f"user:{shopper}"
-    assert "Rome" in listed.content.decode()
+    assert (list_page.status_code, customer_page.status_code) == (200, 200)
+    assert customer_page.context["subject"] == f"user:{shopper}"
+    assert "Rome" in list_page.content.decode()
 
 
 @pytest.mark.parametrize("before", ["2026-99-99T00:00:00", "2026-01-01T00:00:00+99:99", "yesterday"])
-def test_a_time_that_is_none_shows_the_latest(log_in: LogIn, before: str) -> None:
+def test_invalid_time_shows_the_latest_events(log_in: LogIn, before: str) -> None:
     assert log_in("merchandiser").get("/portal/customers/user:ada", {"before": before}).status_code == 200
 
 
-def test_an_empty_list_offers_only_what_can_be_done(log_in: LogIn) -> None:
+def test_empty_list_shows_only_possible_actions(log_in: LogIn) -> None:
     scientist, merchandiser = log_in("data scientist"), log_in("merchandiser")
     alarms = reverse("admin:modelops_modelalarm_changelist")
     rules = reverse("admin:personalization_rule_changelist")
 
-    assert "Add" not in told(scientist, alarms)
-    assert "Show everything" not in told(scientist, alarms)
-    assert "Show everything" in told(scientist, f"{alarms}?kind__exact=data")
-    assert "Add rule" in told(merchandiser, rules)
+    assert "Add" not in page_text(scientist, alarms)
+    assert "Show everything" not in page_text(scientist, alarms)
+    assert "Show everything" in page_text(scientist, f"{alarms}?kind__exact=data")
+    assert "Add rule" in page_text(merchandiser, rules)
 
 
-def told(browser: Client, address: str) -> str:
-    """Return what a list without rows says."""
+def page_text(browser: Client, address: str) -> str:
+    """Return the text of a list without rows."""
     page = browser.get(address).content.decode()
     assert "Create a new item" not in page
     start = page.index("Nothing ")
     return page[start : page.index("</section>", start)]
 
 
-def test_a_heading_writes_an_id_as_it_is(log_in: LogIn) -> None:
+def test_heading_keeps_the_case_of_an_id(log_in: LogIn) -> None:
     admin = log_in("")
     home = Placement.objects.get(key="home")
 
@@ -239,14 +239,14 @@ def test_a_heading_writes_an_id_as_it_is(log_in: LogIn) -> None:
     assert placement == ["Personalization", "Placements", "home"]
 
 
-def test_a_list_offers_to_show_all_only_where_it_shows_some(log_in: LogIn) -> None:
+def test_show_all_link_needs_hidden_rows(log_in: LogIn) -> None:
     admin = log_in("")
 
     assert "Show all" not in admin.get("/admin/audit/auditevent/").content.decode()
     assert "Show all" in admin.get("/admin/audit/auditevent/?q=user:u1").content.decode()
 
 
-def test_times_are_written_alike_in_lists_and_on_pages_and_say_their_zone(log_in: LogIn) -> None:
+def test_times_have_one_format_with_zone(log_in: LogIn) -> None:
     admin = log_in("")
 
     assert re.search(r">\d{4}-\d\d-\d\d \d\d:\d\d UTC<", admin.get("/admin/audit/auditevent/").content.decode())
@@ -261,15 +261,15 @@ def heading(page: str) -> list[str]:
     return [word.strip() for word in words if word.strip() not in ("", "chevron_right")]
 
 
-def test_what_a_profile_does_not_know_is_said_so() -> None:
+def test_missing_trait_is_shown_as_unknown() -> None:
     assert readable({"monetary": 0.0, "average_order_value": None}) == "monetary 0, average order value unknown"
 
 
-def test_an_address_of_no_key_leads_home(log_in: LogIn) -> None:
+def test_invalid_key_redirects_home(log_in: LogIn) -> None:
     assert log_in("operator").get("/admin/access/apikey/none/change/").status_code == 302
 
 
-def test_an_empty_list_says_where_its_rows_come_from(log_in: LogIn) -> None:
+def test_empty_lists_explain_where_rows_come_from(log_in: LogIn) -> None:
     root = log_in("")
     lists = (
         *("events_event", "events_setaside", "events_order", "consents_consentevent", "customers_customer"),
@@ -277,13 +277,13 @@ def test_an_empty_list_says_where_its_rows_come_from(log_in: LogIn) -> None:
         *("modelops_modelwaiver", "modelops_modelalarm"),
     )
 
-    told = {name: root.get(reverse(f"admin:{name}_changelist")).content.decode() for name in lists}
+    pages = {name: root.get(reverse(f"admin:{name}_changelist")).content.decode() for name in lists}
 
-    assert [name for name, page in told.items() if not re.search(r"Nothing here yet\. [A-Z]\w*", page)] == []
+    assert [name for name, page in pages.items() if not re.search(r"Nothing here yet\. [A-Z]\w*", page)] == []
 
 
 @pytest.mark.django_db
-def test_who_asks_for_a_rule_that_is_not_there_is_told_on_the_page_that_comes(log_in: LogIn) -> None:
+def test_missing_rule_redirects_with_a_message(log_in: LogIn) -> None:
     response = log_in("merchandiser").get(reverse("admin:personalization_rule_change", args=[9999]), follow=True)
 
     assert "rule with ID “9999” doesn’t exist" in response.content.decode()

@@ -6,24 +6,23 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from recsys.evaluation.pipeline import TrainedBundle
+    from tests.recsys.trainings import TrainedShop
 
 
 @pytest.fixture(scope="session", autouse=True)
-def lessons() -> Iterator[None]:
+def short_rankers() -> Iterator[None]:
     """Small shops train quickly."""
-    from tests.recsys.short_training import short_lessons
+    from tests.recsys.short_training import short_training
 
-    with short_lessons():
+    with short_training():
         yield
 
 
 @pytest.fixture(scope="session")
-def small_training(lessons: None) -> "TrainedBundle":
-    """What three sources and a ranker above them learnt of the shop's whole history."""
-    from recsys.evaluation.pipeline import train
-
+def small_training(short_rankers: None) -> "TrainedShop":
+    """Three sources and a ranker, trained on a small shop's whole history, with every part of the report."""
     from recsys.data.dataset import build
     from tests.recsys.shop_history import history, products
+    from tests.recsys.trainings import trained
 
-    return train(build(history(), products()), names=("personal_top", "popular", "rp3beta"))
+    return trained(build(history(), products()), names=("personal_top", "popular", "rp3beta"), thorough=True)

@@ -72,12 +72,12 @@ def fitted(sources: tuple[str, ...]) -> dict[str, Any]:
 
 
 def fit(sources: Sequence[str], known: pd.DataFrame) -> dict[str, Any]:
-    """Return the catalogue of a model of these products, and what its sources and statistics learn from the history."""
+    """Return the catalog of a model of these products, and what its sources and statistics learn from the history."""
     seen = history()
     dataset = build(seen[seen["item_id"].isin(known["item_id"])], known)
     until = float(dataset.interactions.times.max())
     return {
-        "catalogue": dataset.catalogue,
-        "sources": {name: make(name).fit(dataset.interactions, dataset.catalogue) for name in sources},
-        "statistics": ItemStatistics.fit(dataset.interactions, dataset.catalogue, until=until),
+        "catalog": dataset.catalog,
+        "sources": {name: make(name).fit(dataset.interactions, dataset.catalog) for name in sources},
+        "statistics": ItemStatistics.fit(dataset.interactions, dataset.catalog, until=until),
     }

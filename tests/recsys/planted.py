@@ -13,7 +13,7 @@ SHELF = CatalogView(SUPPLIER, np.ones(N_ITEMS), np.arange(N_ITEMS) % 20 == 0, cu
 
 
 def table_with_hits(hit: np.ndarray) -> SlateTable:
-    """Return slates of K items, spread over the catalogue, whose first item is the target where `hit` says so."""
+    """Return slates of K items, spread over the catalog, whose first item is the target where `hit` says so."""
     n = len(hit)
     rows = np.arange(n)[:, None]
     slates = ((rows * 7 + np.arange(K)[None, :] * 13) % N_ITEMS).astype(np.int32)

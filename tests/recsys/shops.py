@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Profile
 from recsys.data.signals import SIGNAL_CODES
@@ -11,10 +11,10 @@ START = 1_700_000_000.0
 DAY = 86_400.0
 
 
-def catalogue(n_items: int) -> Catalogue:
-    """Return a catalogue whose odd and even items differ in every text and attribute."""
+def catalog(n_items: int) -> Catalog:
+    """Return a catalog whose odd and even items differ in every text and attribute."""
     kinds = ["tea" if item % 2 else "wool" for item in range(n_items)]
-    return Catalogue(
+    return Catalog(
         item_ids=tuple(f"sku-{item}" for item in range(n_items)),
         titles=tuple(f"{kind} {kind}pot number{item}" for item, kind in enumerate(kinds)),
         descriptions=tuple(f"finest {kind} of the {kind} makers" for kind in kinds),

@@ -1,4 +1,4 @@
-"""Fill an empty installation with a demo shop, train a model, and show where to look. Safe to run again."""
+"""Load a demo shop into an empty installation, train a model, and print URLs and logins. Safe to run again."""
 
 import os
 import time
@@ -20,28 +20,28 @@ RECORDER_PATIENCE_S = 60.0
 class Command(BaseCommand):
     """The demo: keys, logins, placements, data, a trained model, one screen."""
 
-    help = "Load the demo shop, train, and print where to look. What is there already stays."
+    help = "Load the demo shop, train a model, and print URLs and logins. Existing data stay."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the data set and the switch for the screen alone."""
+        """Add the options."""
         default = os.environ.get("DATASET") or "simulated"
         parser.add_argument("--dataset", default=default, help=f"One of {', '.join(DATASETS)} (or DATASET).")
         parser.add_argument("--screen", action="store_true", help="Only print the addresses of a loaded demo.")
         parser.add_argument("--here", action="store_true", help="Train in this process, without a Celery worker.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do what is missing."""
+        """Run the missing steps."""
         if not settings.DEMO:
             raise CommandError("this is no demo installation: set DEMO=1")
         try:
             if not options["screen"]:
                 self._fill(options["dataset"])
-            known = filling.loaded()
-            if known is None:
+            data_set = filling.loaded_dataset()
+            if data_set is None:
                 raise CommandError("nothing is loaded yet: run `manage.py demo`")
             if options["screen"]:
-                self.stdout.write("\n".join(screen.lines(known)))
-            elif known["products"]:
+                self.stdout.write("\n".join(screen.lines(data_set)))
+            elif data_set["products"]:
                 self._train(here=options["here"])
         except DomainError as error:
             raise CommandError(error.detail) from error
@@ -60,8 +60,8 @@ class Command(BaseCommand):
     def _send(self, data: DemoData) -> None:
         began = time.monotonic()
         with Bar("products", total=data.n_products) as bar:
-            filling.fill_catalogue(data, bar)
-        setup.rest_at_home(data.rest_days)
+            filling.fill_catalog(data, bar)
+        setup.set_rest_days(data.rest_days)
         with Bar("events sent", total=data.n_items) as bar:
             filling.send_events(data, bar)
         self._wait_for_recorder(data)
@@ -69,15 +69,15 @@ class Command(BaseCommand):
 
     def _wait_for_recorder(self, data: DemoData) -> None:
         with Bar("events recorded", total=data.n_items) as bar:
-            done = filling.wait_until_recorded(
+            complete = filling.wait_until_recorded(
                 lambda waiting: bar.reach(max(0, data.n_items - waiting)), timeout_s=RECORDER_PATIENCE_S
             )
-            bar.reach(data.n_items if done else 0)
-        if not done:
+            bar.reach(data.n_items if complete else 0)
+        if not complete:
             raise CommandError("the recorder does not move: start `manage.py consume`, then run this again")
 
     def _train(self, *, here: bool) -> None:
-        if training.trained():
+        if training.has_live_model():
             self.stdout.write("  a model is live already")
             return
         with Bar("training", total=100, unit=" %") as bar:

@@ -11,19 +11,20 @@ from recsys.evaluation.command_line import Defaults, Refused, add_arguments, run
 
 
 class Command(BaseCommand):
-    """Judges what the pipeline would release, on data in files."""
+    """Evaluates, on data in files, the model that the pipeline would release."""
 
     help = (
-        "Train on interactions.parquet (and items, shoppers) of a folder, judge on its last part, compare with peers."
+        "Train on interactions.parquet (and items, shoppers) of a folder, evaluate on its last part, and compare with "
+        "peers."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Name the folder and what to write."""
+        """Add the arguments."""
         add_arguments(parser, _defaults())
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Evaluate; refuse in words without passwords."""
+        """Evaluate; error messages have passwords masked."""
         try:
             run(
                 Namespace(**options),

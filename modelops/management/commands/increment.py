@@ -1,4 +1,4 @@
-"""Let the live model learn again, now, what is learnt in seconds."""
+"""Make an increment of the live model now."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Fit the quick sources and the facts of the live model again on all events until now."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it, whether it is due or not."""
+        """Make the increment, due or not."""
         try:
             self.stdout.write(run_increment(forced=True, actor="system:command"))
         except DomainError as error:

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     help = "Make a model version live; every web process follows within two seconds."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Name the arguments."""
+        """Add the arguments."""
         parser.add_argument("version", help="as the admin lists it, YYYY-MM-DD.n")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Make the model version live again that was live before."""
+"""Make the previously live model version live again."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from modelops.services.registry import roll_back
 class Command(BaseCommand):
     """`manage.py rollback`."""
 
-    help = "Make the version live again that was live before the present one."
+    help = "Make the previously live version live again."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Roll back from what is live now: who waits for another one's roll-back does not undo it."""
+        """Roll back from the version that is live now; a roll-back that waits for another one does not undo it."""
         live = champion()
         try:
             row = roll_back(actor="system:command", over=live.version if live else "")

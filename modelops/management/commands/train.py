@@ -1,4 +1,4 @@
-"""Train a model now, in this process, with a progress bar; promote it, or say why not."""
+"""Train a model in this process, with a progress bar; promote it, or print why not."""
 
 import signal
 from argparse import ArgumentParser
@@ -16,7 +16,7 @@ from modelops.services.training import run_training
 from recsys.evaluation.command_line import Refused, check_writable
 
 LONGEST = 400
-"""Characters of a study's place, which is made absolute."""
+"""The longest path of a study, which is made absolute."""
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     help = "Train, judge, register and promote a model."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Name the options."""
+        """Add the options."""
         parser.add_argument("--budget", type=int, default=0, metavar="SECONDS", help="Time of tuning; 0: none.")
         parser.add_argument(
             "--sampler",
@@ -37,30 +37,33 @@ class Command(BaseCommand):
             "--study",
             default="",
             metavar="FILE",
-            help="Keep the search here, and go on with it next time; else in the model directory.",
+            help="Store the search here, to continue it next time; default: in the model directory.",
         )
         parser.add_argument(
             "--exposure",
             type=float,
             default=settings.EXPOSURE_STRENGTH,
             metavar="STRENGTH",
-            help="How strongly over-exposed items are held back, 0 to 1; else as EXPOSURE_STRENGTH says.",
+            help="How strongly over-exposed items are held back, 0 to 1; default: EXPOSURE_STRENGTH.",
         )
         parser.add_argument(
             "--seed",
             type=int,
             default=7,
             metavar="N",
-            help="Seed of what else is drawn: models, negatives, searches (7).",
+            help="Seed of everything random: models, negatives, searches (7).",
         )
         parser.add_argument(
             "--recommendations", type=Path, metavar="FILE", help="Write the held-out answers to this Parquet file."
         )
-        parser.add_argument("--force", action="store_true", help="Train although a check of the data refuses it.")
+        parser.add_argument("--force", action="store_true", help="Train even if a data check refuses.")
+        parser.add_argument(
+            "--thorough", action="store_true", help="Report also what each source is worth, and SVD step by step."
+        )
         parser.add_argument("--background", action="store_true", help="Hand the training to a worker and return.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run it."""
+        """Queue the training, then run it unless it goes to a worker."""
         background = options["background"]
         for name, most in (("budget", 7 * 86_400), ("exposure", 1), ("seed", 2**31 - 1)):
             if not 0 <= options[name] <= most:
@@ -75,11 +78,11 @@ class Command(BaseCommand):
         if not background:
             installation.take_for_command("MODEL_DIR")
         wishes = {name: options[name] for name in ("sampler", "study", "exposure", "seed")}
-        wishes |= {"budget_s": options["budget"], "forced": options["force"]}
+        wishes |= {"budget_s": options["budget"], "forced": options["force"], "thorough": options["thorough"]}
         if options["study"] and "://" not in options["study"]:
-            wishes["study"] = str(Path(options["study"]).resolve())  # a worker may stand elsewhere
+            wishes["study"] = str(Path(options["study"]).resolve())  # a worker may have another current directory
         if background and not options["recommendations"]:
-            # Asked again where the broker was away, it is the same run.
+            # After a failed broker, a second call queues the same run again.
             run, _ = queue_once(actor="system:command", **wishes)
         else:
             run = queue_training(
@@ -89,7 +92,7 @@ class Command(BaseCommand):
             self.stdout.write(f"training run {run.pk} is queued")
             return
         with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed} {desc}") as bar:
-            # Asked to end, a run says so in its row before it goes.
+            # On SIGTERM a run writes its end into its row first.
             before = signal.signal(signal.SIGTERM, signal.default_int_handler)
             try:
                 run = run_training(run.pk, listener=_listener(bar), slates=options["recommendations"])
@@ -107,8 +110,8 @@ class Command(BaseCommand):
 
 
 def _listener(bar: "tqdm[Any]") -> Any:
-    def told(step: str, share: float) -> None:
+    def show(step: str, share: float) -> None:
         bar.set_description_str(step, refresh=False)
         bar.update(max(0.0, round(100 * share, 1) - bar.n))
 
-    return told
+    return show

@@ -5,7 +5,7 @@ from typing import Any
 
 from modelops.selectors import plots
 from modelops.selectors.report.section import Row, Section, number
-from recsys.metrics.sample_sizes import ABLATED, SHUFFLED_OF
+from recsys.metrics.sample_sizes import ABLATION_SHOPPERS, IMPORTANCE_SHOPPERS
 
 MOST_FEATURES = 20
 
@@ -52,8 +52,8 @@ def ablation(report: Mapping[str, Any]) -> Section | None:
     """Return what is lost when a source falls silent."""
     return _losses(
         report.get("ablation", {}), "ablation", "Ablation by source",
-        f"NDCG@10 that the ranker loses when a source falls silent, without learning anew: of {ABLATED} held-out "
-        "shoppers at most, so what is below zero is mostly chance.", ("Source", "Loss"),
+        f"NDCG@10 that the ranker loses when a source falls silent, without learning anew: of {ABLATION_SHOPPERS} "
+        "held-out shoppers at most, so what is below zero is mostly chance.", ("Source", "Loss"),
     )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def importance(report: Mapping[str, Any]) -> Section | None:
     """Return what is lost when a feature is shuffled, the weightiest features."""
     return _losses(
         report.get("importance", {}), "importance", "Features that matter",
-        f"NDCG@10 lost when a feature is shuffled among the first hundred candidates of {SHUFFLED_OF} held-out "
+        f"NDCG@10 lost when a feature is shuffled among the first hundred candidates of {IMPORTANCE_SHOPPERS} held-out "
         f"shoppers at most, all of theirs together; the first {MOST_FEATURES}.", ("Feature", "Loss"),
     )  # fmt: skip
 

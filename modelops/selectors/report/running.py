@@ -74,7 +74,7 @@ def data(report: Mapping[str, Any]) -> Section | None:
         (passed(one["passed"]), Two(one["name"], one["message"]), _barred(one)) for one in report.get("data_checks", ())
     ]
     counts = " of ".join(f"{sizes[part]:,} {part}" for part in ("interactions", "shoppers") if part in sizes)
-    counts += f"; the catalogue holds {sizes['items']:,} products, touched or not" if "items" in sizes else ""
+    counts += f"; the catalog holds {sizes['items']:,} products, touched or not" if "items" in sizes else ""
     note = f"Learnt from {counts}. The checks against the live version's data are on the training run."
     return Section("data", "Data", note, ("Outcome", "Check", "Measured"), [*rows, *removed, *imputed, *scaled])
 

@@ -1,11 +1,11 @@
-"""How widely it shows the catalogue, and what it costs to show more of it."""
+"""How widely it shows the catalog, and what it costs to show more of it."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from modelops.selectors import plots
 from modelops.selectors.report.section import Section, number
-from recsys.metrics.sample_sizes import TRADED
+from recsys.metrics.sample_sizes import EXPOSURE_SHOPPERS
 
 NAMED_FIRST = ("popular", "blend", "single", "trending")
 
@@ -22,7 +22,7 @@ def reach(report: Mapping[str, Any]) -> Section | None:
     places = [(float(one["popularity_lift"]), float(one["coverage"])) for one in found.values()]
     return Section(
         "reach", "Coverage and popularity",
-        "Up: more of the catalogue is shown. Left: less of it is what everybody buys. What stands out is released. "
+        "Up: more of the catalog is shown. Left: less of it is what everybody buys. What stands out is released. "
         "Names that would lie on each other show when pointed at. Popularity is that of what is shown over that of "
         "what was touched before; the gate holds it against what these shoppers wanted. Gini of "
         "exposure: 0 shows every product alike, 1 one product alone. Novelty: the more bits, the more rarely touched.",
@@ -41,9 +41,9 @@ def exposure(report: Mapping[str, Any]) -> Section | None:
     series = [(title, values) for title, values in drawn if any(value is not None for value in values)]
     return Section(
         "exposure", "Exposure constraint",
-        f"What each strength would cost and earn on held-out shoppers, {TRADED:,} of them at most. Chosen: {chosen:g}. "
-        "The gate refuses what falls below the reference's interval of NDCG@10. Gini of exposure: 0 shows every product "
-        "alike, 1 one product alone.",
+        f"What each strength would cost and earn on held-out shoppers, {EXPOSURE_SHOPPERS:,} of them at most. Chosen: {chosen:g}. "
+        "The gate refuses what falls below the reference's interval of NDCG@10. Gini of exposure: 0 shows every "
+        "product alike, 1 one product alone.",
         ("Strength", "NDCG@10", "Gini", "Coverage", "Exposure of new items"), rows,
         plots.lines([one["strength"] for one in curve], series, x="strength", y="value"),
     )  # fmt: skip

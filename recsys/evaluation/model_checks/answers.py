@@ -15,8 +15,8 @@ from recsys.arrays import (
     Times,
 )
 from recsys.evaluation.model_checks.slate_table import CatalogView
-from recsys.metrics.registry import per_question
-from recsys.metrics.spread import shown_among_first
+from recsys.metrics.beyond_accuracy import exposure_counts
+from recsys.metrics.registry import metric_values
 
 K = 10
 
@@ -56,7 +56,7 @@ class Answers:
 
     def exposure(self, view: CatalogView) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""
-        return shown_among_first(self.slates, view.n_items)
+        return exposure_counts(self.slates, view.n_items)
 
 
 def ndcg_by_shopper(answers: Answers, touches: Touches, *, n_items: int) -> tuple[Longs, Doubles]:
@@ -69,7 +69,7 @@ def ndcg_by_shopper(answers: Answers, touches: Touches, *, n_items: int) -> tupl
     is_hit = _is_touched_later(answers, touch_shoppers * n_items + items, last, n_items=n_items)
     later = _n_touched_later(answers, touch_shoppers, last)
     answered = np.flatnonzero(later > 0)
-    values = per_question(is_hit[answered], later[answered], k=K)["ndcg"]
+    values = metric_values(is_hit[answered], later[answered], k=K)["ndcg"]
     names, owner = np.unique(answers.shoppers[answered], return_inverse=True)
     return names, np.bincount(owner, values) / np.bincount(owner)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from recsys.arrays import Doubles
-from recsys.data.drift import TELLING
+from recsys.data.drift import MIN_COUNT
 from recsys.evaluation.model_checks.case import Case, ModelCheck
 from recsys.evaluation.model_checks.fairness import (
     MIN_GROUP,
@@ -29,11 +29,11 @@ from recsys.evaluation.model_checks.fairness import (
 )
 from recsys.evaluation.model_checks.leaks import time_leak, too_good, unlike_validation
 from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
-from recsys.metrics.intervals import bootstrap, resampled
-from recsys.metrics.spread import coverage, gini
+from recsys.metrics.beyond_accuracy import coverage, gini
+from recsys.metrics.intervals import bootstrap, bootstrap_means
 
 WORSE_THAN_BAR = "; misses the bar, which refuses only a model that is worse here than the reference"
-FEW_SHOPPERS = f"; misses the bar, which refuses nobody where fewer than {TELLING} shoppers were asked"
+FEW_SHOPPERS = f"; misses the bar, which refuses nobody where fewer than {MIN_COUNT} shoppers were asked"
 CHANCE = "; above the limit, but as much may be lost by chance"
 SEED = 7
 """Seed of the bootstrap of a group's loss."""
@@ -72,7 +72,7 @@ def group_loss(case: Case) -> Iterable[ModelCheck]:
         limit = case.limits.group_loss
         passed, words = loss <= limit, f"{kind} {label} ({len(rows)} shoppers) loses {loss:.1%} of its NDCG@10"
         if not passed:
-            resampled_losses = resampled((theirs - ours)[rows, None], shoppers=None, seed=SEED).ravel()
+            resampled_losses = bootstrap_means((theirs - ours)[rows, None], shoppers=None, seed=SEED).ravel()
             passed = not significantly_above(resampled_losses, slack=0.0)
             words += CHANCE if passed else ""
         yield ModelCheck(f"group_loss:{kind}:{label}", passed, loss, limit, words, "at most")
@@ -109,7 +109,7 @@ def small_groups(case: Case) -> Iterable[ModelCheck]:
 
 
 def supplier_share(case: Case) -> Iterable[ModelCheck]:
-    """Exposure over catalogue share by supplier within .80–1.25, or no further off than the reference."""
+    """Exposure over catalog share by supplier within .80–1.25, or no further off than the reference."""
     limits, supplier = case.limits, case.catalog_view.supplier
     if not has_suppliers(case.catalog_view):
         return
@@ -119,7 +119,7 @@ def supplier_share(case: Case) -> Iterable[ModelCheck]:
     )
     inside = limits.supplier_low <= ours[0] and ours[1] <= limits.supplier_high
     passed = inside or not _significantly_worse(case, lambda exposure: supplier_spread(exposure, supplier)[2])
-    words = f"exposure ÷ catalogue share by supplier {ours[0]:.2f}–{ours[1]:.2f}"
+    words = f"exposure ÷ catalog share by supplier {ours[0]:.2f}–{ours[1]:.2f}"
     words += f"; gap {ours[2]:.2f}, reference {theirs[2]:.2f}"
     yield ModelCheck("supplier_share", passed, ours[2], theirs[2], words + _bar_note(inside, passed), "at most")
 
@@ -153,14 +153,14 @@ def popularity_lift(case: Case) -> Iterable[ModelCheck]:
 
 
 def new_items(case: Case) -> Iterable[ModelCheck]:
-    """The new items' share of exposure at least half their catalogue share, or no less than the reference's."""
+    """The new items' share of exposure at least half their catalog share, or no less than the reference's."""
     new, n_items = case.catalog_view.new, case.catalog_view.n_items
     if not has_new_items(case.catalog_view):
         return
     share = case.catalog_view.new_item_share
     ours, theirs = (new_item_share(table.exposure(n_items), new) for table in (case.challenger, case.reference))
     limit = case.limits.new_items * share
-    words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalogue; reference {theirs:.1%}"
+    words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalog; reference {theirs:.1%}"
     inside = ours >= limit
     passed = inside or not _significantly_worse(case, lambda exposure: -new_item_share(exposure, new))
     yield ModelCheck("new_items", passed, ours, limit, words + _bar_note(inside, passed), "at least")
@@ -184,7 +184,7 @@ def exposure(case: Case) -> Iterable[ModelCheck]:
     """
     for check in (supplier_share, concentration, popularity_lift, new_items):
         for verdict in check(case):
-            is_spared = not verdict.passed and len(case.challenger.slates) < TELLING
+            is_spared = not verdict.passed and len(case.challenger.slates) < MIN_COUNT
             yield replace(verdict, passed=True, detail=verdict.detail + FEW_SHOPPERS) if is_spared else verdict
 
 

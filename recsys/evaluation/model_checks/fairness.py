@@ -14,14 +14,14 @@ from recsys.arrays import (
     Longs,
 )
 from recsys.evaluation.model_checks.slate_table import CatalogView
+from recsys.metrics.beyond_accuracy import TOP
 from recsys.metrics.intervals import resample_counts
-from recsys.metrics.spread import TOP
 
 RATIO_DRAWS = 1_000
 EXPOSURE_DRAWS = 200
 MIN_GROUP = 500
 MIN_LISTED = 50
-"""With fewer items, ten places show so much of the catalogue that shares say nothing about a model."""
+"""With fewer items, ten places show so much of the catalog that shares say nothing about a model."""
 
 
 def has_suppliers(view: CatalogView) -> bool:
@@ -30,7 +30,7 @@ def has_suppliers(view: CatalogView) -> bool:
 
 
 def supplier_spread(exposure: Doubles, supplier: Ints) -> tuple[float, float, float]:
-    """Return the smallest and the largest exposure ÷ catalogue share, and the mean |log| of it weighted by share."""
+    """Return the smallest and the largest exposure ÷ catalog share, and the mean |log| of it weighted by share."""
     is_known = supplier >= 0
     exposure_of_supplier = np.bincount(supplier[is_known], exposure[is_known])
     items_of_supplier = np.bincount(supplier[is_known]).astype(np.float64)

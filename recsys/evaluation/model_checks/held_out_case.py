@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from recsys.arrays import Doubles, Floats, Times
-from recsys.data.activity import known_of, third_of
-from recsys.data.catalogue import Catalogue
+from recsys.data.activity import event_counts, third_names
+from recsys.data.catalog import Catalog
 from recsys.data.folds import Fold
 from recsys.evaluation.model_checks.case import POPULAR, Case, Limits
 from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
@@ -44,7 +44,7 @@ def build_case(
     return Case(
         challenger=SlateTable(ours, targets, groups, latencies_ms(challenger, fold), max(parts.values()), parts),
         reference=SlateTable(theirs, targets, groups, None, max(reference_parts.values()), reference_parts),
-        catalog_view=catalog_view_of(challenger.catalogue, fold),
+        catalog_view=catalog_view_of(challenger.catalog, fold),
         has_champion=champion is not None,
         limits=limits or Limits(),
         expected=expected,
@@ -75,14 +75,14 @@ def fitted_until_by_part(bundle: HybridModel, fold: Fold) -> dict[str, float]:
 
 def activity(fold: Fold) -> tuple[str, ...]:
     """Return each shopper's third by the length of the history."""
-    return third_of(known_of(fold.profiles))
+    return third_names(event_counts(fold.profiles))
 
 
-def catalog_view_of(catalogue: Catalogue, fold: Fold) -> CatalogView:
+def catalog_view_of(catalog: Catalog, fold: Fold) -> CatalogView:
     """Return the item columns of the checks; popularity is the number of past interactions."""
-    n_items = catalogue.n_items
+    n_items = catalog.n_items
     popularity: Doubles = np.bincount(fold.past.items, minlength=n_items)[:n_items].astype(np.float64)
-    return CatalogView.of(catalogue, popularity=popularity, cut=fold.until)
+    return CatalogView.of(catalog, popularity=popularity, cut=fold.until)
 
 
 def _latest(times: Times) -> float:

@@ -2,7 +2,7 @@
 
 By time: each part of the model stores the time of the latest row it was fitted on.
 By quality: a model that is implausibly better than the champion, or than on validation, knows the answer from somewhere
-(a feature, an attribute of the catalogue, a label).
+(a feature, an attribute of the catalog, a label).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from recsys.metrics.intervals import Interval, bootstrap
 
 MIN_SHOPPERS = 50
 """The fewest shoppers on either side of a comparison of quality."""
-REMEDY = ": look for the future in its features and in the catalogue"
+REMEDY = ": look for the future in its features and in the catalog"
 
 
 def time_leak(case: Case) -> Iterable[ModelCheck]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from recsys.arrays import Doubles, Longs
 from recsys.data.data_checks import Check, Side
-from recsys.data.drift import TELLING
+from recsys.data.drift import MIN_COUNT
 from recsys.evaluation.model_checks.answers import Answers
 from recsys.evaluation.model_checks.case import Limits
 from recsys.evaluation.model_checks.fairness import (
@@ -29,8 +29,8 @@ from recsys.evaluation.model_checks.fairness import (
     worst_over_best,
 )
 from recsys.evaluation.model_checks.slate_table import CatalogView
+from recsys.metrics.beyond_accuracy import coverage, gini
 from recsys.metrics.intervals import Interval, bootstrap
-from recsys.metrics.spread import coverage, gini
 
 MIN_DAYS = 4
 """The fewest comparable days of the week before; the worst of fewer says little about what is normal."""
@@ -62,10 +62,10 @@ def day_checks(today: ServedDay, before: Sequence[ServedDay], *, touched_items: 
     """
     n, size = today.answers.n_shoppers, len(today.answers)
     comparable_days = [
-        day for day in before if day.answers.n_shoppers >= TELLING and len(day.answers) >= MIN_TRAFFIC_SHARE * size
+        day for day in before if day.answers.n_shoppers >= MIN_COUNT and len(day.answers) >= MIN_TRAFFIC_SHARE * size
     ]
     notes = [
-        _note("shoppers", n, TELLING, "shoppers answered; of fewer nothing is said"),
+        _note("shoppers", n, MIN_COUNT, "shoppers answered; of fewer nothing is said"),
         _note(
             "days before",
             len(comparable_days),
@@ -73,7 +73,7 @@ def day_checks(today: ServedDay, before: Sequence[ServedDay], *, touched_items: 
             "days before with such traffic; against fewer nothing is said",
         ),
     ]
-    if n < TELLING or len(comparable_days) < MIN_DAYS:
+    if n < MIN_COUNT or len(comparable_days) < MIN_DAYS:
         return notes
     words = f"shoppers who touched something after an answer; groups under {MIN_GROUP} are not judged"
     notes.append(_note("shoppers judged", len(today.ndcg), 3 * MIN_GROUP, words))
@@ -113,13 +113,13 @@ def _exposure_checks(
     )
     comparison = comparisons["coverage"]
     value, bar = -comparison.value, limits.coverage * -float(np.median(comparison.days))
-    words = "share of the catalogue shown" + _range(-comparison.days)
+    words = "share of the catalog shown" + _range(-comparison.days)
     checks.append(_check("coverage", "at least", value, bar, words, inside=value >= bar, worse=comparison.worse))
     if "supplier share" in comparisons:
         comparison = comparisons["supplier share"]
         low, high, gap = supplier_spread(exposure, catalog_view.supplier)
         inside = limits.supplier_low <= low and high <= limits.supplier_high
-        words = f"gap of exposure ÷ catalogue share by supplier, {low:.2f}–{high:.2f}" + _range(comparison.days)
+        words = f"gap of exposure ÷ catalog share by supplier, {low:.2f}–{high:.2f}" + _range(comparison.days)
         checks.append(
             _check(
                 "supplier share",
@@ -141,7 +141,7 @@ def _exposure_checks(
     if "new items" in comparisons:
         comparison = comparisons["new items"]
         value, bar = -comparison.value, limits.new_items
-        words = "new items' share of exposure ÷ of the catalogue" + _range(-comparison.days)
+        words = "new items' share of exposure ÷ of the catalog" + _range(-comparison.days)
         checks.append(_check("new items", "at least", value, bar, words, inside=value >= bar, worse=comparison.worse))
     return checks
 

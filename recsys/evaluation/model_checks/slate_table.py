@@ -12,10 +12,10 @@ from recsys.arrays import (
     Ints,
     Longs,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.listing import listed_at, new_items
+from recsys.metrics.beyond_accuracy import exposure_counts
 from recsys.metrics.registry import ndcg
-from recsys.metrics.spread import shown_among_first
 
 SUPPLIER = "supplier="
 
@@ -52,7 +52,7 @@ class SlateTable:
 
     def exposure(self, n_items: int) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""
-        return shown_among_first(self.slates, n_items)
+        return exposure_counts(self.slates, n_items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class CatalogView:
     new: Bools
     cut: float
     n_absent: int = 0
-    """The number of items that were not on sale at the cut: added later, removed before, or never in the catalogue."""
+    """The number of items that were not on sale at the cut: added later, removed before, or never in the catalog."""
 
     listed: Bools | None = None
     """bool[n_items]: items that could be shown at the cut; None in older files, which means all."""
@@ -93,24 +93,24 @@ class CatalogView:
         return exposure if self.listed is None else exposure[self.listed]
 
     @classmethod
-    def of(cls, catalogue: Catalogue, *, popularity: Doubles, cut: float) -> "CatalogView":
-        """Return the view of a catalogue. New items are those with a recent `first_seen`.
+    def of(cls, catalog: Catalog, *, popularity: Doubles, cut: float) -> "CatalogView":
+        """Return the view of a catalog. New items are those with a recent `first_seen`.
 
         An item that could not be shown at the cut has no supplier and is not new.
         """
-        listed = listed_at(catalogue, cut)
-        supplier = np.where(listed, suppliers(catalogue), -1).astype(np.int32)
-        new = new_items(catalogue, until=cut) & listed
+        listed = listed_at(catalog, cut)
+        supplier = np.where(listed, suppliers(catalog), -1).astype(np.int32)
+        new = new_items(catalog, until=cut) & listed
         return cls(supplier, popularity, new, cut, int((~listed).sum()), listed)
 
 
-def suppliers(catalogue: Catalogue) -> Ints:
+def suppliers(catalog: Catalog) -> Ints:
     """Return int32[n_items]: a code per supplier (the attribute of that name, else the brand), -1 where unknown."""
-    brands = catalogue.brands or ("",) * catalogue.n_items
-    attributes = catalogue.attributes or ((),) * catalogue.n_items
+    brands = catalog.brands or ("",) * catalog.n_items
+    attributes = catalog.attributes or ((),) * catalog.n_items
     names = [_supplier(own, brand) for own, brand in zip(attributes, brands, strict=True)]
     code = {name: number for number, name in enumerate(sorted({name for name in names if name}))}
-    return np.fromiter((code.get(name, -1) for name in names), np.int32, catalogue.n_items)
+    return np.fromiter((code.get(name, -1) for name in names), np.int32, catalog.n_items)
 
 
 def _supplier(attributes: Sequence[str], brand: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from recsys.arrays import Floats, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.data_checks import Check, stability
 from recsys.data.folds import Fold
 from recsys.data.profile import Profile
@@ -22,16 +22,16 @@ def model_stability(live: HybridModel, fresh: HybridModel, fold: Fold) -> Check:
     The fold has the fresh model's item codes. Profiles are recoded for the live model, and its answers recoded back.
     """
     part = fold.sample(N_QUESTIONS)
-    live_codes = codes_in(live.catalogue, fresh.catalogue.item_ids)
-    fresh_codes = codes_in(fresh.catalogue, live.catalogue.item_ids)
+    live_codes = codes_in(live.catalog, fresh.catalog.item_ids)
+    fresh_codes = codes_in(fresh.catalog, live.catalog.item_ids)
     profiles = [recoded(profile, live_codes, live.event_weights) for profile in part.profiles]
     live_items = [fresh_codes[slate.items] for slate in live.slate_many(profiles, part.contexts, K)]
     return stability(padded(live_items, n=len(part), k=K), model_slates(fresh, part, k=K))
 
 
-def codes_in(catalogue: Catalogue, item_ids: Sequence[str]) -> Ints:
-    """Return int32[len(item_ids)]: the catalogue's code of each product, -1 where it has none."""
-    codes = {name: code for code, name in enumerate(catalogue.item_ids)}
+def codes_in(catalog: Catalog, item_ids: Sequence[str]) -> Ints:
+    """Return int32[len(item_ids)]: the catalog's code of each product, -1 where it has none."""
+    codes = {name: code for code, name in enumerate(catalog.item_ids)}
     return np.fromiter((codes.get(name, -1) for name in item_ids), np.int32, len(item_ids))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from recsys.evaluation.model_checks.case import Case, Limits, ModelCheck
 from recsys.evaluation.model_checks.checks import run_checks
 from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
-from recsys.metrics.hits import sizes_of
+from recsys.metrics.hits import target_counts
 from recsys.metrics.intervals import Interval
 from recsys.ranking import artifact
 from recsys.sources import storage
@@ -58,7 +58,7 @@ def write_case(directory: Path, case: Case) -> str:
     """Write the case into a new directory and return its hash; the checks can be run again on it."""
     directory.mkdir(parents=True)
     challenger, reference = case.challenger, case.reference
-    sizes = sizes_of(challenger.targets)
+    sizes = target_counts(challenger.targets)
     arrays: dict[str, Any] = {
         "challenger": challenger.slates,
         "reference": reference.slates,

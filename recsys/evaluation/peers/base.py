@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys.arrays import Doubles, Floats, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.folds import Fold
 from recsys.data.interactions import Interactions
 from recsys.metrics.registry import ndcg
@@ -62,11 +62,11 @@ class Peer(ABC):
 
     def values(self, fold: Fold) -> Doubles:
         """Return float64[n]: NDCG@10 of each question of a fold, after fitting on its past."""
-        self.fit(fold.past, fold.catalogue)
+        self.fit(fold.past, fold.catalog)
         return ndcg(self.answer(fold, 10), fold.targets, fold.n_items)
 
     @abstractmethod
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Fit from scratch: the same instance may be fitted on several folds."""
 
     @abstractmethod
@@ -90,9 +90,9 @@ class OwnRecommender(Peer):
         start = suggested_settings(cls.recommender, folds, seed=seed, champion=cls.start or None)
         return tune(cls.recommender, start, folds, budget_s=budget_s, seed=seed)
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Fit the recommender."""
-        self.model = make(self.recommender, **self.config).fit(past, catalogue)
+        self.model = make(self.recommender, **self.config).fit(past, catalog)
 
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the recommender's lists."""
@@ -104,28 +104,28 @@ class MostPopular(Peer):
 
     name = "most popular"
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Count the shoppers of each product."""
-        once = np.unique(past.users.astype(np.int64) * catalogue.n_items + past.items) % catalogue.n_items
-        self.counts = np.bincount(once, minlength=catalogue.n_items)
+        once = np.unique(past.users.astype(np.int64) * catalog.n_items + past.items) % catalog.n_items
+        self.counts = np.bincount(once, minlength=catalog.n_items)
 
     def answer(self, fold: Fold, k: int) -> Ints:
         """Return the most popular items, without the history where only new items count."""
         parts = []
         for rows in shopper_chunks(len(fold), len(self.counts)):
             hidden = profile_matrix(fold, rows, len(self.counts)) if fold.new_only else None
-            parts.append(top_k(np.tile(self.counts, (len(rows), 1)), hidden, k))
+            parts.append(top_k_columns(np.tile(self.counts, (len(rows), 1)), hidden, k))
         return stack_slates(parts, k)
 
 
 class MatrixPeer(Peer):
     """A model over the matrix shoppers x items, which scores every item for histories or shopper codes."""
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Fit on the matrix shoppers x items of `cell_values`."""
-        self.n_items = catalogue.n_items
+        self.n_items = catalog.n_items
         matrix = sparse.csr_matrix(
-            (self.cell_values(past), (past.users, past.items)), shape=(past.n_users, catalogue.n_items)
+            (self.cell_values(past), (past.users, past.items)), shape=(past.n_users, catalog.n_items)
         )
         self.learn(matrix)
 
@@ -147,7 +147,7 @@ class MatrixPeer(Peer):
         for rows in shopper_chunks(len(fold), self.n_items):
             histories = profile_matrix(fold, rows, self.n_items, weighed=self.config.get("weighed", False))
             scores = self.scores(fold.users[rows.start : rows.stop].astype(np.int32), histories)
-            parts.append(top_k(scores, histories if fold.new_only else None, k))
+            parts.append(top_k_columns(scores, histories if fold.new_only else None, k))
         return stack_slates(parts, k)
 
 
@@ -174,7 +174,7 @@ def profile_matrix(fold: Fold, rows: range, n_items: int, *, weighed: bool = Fal
     return sparse.csr_matrix((values, (owner, items)), shape=(len(sizes), n_items))
 
 
-def top_k(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
+def top_k_columns(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
     """Return int32[n, k]: the k best columns of each row, hidden ones last; ties go to the lower code."""
     scores = np.array(scores, np.float32)
     scores[np.isnan(scores)] = -np.inf  # a model may diverge under its settings

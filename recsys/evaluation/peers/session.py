@@ -17,7 +17,7 @@ from recsys.arrays import (
     Floats,
     Ints,
 )
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.folds import Fold
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Profile
@@ -29,7 +29,7 @@ from recsys.evaluation.peers.base import (
     profile_matrix,
     shopper_chunks,
     stack_slates,
-    top_k,
+    top_k_columns,
 )
 
 
@@ -50,11 +50,11 @@ class SequenceRules(Peer):
     space: ClassVar[Space] = {"steps": ("int", 1, 30), "across": ("choice", [False, True])}
     starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"across": False},)
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Sum the weights of pairs of items in a session."""
         order, starts = sessions(past, whole=self.config.get("across", True))
         items, session = past.items[order], np.cumsum(starts)
-        self.n_items = catalogue.n_items
+        self.n_items = catalog.n_items
         self.rules: Matrix = sparse.csr_matrix((self.n_items, self.n_items), dtype=np.float32)
         for gap in range(1, self.config.get("steps", 10) + 1):
             same = session[:-gap] == session[gap:]
@@ -68,7 +68,7 @@ class SequenceRules(Peer):
         for rows in shopper_chunks(len(fold), self.n_items):
             last = np.array([fold.profiles[row].items[-1] for row in rows])
             hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
-            parts.append(top_k(self.rules[last].toarray(), hidden, k))
+            parts.append(top_k_columns(self.rules[last].toarray(), hidden, k))
         return stack_slates(parts, k)
 
 
@@ -98,9 +98,9 @@ class VSKNN(Peer):
         {"latest": True, "rarity": 10, "neighbors": 1000, "recall": 0.3},
     )
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         """Split the past into sessions."""
-        self.n_items = catalogue.n_items
+        self.n_items = catalog.n_items
         order, starts = sessions(past, whole=self.config.get("whole", False))
         items, session = past.items[order], np.cumsum(starts) - 1
         shape = (int(session.max(initial=-1)) + 1, self.n_items)
@@ -130,7 +130,7 @@ class VSKNN(Peer):
             )
             scores = votes.toarray() * self.rarity
             hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
-            parts.append(top_k(scores, hidden, k))
+            parts.append(top_k_columns(scores, hidden, k))
         return stack_slates(parts, k)
 
     def _current(self, profile: Profile) -> Ints:

@@ -1,4 +1,4 @@
-"""The admin of this room: who may, readable forms, conflicts named, confirmation before what bites."""
+"""The admin of rules, placements, versions and runs: permissions, forms, warnings, confirmation pages."""
 
 import re
 from datetime import timedelta
@@ -33,11 +33,11 @@ from personalization.selectors import conflicts
 from personalization.selectors.rules import products_of, window_of
 from personalization.services.placements import save_placement
 from personalization.services.rules import create_rule
-from tests.modelops.releases import admitted
+from tests.modelops.releases import passed_version
 from tests.recsys.furniture import PRODUCTS, model
 from tests.staff import LogIn
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 RULE = {
     "name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", "priority": "0", "cap_by": "",
     "products": "rug, throw", "placements": "home",
@@ -47,22 +47,22 @@ NUMBERS = {
 }  # fmt: skip
 
 
-def shown_in(form: Any) -> dict[str, Any]:
-    """Return what a browser sends of a form that nobody touched, with what it was shown."""
+def unchanged_form(form: Any) -> dict[str, Any]:
+    """Return what a browser submits of an unchanged form, including the hidden initial values."""
     values = {name: form[name].value() for name in form.fields}
     values |= {form[name].html_initial_name: "" if value is None else str(value) for name, value in values.items()}
-    told = {name: value for name, value in values.items() if value is not None and value is not False}
-    return {name: "on" if value is True else value for name, value in told.items()}
+    filled = {name: value for name, value in values.items() if value is not None and value is not False}
+    return {name: "on" if value is True else value for name, value in filled.items()}
 
 
-def test_dee_makes_a_rule_and_edits_it(log_in: LogIn) -> None:
+def test_merchandiser_creates_and_edits_a_rule(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
 
-    made = dee.post(reverse("admin:personalization_rule_add"), RULE)
+    created = dee.post(reverse("admin:personalization_rule_add"), RULE)
     rule = Rule.objects.get()
     edited = dee.post(reverse("admin:personalization_rule_change", args=[rule.pk]), {**RULE, "factor": "5"})
 
-    assert (made.status_code, edited.status_code) == (302, 302)
+    assert (created.status_code, edited.status_code) == (302, 302)
     assert list(rule.versions.order_by("number").values_list("factor", "products")) == [
         (3.0, ["rug", "throw"]),
         (5.0, ["rug", "throw"]),
@@ -70,24 +70,24 @@ def test_dee_makes_a_rule_and_edits_it(log_in: LogIn) -> None:
     assert rule.versions.first().created_by.startswith("staff:")  # type: ignore[union-attr]
 
 
-def test_names_with_commas_stand_in_quotes_and_stay_one_name(log_in: LogIn) -> None:
+def test_quoted_names_with_commas_survive_saving(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
-    named = {"products": '"P,1", rug', "context_products": '"P,1"', "brands": '"Acme, Inc.", Weft'}
+    names = {"products": '"P,1", rug', "context_products": '"P,1"', "brands": '"Acme, Inc.", Weft'}
 
-    dee.post(reverse("admin:personalization_rule_add"), {**RULE, **named})
+    dee.post(reverse("admin:personalization_rule_add"), {**RULE, **names})
     rule = Rule.objects.get()
     page = reverse("admin:personalization_rule_change", args=[rule.pk])
-    shown = shown_in(dee.get(page).context["adminform"].form)
-    dee.post(page, {**shown, "priority": "1"})
+    form = unchanged_form(dee.get(page).context["adminform"].form)
+    dee.post(page, {**form, "priority": "1"})
 
-    assert {name: shown[name] for name in named} == named
+    assert {name: form[name] for name in names} == names
     assert list(rule.versions.values_list("products", "context_products", "brands")) == [
         (["P,1", "rug"], ["P,1"], ["Acme, Inc.", "Weft"]),
         (["P,1", "rug"], ["P,1"], ["Acme, Inc.", "Weft"]),
     ]
 
 
-def test_a_pin_needs_no_factor_and_a_boost_without_one_doubles(log_in: LogIn) -> None:
+def test_default_factor_is_two(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
 
     for name, effect in (("Rug first", "pin"), ("Rugs up", "boost")):
@@ -99,7 +99,7 @@ def test_a_pin_needs_no_factor_and_a_boost_without_one_doubles(log_in: LogIn) ->
     assert set(Rule.objects.values_list("name", "current__factor")) == {("Rug first", 2.0), ("Rugs up", 2.0)}
 
 
-def test_the_list_and_the_history_tell_what_a_rule_is_about(log_in: LogIn) -> None:
+def test_list_and_history_describe_the_conditions(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
     dee.post(reverse("admin:personalization_rule_add"), {**RULE, "brands": "Weft", "max_price": "80"})
     rule = Rule.objects.get()
@@ -114,17 +114,17 @@ def test_the_list_and_the_history_tell_what_a_rule_is_about(log_in: LogIn) -> No
         },
     )
 
-    listed = dee.get(reverse("admin:personalization_rule_changelist")).content.decode()
+    list_page = dee.get(reverse("admin:personalization_rule_changelist")).content.decode()
     page = dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
 
-    assert "products desk, desk-xl, chair, stool, lamp and 5 more" in listed
+    assert "products desk, desk-xl, chair, stool, lamp and 5 more" in list_page
     places = "looking at products mug, bowl or looking at categories Furniture/Chairs"
-    assert places in listed
+    assert places in list_page
     assert f"boosted ×3: products {', '.join(PRODUCTS)}; {places}; always" in page
     assert "UTC merchandiser: boosted ×3: products rug, throw; brands Weft; price to 80.00; on home; always" in page
 
 
-def test_a_pin_without_a_place_is_refused_at_its_field(log_in: LogIn) -> None:
+def test_pin_without_position_is_rejected(log_in: LogIn) -> None:
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, "effect": "pin"})
 
     assert response.status_code == 200
@@ -132,7 +132,7 @@ def test_a_pin_without_a_place_is_refused_at_its_field(log_in: LogIn) -> None:
     assert not Rule.objects.exists()
 
 
-def test_a_rule_that_would_empty_every_shelf_is_refused_at_its_field(log_in: LogIn) -> None:
+def test_exclude_rule_without_conditions_is_rejected(log_in: LogIn) -> None:
     nothing = {**RULE, "effect": "exclude", "products": ""}
 
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), nothing)
@@ -142,58 +142,56 @@ def test_a_rule_that_would_empty_every_shelf_is_refused_at_its_field(log_in: Log
 
 
 @pytest.mark.parametrize("about", [{}, {"cap_by": "brand", "min_price": "0"}, {"min_price": "0", "placements": ""}])
-def test_a_cap_that_would_show_nothing_is_refused_at_its_field(log_in: LogIn, about: dict[str, str]) -> None:
+def test_cap_of_zero_on_all_products_is_rejected(log_in: LogIn, about: dict[str, str]) -> None:
     none = {**RULE, "effect": "cap", "cap": "0", "products": "", **about}
 
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), none)
 
-    told = response.context["adminform"].form.errors
-    assert told == {"cap": ["at most 0 of all that is on sale would empty every shelf: to hide some products, "
-                            "name them and choose Exclude"]}  # fmt: skip
+    errors = response.context["adminform"].form.errors
+    assert list(errors) == ["cap"]
     assert not Rule.objects.exists()
 
 
 @pytest.mark.parametrize("few", [{"cap": "0", "products": "rug"}, {"cap": "1", "products": ""}])
-def test_a_cap_that_leaves_something_to_show_is_saved(log_in: LogIn, few: dict[str, str]) -> None:
+def test_cap_that_leaves_products_is_saved(log_in: LogIn, few: dict[str, str]) -> None:
     log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, "effect": "cap", **few})
 
     assert Rule.objects.exists()
 
 
-def test_a_rule_that_ends_when_it_begins_is_refused_at_its_field(log_in: LogIn) -> None:
+def test_end_must_be_after_start(log_in: LogIn) -> None:
     moment = {"starts_at_0": "2026-12-01", "starts_at_1": "00:00", "ends_at_0": "2026-12-01", "ends_at_1": "00:00"}
 
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, **moment})
 
-    told = response.context["adminform"].form.errors
-    assert told == {"ends_at": ["must be later than the beginning: the rule would never hold"]}
+    errors = response.context["adminform"].form.errors
+    assert list(errors) == ["ends_at"]
     assert not Rule.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("wrong", "field", "told"),
+    ("wrong", "field", "expected"),
     [
         ({"starts_at_0": "04/05/2027", "starts_at_1": "18:00"}, "starts_at", "Write the date as 2026-12-31."),
         ({"ends_at_0": "31.12.2026", "ends_at_1": "18:00"}, "ends_at", "Write the date as 2026-12-31."),
         ({"starts_at_0": "2027-05-04"}, "starts_at", "Write the time as 18:00; a day begins at 00:00."),
-        ({"min_price": "50", "max_price": "10"}, "max_price", "must not be less than 50, the lower end"),
-        ({"min_stock": "5", "max_stock": "1"}, "max_stock", "must not be less than 5, the lower end"),
-        ({"effect": "pin"}, "position", "a pin needs a position, from 1"),
-        ({"effect": "cap"}, "cap", "a cap needs a number: at most how many"),
-        (
-            {"products": "rug, " + "x" * 201}, "products",
-            "name 2 is longer than 200 characters: names stand between commas",
-        ),
+        ({"min_price": "50", "max_price": "10"}, "max_price", "must not be less than 50"),
+        ({"min_stock": "5", "max_stock": "1"}, "max_stock", "must not be less than 5"),
+        ({"effect": "pin"}, "position", "a pin needs a position"),
+        ({"effect": "cap"}, "cap", "a cap needs a number"),
+        ({"products": "rug, " + "x" * 201}, "products", "name 2 is longer than 200 characters"),
     ],
 )  # fmt: skip
-def test_what_is_refused_says_how_to_write_it(log_in: LogIn, wrong: dict[str, str], field: str, told: str) -> None:
+def test_invalid_rule_field_shows_error(log_in: LogIn, wrong: dict[str, str], field: str, expected: str) -> None:
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, **wrong})
 
-    assert response.context["adminform"].form.errors == {field: [told]}
+    errors = response.context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert errors[field][0].startswith(expected)
     assert not Rule.objects.exists()
 
 
-def test_a_rule_for_segments_is_refused_and_not_offered_while_there_are_none(log_in: LogIn) -> None:
+def test_segments_are_rejected(log_in: LogIn) -> None:
     page = log_in("merchandiser").get(reverse("admin:personalization_rule_add"))
 
     assert "segments" not in page.context["adminform"].form.fields
@@ -202,7 +200,7 @@ def test_a_rule_for_segments_is_refused_and_not_offered_while_there_are_none(log
     assert not Rule.objects.exists()
 
 
-def test_conflicts_are_named_on_saving(log_in: LogIn) -> None:
+def test_saving_a_rule_shows_conflicts(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
     dee.post(reverse("admin:personalization_rule_add"), {**RULE, "name": "No rugs", "effect": "exclude"})
 
@@ -211,17 +209,17 @@ def test_conflicts_are_named_on_saving(log_in: LogIn) -> None:
     assert any("excluding wins" in str(message) for message in response.context["messages"])
 
 
-def test_a_rule_that_has_ended_conflicts_with_none(log_in: LogIn) -> None:
+def test_ended_rule_causes_no_conflict(log_in: LogIn) -> None:
     over = {"effect": "exclude", "products": ["rug"], "ends_at": clock.now() - timedelta(days=1)}
     create_rule(name="No rugs", wording=over, actor="staff:1")
 
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), RULE, follow=True)
 
-    told = [str(message) for message in response.context["messages"]]
-    assert not any("excluding wins" in one for one in told), told
+    messages = [str(message) for message in response.context["messages"]]
+    assert not any("excluding wins" in one for one in messages), messages
 
 
-def test_a_rule_that_shows_nowhere_or_never_is_saved_with_a_warning(log_in: LogIn) -> None:
+def test_ended_rule_and_inactive_placement_cause_warnings(log_in: LogIn) -> None:
     save_placement("sale", data={"name": "Sale", "active": False}, actor="staff:1")
     dee = log_in("merchandiser")
 
@@ -229,17 +227,11 @@ def test_a_rule_that_shows_nowhere_or_never_is_saved_with_a_warning(log_in: LogI
         "Old": {"ends_at_0": "2020-01-01", "ends_at_1": "00:00"}, "Sale": {"placements": "sale, home"},
     }.items():  # fmt: skip
         response = dee.post(reverse("admin:personalization_rule_add"), {**RULE, "name": name, **typed}, follow=True)
-        told = [str(message) for message in response.context["messages"]]
-        assert (
-            told[0]
-            == {
-                "Old": "“Old” has ended: it holds no more",
-                "Sale": "The placement sale is switched off: nothing is shown there",
-            }[name]
-        )
+        messages = [str(message) for message in response.context["messages"]]
+        assert messages[0].startswith({"Old": "“Old” has ended", "Sale": "The placement sale is switched off"}[name])
 
 
-def test_conflicts_are_named_when_a_rule_is_switched_on_and_not_denied_while_it_is_off(log_in: LogIn) -> None:
+def test_switching_a_rule_on_shows_conflicts(log_in: LogIn) -> None:
     create_rule(name="No rugs", wording={"effect": "exclude", "products": ["rug"]}, actor="staff:1")
     rule = create_rule(name="Rugs", wording={"effect": "boost", "products": ["rug"]}, actor="staff:1", active=False)
     dee = log_in("merchandiser")
@@ -248,60 +240,60 @@ def test_conflicts_are_named_when_a_rule_is_switched_on_and_not_denied_while_it_
     chosen = {"action": "switch_on", "_selected_action": [rule.pk]}
     response = dee.post(reverse("admin:personalization_rule_changelist"), chosen, follow=True)
 
-    assert "switched off: conflicts are named once it is on" in page
-    told = [str(message) for message in response.context["messages"]]
-    assert told == ["1 switched on.", "“No rugs” excludes 1 of the products of “Rugs”; excluding wins"]
+    assert "the rule is off: conflicts are shown once it is on" in page
+    messages = [str(message) for message in response.context["messages"]]
+    assert messages[0] == "1 switched on."
+    assert messages[1].startswith("“No rugs” excludes 1 of the products of “Rugs”")
+    assert len(messages) == 2
 
 
-def test_many_rules_that_are_switched_on_are_compiled_once(log_in: LogIn) -> None:
-    made = [
+def test_rules_switched_on_together_are_compiled_once(log_in: LogIn) -> None:
+    rules = [
         create_rule(name=effect, wording={"effect": effect, "products": ["rug"]}, actor="staff:1", active=False)
         for effect in ("exclude", "boost", "bury")
     ]
 
-    chosen = {"action": "switch_on", "_selected_action": [rule.pk for rule in made]}
+    chosen = {"action": "switch_on", "_selected_action": [rule.pk for rule in rules]}
     with patch.object(conflicts, "RuleSet", wraps=RuleSet) as compiled:
         response = log_in("merchandiser").post(reverse("admin:personalization_rule_changelist"), chosen, follow=True)
 
-    told = [str(message) for message in response.context["messages"]]
-    assert told[0] == "3 switched on."
-    assert "“exclude” excludes 1 of the products of “boost”; excluding wins" in told
-    assert len(set(told)) == len(told)
+    messages = [str(message) for message in response.context["messages"]]
+    assert messages[0] == "3 switched on."
+    assert any(one.startswith("“exclude” excludes 1 of the products of “boost”") for one in messages)
+    assert len(set(messages)) == len(messages)
     assert compiled.call_count == 1
 
 
 @pytest.mark.parametrize(
-    ("effect", "told"),
+    ("effect", "expected"),
     [
-        ("pin", ["Not on sale now: rug, throw", "“Wool” is about no product on sale now"]),
-        ("require", ["Not on sale now: rug, throw", "“Wool” is about no product on sale now: nothing is left to show"]),
+        ("pin", ["Not on sale now: rug, throw", "“Wool” matches no product on sale now"]),
+        ("require", ["Not on sale now: rug, throw", "“Wool” matches no product on sale now: nothing is left to show"]),
         ("exclude", []),
     ],
 )
-def test_what_was_taken_off_sale_is_named_of_a_rule_that_wants_to_show_it(
-    log_in: LogIn, effect: str, told: list[str]
-) -> None:
-    for gone in ("rug", "throw"):
-        remove_product(gone, actor="staff:1")
+def test_rule_that_promotes_removed_products_causes_warning(log_in: LogIn, effect: str, expected: list[str]) -> None:
+    for product_id in ("rug", "throw"):
+        remove_product(product_id, actor="staff:1")
 
     typed = {**RULE, "name": "Wool", "effect": effect, "position": "1"}
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), typed, follow=True)
 
-    assert [str(message) for message in response.context["messages"]][:-1] == told
+    assert [str(message) for message in response.context["messages"]][:-1] == expected
 
 
-def test_what_finds_nothing_is_named_on_saving_a_rule(log_in: LogIn) -> None:
+def test_unknown_names_in_a_rule_cause_warnings(log_in: LogIn) -> None:
     typed = {**RULE, "effect": "require", "products": "rag", "brands": "Weft"}
 
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), typed, follow=True)
 
-    told = [str(message) for message in response.context["messages"]]
-    assert "There is no product rag in the catalogue" in told
-    assert "“Rugs first” matches no product of the catalogue: nothing is left to show" in told
+    messages = [str(message) for message in response.context["messages"]]
+    assert any("no product rag" in one for one in messages)
+    assert any("“Rugs first” matches no product" in one for one in messages)
     assert Rule.objects.exists()
 
 
-def test_a_price_has_the_decimals_of_the_shop_s_currency(log_in: LogIn, settings: Any) -> None:
+def test_prices_have_the_decimals_of_the_currency(log_in: LogIn, settings: Any) -> None:
     settings.SHOP_CURRENCY = "KWD"
     dee, when = log_in("merchandiser"), {"starts_at_0": "2028-02-29", "starts_at_1": "00:30"}
 
@@ -314,109 +306,106 @@ def test_a_price_has_the_decimals_of_the_shop_s_currency(log_in: LogIn, settings
     page = dee.get(reverse("admin:personalization_rule_change", args=[rule.pk]))
     form = page.context["adminform"].form
     assert (form["min_price"].value(), form["max_price"].value()) == ("1.250", "10.000")
-    assert b"In UTC, as all times on these pages." in page.content
+    assert b"In UTC" in page.content
 
 
 @pytest.mark.parametrize(
-    ("wrong", "field", "told"),
+    ("wrong", "field", "expected"),
     [
         ({"placements": "home, hom"}, "placements", "there is no placement hom: bundle, cart"),
-        ({"effect": "exclude", "products": "", "min_price": "0"}, "effect", "would empty every shelf"),
+        ({"effect": "exclude", "products": "", "min_price": "0"}, "effect", "would empty every placement"),
     ],
 )
-def test_a_rule_for_no_placement_or_against_every_product_is_refused(
-    log_in: LogIn, wrong: dict[str, str], field: str, told: str
+def test_unknown_placement_and_exclusion_of_all_products_are_rejected(
+    log_in: LogIn, wrong: dict[str, str], field: str, expected: str
 ) -> None:
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, **wrong})
 
-    assert told in response.context["adminform"].form.errors[field][0]
+    assert expected in response.context["adminform"].form.errors[field][0]
     assert not Rule.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("filters", "told"),
+    ("filters", "expected"),
     [
-        ({"filter_brand": "Lix"}, "There is no brand Lix in the catalogue"),
-        ({"filter_min_price": "9000"}, "No product on sale passes the filters: the placement shows nothing"),
+        ({"filter_brand": "Lix"}, "There is no brand Lix"),
+        ({"filter_min_price": "9000"}, "No product on sale passes the filters"),
     ],
 )
-def test_a_filter_that_finds_nothing_is_saved_with_a_warning(log_in: LogIn, filters: dict[str, str], told: str) -> None:
+def test_filter_without_matches_causes_warning(log_in: LogIn, filters: dict[str, str], expected: str) -> None:
     home, dee = Placement.objects.get(key="home"), log_in("merchandiser")
     page = reverse("admin:personalization_placement_change", args=[home.pk])
 
-    form = shown_in(dee.get(page).context["adminform"].form) | filters
+    form = unchanged_form(dee.get(page).context["adminform"].form) | filters
     response = dee.post(page, form, follow=True)
 
-    assert told in [str(message) for message in response.context["messages"]]
+    assert any(str(message).startswith(expected) for message in response.context["messages"])
 
 
 @pytest.mark.parametrize(
-    ("wrong", "field", "told"),
+    ("wrong", "field", "expected"),
     [
-        ({"key": "HOME"}, "key", "Small letters, digits and hyphens: autumn-sale."),
-        ({"key": "autumn sale"}, "key", "Small letters, digits and hyphens: autumn-sale."),
+        ({"key": "HOME"}, "key", "Small letters, digits and hyphens"),
+        ({"key": "autumn sale"}, "key", "Small letters, digits and hyphens"),
         ({"sources": "popular 1, popular 2"}, "sources", "popular is named twice"),
-        ({"filter_min_price": "9", "filter_max_price": "5"}, "filter_max_price",
-         "must not be less than 9, the lower end"),
+        ({"filter_min_price": "9", "filter_max_price": "5"}, "filter_max_price", "must not be less than 9"),
     ],
-)  # fmt: skip
-def test_what_is_refused_of_a_placement_says_how_to_write_it(
-    log_in: LogIn, wrong: dict[str, str], field: str, told: str
-) -> None:
+)
+def test_invalid_placement_field_shows_error(log_in: LogIn, wrong: dict[str, str], field: str, expected: str) -> None:
     dee = log_in("merchandiser")
     page = reverse("admin:personalization_placement_add")
 
-    form = shown_in(dee.get(page).context["adminform"].form) | {"key": "sale", "name": "Sale", **wrong}
+    form = unchanged_form(dee.get(page).context["adminform"].form) | {"key": "sale", "name": "Sale", **wrong}
     response = dee.post(page, form)
 
-    assert response.context["adminform"].form.errors == {field: [told]}
+    errors = response.context["adminform"].form.errors
+    assert list(errors) == [field]
+    assert errors[field][0].startswith(expected)
     assert not Placement.objects.filter(name="Sale").exists()
 
 
 @pytest.mark.parametrize("field", ["sources", "fallback", "filter_category", "filter_brand"])
-def test_a_list_of_a_placement_with_a_null_character_is_refused_at_its_field(log_in: LogIn, field: str) -> None:
-    form = {"key": "shelf", "name": "Shelf", "about": "none", "size": "4", "strategy": "popular", **NUMBERS,
-            "fresh_slots": "0", "max_per_brand": "0", "max_per_category": "0", field: "po\x00pular"}  # fmt: skip
+def test_null_character_in_placement_list_is_rejected(log_in: LogIn, field: str) -> None:
+    form = {"key": "offers", "name": "Offers", "about": "none", "size": "4", "strategy": "popular", **NUMBERS,
+            "recent_item_slots": "0", "max_per_brand": "0", "max_per_category": "0", field: "po\x00pular"}  # fmt: skip
 
     page = log_in("merchandiser").post(reverse("admin:personalization_placement_add"), form)
 
     assert page.context["adminform"].form.errors[field] == ["Null characters are not allowed."]
-    assert not Placement.objects.filter(key="shelf").exists()
+    assert not Placement.objects.filter(key="offers").exists()
 
 
 @pytest.mark.parametrize("field", ["products", "categories", "brands", "context_products", "context_categories"])
-def test_a_list_of_a_rule_with_a_null_character_is_refused_at_its_field(log_in: LogIn, field: str) -> None:
+def test_null_character_in_rule_list_is_rejected(log_in: LogIn, field: str) -> None:
     page = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, field: "ru\x00g"})
 
     assert page.context["adminform"].form.errors[field] == ["Null characters are not allowed."]
     assert not Rule.objects.exists()
 
 
-def test_a_recommender_that_the_live_model_lacks_is_saved_with_a_warning(log_in: LogIn, trained: None) -> None:
+def test_recommender_missing_in_live_model_causes_warning(log_in: LogIn, live_model: None) -> None:
     home, dee = Placement.objects.get(key="home"), log_in("merchandiser")
     page = reverse("admin:personalization_placement_change", args=[home.pk])
 
-    form = shown_in(dee.get(page).context["adminform"].form) | {"strategy": "sequence_net"}
+    form = unchanged_form(dee.get(page).context["adminform"].form) | {"strategy": "sequence_net"}
     response = dee.post(page, form, follow=True)
 
-    told = "The live model holds no sequence_net: what stands behind it answers"
-    assert told in [str(message) for message in response.context["messages"]]
+    assert any("no recommender sequence_net" in str(message) for message in response.context["messages"])
 
 
-def test_a_pin_behind_the_end_is_named(log_in: LogIn) -> None:
+def test_pin_after_the_end_of_a_placement_causes_warning(log_in: LogIn) -> None:
     wording = {**RULE, "effect": "pin", "position": "8", "placements": "bundle, home", "factor": ""}
 
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), wording, follow=True)
 
-    told = "Place 8 is behind the end of bundle (4), unless more are asked for"
-    assert told in " ".join(str(message) for message in response.context["messages"])
+    assert "Place 8 is after the end of bundle (4)" in " ".join(map(str, response.context["messages"]))
 
 
-def test_a_lowest_price_above_the_highest_is_refused_at_its_field(log_in: LogIn) -> None:
+def test_minimum_price_above_maximum_is_rejected(log_in: LogIn) -> None:
     home, dee = Placement.objects.get(key="home"), log_in("merchandiser")
     page = reverse("admin:personalization_placement_change", args=[home.pk])
 
-    form = shown_in(dee.get(page).context["adminform"].form)
+    form = unchanged_form(dee.get(page).context["adminform"].form)
     response = dee.post(page, form | {"filter_min_price": "50", "filter_max_price": "5"})
 
     assert "filter_max_price" in response.context["adminform"].form.errors
@@ -424,18 +413,18 @@ def test_a_lowest_price_above_the_highest_is_refused_at_its_field(log_in: LogIn)
     assert home.filters == {}
 
 
-def test_dee_changes_a_placement_with_readable_fields(log_in: LogIn) -> None:
+def test_merchandiser_changes_a_placement(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
     home = Placement.objects.get(key="home")
     page = dee.get(reverse("admin:personalization_placement_change", args=[home.pk]))
-    form = {"name": "Home", "about": "shopper", "size": 8, "active": "on", "strategy": "blend", "fresh_slots": 1,
+    form = {"name": "Home", "about": "shopper", "size": 8, "active": "on", "strategy": "blend", "recent_item_slots": 1,
             "sources": "content 1, rp3beta 0.5", "fallback": "trending, popular", "filter_category": "Furniture",
             "filter_max_price": "100", "max_per_brand": 2, "max_per_category": 0, "dedupe_group": "page",
             **NUMBERS}  # fmt: skip
 
-    shown = shown_in(page.context["adminform"].form)
-    del shown["repeat"]
-    response = dee.post(reverse("admin:personalization_placement_change", args=[home.pk]), {**shown, **form})
+    initial = unchanged_form(page.context["adminform"].form)
+    del initial["repeat"]
+    response = dee.post(reverse("admin:personalization_placement_change", args=[home.pk]), {**initial, **form})
 
     home.refresh_from_db()
     assert (page.status_code, response.status_code) == (200, 302)
@@ -445,14 +434,14 @@ def test_dee_changes_a_placement_with_readable_fields(log_in: LogIn) -> None:
     assert (home.explore_share, home.explore_cap, home.explore_days, home.explore_enough) == (0.2, 50, 7, 300)
 
 
-def test_a_placement_that_is_opened_and_saved_keeps_its_filters(log_in: LogIn) -> None:
+def test_saving_an_unchanged_form_keeps_filters(log_in: LogIn) -> None:
     filters = {"category": "Light", "brand": ["Nord", "Lux"], "min_price": "5.50", "max_price": "100"}
     Placement.objects.filter(key="home").update(filters=filters)
     home = Placement.objects.get(key="home")
     page = reverse("admin:personalization_placement_change", args=[home.pk])
     dee = log_in("merchandiser")
 
-    form = shown_in(dee.get(page).context["adminform"].form)
+    form = unchanged_form(dee.get(page).context["adminform"].form)
     saved = dee.post(page, {**form, "filter_brand": "Nord"})
 
     home.refresh_from_db()
@@ -461,31 +450,31 @@ def test_a_placement_that_is_opened_and_saved_keeps_its_filters(log_in: LogIn) -
     assert home.filters == {**filters, "category": ["Light"], "brand": ["Nord"]}
 
 
-def test_two_people_who_change_one_placement_keep_what_both_changed(log_in: LogIn) -> None:
+def test_concurrent_changes_of_different_fields_are_both_kept(log_in: LogIn) -> None:
     home = Placement.objects.get(key="home")
     page = reverse("admin:personalization_placement_change", args=[home.pk])
     dee = log_in("merchandiser")
     assert 'name="initial-size"' in dee.get(page).content.decode()
-    shown = shown_in(dee.get(page).context["adminform"].form)
+    form = unchanged_form(dee.get(page).context["adminform"].form)
 
-    dee.post(page, {**shown, "filter_brand": "Lux", "filter_in_stock": "on"})
-    dee.post(page, {**shown, "size": "7"})
-    dee.post(page, shown)
+    dee.post(page, {**form, "filter_brand": "Lux", "filter_in_stock": "on"})
+    dee.post(page, {**form, "size": "7"})
+    dee.post(page, form)
 
     home.refresh_from_db()
     assert (home.size, home.filters) == (7, {"brand": ["Lux"], "in_stock": True})
-    told = entries(action="placement.changed")
-    assert [entry.data["fields"] for entry in told] == [["size"], ["filters"]]
+    changes = entries(action="placement.changed")
+    assert [entry.data["fields"] for entry in changes] == [["size"], ["filters"]]
 
 
-def test_two_people_who_change_different_filters_keep_what_both_changed(log_in: LogIn) -> None:
+def test_concurrent_changes_of_different_filters_are_both_kept(log_in: LogIn) -> None:
     home = Placement.objects.get(key="home")
     page = reverse("admin:personalization_placement_change", args=[home.pk])
     dee = log_in("merchandiser")
-    shown = shown_in(dee.get(page).context["adminform"].form)
+    form = unchanged_form(dee.get(page).context["adminform"].form)
 
-    dee.post(page, {**shown, "filter_brand": "Lux", "filter_max_price": "90"})
-    second = dee.post(page, {**shown, "filter_category": "Light"})
+    dee.post(page, {**form, "filter_brand": "Lux", "filter_max_price": "90"})
+    second = dee.post(page, {**form, "filter_category": "Light"})
 
     home.refresh_from_db()
     assert second.status_code == 302
@@ -502,61 +491,62 @@ def test_two_people_who_change_different_filters_keep_what_both_changed(log_in: 
         ({"strategy": "blend"}, {"strategy": "popular"}),
     ],
 )
-def test_who_changes_what_somebody_else_changed_meanwhile_is_told(
+def test_concurrent_changes_of_the_same_field_conflict(
     log_in: LogIn, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     home = Placement.objects.get(key="home")
     page = reverse("admin:personalization_placement_change", args=[home.pk])
     dee, admin = log_in("merchandiser"), Client()
     admin.force_login(get_user_model().objects.create_superuser("ola"))
-    shown = shown_in(admin.get(page).context["adminform"].form)
+    form = unchanged_form(admin.get(page).context["adminform"].form)
 
     def sending(changed: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in {**shown, **changed}.items() if value is not None}
+        return {name: value for name, value in {**form, **changed}.items() if value is not None}
 
     saved = dee.post(page, sending(first))
     before = Placement.objects.values().get(key="home")
     alike = admin.post(page, sending(first))
-    refused = admin.post(page, {**sending(second), "explore_cap": "77"})
+    conflict = admin.post(page, {**sending(second), "explore_cap": "77"})
 
-    assert (saved.status_code, alike.status_code, refused.status_code) == (302, 302, 200)
-    errors = refused.context["adminform"].form.errors
-    assert dict(errors) == {next(iter(second)): ["Changed meanwhile by merchandiser: reload the page and decide anew."]}
+    assert (saved.status_code, alike.status_code, conflict.status_code) == (302, 302, 200)
+    errors = conflict.context["adminform"].form.errors
+    assert list(errors) == [next(iter(second))]
+    assert "Changed meanwhile by merchandiser" in str(errors)
     assert Placement.objects.values().get(key="home") == before
-    again = shown_in(admin.get(page).context["adminform"].form)
-    fresh = {**again, **second, "explore_cap": "77"}
-    assert admin.post(page, {name: value for name, value in fresh.items() if value is not None}).status_code == 302
+    again = unchanged_form(admin.get(page).context["adminform"].form)
+    new_form = {**again, **second, "explore_cap": "77"}
+    assert admin.post(page, {name: value for name, value in new_form.items() if value is not None}).status_code == 302
 
 
-def test_a_source_that_does_not_exist_is_refused(log_in: LogIn) -> None:
+def test_unknown_recommender_is_rejected(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
     form = {"key": "tips", "name": "Tips", "about": "shopper", "size": 8, "strategy": "blend", "sources": "magic 1",
-            "fresh_slots": 0, "max_per_brand": 0, "max_per_category": 0, "dedupe_group": "page",
+            "recent_item_slots": 0, "max_per_brand": 0, "max_per_category": 0, "dedupe_group": "page",
             **NUMBERS}  # fmt: skip
 
     response = dee.post(reverse("admin:personalization_placement_add"), form)
 
     assert response.status_code == 200
-    (told,) = response.context["adminform"].form.errors["sources"]
-    assert told.startswith("there is no recommender magic; there are als, ")
+    (error,) = response.context["adminform"].form.errors["sources"]
+    assert error.startswith("there is no recommender magic; there are als, ")
     assert not Placement.objects.filter(key="tips").exists()
 
 
-def test_promotion_asks_first_and_rollback_too(log_in: LogIn) -> None:
-    first, second = (ModelVersion.objects.get(version=admitted(model(("popular",)))) for _ in range(2))
+def test_promote_and_roll_back_ask_for_confirmation(log_in: LogIn) -> None:
+    first, second = (ModelVersion.objects.get(version=passed_version(model(("popular",)))) for _ in range(2))
     promote(first.version, actor="system:x")
     ada = log_in("data scientist")
     page = reverse("admin:modelops_modelversion_promote_page", args=[second.pk])
     back = reverse("admin:modelops_modelversion_roll_back_page")
-    offered = [
+    has_promote_link = [
         reverse("admin:modelops_modelversion_promote_page", args=[one.pk])
         in ada.get(reverse("admin:modelops_modelversion_change", args=[one.pk])).content.decode()
         for one in (first, second)
     ]
 
-    assert offered == [False, True]  # what is live is not made live
-    listed = ada.get(reverse("admin:modelops_modelversion_changelist")).content.decode()
-    assert ("Challenger" in listed, "candidate<" in re.sub(r"\s", "", listed)) == (True, False)
+    assert has_promote_link == [False, True]  # the live version has no Promote button
+    list_page = ada.get(reverse("admin:modelops_modelversion_changelist")).content.decode()
+    assert ("Challenger" in list_page, "candidate<" in re.sub(r"\s", "", list_page)) == (True, False)
     assert second.version in ada.get(page).content.decode()
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first
     ada.post(page)
@@ -566,35 +556,35 @@ def test_promotion_asks_first_and_rollback_too(log_in: LogIn) -> None:
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == first
 
 
-def test_pages_that_compare_say_that_each_version_had_its_own_window_and_lead_to_the_report(log_in: LogIn) -> None:
-    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+def test_comparison_pages_link_to_the_report(log_in: LogIn) -> None:
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",))))
     ada = log_in("data scientist")
 
     pages = [
-        ada.get(reverse("admin:modelops_modelversion_side_by_side")).content.decode(),
+        ada.get(reverse("admin:modelops_modelversion_comparison_page")).content.decode(),
         ada.get(reverse("admin:modelops_modelversion_promote_page", args=[version.pk])).content.decode(),
     ]
 
     report = reverse("admin:modelops_modelversion_evaluation_page", args=[version.pk])
-    assert all("held-out window of its own" in page and "of RMSE, lower" in page for page in pages)
+    assert all("held-out window" in page and "RMSE" in page for page in pages)
     assert all(f'href="{report}"' in page for page in pages)
 
 
-def test_pages_without_a_version_say_what_brings_one(log_in: LogIn) -> None:
+def test_pages_without_any_version(log_in: LogIn) -> None:
     ada = log_in("data scientist")
-    beside, back = (reverse(f"admin:modelops_modelversion_{page}") for page in ("side_by_side", "roll_back_page"))
+    beside, back = (reverse(f"admin:modelops_modelversion_{page}") for page in ("comparison_page", "roll_back_page"))
 
     empty = ada.get(beside).content.decode()
-    assert "A training brings the first" in empty
-    assert "Over-exposed items held back" not in empty  # no facts of nothing
+    assert "Training runs" in empty
+    assert "Over-exposed items held back" not in empty
     assert "No version is live yet" in ada.get(back).content.decode()
 
-    first = promote(admitted(model(("popular",))), actor="system:x")
-    assert f"{first.version} is live, and nothing that was live before" in ada.get(back).content.decode()
+    first = promote(passed_version(model(("popular",))), actor="system:x")
+    assert f"{first.version} is live, and there is no previous version" in ada.get(back).content.decode()
 
 
-def test_a_page_that_was_overtaken_changes_nothing(log_in: LogIn) -> None:
-    first, second = (ModelVersion.objects.get(version=admitted(model(("popular",)))) for _ in range(2))
+def test_roll_back_from_an_outdated_page_is_rejected(log_in: LogIn) -> None:
+    first, second = (ModelVersion.objects.get(version=passed_version(model(("popular",)))) for _ in range(2))
     promote(first.version, actor="system:x")
     promote(second.version, actor="system:x")
     ada = log_in("data scientist")
@@ -607,17 +597,17 @@ def test_a_page_that_was_overtaken_changes_nothing(log_in: LogIn) -> None:
     assert any("look again" in str(message) for message in twice[1].context["messages"])
 
 
-def test_the_live_list_says_that_a_run_died(log_in: LogIn) -> None:
+def test_run_without_heartbeat_is_shown_as_failed(log_in: LogIn) -> None:
     now = clock.now()
     dead, alive = (
-        TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=now - heard)
-        for heard in (2 * SILENCE, SILENCE / 2)
+        TrainingRun.objects.create(actor="staff:1", state=RunState.RUNNING, heartbeat_at=now - age)
+        for age in (2 * SILENCE, SILENCE / 2)
     )
 
     sam = log_in("data scientist")
-    told = sam.get(reverse("admin:modelops_trainingrun_live")).json()["runs"]
+    runs = sam.get(reverse("admin:modelops_trainingrun_live")).json()["runs"]
 
-    assert {one["id"]: one["state"] for one in told} == {dead.pk: "failed", alive.pk: "running"}
+    assert {one["id"]: one["state"] for one in runs} == {dead.pk: "failed", alive.pk: "running"}
     for page in (
         reverse("admin:modelops_trainingrun_change", args=[dead.pk]),
         reverse("admin:modelops_trainingrun_changelist"),
@@ -628,20 +618,20 @@ def test_the_live_list_says_that_a_run_died(log_in: LogIn) -> None:
 
 
 @pytest.mark.parametrize("page", ["modelversion_promote_page", "modelversion_evaluation_page"])
-def test_an_address_that_names_no_version_is_not_found(log_in: LogIn, page: str) -> None:
+def test_page_of_unknown_version_is_not_found(log_in: LogIn, page: str) -> None:
     address = reverse(f"admin:modelops_{page}", args=["abc"])
 
     assert log_in("data scientist").get(address).status_code == 404
 
 
 @pytest.mark.parametrize("role", ["data scientist", "marketer", "operator"])
-def test_who_may_only_look_sees_rules_and_filters_in_words(log_in: LogIn, role: str) -> None:
+def test_view_only_roles_see_rules_and_filters_as_text(log_in: LogIn, role: str) -> None:
     rule = create_rule(name="Rugs up", wording={"effect": "boost", "factor": 3, "brands": ["Weft"]}, actor="system:x")
-    wished = {
+    data = {
         "filters": {"brand": ["Weft", "Yes: True"], "in_stock": True},
         "sources": [{"name": "content", "weight": 0.5}],
     }
-    placement = save_placement("home", data=wished, actor="system:x")
+    placement = save_placement("home", data=data, actor="system:x")
     somebody = log_in(role)
 
     pages = [
@@ -658,8 +648,8 @@ def test_who_may_only_look_sees_rules_and_filters_in_words(log_in: LogIn, role: 
     assert "trending, popular, catalog_order" in of_placement
 
 
-def test_others_may_look_and_not_promote(log_in: LogIn) -> None:
-    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+def test_merchandiser_may_view_versions_but_not_promote(log_in: LogIn) -> None:
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",))))
     dee = log_in("merchandiser")
 
     page = dee.post(reverse("admin:modelops_modelversion_promote_page", args=[version.pk]))
@@ -669,24 +659,24 @@ def test_others_may_look_and_not_promote(log_in: LogIn) -> None:
     assert not ModelVersion.objects.filter(state=ModelState.CHAMPION).exists()
 
 
-@pytest.mark.parametrize("page", ["modelversion_changelist", "modelversion_side_by_side", "trainingrun_changelist"])
-def test_pages_of_the_data_scientist_open(log_in: LogIn, page: str) -> None:
-    admitted(model(("popular",)), report={"ladder": []})
+@pytest.mark.parametrize("page", ["modelversion_changelist", "modelversion_comparison_page", "trainingrun_changelist"])
+def test_data_scientist_may_open_lists(log_in: LogIn, page: str) -> None:
+    passed_version(model(("popular",)), report={"ladder": []})
     TrainingRun.objects.create(actor="system:x", step="Fitting", progress=0.4)
 
     assert log_in("data scientist").get(reverse(f"admin:modelops_{page}")).status_code == 200
 
 
-def test_a_version_page_opens(log_in: LogIn) -> None:
-    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+def test_version_page_opens(log_in: LogIn) -> None:
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",))))
 
     response = log_in("data scientist").get(reverse("admin:modelops_modelversion_change", args=[version.pk]))
 
     assert response.status_code == 200
 
 
-def test_a_version_page_tells_what_was_learnt_again(log_in: LogIn) -> None:
-    version = ModelVersion.objects.get(version=admitted(model(("popular",))))
+def test_version_page_describes_increments(log_in: LogIn) -> None:
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",))))
     page = reverse("admin:modelops_modelversion_change", args=[version.pk])
     eve = log_in("data scientist")
     assert "it was never live" in eve.get(page).content.decode()
@@ -694,26 +684,24 @@ def test_a_version_page_tells_what_was_learnt_again(log_in: LogIn) -> None:
     assert "not since it went live" in eve.get(page).content.decode()
 
     ModelVersion.objects.update(increment={"at": "2026-11-27T14:00:00+00:00", "seconds": 3.1})
-    assert re.search(
-        r"nothing so far\W+(br\W+)?last tried 2026-11-27 14:00 UTC, in 3.1 s", eve.get(page).content.decode()
-    )
+    assert re.search(r"nothing yet\W+(br\W+)?last tried 2026-11-27 14:00 UTC, in 3.1 s", eve.get(page).content.decode())
 
-    told = {"directory": "x", "artefact_hash": "ab" * 32, "interactions": 61_234, "seconds": 4.23}
-    ModelVersion.objects.update(increment={**told, "at": "2026-11-27T14:05:00+00:00", "refused": ["volume"]})
+    increment = {"directory": "x", "artifact_hash": "ab" * 32, "interactions": 61_234, "seconds": 4.23}
+    ModelVersion.objects.update(increment={**increment, "at": "2026-11-27T14:05:00+00:00", "refused": ["volume"]})
 
-    shown = eve.get(page).content.decode()
-    assert f"from 61,234 interactions; artefact {'ab' * 32}" in shown
-    assert "last tried 2026-11-27 14:05 UTC, in 4.2 s" in shown
-    assert "the data look broken: volume" in shown
+    text = eve.get(page).content.decode()
+    assert f"from 61,234 interactions; artifact {'ab' * 32}" in text
+    assert "last tried 2026-11-27 14:05 UTC, in 4.2 s" in text
+    assert "the data look broken: volume" in text
 
-    ModelVersion.objects.update(increment={**told, "deaths": 3, "next": "2026-11-27T14:40:00+00:00"})
+    ModelVersion.objects.update(increment={**increment, "deaths": 3, "next": "2026-11-27T14:40:00+00:00"})
 
-    shown = eve.get(page).content.decode()
-    assert "attempts in a row whose process was killed, as by want of memory: 3;" in shown
-    assert "no other one before 2026-11-27 14:40 UTC, or before another version is live" in shown
+    text = eve.get(page).content.decode()
+    assert re.search(r"process was killed.*: 3;", text)
+    assert "before 2026-11-27 14:40 UTC" in text
 
 
-def test_progress_is_told_live_to_staff_who_may_see_it(log_in: LogIn) -> None:
+def test_live_progress_needs_permission(log_in: LogIn) -> None:
     run = TrainingRun.objects.create(actor="system:x", step="Fitting", progress=0.4)
     live = reverse("admin:modelops_trainingrun_live")
 
@@ -730,22 +718,22 @@ def test_progress_is_told_live_to_staff_who_may_see_it(log_in: LogIn) -> None:
     assert Client().get(live).status_code == 302
 
 
-def test_a_run_names_who_wanted_it_and_who_stopped_it(log_in: LogIn) -> None:
+def test_run_pages_show_staff_by_name(log_in: LogIn) -> None:
     number = log_in("data scientist", "eve-the-scientist").session["_auth_user_id"]
     waits = TrainingRun.objects.create(actor=f"staff:{number}")
     stopped = TrainingRun.objects.create(actor="system:x", state=RunState.STOPPED, stop_asked_by=f"staff:{number}")
     ada = log_in("data scientist")
 
     for page, args in (("changelist", []), ("change", [stopped.pk]), ("stop_page", [waits.pk])):
-        shown = ada.get(reverse(f"admin:modelops_trainingrun_{page}", args=args)).content.decode()
-        assert ("eve-the-scientist" in shown, f"staff:{number}" in shown) == (True, False), page
-        assert page != "changelist" or re.search(r"sortable\W+column-who", shown), "the list is sorted by them as well"
+        text = ada.get(reverse(f"admin:modelops_trainingrun_{page}", args=args)).content.decode()
+        assert ("eve-the-scientist" in text, f"staff:{number}" in text) == (True, False), page
+        assert page != "changelist" or re.search(r"sortable\W+column-who", text), "the list is sorted by them as well"
 
 
-@pytest.mark.parametrize("listed", ["modelversion", "trainingrun", "modelalarm", "modelwaiver"])
-def test_a_list_reads_no_reports(log_in: LogIn, listed: str) -> None:
+@pytest.mark.parametrize("model_name", ["modelversion", "trainingrun", "modelalarm", "modelwaiver"])
+def test_lists_do_not_load_reports(log_in: LogIn, model_name: str) -> None:
     scientist, now = log_in("data scientist"), clock.now()
-    version = ModelVersion.objects.get(version=admitted(model(("popular",)), report={"ladder": []}))
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",)), report={"ladder": []}))
     run = TrainingRun.objects.create(actor="system:x", model_version=version)
     ModelAlarm.objects.create(kind="data", message="few", model_version=version, run=run, raised_at=now, latest_at=now)
     asker = get_user_model().objects.get(username="data scientist")
@@ -753,22 +741,22 @@ def test_a_list_reads_no_reports(log_in: LogIn, listed: str) -> None:
         model_version=version, reason="season", requested_by=asker, requested_at=now, expires_at=now + timedelta(days=1)
     )
 
-    with CaptureQueriesContext(connection) as asked:
-        page = scientist.get(reverse(f"admin:modelops_{listed}_changelist"))
+    with CaptureQueriesContext(connection) as queries:
+        page = scientist.get(reverse(f"admin:modelops_{model_name}_changelist"))
 
     assert len(page.context["cl"].result_list) == 1
     assert version.version in page.content.decode()
-    assert not [one["sql"] for one in asked if '"report"' in one["sql"] or '"data_report"' in one["sql"]]
-    assert len([one for one in asked if 'FROM "modelops_' in one["sql"]]) <= 4
+    assert not [one["sql"] for one in queries if '"report"' in one["sql"] or '"data_report"' in one["sql"]]
+    assert len([one for one in queries if 'FROM "modelops_' in one["sql"]]) <= 4
 
 
-def test_where_a_rollback_leads_is_found_without_the_reports_of_years(log_in: LogIn) -> None:
+def test_roll_back_target_is_read_without_reports(log_in: LogIn) -> None:
     for _ in range(3):
-        promote(admitted(model(("popular",)), report={"ladder": []}), actor="staff:1")
+        promote(passed_version(model(("popular",)), report={"ladder": []}), actor="staff:1")
 
-    with CaptureQueriesContext(connection) as asked:
-        found = previous_champion()
+    with CaptureQueriesContext(connection) as queries:
+        target = previous_champion()
 
-    assert found == ModelVersion.objects.filter(state=ModelState.RETIRED).order_by("-promoted_at").first()
-    assert len(asked) == 1
-    assert '"report"' not in asked[0]["sql"]
+    assert target == ModelVersion.objects.filter(state=ModelState.RETIRED).order_by("-promoted_at").first()
+    assert len(queries) == 1
+    assert '"report"' not in queries[0]["sql"]

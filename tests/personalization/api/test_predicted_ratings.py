@@ -1,4 +1,4 @@
-""" "We think 4.6 of 5" is said over HTTP to who rated something, in a shop whose ratings differ, and to nobody else."""
+""" "We think 4.6 of 5" over HTTP: only for shoppers with ratings, in a shop whose ratings differ."""
 
 import re
 from dataclasses import replace
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 HOME = "/api/v1/recommendations/home"
 SAID = re.compile(r"We think (\d\.\d) of 5")
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 
 
 def rated(*, liked: float, disliked: float) -> pd.DataFrame:
-    """Return the shop's history, and what each of its shoppers thinks of what they bought and of other things."""
+    """Return the shop's history with ratings of bought and other products."""
     rows = [
         {
             "user_id": f"u{user}",
@@ -48,75 +48,78 @@ def rated(*, liked: float, disliked: float) -> pd.DataFrame:
 
 
 def release(*, liked: float, disliked: float, **manifest: Any) -> None:
-    """Let a model of the rated shop go live."""
+    """Promote a model of the shop with ratings."""
     from modelops.services.registry import promote
-    from tests.modelops.releases import admitted
+    from tests.modelops.releases import passed_version
 
     rows = build(rated(liked=liked, disliked=disliked), items())
-    facts = ItemStatistics.fit(rows.interactions, rows.catalogue, until=float(rows.interactions.times[-1]))
-    made = model()
-    promote(admitted(replace(made, statistics=facts, manifest={**made.manifest, **manifest})), actor="staff:1")
+    statistics = ItemStatistics.fit(rows.interactions, rows.catalog, until=float(rows.interactions.times[-1]))
+    bundle = model()
+    promote(
+        passed_version(replace(bundle, statistics=statistics, manifest={**bundle.manifest, **manifest})),
+        actor="staff:1",
+    )
 
 
-def said(browser: "APIClient", who: dict[str, Any]) -> dict[str, float]:
+def predicted_ratings(browser: "APIClient", who: dict[str, Any]) -> dict[str, float]:
     """Return the predicted stars of an answer by product."""
     answer = browser.get(HOME, {**who, "limit": 10}).json()
     reasons = {item["product_id"]: item["reason"] for item in answer["items"]}
-    told = {name: reason for name, reason in reasons.items() if reason["code"] == "predicted_rating"}
-    assert all(reason["product_ids"] == [] for reason in told.values())
-    return {name: float(SAID.fullmatch(reason["text"])[1]) for name, reason in told.items()}  # type: ignore[index]
+    predictions = {name: reason for name, reason in reasons.items() if reason["code"] == "predicted_rating"}
+    assert all(reason["product_ids"] == [] for reason in predictions.values())
+    return {name: float(SAID.fullmatch(reason["text"])[1]) for name, reason in predictions.items()}  # type: ignore[index]
 
 
-def test_who_rated_something_reads_what_we_think(browser: "APIClient") -> None:
+def test_shopper_with_ratings_gets_predictions(browser: "APIClient") -> None:
     release(liked=5, disliked=1)
     does(ADA, "Product Reviewed", "rug", rating=5)
     does(ADA, "Product Reviewed", "mug", rating=1)
     does(ADA, "Product Reviewed", "desk", rating=1)
 
-    stars = said(browser, ADA)
+    stars = predicted_ratings(browser, ADA)
 
     assert "throw" in stars
     assert all(3.5 <= one <= 5 for one in stars.values())
     assert not {"chair", "bowl", "rug", "mug", "desk"} & set(stars)
 
 
-@pytest.mark.parametrize(("liked", "told"), [(4.0, True), (2.0, False)])
-def test_stars_are_told_of_five_and_none_that_praise_nothing(browser: "APIClient", liked: float, told: bool) -> None:
+@pytest.mark.parametrize(("liked", "has_prediction"), [(4.0, True), (2.0, False)])
+def test_only_high_predictions_become_reasons(browser: "APIClient", liked: float, has_prediction: bool) -> None:
     release(liked=liked, disliked=1)
     for product, stars in (("rug", liked), ("mug", 1), ("desk", 1)):
         does(ADA, "Product Reviewed", product, rating=stars)
 
-    assert bool(said(browser, ADA)) is told
+    assert bool(predicted_ratings(browser, ADA)) is has_prediction
 
 
-def test_who_rated_nothing_reads_other_reasons(browser: "APIClient") -> None:
+def test_shopper_without_ratings_gets_other_reasons(browser: "APIClient") -> None:
     release(liked=5, disliked=1)
     views(BO, "rug")
 
-    assert said(browser, BO) == {}
+    assert predicted_ratings(browser, BO) == {}
 
 
-def test_ratings_that_do_not_differ_are_not_spoken_of(browser: "APIClient") -> None:
+def test_constant_ratings_give_no_predictions(browser: "APIClient") -> None:
     release(liked=5, disliked=5)
     does(ADA, "Product Reviewed", "rug", rating=5)
 
-    assert said(browser, ADA) == {}
+    assert predicted_ratings(browser, ADA) == {}
 
 
-def test_predictions_no_nearer_than_the_usual_rating_are_not_told(browser: "APIClient") -> None:
+def test_inaccurate_predictions_are_not_shown(browser: "APIClient") -> None:
     release(liked=5, disliked=1, shows_predicted_ratings=False)
     does(ADA, "Product Reviewed", "rug", rating=5)
     does(ADA, "Product Reviewed", "mug", rating=1)
 
-    assert said(browser, ADA) == {}
+    assert predicted_ratings(browser, ADA) == {}
 
 
 @pytest.mark.parametrize("differ", [True, False])
-def test_one_star_is_a_dislike_where_ratings_differ_alone(browser: "APIClient", differ: bool) -> None:
+def test_one_star_is_a_dislike_only_if_ratings_differ(browser: "APIClient", differ: bool) -> None:
     release(liked=5, disliked=1 if differ else 5, ratings_differ=differ)
     does(ADA, "Product Reviewed", "bowl", rating=1)
     views(ADA, "rug")
 
-    shown = {item["product_id"] for item in browser.get(HOME, {**ADA, "limit": 10}).json()["items"]}
+    product_ids = {item["product_id"] for item in browser.get(HOME, {**ADA, "limit": 10}).json()["items"]}
 
-    assert ("bowl" in shown) is not differ
+    assert ("bowl" in product_ids) is not differ

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rest_framework.test import APIClient
 
 HOME = "/api/v1/recommendations/home"
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("trained")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("live_model")]
 
 
 def ids(answer: Any) -> list[str]:
@@ -46,7 +46,7 @@ def test_an_answer_has_exactly_the_fields_of_the_contract(browser: "APIClient") 
 
 
 @pytest.mark.parametrize("accept", ["", "text/html", "image/*;q=0", "garbage"])
-def test_the_answer_is_json_whatever_is_accepted(browser: "APIClient", accept: str) -> None:
+def test_answer_is_json_for_any_accept_header(browser: "APIClient", accept: str) -> None:
     response = browser.get(HOME, headers={"Accept": accept})
 
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
@@ -60,9 +60,7 @@ def test_the_answer_is_json_whatever_is_accepted(browser: "APIClient", accept: s
         ("/api/v1/page", "/api/v1/page"),
     ],
 )
-def test_a_body_that_is_not_told_to_be_json_is_refused_as_documented(
-    browser: "APIClient", path: str, template: str
-) -> None:
+def test_body_needs_the_json_content_type(browser: "APIClient", path: str, template: str) -> None:
     documented = browser.get("/api/schema", headers={"Accept": "application/json"}).json()["paths"][template]["post"]
 
     response = browser.generic("POST", path, "{}", content_type="text/plain")
@@ -71,7 +69,7 @@ def test_a_body_that_is_not_told_to_be_json_is_refused_as_documented(
     assert "415" in documented["responses"]
 
 
-def test_a_storefront_s_own_parameters_are_ignored(browser: "APIClient") -> None:
+def test_unknown_parameters_are_ignored(browser: "APIClient") -> None:
     response = browser.get(HOME, {"format": "amp", "limt": "5", "utm_source": "letter"})
 
     assert response.status_code == 200
@@ -84,9 +82,7 @@ def test_answers_stay_out_of_shared_caches(browser: "APIClient") -> None:
     assert "Sec-GPC" in response["Vary"]
 
 
-def test_a_server_stands_elsewhere_than_the_shopper_and_forwards_their_signal(
-    browser: "APIClient", server: "APIClient", settings: Settings
-) -> None:
+def test_region_and_signal_of_a_server_request(browser: "APIClient", server: "APIClient", settings: Settings) -> None:
     views(ADA, "desk")
     stranger = {"user_id": "nobody-asked"}
     views(stranger, "desk")
@@ -104,11 +100,11 @@ def test_a_server_stands_elsewhere_than_the_shopper_and_forwards_their_signal(
 
 
 def country_of(address: str) -> str:
-    """Return where every address is, as a shop's own function does."""
+    """Return the region of an address, as a shop's own function."""
     return "US"
 
 
-def test_the_region_may_be_told_by_a_function_of_the_shops_own(browser: "APIClient", settings: Settings) -> None:
+def test_region_can_come_from_a_custom_function(browser: "APIClient", settings: Settings) -> None:
     views(ADA, "desk")
     settings.CONSENT_REGION_RESOLVER = f"{__name__}.country_of"
     page = {"user_id": "ada", "placements": [{"placement": "home"}]}
@@ -127,16 +123,16 @@ def test_the_region_may_be_told_by_a_function_of_the_shops_own(browser: "APIClie
 def test_get_and_post_answer_alike(browser: "APIClient") -> None:
     query: dict[str, Any] = {"product_id": ["desk", "lamp"], "limit": 3, "exclude": ["rug"], "category": "Textiles"}
 
-    asked, posted = (
+    by_get, by_post = (
         browser.get("/api/v1/recommendations/cart", query),
         browser.post("/api/v1/recommendations/cart", query, format="json"),
     )
 
-    assert asked.json()["items"] == posted.json()["items"]
-    assert ids(asked.json()) == ["throw"]
+    assert by_get.json()["items"] == by_post.json()["items"]
+    assert ids(by_get.json()) == ["throw"]
 
 
-def test_what_others_add_to_an_address_is_ignored(browser: "APIClient") -> None:
+def test_tracking_parameters_are_ignored(browser: "APIClient") -> None:
     views(ADA, "desk")
 
     plain, tagged = (
@@ -147,7 +143,7 @@ def test_what_others_add_to_an_address_is_ignored(browser: "APIClient") -> None:
     assert tagged.json()["items"] == plain.json()["items"]
 
 
-def test_blanks_around_an_id_mean_nothing_as_on_events(browser: "APIClient") -> None:
+def test_blanks_around_ids_are_stripped(browser: "APIClient") -> None:
     views(ADA, "desk")
     query: dict[str, Any] = {"product_id": ["desk"], "exclude": ["rug"], "limit": 3}
     blank: dict[str, Any] = {"user_id": " ada ", "product_id": [" desk"], "exclude": ["rug "], "limit": 3}
@@ -161,7 +157,7 @@ def test_blanks_around_an_id_mean_nothing_as_on_events(browser: "APIClient") -> 
 
 
 @pytest.mark.parametrize("field", ["user_id", "anonymous_id"])
-def test_a_shopper_whose_events_are_taken_is_answered(browser: "APIClient", field: str) -> None:
+def test_ids_of_maximum_length_are_accepted(browser: "APIClient", field: str) -> None:
     longest = {field: "a" * 512}
     says(longest)
     views(longest, "desk")
@@ -186,9 +182,7 @@ def test_a_shopper_whose_events_are_taken_is_answered(browser: "APIClient", fiel
         ({"category": "Nowhere"}, set()),
     ],
 )
-def test_filters_come_before_ranking_so_the_answer_is_full(
-    browser: "APIClient", query: dict[str, Any], expected: set[str]
-) -> None:
+def test_filtered_answer_is_full(browser: "APIClient", query: dict[str, Any], expected: set[str]) -> None:
     assert set(ids(browser.get(HOME, {**query, "limit": 10}).json())) == expected
 
 
@@ -205,7 +199,7 @@ def test_filters_come_before_ranking_so_the_answer_is_full(
         ({"product_id": ["p"] * 501}, "product_id"),
     ],
 )
-def test_a_wrong_field_is_named(browser: "APIClient", query: dict[str, Any], field: str) -> None:
+def test_invalid_field_is_named(browser: "APIClient", query: dict[str, Any], field: str) -> None:
     response = browser.get(HOME, query)
 
     assert response.status_code == 400
@@ -223,9 +217,7 @@ def test_a_wrong_field_is_named(browser: "APIClient", query: dict[str, Any], fie
         ("/api/v1/page", {"placements": [None] * 21}, "placements"),
     ],
 )
-def test_of_a_list_that_is_too_long_only_the_length_is_said(
-    browser: "APIClient", url: str, body: dict[str, Any], field: str
-) -> None:
+def test_too_long_list_causes_one_error(browser: "APIClient", url: str, body: dict[str, Any], field: str) -> None:
     response = browser.post(url, body, format="json")
 
     assert response.status_code == 400
@@ -274,7 +266,7 @@ def test_explain_shows_sources_and_rules(server: "APIClient", browser: "APIClien
     assert "removed" not in public, "what must not be shown is told to nobody with a page's own key"
 
 
-def test_a_user_the_key_wants_proved_gets_named_reasons_with_the_right_hash_only(browser: "APIClient") -> None:
+def test_reasons_name_products_only_with_a_valid_hash(browser: "APIClient") -> None:
     from access.models import ApiKey
     from access.selectors import forget_keys, identity_secret
 
@@ -283,16 +275,16 @@ def test_a_user_the_key_wants_proved_gets_named_reasons_with_the_right_hash_only
     forget_keys()
     proof = sign_user(identity_secret(ApiKey.objects.get()), user_id="ada")
 
-    def named(query: dict[str, str]) -> bool:
+    def has_reason_with_products(query: dict[str, str]) -> bool:
         items = browser.get(HOME, query).json()["items"]
         return any(item["reason"]["product_ids"] for item in items)
 
-    assert not named(ADA)
-    assert not named({**ADA, "user_hash": "0" * 64})
-    assert named({**ADA, "user_hash": proof})
+    assert not has_reason_with_products(ADA)
+    assert not has_reason_with_products({**ADA, "user_hash": "0" * 64})
+    assert has_reason_with_products({**ADA, "user_hash": proof})
 
 
-def test_rank_orders_the_shops_own_list_and_leaves_the_unknown_at_the_end(browser: "APIClient") -> None:
+def test_rank_puts_unknown_ids_last(browser: "APIClient") -> None:
     views(ADA, "rug")
 
     body = browser.post(
@@ -312,18 +304,18 @@ def test_rank_takes_at_most_500(browser: "APIClient") -> None:
     assert browser.post("/api/v1/rank", {"product_ids": [*five_hundred, "x"]}, format="json").status_code == 400
 
 
-def test_a_page_shows_no_product_twice_and_no_slot_is_empty(browser: "APIClient") -> None:
+def test_page_repeats_no_product_and_has_no_empty_slot(browser: "APIClient") -> None:
     slots = [{"placement": name, "limit": 3} for name in ("home", "trending", "onboarding")]
 
     answers = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]
 
-    shown = [product for answer in answers.values() for product in ids(answer)]
+    products = [product for answer in answers.values() for product in ids(answer)]
     assert set(answers) == {"home", "trending", "onboarding"}
-    assert len(shown) == 9
-    assert len(set(shown)) == 9
+    assert len(products) == 9
+    assert len(set(products)) == 9
 
 
-def test_a_page_shows_no_variant_of_what_it_shows_already(browser: "APIClient") -> None:
+def test_page_shows_no_two_variants(browser: "APIClient") -> None:
     others = [product for product in PRODUCTS if product != "desk"]
     slots = [{"placement": "home", "exclude": others, "limit": 1}, {"placement": "trending", "limit": 20}]
 
@@ -334,7 +326,7 @@ def test_a_page_shows_no_variant_of_what_it_shows_already(browser: "APIClient") 
     assert ids(answers["trending"])
 
 
-def test_a_slot_whose_products_were_all_taken_repeats_rather_than_stay_empty(browser: "APIClient") -> None:
+def test_slot_repeats_products_instead_of_being_empty(browser: "APIClient") -> None:
     slots = [{"placement": "home", "limit": 20}, {"placement": "trending", "limit": 3}]
 
     answers = browser.post("/api/v1/page", {"placements": slots}, format="json").json()["placements"]
@@ -357,9 +349,7 @@ def test_a_slot_past_its_deadline_gets_popular_products(browser: "APIClient", mo
     assert ids(answer)
 
 
-def test_a_slot_past_its_deadline_keeps_back_what_was_bought_and_disliked(
-    browser: "APIClient", monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_late_slot_excludes_bought_and_disliked_products(browser: "APIClient", monkeypatch: pytest.MonkeyPatch) -> None:
     import time
 
     moments = iter(range(0, 1000, 10))
@@ -377,7 +367,7 @@ def test_a_slot_past_its_deadline_keeps_back_what_was_bought_and_disliked(
     assert not {"lamp", "rug"} & set(ids(answer))
 
 
-def test_a_page_leaves_out_what_is_switched_off(browser: "APIClient") -> None:
+def test_page_leaves_out_inactive_placements(browser: "APIClient") -> None:
     save_placement("trending", data={"active": False}, actor="staff:1")
     body = {"placements": [{"placement": "home"}, {"placement": "trending"}]}
 
@@ -386,7 +376,7 @@ def test_a_page_leaves_out_what_is_switched_off(browser: "APIClient") -> None:
     assert {name: bool(ids(one)) for name, one in answers.items()} == {"home": True}
 
 
-def test_a_page_without_any_placement_or_with_a_doubled_one_is_refused(browser: "APIClient") -> None:
+def test_page_rejects_no_and_duplicate_placements(browser: "APIClient") -> None:
     def status(*names: str) -> int:
         body = {"placements": [{"placement": name} for name in names]}
         return int(browser.post("/api/v1/page", body, format="json").status_code)

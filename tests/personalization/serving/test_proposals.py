@@ -1,4 +1,4 @@
-"""What candidates are asked of the live model."""
+"""Proposals: the candidates from the live model and the fallbacks."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -7,14 +7,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from personalization.serving.proposals import PART, Question, neighbors, popular_only, propose
+from personalization.serving.proposals import POPULAR_BATCH, Question, neighbors, popular_only, propose
 from personalization.serving.shoppers import Shopper
 from recsys.data.profile import Context, Profile
 from recsys.sources.base import Ranked
 
 
 @pytest.mark.parametrize(
-    ("strategy", "sources", "new_only", "seen"),
+    ("strategy", "sources", "new_only", "seen_allowed"),
     [
         ("hybrid", {}, True, False),
         ("blend", {}, True, False),
@@ -23,17 +23,17 @@ from recsys.sources.base import Ranked
         ("buy_again", {}, True, True),
     ],
 )
-def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
-    strategy: str, sources: dict[str, float], new_only: bool, seen: bool
+def test_ranker_for_new_products_gets_only_those(
+    strategy: str, sources: dict[str, float], new_only: bool, seen_allowed: bool
 ) -> None:
-    asked: list[Context] = []
+    contexts: list[Context] = []
 
     def slate(profile: Profile, context: Context, k: int, **how: Any) -> Any:
-        asked.append(context)
+        contexts.append(context)
         return SimpleNamespace(items=np.arange(2), scores=np.ones(2), sources=[{}, {}], contributions=[{}, {}])
 
     bundle = SimpleNamespace(
-        new_only=new_only, slate=slate, sources={"buy_again": None}, rung="ranker", quotas={"content": 1}
+        new_only=new_only, slate=slate, sources={"buy_again": None}, stage="ranker", quotas={"content": 1}
     )
     question = Question(
         placement=cast("Any", SimpleNamespace(sources=sources, fallback=())),
@@ -44,23 +44,23 @@ def test_a_ranker_taught_on_new_products_alone_is_asked_for_those(
         k=2,
     )
 
-    found = propose(
-        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), touched=2)), question
+    proposals = propose(
+        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), n_popular=2)), question
     )
 
-    assert found.items == [0, 1]
-    assert [context.seen_allowed for context in asked] == [seen]
+    assert proposals.items == [0, 1]
+    assert [context.seen_allowed for context in contexts] == [seen_allowed]
 
 
 @pytest.mark.parametrize(
-    ("rung", "strategy"), [("single", "hybrid"), ("blend", "hybrid"), ("ranker", "blend"), ("ranker", "hybrid")]
+    ("stage", "strategy"), [("single", "hybrid"), ("blend", "hybrid"), ("ranker", "blend"), ("ranker", "hybrid")]
 )
-def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(rung: str, strategy: str) -> None:
+def test_placement_sources_override_the_ranker(stage: str, strategy: str) -> None:
     def recommend(profile: Profile, context: Context, k: int) -> Ranked:
         return Ranked(np.array([1], np.int32), np.array([0.5], np.float32))
 
     sources = {"buy_again": SimpleNamespace(recommend=recommend), "popular": None}
-    bundle = SimpleNamespace(new_only=False, sources=sources, rung=rung, quotas={"popular": 9})
+    bundle = SimpleNamespace(new_only=False, sources=sources, stage=stage, quotas={"popular": 9})
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={"buy_again": 1.0}, fallback=())),
         strategy=strategy,
@@ -70,15 +70,15 @@ def test_sources_that_a_placement_names_are_asked_whatever_the_model_released(ru
         k=1,
     )
 
-    found = propose(
-        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), touched=2)), question
+    proposals = propose(
+        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(2), n_popular=2)), question
     )
 
-    assert found.items == [1]
-    assert found.sources[1] == {"buy_again": 0.5}
+    assert proposals.items == [1]
+    assert proposals.sources[1] == {"buy_again": 0.5}
 
 
-def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> None:
+def test_fallbacks_add_sources_without_repeats() -> None:
     def proposes(*items: int) -> Any:
         ranked = Ranked(np.array(items, np.int32), np.full(len(items), 0.5, np.float32))
         return SimpleNamespace(recommend=lambda profile, context, k: ranked)
@@ -93,20 +93,20 @@ def test_what_fills_a_list_repeats_nothing_and_tells_who_else_proposed_it() -> N
         k=3,
     )
 
-    found = propose(
-        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(3), touched=3)), question
+    proposals = propose(
+        cast("Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, popular=np.arange(3), n_popular=3)), question
     )
 
-    assert found.items == [2, 1, 0]
-    assert found.scores == {2: 0.5, 1: 0.5, 0: 0.0}
-    assert found.sources[2] == {"buy_again": 0.5, "recent": 0.5, "popular": 0.0}
+    assert proposals.items == [2, 1, 0]
+    assert proposals.scores == {2: 0.5, 1: 0.5, 0: 0.0}
+    assert proposals.sources[2] == {"buy_again": 0.5, "recent": 0.5, "popular": 0.0}
 
 
-@pytest.mark.parametrize("asked", [propose, popular_only])
-def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
+@pytest.mark.parametrize("proposer", [propose, popular_only])
+def test_popular_products_come_in_batches(proposer: Any) -> None:
     n = 50_000
     snapshot = cast(
-        "Any", SimpleNamespace(bundle=None, sources={}, popular=np.arange(n, dtype=np.int32), touched=n - 10_000)
+        "Any", SimpleNamespace(bundle=None, sources={}, popular=np.arange(n, dtype=np.int32), n_popular=n - 10_000)
     )
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
@@ -117,15 +117,15 @@ def test_a_large_catalogue_is_not_told_whole(asked: Any) -> None:
         k=100,
     )
 
-    found = asked(snapshot, question)
-    rest = asked(snapshot, replace(question, allowed=np.arange(n) >= n - 10_000, k=3_000))
+    proposals = proposer(snapshot, question)
+    rest = proposer(snapshot, replace(question, allowed=np.arange(n) >= n - 10_000, k=3_000))
 
-    assert found.items == list(range(0, 2 * PART, 2))
-    assert rest.items == list(range(n - 10_000, n - 10_000 + 2 * PART))
+    assert proposals.items == list(range(0, 2 * POPULAR_BATCH, 2))
+    assert rest.items == list(range(n - 10_000, n - 10_000 + 2 * POPULAR_BATCH))
     assert set(rest.sources[n - 10_000]) == {"catalog_order"}
 
 
-def test_neighbors_are_what_is_allowed_of_the_sources_that_know_the_product_then_what_is_alike() -> None:
+def test_neighbors_come_from_sources_then_text_similarity() -> None:
     def source(*items: int, knows: bool = True) -> Any:
         def recommend(profile: Profile, context: Context, k: int) -> Ranked:
             allowed = [item for item in items if context.allowed is None or context.allowed[item]]
@@ -136,24 +136,28 @@ def test_neighbors_are_what_is_allowed_of_the_sources_that_know_the_product_then
     kinship = SimpleNamespace(near=lambda code, mask, k: np.flatnonzero(mask))
     bundle = SimpleNamespace(sources={"covisitation": source(3, 1), "content": source(4, knows=False)})
     snapshot = cast(
-        "Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, shelf=SimpleNamespace(kinship=kinship))
+        "Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, serving_catalog=SimpleNamespace(kinship=kinship))
     )
 
-    found = neighbors(snapshot, 0, mask=np.array([False, False, True, True, True]), now=0.0, k=5)
+    proposals = neighbors(snapshot, 0, mask=np.array([False, False, True, True, True]), now=0.0, k=5)
 
-    assert list(found) == [3, 2, 3, 4]
+    assert list(proposals) == [3, 2, 3, 4]
 
 
 @pytest.mark.parametrize(("knows", "places"), [(True, ["popular"]), (False, ["content", "popular"])])
-def test_words_stand_in_where_the_model_knows_no_neighbors_of_the_product(knows: bool, places: list[str]) -> None:
+def test_text_similarity_replaces_missing_neighbors(knows: bool, places: list[str]) -> None:
     content = SimpleNamespace(knows=lambda code: knows)
     slate = SimpleNamespace(items=np.array([], np.int64), scores=np.array([]), sources=[], contributions=[])
     bundle = SimpleNamespace(
-        new_only=False, rung="ranker", sources={"content": content}, slate=lambda *asked, **how: slate
+        new_only=False, stage="ranker", sources={"content": content}, slate=lambda *asked, **how: slate
     )
     kinship = SimpleNamespace(near=lambda code, mask, k: np.array([2]))
     snapshot = SimpleNamespace(
-        bundle=bundle, sources=bundle.sources, shelf=SimpleNamespace(kinship=kinship), popular=np.arange(3), touched=3
+        bundle=bundle,
+        sources=bundle.sources,
+        serving_catalog=SimpleNamespace(kinship=kinship),
+        popular=np.arange(3),
+        n_popular=3,
     )
     question = Question(
         placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
@@ -164,6 +168,6 @@ def test_words_stand_in_where_the_model_knows_no_neighbors_of_the_product(knows:
         k=2,
     )
 
-    found = propose(cast("Any", snapshot), question)
+    proposals = propose(cast("Any", snapshot), question)
 
-    assert list(dict.fromkeys(name for code in found.items for name in found.sources[code])) == places
+    assert list(dict.fromkeys(name for code in proposals.items for name in proposals.sources[code])) == places

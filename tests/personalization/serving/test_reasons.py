@@ -1,4 +1,4 @@
-"""What a reason says where nothing of the shopper's can be named."""
+"""Reasons of sources, with and without products of the shopper."""
 
 import re
 from types import SimpleNamespace
@@ -7,12 +7,11 @@ from typing import Any, cast
 import pytest
 
 from personalization.serving.reasons import (
-    ABOUT_CONTEXT,
     CODES,
-    COMMON_SOURCES,
-    LATENT,
+    CONTEXT_SOURCES,
     OWN,
     PERSONAL_SOURCES,
+    PLAIN_SOURCES,
     Reasoner,
 )
 from recsys.data.profile import Context, Profile
@@ -23,7 +22,7 @@ from tests.house.tree import text_of
 
 
 def reason_of(source: str, *, personal: bool) -> str:
-    """Return the reason of a product that one source proposed to a shopper without a history."""
+    """Return the reason for a product from one source, for a shopper without history."""
     shopper = SimpleNamespace(personal=personal, latest={}, profile=Profile.empty(0.0))
     return Reasoner(cast("Any", None), cast("Any", shopper), {}, Context()).reason(3, {source}).code
 
@@ -38,31 +37,33 @@ def reason_of(source: str, *, personal: bool) -> str:
         ("random", True, "exploration"),
     ],
 )
-def test_a_source_speaks_for_itself(source: str, personal: bool, code: str) -> None:
+def test_each_source_has_its_reason(source: str, personal: bool, code: str) -> None:
     assert reason_of(source, personal=personal) == code
 
 
-def test_every_source_that_may_be_ranked_has_words() -> None:
-    spoken = {*PERSONAL_SOURCES, *COMMON_SOURCES, *OWN, *LATENT, *ABOUT_CONTEXT}
+def test_all_sources_have_reasons() -> None:
+    spoken = {*PERSONAL_SOURCES, *PLAIN_SOURCES, *OWN, *CONTEXT_SOURCES}
 
     silent = {*ranked_sources(), *OPTIONAL} - spoken
-    assert not silent, f"name {silent} in reasons.py: docs/adding/recommender.md, step 3"
+    assert not silent, f"{silent} declare no reason: docs/adding/recommender.md, step 1"
     assert spoken <= {*RECOMMENDERS}
 
 
-def test_every_code_is_told_to_storefronts() -> None:
-    (told,) = re.findall(r"Codes: ([a-z_,\s]+)\.", text_of("docs/recommend.md"))
+def test_all_reason_codes_are_documented() -> None:
+    (codes,) = re.findall(r"Codes: ([a-z_,\s]+)\.", text_of("docs/recommend.md"))
 
-    assert sorted(re.findall(r"[a-z_]+", told)) == CODES, "the list of docs/recommend.md"
+    assert sorted(re.findall(r"[a-z_]+", codes)) == CODES, "the list of docs/recommend.md"
 
 
-def test_every_source_that_asks_the_history_can_say_why() -> None:
-    elsewhere = {*LATENT, *COMMON_SOURCES}
+def test_all_history_sources_have_causes() -> None:
+    without_cause = {*PLAIN_SOURCES}
     mute = {
-        name for name in PERSONAL_SOURCES if name not in elsewhere and RECOMMENDERS[name].because is Recommender.because
+        name
+        for name in PERSONAL_SOURCES
+        if name not in without_cause and RECOMMENDERS[name].explain is Recommender.explain
     }
 
-    assert not mute, f"{mute} need `because`, or a line in LATENT: else their items are said to be 'From our range'"
+    assert not mute, f"{mute} need `explain`, or a plain reason: else their items are said to be 'From our range'"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_every_source_that_asks_the_history_can_say_why() -> None:
         ("cart", "because_carted", "You put this in your cart"),  # whether it is there still, nobody can know
     ],
 )
-def test_what_the_shopper_had_is_shown_for_what_they_did(signal: str, code: str, text: str) -> None:
+def test_own_items_have_reasons_by_signal(signal: str, code: str, text: str) -> None:
     shopper = SimpleNamespace(personal=True, latest={3: signal}, bought=[], profile=Profile.empty(0.0))
     shelf = SimpleNamespace(columns=SimpleNamespace(product_ids=tuple("abcd")))
 
@@ -95,10 +96,10 @@ def test_what_the_shopper_had_is_shown_for_what_they_did(signal: str, code: str,
         ("complements", "Goes well with Oak chair"),
     ],
 )
-def test_only_what_is_alike_is_called_similar(source: str, text: str) -> None:
+def test_only_content_sources_say_similar(source: str, text: str) -> None:
     shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
     shelf = SimpleNamespace(title=lambda code: "Oak chair", columns=SimpleNamespace(product_ids=("chair", "cat-food")))
-    recommender = SimpleNamespace(contextual=True, knows=lambda code: True, because=lambda *asked: (0,))
+    recommender = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *asked: (0,))
 
     reasoner = Reasoner(
         cast("Any", shelf), cast("Any", shopper), {source: cast("Any", recommender)}, Context(items=(0,))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.activity import third_of, thirds
+from recsys.data.activity import third_names, thirds
 from recsys.data.cleaning import clean
 from recsys.data.dataset import build
 from recsys.data.reading import id_texts
@@ -100,7 +100,7 @@ def test_shoppers_of_whom_as_much_is_known_are_in_one_third() -> None:
         "many events": [8, 9],
     }
     assert [len(rows) for _, rows in thirds(np.arange(9))] == [3, 3, 3]
-    assert third_of(np.array([5, 5])) == ("some events", "some events")
+    assert third_names(np.array([5, 5])) == ("some events", "some events")
 
 
 def test_a_machine_is_set_aside_whole() -> None:
@@ -245,9 +245,9 @@ def test_a_missing_column_is_named() -> None:
 def test_codes_follow_the_alphabet_and_rows_follow_time() -> None:
     dataset = build(frame().iloc[::-1], pd.DataFrame({"item_id": ["cup"], "title": ["A cup"], "attributes": ["a b"]}))
 
-    assert dataset.catalogue.item_ids == ("cup", "hat", "mug", "pen")
-    assert dataset.catalogue.titles == ("A cup", "", "", "")
-    assert dataset.catalogue.attributes == (("a", "b"), (), (), ())
+    assert dataset.catalog.item_ids == ("cup", "hat", "mug", "pen")
+    assert dataset.catalog.titles == ("A cup", "", "", "")
+    assert dataset.catalog.attributes == (("a", "b"), (), (), ())
     assert dataset.interactions.items.tolist() == [1, 2, 1, 3]
     assert dataset.user_ids == ("ada", "bo")
     assert dataset.interactions.values.tolist() == [1, 1, 1, 4]
@@ -258,7 +258,7 @@ def test_ids_that_a_gap_made_floats_are_the_same_ids() -> None:
     dataset = build(gap, pd.DataFrame({"item_id": [1, 2]}), pd.DataFrame({"user_id": [7], "region": ["north"]}))
 
     assert dataset.user_ids == ("7", "8")
-    assert dataset.catalogue.item_ids == ("1", "2")
+    assert dataset.catalog.item_ids == ("1", "2")
     assert dataset.interactions.shoppers == (("region=north",), ())
 
 
@@ -279,7 +279,7 @@ def test_products_are_read_as_files_have_them() -> None:
     )
 
     rows = frame()
-    found = build(rows.assign(timestamp=rows["timestamp"] + pd.Timestamp("2026-02-01").timestamp()), items).catalogue
+    found = build(rows.assign(timestamp=rows["timestamp"] + pd.Timestamp("2026-02-01").timestamp()), items).catalog
 
     assert found.categories == ("wear/head", "", "")
     assert found.attributes == (("color=red",), ("hot", "cold"), ())

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from recsys.data.data_checks import (
-    checked,
+    check_dataset,
     data_profile,
     failed,
     overlap,
-    set_aside,
+    set_aside_share,
     stability,
     stability_index,
 )
@@ -21,13 +21,13 @@ from tests.recsys.shop_history import history, products
 def test_the_same_data_passes() -> None:
     dataset = build(history())
 
-    checks = checked(dataset, last=data_profile(dataset))
+    checks = check_dataset(dataset, last=data_profile(dataset))
     assert failed(checks) == []
     assert [one.name for one in checks if one.side is None] == [], "say its `side`"
 
 
 def test_little_data_is_named() -> None:
-    names = [line.split(":")[0] for line in failed(checked(build(history().head(60))))]
+    names = [line.split(":")[0] for line in failed(check_dataset(build(history().head(60))))]
 
     assert names[0] == "rows"
 
@@ -43,7 +43,7 @@ def test_dirty_data_is_named() -> None:
     frame = history()
     frame.loc[frame.index % 2 == 0, "timestamp"] = -5.0
 
-    assert any(line.startswith("set aside") for line in failed(checked(build(frame))))
+    assert any(line.startswith("set aside") for line in failed(check_dataset(build(frame))))
 
 
 def test_what_each_rule_took_is_set_aside_together() -> None:
@@ -53,9 +53,9 @@ def test_what_each_rule_took_is_set_aside_together() -> None:
 
     dataset = build(frame)
 
-    assert set_aside(dataset) == pytest.approx(0.3)
-    check = next(one for one in checked(dataset) if one.name == "set aside")
-    assert (check.value, check.passed) == (set_aside(dataset), True), "no more than three tenths"
+    assert set_aside_share(dataset) == pytest.approx(0.3)
+    check = next(one for one in check_dataset(dataset) if one.name == "set aside")
+    assert (check.value, check.passed) == (set_aside_share(dataset), True), "no more than three tenths"
 
 
 def test_a_feed_full_of_bots_is_not_broken() -> None:
@@ -64,7 +64,7 @@ def test_a_feed_full_of_bots_is_not_broken() -> None:
     dataset = build(half)
 
     assert [one["rows"] for one in dataset.report["removed"] if one["rule"] == "bots"] == [len(half) // 2]
-    assert not any(line.startswith("set aside") for line in failed(checked(dataset)))
+    assert not any(line.startswith("set aside") for line in failed(check_dataset(dataset)))
 
 
 def test_what_somebody_forced_once_refuses_no_night_after_and_more_of_it_does() -> None:
@@ -76,12 +76,12 @@ def test_what_somebody_forced_once_refuses_no_night_after_and_more_of_it_does() 
         for rows in (crawl, pd.concat([crawl, crawl.assign(timestamp=crawl["timestamp"] + 60)]))
     )
 
-    (first,) = failed(checked(robot), "refuses")
+    (first,) = failed(check_dataset(robot), "refuses")
 
     words = f"share of rows that cleaning set aside, most of them, {len(crawl):,}, by the rule of machines"
     assert first == f"set aside: 0.5, bar 0.3 ({words})"
-    assert failed(checked(robot, last=data_profile(robot)), "refuses") == []
-    assert failed(checked(longer, last=data_profile(robot)), "refuses")[0].startswith("set aside: 0.667, bar 0.5")
+    assert failed(check_dataset(robot, last=data_profile(robot)), "refuses") == []
+    assert failed(check_dataset(longer, last=data_profile(robot)), "refuses")[0].startswith("set aside: 0.667, bar 0.5")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_another_distribution_is_named(change: str, name: str) -> None:
         "evenings": frame.assign(timestamp=frame["timestamp"] // DAY * DAY + 0.75 * DAY + frame["timestamp"] % DAY / 4),
     }
 
-    assert [line.split(":")[0] for line in failed(checked(build(after[change]), last=last))] == [name]
+    assert [line.split(":")[0] for line in failed(check_dataset(build(after[change]), last=last))] == [name]
 
 
 def test_the_hours_of_a_day_are_those_of_utc() -> None:
@@ -106,31 +106,31 @@ def test_the_hours_of_a_day_are_those_of_utc() -> None:
     assert hours == [0] * 22 + [1, 0]  # 2023-11-14 22:13:20
 
 
-def test_a_column_of_the_catalogue_that_fell_empty_is_named() -> None:
+def test_a_column_of_the_catalog_that_fell_empty_is_named() -> None:
     last = data_profile(build(history(), products()))
 
     lost = build(history(), products().assign(price=float("nan"), title=""))
 
-    assert [line.split(":")[0] for line in failed(checked(lost, last=last))] == ["filled titles", "filled prices"]
-    assert failed(checked(build(history()), last=data_profile(build(history())))) == []
+    assert [line.split(":")[0] for line in failed(check_dataset(lost, last=last))] == ["filled titles", "filled prices"]
+    assert failed(check_dataset(build(history()), last=data_profile(build(history())))) == []
 
 
 def test_a_broken_feed_refuses_a_changed_shop_alarms_a_small_one_is_noted() -> None:
     last = data_profile(build(history()))
-    half = checked(build(history().sample(frac=0.5, random_state=1)), last=last)
-    views = checked(build(history().assign(event="view")), last=last)
+    half = check_dataset(build(history().sample(frac=0.5, random_state=1)), last=last)
+    views = check_dataset(build(history().assign(event="view")), last=last)
 
     assert [line.split(":")[0] for line in failed(half, "refuses")] == ["volume"]
     assert [line.split(":")[0] for line in failed(views, "alarms")] == ["shift of signals"]
     assert failed(views, "refuses") == []
-    assert failed(checked(build(history().head(60))), "notes")
-    assert failed(checked(build(history().head(60))), "refuses") == []
+    assert failed(check_dataset(build(history().head(60))), "notes")
+    assert failed(check_dataset(build(history().head(60))), "refuses") == []
 
 
 def test_the_bars_are_those_of_the_page() -> None:
     dataset = build(history(), products())
 
-    checks = checked(dataset, last={**data_profile(dataset), "week": [1]})  # which this shop has none of
+    checks = check_dataset(dataset, last={**data_profile(dataset), "week": [1]})  # which this shop has none of
     bars = {one.name: one.bar for one in checks}
 
     assert bars == {
@@ -144,11 +144,11 @@ def test_the_bars_are_those_of_the_page() -> None:
     }, "say it in docs/models.md, Data checks and alarms, too"
     assert [one.name for one in checks if one.grade == "notes"] == ["rows", "shoppers", "items"]
     assert [one.name for one in checks if one.grade == "alarms"] == ["shift of signals", "shift of hours"]
-    few = checked(dataset, last={**data_profile(dataset), "rows": 999})
+    few = check_dataset(dataset, last={**data_profile(dataset), "rows": 999})
     assert not any(one.name.startswith("shift") for one in few), "of so few rows a histogram is mostly chance"
-    left = checked(build(history().head(999)), last={**data_profile(dataset), "rows": 1_000})
+    left = check_dataset(build(history().head(999)), last={**data_profile(dataset), "rows": 1_000})
     assert not any(one.name.startswith("shift") for one in left)
-    enough = checked(dataset, last={**data_profile(dataset), "rows": 1_000})
+    enough = check_dataset(dataset, last={**data_profile(dataset), "rows": 1_000})
     assert any(one.name.startswith("shift") for one in enough)
     assert stability(np.zeros((1, 1), np.int32), np.zeros((1, 1), np.int32)).bar == 0.3
 
@@ -191,7 +191,7 @@ def test_seven_tenths_of_the_rows_of_the_last_training_are_enough(share: float, 
     dataset = build(history())
     last = data_profile(dataset)
 
-    found = failed(checked(dataset, last={**last, "rows": last["rows"] / share}))
+    found = failed(check_dataset(dataset, last={**last, "rows": last["rows"] / share}))
 
     assert any(line.startswith("volume") for line in found) == named
 
@@ -203,7 +203,7 @@ def test_three_tenths_set_aside_are_a_fault_of_the_feed(share: float, named: boo
 
     clean = data_profile(build(history()))
     for last in (None, clean, {name: own for name, own in clean.items() if name != "set aside"}):
-        assert any(line.startswith("set aside") for line in failed(checked(build(frame), last=last))) == named
+        assert any(line.startswith("set aside") for line in failed(check_dataset(build(frame), last=last))) == named
 
 
 @pytest.mark.parametrize(("share", "named"), [(0.52, False), (0.5, False), (0.48, True)])
@@ -212,6 +212,6 @@ def test_a_column_filled_for_half_of_what_it_was_is_enough(share: float, named: 
     last = data_profile(dataset)
     before = {name: value / share for name, value in last["filled"].items()}
 
-    found = failed(checked(dataset, last={**last, "filled": before}))
+    found = failed(check_dataset(dataset, last={**last, "filled": before}))
 
     assert any(line.startswith("filled") for line in found) == named

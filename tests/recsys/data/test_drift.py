@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 
 from recsys.data.data_checks import (
-    checked,
+    check_dataset,
+    check_drift,
+    check_feeds,
+    check_served,
+    check_week,
     data_profile,
-    drifted,
     failed,
-    fallen,
-    served,
-    weekly,
 )
 from recsys.data.drift import (
-    TELLING,
-    day_of,
+    MIN_COUNT,
+    bin_counts,
+    daily_shoppers,
+    day_histograms,
     popularity,
-    shoppers_a_day,
-    shown_by,
-    standings,
+    popularity_bins,
     usual_day,
     usual_week,
 )
@@ -54,15 +54,15 @@ LEARNT = traffic(days=30, per_day=400, seed=1)
 
 def day(rows: Interactions) -> dict[str, object]:
     """Return the histograms of the last day, held against what the model had learnt by then."""
-    standing = standings(popularity(LEARNT.items, LEARNT.times, LEARNT.weights, N_ITEMS))
+    standing = popularity_bins(popularity(LEARNT.items, LEARNT.times, LEARNT.weights, N_ITEMS))
     ages = rows.times[-1] - rows.times
-    return day_of(rows.signals.astype(np.int64), rows.users.astype(np.int64), ages, standing[rows.items])
+    return day_histograms(rows.signals.astype(np.int64), rows.users.astype(np.int64), ages, standing[rows.items])
 
 
 def drift(rows: Interactions) -> list[str]:
     usual = usual_day(LEARNT, N_ITEMS)
     assert usual is not None
-    return [line.split(":")[0] for line in failed(drifted(usual, day(rows)))]
+    return [line.split(":")[0] for line in failed(check_drift(usual, day(rows)))]
 
 
 def test_a_day_like_any_other_is_no_drift() -> None:
@@ -93,7 +93,7 @@ def test_another_activity_of_few_shoppers_is_chance() -> None:
     days = np.random.default_rng(3).multinomial(30, [0.3, 0.2, 0.15, 0.1, 0.1, 0.07, 0.05, 0.03], size=300)
     whole = {**usual, "rows": 8 * days.sum(), "activity": days.sum(axis=0)}
 
-    told = [failed(drifted(whole, {**usual, "rows": 240, "activity": one})) for one in days]
+    told = [failed(check_drift(whole, {**usual, "rows": 240, "activity": one})) for one in days]
 
     assert [lines for lines in told if lines] == []
 
@@ -102,34 +102,37 @@ def test_the_bar_of_activity_is_what_chance_does_to_so_few_shoppers_but_not_to_s
     usual = {"rows": 400, "signals": [1], "activity": [60, 40], "popularity": [1]}
 
     bars = [
-        drifted(usual, {**usual, "rows": 240, "activity": [count, 0]})[1].bar
+        check_drift(usual, {**usual, "rows": 240, "activity": [count, 0]})[1].bar
         for count in (20, 15, 14, 240)  # 12, 16 and 17 events of a shopper and day, 4 are usual
     ]
 
     assert bars == pytest.approx([39 * (1 / 100 + 1 / count) for count in (20, 15)] + [0.25, 39 * (1 / 100 + 1 / 240)])
-    assert weekly([60, 40], [12, 8]).bar == pytest.approx(39 * (1 / 100 + 1 / 20))
-    assert weekly([600, 400], [1_000]).bar == 0.25
-    assert [weekly(one, two).passed for one, two in (([6, 4], [2, 8]), ([600, 400], [200, 800]))] == [True, False]
+    assert check_week([60, 40], [12, 8]).bar == pytest.approx(39 * (1 / 100 + 1 / 20))
+    assert check_week([600, 400], [1_000]).bar == 0.25
+    assert [check_week(one, two).passed for one, two in (([6, 4], [2, 8]), ([600, 400], [200, 800]))] == [True, False]
 
 
 def test_little_traffic_is_not_judged() -> None:
-    assert drifted(usual_day(LEARNT, N_ITEMS) or {}, day(traffic(days=1, per_day=TELLING - 40, seed=2, shift=50))) == []
+    assert (
+        check_drift(usual_day(LEARNT, N_ITEMS) or {}, day(traffic(days=1, per_day=MIN_COUNT - 40, seed=2, shift=50)))
+        == []
+    )
     assert usual_day(traffic(days=30, per_day=5, seed=1), N_ITEMS) is None
     whole = {"rows": 200, "signals": [1], "activity": [200], "popularity": [1]}
-    assert len(drifted(whole, whole)) == 3
-    assert drifted(whole, {**whole, "rows": 199}) == []
+    assert len(check_drift(whole, whole)) == 3
+    assert check_drift(whole, {**whole, "rows": 199}) == []
 
 
 def test_standings_are_bins_of_rank_and_the_untouched_come_last() -> None:
     popular = np.array([0.0, 5.0, 100.0, 0.0, 1.0])
 
-    assert standings(popular).tolist() == [5, 4, 3, 5, 4]
-    assert shown_by(standings(popular), np.array([1.0, 0, 2, 0, 0])) == [0, 0, 0, 2, 0, 1]
+    assert popularity_bins(popular).tolist() == [5, 4, 3, 5, 4]
+    assert bin_counts(popularity_bins(popular), np.array([1.0, 0, 2, 0, 0])) == [0, 0, 0, 2, 0, 1]
 
 
 def test_popular_is_the_hundredth_that_is_touched_most_then_the_twentieth_the_fifth_and_the_half() -> None:
-    assert np.bincount(standings(np.arange(1.0, 201.0))).tolist() == [2, 8, 30, 60, 100]
-    assert shown_by(np.zeros(3, np.int64), np.ones(3)) == [3, 0, 0, 0, 0, 0]
+    assert np.bincount(popularity_bins(np.arange(1.0, 201.0))).tolist() == [2, 8, 30, 60, 100]
+    assert bin_counts(np.zeros(3, np.int64), np.ones(3)) == [3, 0, 0, 0, 0, 0]
 
 
 def test_what_was_touched_four_weeks_ago_counts_half() -> None:
@@ -141,9 +144,9 @@ def test_what_was_touched_four_weeks_ago_counts_half() -> None:
 def test_a_day_tells_signals_events_of_a_shopper_and_day_and_standings() -> None:
     ages = np.array([0.1, 0.2, 1.5, 0.3]) * DAY
 
-    told = day_of(np.array([0, 0, 1, 0]), np.array([7, 7, 7, 8]), ages, np.array([0, 4, 5, 5]))
+    told = day_histograms(np.array([0, 0, 1, 0]), np.array([7, 7, 7, 8]), ages, np.array([0, 4, 5, 5]))
     zeros = np.zeros(10_000, np.int64)
-    machine = day_of(zeros, zeros, zeros.astype(np.float64), zeros)
+    machine = day_histograms(zeros, zeros, zeros.astype(np.float64), zeros)
 
     assert told == {
         "rows": 4,
@@ -191,12 +194,14 @@ def test_thousands_of_shoppers_and_one_who_never_stops_are_each_counted_apart() 
 
 
 def test_what_is_shown_is_held_against_the_week_before() -> None:
-    assert failed(served([500.0, 1_500.0], [1_000.0, 3_000.0], shoppers=200)) == []
-    assert len(failed(served([500.0, 1_500.0], [3_000.0, 100.0], shoppers=200))) == 1
-    assert served([500.0, 1_500.0], [3_000.0, 100.0], shoppers=199) == []
-    assert len(served([80.0, 120.0], [120.0, 80.0], shoppers=200)) == 1
+    assert failed(check_served([500.0, 1_500.0], [1_000.0, 3_000.0], shoppers=200)) == []
+    assert len(failed(check_served([500.0, 1_500.0], [3_000.0, 100.0], shoppers=200))) == 1
+    assert check_served([500.0, 1_500.0], [3_000.0, 100.0], shoppers=199) == []
+    assert len(check_served([80.0, 120.0], [120.0, 80.0], shoppers=200)) == 1
     assert (
-        served([80.0, 119.0], [120.0, 80.0], shoppers=200) == served([80.0, 120.0], [119.0, 80.0], shoppers=200) == []
+        check_served([80.0, 119.0], [120.0, 80.0], shoppers=200)
+        == check_served([80.0, 120.0], [119.0, 80.0], shoppers=200)
+        == []
     )
 
 
@@ -210,7 +215,7 @@ def test_a_model_of_a_release_that_knew_no_week_is_held_against_no_activity() ->
     last = data_profile(shop())
     assert last["week"]
 
-    names = [{one.name for one in checked(shop(), last=told)} for told in (last, {**last, "week": None})]
+    names = [{one.name for one in check_dataset(shop(), last=told)} for told in (last, {**last, "week": None})]
 
     assert names[0] - names[1] == {"shift of activity"}
 
@@ -231,7 +236,7 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
     signals = np.array([views, views, buys, views, views])
     ages = np.array([0.1, 0.2, 0.3, 1.5, 3.0]) * DAY
 
-    found = shoppers_a_day(signals, np.array([7, 7, 7, 8, 9]), ages, days=3)
+    found = daily_shoppers(signals, np.array([7, 7, 7, 8, 9]), ages, days=3)
 
     assert found[:, 0].tolist() == [1, 1, 0]
     assert found[:, 1 + views].tolist() == [1, 1, 0]
@@ -278,7 +283,7 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
 def test_a_feed_that_fell_silent_is_named(
     days: np.ndarray[tuple[int, int], np.dtype[np.int64]], verdict: list[bool]
 ) -> None:
-    found = fallen(days, ["view"])
+    found = check_feeds(days, ["view"])
     assert [one.passed for one in found] == verdict
     assert {one.side for one in found} <= {"at least"}
     assert all((one.name, one.value) == ("feed of view", days[0, 0] / np.median(days[1:])) for one in found)
@@ -287,7 +292,7 @@ def test_a_feed_that_fell_silent_is_named(
 def test_a_signal_that_few_give_hides_no_other_that_fell_silent() -> None:
     days = np.hstack([feed(0, usual=5), feed(0), feed(40, quiet={7: 0}), feed(7)])
 
-    told = fallen(days, ["share", "view", "like", "cart"])
+    told = check_feeds(days, ["share", "view", "like", "cart"])
 
     assert [(one.name, one.passed) for one in told] == [
         ("feed of view", False),
@@ -324,7 +329,7 @@ def open_shop(*, days: int, growth: float = 0.0, seed: int = 1) -> Interactions:
 
 
 def until(rows: Interactions, day: float) -> Interactions:
-    return rows.some(rows.times < day * DAY)
+    return rows.select(rows.times < day * DAY)
 
 
 @pytest.mark.parametrize("growth", [-0.01, 0.0, 0.01, 0.04])
@@ -335,7 +340,7 @@ def test_a_shop_that_grows_older_and_larger_has_no_other_shoppers(growth: float,
 
     assert before
     assert after
-    assert weekly(before, after).passed
+    assert check_week(before, after).passed
 
 
 @pytest.mark.parametrize("fault", ["an id an event", "sent three times", "one id for half of all"])
@@ -349,11 +354,11 @@ def test_shoppers_who_are_told_apart_or_counted_otherwise_are_named(fault: str) 
         users[late & (np.random.default_rng(2).random(n) < 0.5)] = 10**6
     after = replace(rows, users=users)
     if fault == "sent three times":
-        after = after.some(np.repeat(np.arange(n), np.where(late, 3, 1)))
+        after = after.select(np.repeat(np.arange(n), np.where(late, 3, 1)))
     week = usual_week(after)
 
     assert week
-    assert not weekly(usual_week(until(rows, 60)) or [], week).passed
+    assert not check_week(usual_week(until(rows, 60)) or [], week).passed
 
 
 def test_of_a_week_with_nothing_before_it_nothing_is_said() -> None:

@@ -8,7 +8,7 @@ from recsys.data.dataset import Dataset
 from recsys.data.folds import Fold, learning_folds, temporal
 from recsys.data.interactions import Interactions
 from recsys.data.time_split import cut_times
-from tests.recsys.shops import catalogue
+from tests.recsys.shops import catalog
 
 TIMES = np.arange(1_000.0)
 
@@ -20,7 +20,7 @@ def _shop(each: int) -> Dataset:
     items = (users * each + (np.arange(n) // 40) % each).astype(np.int32)
     ones = np.ones(n, np.float32)
     rows = Interactions(users, items, TIMES, np.zeros(n, np.int8), ones, ones, np.full(n, -1, np.int32), 40)
-    return Dataset(rows, catalogue(40 * each), ())
+    return Dataset(rows, catalog(40 * each), ())
 
 
 def _asked(each: int) -> list[Fold]:
@@ -35,9 +35,9 @@ def _asked(each: int) -> list[Fold]:
 def test_earlier_folds_are_taken_until_there_is_enough(
     monkeypatch: pytest.MonkeyPatch, enough: int, right: int, least: int, found: int
 ) -> None:
-    monkeypatch.setattr(folds, "ENOUGH", enough)
-    monkeypatch.setattr(folds, "ENOUGH_RIGHT", right)
-    monkeypatch.setattr(folds, "LEAST_ASKED", least)
+    monkeypatch.setattr(folds, "ENOUGH_QUESTIONS", enough)
+    monkeypatch.setattr(folds, "ENOUGH_TARGETS", right)
+    monkeypatch.setattr(folds, "MIN_QUESTIONS", least)
 
     learning = _asked(each=5)
 
@@ -56,7 +56,7 @@ def test_no_fold_starts_before_the_first_row(validation: float, starts: int) -> 
 
     learning_folds(TIMES, asked, validation=validation)
 
-    assert began == pytest.approx([1_000 * (validation - back) for back in folds.BACK[:starts]])
+    assert began == pytest.approx([1_000 * (validation - back) for back in folds.FOLD_STARTS[:starts]])
 
 
 @pytest.mark.parametrize("validation", [0.70, 0.55])

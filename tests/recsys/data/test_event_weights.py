@@ -1,9 +1,8 @@
 """What an event counts is the shop's to say: by default as ever, in evaluations as in trainings."""
 
 import pandas as pd
-from recsys.evaluation.pipeline import fingerprint
 
-from recsys.data.dataset import build
+from recsys.data.dataset import build, fingerprint
 from recsys.data.event_weights import SIGNAL_WEIGHTS
 from recsys.data.signals import SIGNAL_NAMES
 from tests.recsys.furniture import history
@@ -26,7 +25,7 @@ def test_a_shops_own_weight_counts_and_the_others_stay() -> None:
 def test_only_another_weight_makes_other_data() -> None:
     assert fingerprint(build(history(), weights={"purchase": 4.0})) == fingerprint(build(history()))
     assert fingerprint(build(history(), weights={"purchase": 3.0})) != fingerprint(build(history()))
-    assert fingerprint(build(history(), stated=True)) != fingerprint(build(history()))
+    assert fingerprint(build(history(), explicit_ratings=True)) != fingerprint(build(history()))
 
 
 def test_the_fingerprint_tells_of_products_too() -> None:

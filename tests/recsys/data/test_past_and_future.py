@@ -5,33 +5,26 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import train
 
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import (
     Fold,
-    frozen,
-    in_the_middle,
     leave_one_out,
-    lived,
+    mid_session_questions,
+    mixed_questions,
     next_item,
-    sampled,
+    random_subset,
     temporal,
+    with_nightly_profiles,
 )
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
-from recsys.data.time_split import Sequences, cut_times, starts
-from recsys.evaluation import pipeline
+from recsys.data.time_split import Sequences, cut_times, split_times
 from recsys.evaluation.evaluate import Options, folds_of
-from recsys.ranking.item_statistics import ItemStatistics
-from recsys.ranking.model import HybridModel
-from recsys.sources.registry import make
-from recsys.training import champion_refit as rival
-from recsys.training import refit as release
-from recsys.training.plan import Plan
-from recsys.training.ranking_dataset import examples, limited
+from recsys.training import training
 from tests.recsys import shops
 from tests.recsys.shop_history import history, products
+from tests.recsys.trainings import trained
 
 
 def leaks(fold: Fold) -> list[int]:
@@ -49,11 +42,11 @@ def test_cuts_are_the_times_of_the_named_rows() -> None:
 def test_validation_starts_earlier_where_one_time_stands_at_both_cuts() -> None:
     months = np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 25, 40])
 
-    assert starts(np.arange(100.0)) == (70.0, 85.0, 0.7)
-    assert starts(months) == (3.0, 4.0, 0.35)
-    assert starts(np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 1, 64])) == (3.0, 4.0, 0.35), "one row bears it"
-    assert starts(np.repeat([1.0, 2.0, 3.0], [30, 20, 50])) == (2.0, 3.0, 0.3), "as much as must lie before"
-    assert starts(np.repeat([1.0, 2.0], [20, 80])) == (2.0, 2.0, 0.7)  # nothing to learn from before
+    assert split_times(np.arange(100.0)) == (70.0, 85.0, 0.7)
+    assert split_times(months) == (3.0, 4.0, 0.35)
+    assert split_times(np.repeat([1.0, 2.0, 3.0, 4.0], [15, 20, 1, 64])) == (3.0, 4.0, 0.35), "one row bears it"
+    assert split_times(np.repeat([1.0, 2.0, 3.0], [30, 20, 50])) == (2.0, 3.0, 0.3), "as much as must lie before"
+    assert split_times(np.repeat([1.0, 2.0], [20, 80])) == (2.0, 2.0, 0.7)  # nothing to learn from before
 
 
 def test_a_shop_with_a_clock_of_months_has_a_ranker_that_was_judged() -> None:
@@ -61,7 +54,8 @@ def test_a_shop_with_a_clock_of_months_has_a_ranker_that_was_judged() -> None:
     at = np.argsort(np.argsort(rows["timestamp"].to_numpy(), kind="stable"), kind="stable") / len(rows)
     dataset = build(rows.assign(timestamp=1.7e9 + 2_592_000.0 * np.searchsorted([0.15, 0.35, 0.6], at, side="right")))
 
-    learning, validation, test = folds_of(dataset, Options())
+    folds = folds_of(dataset, Options())
+    learning, validation, test = folds.learning, folds.validation, folds.test
 
     assert all((len(validation), len(test), len(learning)))
     assert max(float(fold.past.times.max()) for fold in learning) < validation.until < test.until
@@ -73,7 +67,7 @@ def test_only_a_shops_questions_are_told_apart_by_where_in_a_visit_they_are_aske
     rows = dataset.interactions
     start, end = cut_times(rows.times, [0.7, 0.85])
 
-    mixed = lived(dataset, start=start, end=end, new_only=False)
+    mixed = mixed_questions(dataset, start=start, end=end, new_only=False)
     middle = next_item(dataset, start=start, end=end, new_only=False)
 
     assert 0 < mixed.begins.sum() < len(mixed)
@@ -88,10 +82,10 @@ def test_cleaning_does_not_move_the_cuts_of_an_evaluation() -> None:
     untimed = rows.head(300).assign(timestamp=0.0)
     frame = pd.concat([rows, machine, untimed], ignore_index=True)
 
-    _, validation, test = folds_of(build(frame, products()), Options())
+    folds = folds_of(build(frame, products()), Options())
 
     times = np.sort(frame["timestamp"].to_numpy(float))
-    assert (validation.until, test.until) == (times[int(0.7 * len(times))], times[int(0.85 * len(times))])
+    assert (folds.validation.until, folds.test.until) == (times[int(0.7 * len(times))], times[int(0.85 * len(times))])
 
 
 @pytest.mark.parametrize("new_only", [False, True])
@@ -118,10 +112,10 @@ def test_rankers_are_taught_at_the_beginning_of_a_visit_and_in_the_middle() -> N
     rows = dataset.interactions
     start, end = cut_times(rows.times, [0.7, 0.85])
 
-    fold = lived(dataset, start=start, end=end, new_only=True)
+    fold = mixed_questions(dataset, start=start, end=end, new_only=True)
 
     window = temporal(dataset, start=start, end=end, new_only=True)
-    middle = in_the_middle(window, dataset, end=end)
+    middle = mid_session_questions(window, dataset, end=end)
     assert len(fold) == len(window) + len(middle) == 2 * len(window)
     pairs = zip(fold.targets[: len(window)], window.targets, strict=True)
     assert all(mine.tolist() == own.tolist() for mine, own in pairs)
@@ -129,7 +123,7 @@ def test_rankers_are_taught_at_the_beginning_of_a_visit_and_in_the_middle() -> N
     assert all(start <= profile.now < end for profile in middle.profiles)
     assert any((profile.times >= start).any() for profile in middle.profiles)
     assert leaks(middle) == []
-    assert len(in_the_middle(window, dataset, end=end, limit=30)) == 10
+    assert len(mid_session_questions(window, dataset, end=end, limit=30)) == 10
 
 
 def test_a_ranker_is_taught_by_so_many_questions_of_profiles_as_answers_see_them() -> None:
@@ -137,7 +131,7 @@ def test_a_ranker_is_taught_by_so_many_questions_of_profiles_as_answers_see_them
     rows = dataset.interactions
     start, end = cut_times(rows.times, [0.7, 0.85])
 
-    fold = lived(dataset, start=start, end=end, new_only=True, limit=30, newest=4)
+    fold = mixed_questions(dataset, start=start, end=end, new_only=True, limit=30, max_events=4)
 
     assert (len(fold), fold.begins.sum()) == (30, 20)
     for user, profile in zip(fold.users, fold.profiles, strict=True):
@@ -146,28 +140,19 @@ def test_a_ranker_is_taught_by_so_many_questions_of_profiles_as_answers_see_them
 
 
 def test_a_training_bounds_every_profile_as_live_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ranker's, those of the held-out window and its next items, and whom the lifts of models are bounded by."""
-    profiles, lifts, whole = list[int | None](), list[int | None](), Sequences.profile
+    """Those that the ranker learns from, those of validation, of the test window and of its next items."""
+    bounds, whole = list[int | None](), Sequences.profile
 
-    def profile(self: Sequences, *rows: int, now: float, newest: int | None = None) -> Profile:
-        profiles.append(newest)
+    def profile(self: Sequences, *rows: int, now: float, max_events: int | None = None) -> Profile:
+        bounds.append(max_events)
         return whole(self, *rows, now=now, max_events=max_events)
 
-    def bounded(model: HybridModel, *told: object, newest: int | None = None) -> HybridModel:
-        lifts.append(newest)
-        return model
-
-    dataset = build(history(shoppers=20), products())
-    champion = Plan({}, {"popular": 5}, {"popular": 1.0}, "popular", "popular", (), [])
     monkeypatch.setattr(Sequences, "profile", profile)
-    monkeypatch.setattr(pipeline, "_repeats", lambda *_: True)  # it counts right answers and reads no profile
-    for module in (release, rival):
-        monkeypatch.setattr(module, "bounded", bounded)
+    monkeypatch.setattr(training, "_repeats", lambda *_: True)  # it counts right answers and reads no profile
 
-    train(dataset, newest=5, rival=champion, names=("popular",))
+    trained(build(history(shoppers=20), products()), max_events=5, names=("popular",))
 
-    assert set(profiles) == {5}
-    assert lifts == [5, 5, 5], "of what is judged, of what is released, of the champion's plan"
+    assert set(bounds) == {5}
 
 
 def test_a_planted_leak_is_found() -> None:
@@ -198,10 +183,12 @@ def test_a_sample_is_so_many_different_questions_in_their_order_or_all_there_are
     assert [own.tolist() for own in part.targets] == [fold.targets[row].tolist() for row in rows]
     assert fold.sample(len(fold)).users.tolist() == fold.users.tolist()
     assert fold.sample(len(fold) + 1).users.tolist() == fold.users.tolist()
-    drawn = sampled(fold.users, len(fold) - 1)
+    drawn = random_subset(fold.users, len(fold) - 1)
     assert len(drawn) == len(fold) - 1
     assert (np.diff(drawn) > 0).all()
-    assert sampled(fold.users, None).tolist() == sampled(fold.users, len(fold)).tolist() == fold.users.tolist()
+    assert (
+        random_subset(fold.users, None).tolist() == random_subset(fold.users, len(fold)).tolist() == fold.users.tolist()
+    )
 
 
 def test_equal_times_stay_on_one_side() -> None:
@@ -233,7 +220,7 @@ def test_who_has_one_row_is_nobodys_question_and_is_learnt_from() -> None:
     rows = shops.interactions([(0, 5, 10.0, "view"), (1, 6, 11.0, "view"), (1, 7, 12.0, "view"), (2, 5, 13.0, "view")],
                               n_users=3)  # fmt: skip
 
-    shop = Dataset(rows, shops.catalogue(8), ())
+    shop = Dataset(rows, shops.catalog(8), ())
     test, validation = (leave_one_out(shop, back=back, new_only=False) for back in (0, 1))
 
     assert (test.users.tolist(), test.targets[0].tolist()) == ([1], [7])
@@ -247,7 +234,7 @@ def test_next_item_does_not_know_the_other_lines_of_the_order() -> None:
         [(0, 1, 10.0, "view"), (1, 1, 10.0, "view"), (0, 2, 20.0, "purchase"), (0, 3, 20.0, "purchase")], n_users=2
     )
 
-    fold = next_item(Dataset(rows, shops.catalogue(4), ()), start=15.0, end=float("inf"), new_only=False)
+    fold = next_item(Dataset(rows, shops.catalog(4), ()), start=15.0, end=float("inf"), new_only=False)
 
     assert [one.tolist() for one in fold.targets] == [[2], [3]]
     assert [profile.items.tolist() for profile in fold.profiles] == [[1], [1]]
@@ -259,7 +246,7 @@ def test_next_item_knows_all_that_came_before_or_is_frozen() -> None:
     start = cut_times(rows.times, [0.85])[0]
 
     live = next_item(dataset, start=start, end=float("inf"), new_only=False)
-    still = frozen(live)
+    still = with_nightly_profiles(live)
 
     assert len(live) == (rows.times >= start).sum()
     assert [t.tolist() for t in live.targets] == [t.tolist() for t in still.targets]
@@ -278,7 +265,7 @@ VISITS = Dataset(
         ],
         n_users=3,
     ),
-    shops.catalogue(4),
+    shops.catalog(4),
     (),
 )
 """Two shoppers who come back after 15.0, each to product 2 that nobody had touched by then, and one who comes then."""
@@ -306,23 +293,8 @@ def test_who_asks_for_new_products_only_is_asked_for_none_they_ever_had() -> Non
 def test_a_frozen_profile_is_bounded_as_a_live_one() -> None:
     fold = next_item(VISITS, start=15.0, end=float("inf"), new_only=False)
 
-    assert frozen(fold).profiles[0].times.tolist() == [10.0, 11.0, 12.0]
-    assert frozen(fold, newest=2).profiles[0].times.tolist() == [11.0, 12.0]
-
-
-def test_what_rankers_learn_from_is_limited_evenly() -> None:
-    rows = build(history(), products())
-    start = cut_times(rows.interactions.times, [0.7])[0]
-    fold = temporal(rows, start=start, end=float("inf"), new_only=False)
-    statistics = ItemStatistics.fit(fold.past, rows.catalogue, until=start)
-    sources = {"popular": make("popular").fit(fold.past, rows.catalogue)}
-    whole = examples(sources, statistics, fold, quotas={"popular": 10})
-
-    half = limited([whole, whole], rows=len(whole.labels))
-
-    assert sum(len(part.labels) for part in half) == pytest.approx(len(whole.labels), rel=0.05)
-    assert half[0].candidates.n_rows == len(np.unique(half[0].candidates.rows))
-    assert limited([whole], rows=len(whole.labels)) == [whole]
+    assert with_nightly_profiles(fold).profiles[0].times.tolist() == [10.0, 11.0, 12.0]
+    assert with_nightly_profiles(fold, max_events=2).profiles[0].times.tolist() == [11.0, 12.0]
 
 
 def test_a_profile_holds_the_newest_of_each_kind_as_a_live_one_does() -> None:
@@ -330,7 +302,7 @@ def test_a_profile_holds_the_newest_of_each_kind_as_a_live_one_does() -> None:
     rows += [(0, item % 5, 100.0 + item, "view") for item in range(6)]
     data = shops.interactions(rows, n_users=1)
 
-    (profile,) = Sequences.of(data).profiles(np.array([0]), now=200.0, newest=3)
+    (profile,) = Sequences.of(data).profiles(np.array([0]), now=200.0, max_events=3)
 
     assert profile.times.tolist() == [13.0, 14.0, 15.0, 103.0, 104.0, 105.0]
     assert Sequences.of(data).profiles(np.array([0]), now=200.0)[0].times.tolist() == data.times.tolist()
@@ -357,9 +329,9 @@ def test_what_a_shopper_dislikes_has_no_weight_where_ratings_differ(
     stars: tuple[float, float], stated: bool, weights: list[float]
 ) -> None:
     data = shops.interactions([(0, item, 10.0 + item, "rating") for item in range(2)], n_users=1)
-    data = replace(data, values=np.array(stars, np.float32), weights=np.ones(2, np.float32), stated=stated)
+    data = replace(data, values=np.array(stars, np.float32), weights=np.ones(2, np.float32), explicit_ratings=stated)
 
-    (live,) = Sequences.of(data).profiles(np.array([0]), now=200.0, newest=3)
+    (live,) = Sequences.of(data).profiles(np.array([0]), now=200.0, max_events=3)
     (whole,) = Sequences.of(data).profiles(np.array([0]), now=200.0)
 
     assert live.weights.tolist() == weights
@@ -370,10 +342,10 @@ def test_a_later_rating_makes_no_earlier_one_a_dislike() -> None:
     """Of a file in which every rating is one number until the cut, and another one after it."""
     rows = [*((0, item, 10.0 + item, "rating") for item in range(3)), (0, 3, 20.0, "view"), (1, 4, 30.0, "rating")]
     data = shops.interactions(rows, n_users=2)
-    shop = Dataset(data, shops.catalogue(5), ())
-    later = Dataset(replace(data, values=np.array([1.0, 1.0, 1.0, 1.0, 5.0], np.float32)), shop.catalogue, ())
+    shop = Dataset(data, shops.catalog(5), ())
+    later = Dataset(replace(data, values=np.array([1.0, 1.0, 1.0, 1.0, 5.0], np.float32)), shop.catalog, ())
 
-    folds = [next_item(one, start=15.0, end=float("inf"), new_only=False, newest=5) for one in (shop, later)]
+    folds = [next_item(one, start=15.0, end=float("inf"), new_only=False, max_events=5) for one in (shop, later)]
 
     assert [fold.profiles[0].weights.tolist() for fold in folds] == [[1.0, 1.0, 1.0]] * 2
 
@@ -383,7 +355,7 @@ def test_a_large_order_takes_nothing_from_what_is_known_before_it() -> None:
     rows += [(0, 6 + line, 100.0, "purchase") for line in range(12)]
     data = shops.interactions(rows, n_users=1)
 
-    fold = next_item(Dataset(data, shops.catalogue(18), ()), start=50.0, end=200.0, new_only=True, newest=6)
+    fold = next_item(Dataset(data, shops.catalog(18), ()), start=50.0, end=200.0, new_only=True, max_events=6)
 
     assert {len(profile.items) for profile in fold.profiles} == {6}
 
@@ -392,23 +364,23 @@ def test_a_large_order_takes_nothing_from_what_is_known_before_it() -> None:
 def test_validation_asks_for_nothing_of_the_held_out_window(asked: Options) -> None:
     dataset = build(history(), products())
 
-    _, validation, test = folds_of(dataset, asked)
+    folds = folds_of(dataset, asked)
 
-    assert_between(validation, dataset.interactions, end=test.until)
+    assert_between(folds.validation, dataset.interactions, end=folds.test.until)
 
 
-def test_a_training_validates_on_nothing_of_the_held_out_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset, given = build(history(), products()), list[Fold]()
+def test_a_training_learns_and_validates_on_nothing_of_the_windows_after() -> None:
+    dataset = build(history(), products())
+    rows = dataset.interactions
 
-    def chosen(learning: object, validation: Fold, *args: object, **more: object) -> None:
-        given.append(validation)
-        raise ValueError("enough seen")
+    folds = training.split(dataset, max_events=None)
 
-    monkeypatch.setattr("recsys.evaluation.pipeline.choose", chosen)
-    with pytest.raises(ValueError, match="enough seen"):
-        train(dataset)
-
-    assert_between(given[0], dataset.interactions, end=cut_times(dataset.interactions.times)[-1])
+    for fold in folds.learning:
+        assert_between(fold, rows, end=folds.validation.until)
+    assert_between(folds.validation, rows, end=folds.test.until)
+    assert folds.test.until == cut_times(rows.times)[-1]
+    for fold in (*folds.learning, folds.validation, folds.test):
+        assert leaks(fold) == []
 
 
 def assert_between(fold: Fold, rows: Interactions, *, end: float) -> None:
@@ -423,7 +395,7 @@ def test_what_is_taken_again_is_counted_of_the_same_shoppers() -> None:
     n, day = 4_200, shops.DAY
     first = [(user, user % 7, shops.START + user, "purchase") for user in range(n)]
     again = [(user, (user + user % 2) % 7, shops.START + 9 * day + user, "purchase") for user in range(n)]
-    shop = Dataset(shops.interactions(first + again, n_users=n), shops.catalogue(7), ())
+    shop = Dataset(shops.interactions(first + again, n_users=n), shops.catalog(7), ())
 
-    assert pipeline._repeats(shop, shops.START + 9 * day, float("inf"))
-    assert not pipeline._repeats(shop, shops.START + 99 * day, float("inf")), "nothing is taken, nothing taken again"
+    assert training._repeats(shop, shops.START + 9 * day, float("inf"))
+    assert not training._repeats(shop, shops.START + 99 * day, float("inf")), "nothing is taken, nothing taken again"

@@ -7,22 +7,21 @@ import pytest
 
 from bench import live_history as benchmark
 from recsys.data.dataset import build
-from recsys.evaluation import pipeline
 from recsys.evaluation.evaluate import Options, folds_of
-from recsys.training import ranker_training as ensemble
+from recsys.training.training import split
 from tests.recsys.shop_history import history, products
 
 
 def test_a_training_asks_at_both_moments_and_is_judged_at_one() -> None:
     shop = build(history(), products())
 
-    learning, validation, test = pipeline._folds(shop, newest=300)
+    folds = split(shop, max_events=300)
 
-    for fold in (*learning, validation):
+    for fold in (*folds.learning, folds.validation):
         moments = np.array([profile.now for profile in fold.profiles])
         assert len(fold) / 3 < np.count_nonzero(moments > fold.until) <= len(fold) / 2
         assert any((profile.times > fold.until).any() for profile in fold.profiles)
-    assert {profile.now for profile in test.profiles} == {test.until}
+    assert {profile.now for profile in folds.test.profiles} == {folds.test.until}
 
 
 def test_an_evaluation_teaches_so_where_it_is_asked_to() -> None:
@@ -30,17 +29,15 @@ def test_an_evaluation_teaches_so_where_it_is_asked_to() -> None:
 
     alone, both = folds_of(shop, Options()), folds_of(shop, Options(live=True))
 
-    assert [len(fold) for fold in both[0]] == [2 * len(fold) for fold in alone[0]]
-    assert (len(both[1]), len(both[2])) == (2 * len(alone[1]), len(alone[2]))
+    assert [len(fold) for fold in both.learning] == [2 * len(fold) for fold in alone.learning]
+    assert (len(both.validation), len(both.test)) == (2 * len(alone.validation), len(alone.test))
     with pytest.raises(ValueError, match="live: teaches the temporal protocol"):
         Options(protocol="next-item", live=True)
 
 
 def test_the_benchmark_asks_both_models_at_both_moments(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(ensemble, "FOR_FEW", [({**ensemble.SMALL, "num_leaves": 3}, 5)])
-
     benchmark.report(build(history(), products()), new_only=False, names=("personal_top", "popular"))
 
     told = capsys.readouterr().out.splitlines()

@@ -34,17 +34,17 @@ def shop(*, categories: bool = True) -> tuple[Dataset, Fold]:
 
 def test_untouched_products_come_first_then_the_newest_and_none_the_shopper_had() -> None:
     dataset, fold = shop()
-    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=fold.until)
+    statistics = ItemStatistics.fit(fold.past, dataset.catalog, until=fold.until)
 
     found = newest_in_last_category(statistics, fold, k=3)
 
-    named = [[dataset.catalogue.item_ids[at] for at in row if at >= 0] for row in found.tolist()]
+    named = [[dataset.catalog.item_ids[at] for at in row if at >= 0] for row in found.tolist()]
     assert dict(zip(np.array(dataset.user_ids)[fold.users].tolist(), named, strict=True)) == {
         "ann": ["a3", "a2"],
         "bob": ["b2"],
     }
     again = newest_in_last_category(statistics, replace(fold, new_only=False), k=3).tolist()
-    assert sorted([dataset.catalogue.item_ids[at] for at in row if at >= 0] for row in again) == [
+    assert sorted([dataset.catalog.item_ids[at] for at in row if at >= 0] for row in again) == [
         ["a3", "a2", "a1"],
         ["b2", "b1"],
     ], "where products are taken again, what they had is on the shelf too"
@@ -52,19 +52,21 @@ def test_untouched_products_come_first_then_the_newest_and_none_the_shopper_had(
 
 def test_of_a_product_without_category_the_one_before_counts() -> None:
     dataset, fold = shop()
-    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=fold.until)
+    statistics = ItemStatistics.fit(fold.past, dataset.catalog, until=fold.until)
     whole = newest_in_last_category(statistics, fold, k=3)
-    statistics.category[dataset.catalogue.item_ids.index("a1")] = -1  # Ann's last; before, she was in B
+    statistics.category[dataset.catalog.item_ids.index("a1")] = -1  # Ann's last; before, she was in B
 
     found = newest_in_last_category(statistics, fold, k=3)
 
     ann = dataset.user_ids[fold.users[1]] == "ann"
-    assert [dataset.catalogue.item_ids[at] for at in found[int(ann)] if at >= 0] == ["b2"]
+    assert [dataset.catalog.item_ids[at] for at in found[int(ann)] if at >= 0] == ["b2"]
     assert found[1 - int(ann)].tolist() == whole[1 - int(ann)].tolist()
     assert newest_in_last_category(statistics, fold, k=1).tolist() == found[:, :1].tolist()
-    statistics.category[:] = np.where(statistics.category == statistics.category[dataset.catalogue.item_ids.index("a2")], 0, -1)
+    statistics.category[:] = np.where(
+        statistics.category == statistics.category[dataset.catalog.item_ids.index("a2")], 0, -1
+    )
     bob = newest_in_last_category(statistics, fold, k=1)[1 - int(ann)]
-    assert dataset.catalogue.item_ids[bob[0]] == "a3", "the one category that is left is the one he was in before"
+    assert dataset.catalog.item_ids[bob[0]] == "a3", "the one category that is left is the one he was in before"
 
 
 def test_how_often_they_are_hit() -> None:

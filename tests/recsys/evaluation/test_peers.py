@@ -11,7 +11,7 @@ from implicit.nearest_neighbours import bm25_weight
 from scipy import sparse
 
 from recsys.arrays import Doubles, Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, temporal
 from recsys.data.interactions import Interactions
@@ -25,7 +25,7 @@ from recsys.evaluation.peers.base import (
     MostPopular,
     Peer,
     profile_matrix,
-    top_k,
+    top_k_columns,
 )
 from recsys.evaluation.peers.packaged import (
     BM25,
@@ -37,7 +37,7 @@ from recsys.evaluation.peers.packaged import (
     peers,
 )
 from recsys.evaluation.report import metrics_by_targets
-from recsys.training.tuning import Tuned
+from recsys.training.source_settings import SourceSettings
 from tests.recsys.shop_history import (
     DAY,
     START,
@@ -56,17 +56,17 @@ def shop() -> Dataset:
 @pytest.mark.parametrize("new_only", [False, True])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_peer_answers_with_products_of_the_shop(kind: type[Peer], new_only: bool, shop: Dataset) -> None:
-    _, _, test = folds_of(shop, Options(new_only=new_only))
+    test = folds_of(shop, Options(new_only=new_only)).test
     peer = kind()
 
-    peer.fit(test.past, shop.catalogue)
+    peer.fit(test.past, shop.catalog)
     slates = peer.answer(test, 10)
 
     assert slates.shape == (len(test), 10)
     for slate, profile in zip(slates, test.profiles, strict=True):
         shown = slate[slate >= 0]
         assert len(set(shown.tolist())) == len(shown)
-        assert (shown < shop.catalogue.n_items).all()
+        assert (shown < shop.catalog.n_items).all()
         if new_only and len(shown):
             assert not np.isin(shown[:5], profile.items).any()
 
@@ -75,7 +75,8 @@ def test_a_peer_answers_with_products_of_the_shop(kind: type[Peer], new_only: bo
 def test_settings_are_judged_on_the_questions_of_earlier_folds_too(
     kind: type[Peer], shop: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learning, validation, _ = folds_of(shop, Options(new_only=True))
+    windows = folds_of(shop, Options(new_only=True))
+    folds = [windows.validation, *reversed(windows.learning)]
     asked: list[int] = []
     values = kind.values
 
@@ -85,9 +86,8 @@ def test_settings_are_judged_on_the_questions_of_earlier_folds_too(
 
     monkeypatch.setattr(kind, "values", counted)
 
-    tuned = kind.tuned([validation, *reversed(learning)], budget_s=0.0, seed=7)
+    tuned = kind.tuned(folds, budget_s=0.0, seed=7)
 
-    folds = [validation, *reversed(learning)]
     assert tuned.trials == 1 + len(kind.starts)
     assert asked == [len(fold) for fold in folds] * tuned.trials
 
@@ -108,19 +108,22 @@ def test_popular_is_what_most_shoppers_had() -> None:
     shop = build(frame, None)
     peer = MostPopular()
 
-    peer.fit(shop.interactions, shop.catalogue)
+    peer.fit(shop.interactions, shop.catalog)
 
-    assert shop.catalogue.item_ids[int(np.argmax(peer.counts))] == "by many"
+    assert shop.catalog.item_ids[int(np.argmax(peer.counts))] == "by many"
 
 
 def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
     asked = Options(with_peers=True)
-    learning, validation, test = folds_of(shop, asked)
+    windows = folds_of(shop, asked)
+    test = windows.test
     ours = MostPopular()
-    ours.fit(test.past, shop.catalogue)
+    ours.fit(test.past, shop.catalog)
     slates = ours.answer(test, 20)
 
-    report = compare_peers(slates, [validation, *learning], test, shop, asked, lambda message, share: None)
+    report = compare_peers(
+        slates, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None
+    )
 
     values = {name: one["warm"]["ndcg@10"]["value"] for name, one in report["peers"].items()}
     assert set(values) == {kind.name for kind in peers("temporal")[0]}
@@ -130,8 +133,8 @@ def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
 
 
 def test_als_weighs_cells_as_the_package_does(shop: Dataset) -> None:
-    _, _, test = folds_of(shop, Options())
-    matrix = profile_matrix(test, range(len(test)), shop.catalogue.n_items)
+    test = folds_of(shop, Options()).test
+    matrix = profile_matrix(test, range(len(test)), shop.catalog.n_items)
     peer = ImplicitALS(K1=1.2, B=0.4, factors=4, iterations=1)
 
     peer.learn(matrix)
@@ -146,18 +149,18 @@ def test_of_equal_scores_the_lower_code_comes_first_also_at_the_end() -> None:
     scores[1, [399, 7]] = 2.0, 1.0
     hidden = sparse.csr_matrix(([1.0], ([0], [3])), shape=scores.shape)
 
-    assert top_k(scores, hidden, 5).tolist() == [[0, 1, 2, 4, 5], [399, 7, 0, 1, 2]]
-    assert top_k(np.full((1, 40), np.nan), None, 3).tolist() == [[0, 1, 2]]
+    assert top_k_columns(scores, hidden, 5).tolist() == [[0, 1, 2, 4, 5], [399, 7, 0, 1, 2]]
+    assert top_k_columns(np.full((1, 40), np.nan), None, 3).tolist() == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize("kind", [Cosine, TFIDF, BM25])
 def test_neighbors_may_learn_from_how_much_events_count(kind: type[ImplicitNeighbors]) -> None:
     rows = history()
     shop = build(rows.assign(event=np.where(np.arange(len(rows)) % 3, "view", "purchase")), products())
-    _, _, test = folds_of(shop, Options())
+    test = folds_of(shop, Options()).test
     plain, weighed = kind(K=20), kind(K=20, weighed=True)
     for peer in (plain, weighed):
-        peer.fit(test.past, shop.catalogue)
+        peer.fit(test.past, shop.catalog)
 
     assert {"weighed": True} in kind.starts
     assert plain.answer(test, 10).shape == weighed.answer(test, 10).shape
@@ -194,10 +197,10 @@ def test_svd_learns_from_stars_where_shoppers_give_them() -> None:
 
     def taste(**settings: object) -> float:
         peer = TutorialSVD(**settings)
-        peer.fit(shop.interactions, shop.catalogue)
+        peer.fit(shop.interactions, shop.catalog)
         scores = peer.scores(everyone, sparse.csr_matrix((0, 0)))
         assert np.isfinite(scores).all()
-        own = np.array([int(item[1:]) % 2 for item in shop.catalogue.item_ids])
+        own = np.array([int(item[1:]) % 2 for item in shop.catalog.item_ids])
         best = own[scores.argmax(axis=1)]
         return float(
             np.mean([best[at] == int(user[1:]) % 2 for at, user in enumerate(shop.user_ids) if user[1:].isdigit()])
@@ -215,13 +218,13 @@ class Telling(MostPopular):
     budgets: ClassVar[list[float]] = []
 
     @classmethod
-    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> Tuned:
+    def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> SourceSettings:
         cls.budgets.append(budget_s)
         return super().tuned(folds, budget_s=0.0, seed=seed)
 
-    def fit(self, past: Interactions, catalogue: Catalogue) -> None:
+    def fit(self, past: Interactions, catalog: Catalog) -> None:
         self.learnt.append(len(past))
-        super().fit(past, catalogue)
+        super().fit(past, catalog)
 
     def answer(self, fold: Fold, k: int) -> Ints:
         found = np.full((len(fold), k), -1, np.int32)
@@ -234,10 +237,13 @@ def test_a_peer_gets_its_share_of_the_time_its_best_settings_and_all_that_lies_b
 ) -> None:
     monkeypatch.setattr("recsys.evaluation.evaluate.peers", lambda protocol: ([MostPopular, Telling], []))
     asked = Options(with_peers=True, budget_s=60.0)
-    learning, validation, test = folds_of(shop, asked)
+    windows = folds_of(shop, asked)
+    test = windows.test
     nothing = np.full((len(test), 20), -1, np.int32)
 
-    report = compare_peers(nothing, [validation, *learning], test, shop, asked, lambda message, share: None)
+    report = compare_peers(
+        nothing, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None
+    )
 
     assert report["best_peer"] == "telling"
     assert report["peers"]["telling"]["config"] == {"good": True}
@@ -249,7 +255,7 @@ def test_what_no_model_could_know_does_not_count_in_the_comparison() -> None:
     rows = [("ann", "a", 1), ("bob", "b", 2), ("ann", "new", 101), ("bob", "new", 102), ("bob", "a", 103)]
     shop = build(pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]).assign(event="view"))
     fold = temporal(shop, start=100.0, end=float("inf"), new_only=False)
-    new = shop.catalogue.item_ids.index("new")
+    new = shop.catalog.item_ids.index("new")
 
     values, shoppers = warm_values(np.full((2, 1), new, np.int32), fold, metric="hit_rate")
 

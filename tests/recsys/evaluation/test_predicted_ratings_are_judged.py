@@ -14,13 +14,14 @@ from recsys.data.folds import (
     temporal,
 )
 from recsys.data.time_split import cut_times
-from recsys.evaluation.pipeline import TrainedBundle, train
-from recsys.evaluation.rating_errors import rating_errors, rmse_interval, worth_telling
+from recsys.evaluation.rating_errors import rating_errors, rmse_interval, worth_showing
 from recsys.evaluation.report_values import headline
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.ranking.predicted_ratings import RatingPredictor
 from tests.recsys.rated_shop import NOISE, of_one_value, ratings
+from tests.recsys.trainings import TrainedShop
+from tests.recsys.trainings import trained as train_shop
 
 SOURCES = ("personal_top", "popular", "rp3beta")
 
@@ -40,7 +41,7 @@ def folded(dataset: Dataset, protocol: Protocol = "temporal") -> Fold:
 
 
 def stars_at(dataset: Dataset, fold: Fold) -> RatingPredictor | None:
-    return ItemStatistics.fit(fold.past, dataset.catalogue, until=fold.until).stars
+    return ItemStatistics.fit(fold.past, dataset.catalog, until=fold.until).stars
 
 
 def test_the_error_approaches_the_planted_noise_and_beats_the_baselines(rated: Dataset) -> None:
@@ -113,11 +114,11 @@ def test_the_interval_is_of_the_root_of_the_mean() -> None:
 
 
 @pytest.fixture(scope="module")
-def trained() -> TrainedBundle:
-    return train(build(ratings(shoppers=60)), names=SOURCES)
+def trained() -> TrainedShop:
+    return train_shop(build(ratings(shoppers=60)), names=SOURCES)
 
 
-def test_training_reports_it_and_the_version_shows_it(trained: TrainedBundle) -> None:
+def test_training_reports_it_and_the_version_shows_it(trained: TrainedShop) -> None:
     report = trained.report
 
     assert report["rmse"]["svd"]["value"] < report["rmse"]["item_mean"]["value"]
@@ -126,34 +127,36 @@ def test_training_reports_it_and_the_version_shows_it(trained: TrainedBundle) ->
     assert [name for name in headline(report) if name.startswith("rmse")] == ["rmse_svd", "rmse_biases"]
 
 
-def test_the_release_carries_what_all_ratings_taught(trained: TrainedBundle, tmp_path: Path) -> None:
-    sealed = trained.bundle.save(tmp_path / "model")
+def test_the_release_carries_what_all_ratings_taught(trained: TrainedShop, tmp_path: Path) -> None:
+    sealed = trained.model.save(tmp_path / "model")
 
     loaded = HybridModel.load(tmp_path / "model", expected=sealed)
 
-    before, after = trained.bundle.statistics.stars, loaded.statistics.stars
+    before, after = trained.model.statistics.stars, loaded.statistics.stars
     assert before is not None
     assert after is not None
     assert "stars.npz" in loaded.manifest["files"]
     np.testing.assert_array_equal(before.vectors, after.vectors)
     asked = trained.test.profiles[:5], trained.test.contexts[:5], 10
-    for one, other in zip(trained.bundle.slate_many(*asked), loaded.slate_many(*asked), strict=True):
+    for one, other in zip(trained.model.slate_many(*asked), loaded.slate_many(*asked), strict=True):
         np.testing.assert_array_equal(one.items, other.items)
         np.testing.assert_array_equal(one.scores, other.scores)
 
 
 def test_a_constant_rating_column_leaves_it_out() -> None:
-    trained = train(build(of_one_value(ratings(shoppers=120))), names=SOURCES)
+    trained = train_shop(build(of_one_value(ratings(shoppers=120))), names=SOURCES)
 
     assert trained.report["rmse"] == {}
     assert not [name for name in headline(trained.report) if name.startswith("rmse")]
-    assert trained.bundle.statistics.stars is None
-    assert trained.bundle.ranker is None or "predicted_stars" not in {
-        name for name, used in zip(trained.bundle.ranker.names, trained.bundle.ranker.used(), strict=True) if used
+    assert trained.model.statistics.stars is None
+    assert trained.model.ranker is None or "predicted_stars" not in {
+        name
+        for name, used in zip(trained.model.ranker.names, trained.model.ranker.used_features(), strict=True)
+        if used
     }
 
 
 @pytest.mark.parametrize(("svd", "told"), [(0.9, True), (1.1, False)])
 def test_predictions_worse_than_the_mean_are_not_worth_telling(svd: float, told: bool) -> None:
-    assert worth_telling({"svd": {"value": svd}, "overall_mean": {"value": 1.0}}) == told
-    assert worth_telling({})
+    assert worth_showing({"svd": {"value": svd}, "overall_mean": {"value": 1.0}}) == told
+    assert worth_showing({})

@@ -25,7 +25,7 @@ def question(*, seed: int) -> Fold:
     own = [(40, int(item), shops.START + 50 * shops.DAY + at, "view") for at, item in enumerate(rng.integers(0, 5, 6))]
     last = (40, ITEMS - 1, shops.START + 60 * shops.DAY, "view")
     data = shops.interactions([*rows, *own, last], n_users=41)
-    return next_item(Dataset(data, shops.catalogue(ITEMS), ()), start=last[2], end=float("inf"), new_only=False)
+    return next_item(Dataset(data, shops.catalog(ITEMS), ()), start=last[2], end=float("inf"), new_only=False)
 
 
 def by_hand(fold: Fold, *, latest: bool, rarity: float) -> Ints:
@@ -48,7 +48,7 @@ def test_a_vote_counts_by_what_is_shared_lately_and_by_rarity(settings: dict[str
     fold = question(seed=seed)
     peer = VSKNN(neighbors=1000, whole=True, **settings)
 
-    peer.fit(fold.past, shops.catalogue(ITEMS))
+    peer.fit(fold.past, shops.catalog(ITEMS))
     found = peer.answer(fold, ITEMS)[0]
 
     wanted = by_hand(fold, latest=settings.get("latest", False), rarity=settings.get("rarity", 0))
@@ -70,7 +70,7 @@ def test_rules_count_what_follows_by_one_over_the_distance(settings: dict[str, A
     data = shops.interactions([*rows, (1, 2, shops.START + shops.DAY, "view")], n_users=2)
     peer = SequenceRules(**settings)
 
-    peer.fit(data, shops.catalogue(3))
+    peer.fit(data, shops.catalog(3))
 
     assert peer.rules.toarray()[0] == pytest.approx(of_zero)
 

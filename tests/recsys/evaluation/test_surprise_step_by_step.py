@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from recsys.evaluation import surprise_ablation
-from recsys.evaluation.pipeline import TrainedBundle, asked_of
 from recsys.evaluation.surprise_ablation import LearnedUserFactors, SampledFold, SVDWithUserFactors
 from recsys.evaluation.svd_as_feature import svd_feature_gain, svd_features
 from recsys.ranking.ranker import NETWORK
 from recsys.sources.svd import SVD
+from recsys.training.training import test_candidates as candidates_of
+from tests.recsys.trainings import TrainedShop
 
 SOURCES = ("personal_top", "popular", "rp3beta")
 STEPS = [
@@ -22,16 +23,16 @@ STEPS = [
 
 
 @pytest.fixture
-def trained(small_training: TrainedBundle) -> TrainedBundle:
+def trained(small_training: TrainedShop) -> TrainedShop:
     return small_training
 
 
-def value(trained: TrainedBundle, step: str) -> float:
+def value(trained: TrainedShop, step: str) -> float:
     found: dict[str, Any] = trained.report["surprise"][step]
     return float(found["value"])
 
 
-def test_every_step_is_reported_on_the_same_shoppers(trained: TrainedBundle) -> None:
+def test_every_step_is_reported_on_the_same_shoppers(trained: TrainedShop) -> None:
     steps, basis = trained.report["surprise"], trained.report["surprise_basis"]
 
     assert list(steps)[: len(STEPS)] == STEPS
@@ -40,27 +41,27 @@ def test_every_step_is_reported_on_the_same_shoppers(trained: TrainedBundle) -> 
     assert all(steps[name]["low"] <= steps[name]["value"] <= steps[name]["high"] for name in STEPS)
 
 
-def test_drawn_zeros_are_what_makes_svd_rank(trained: TrainedBundle) -> None:
+def test_drawn_zeros_are_what_makes_svd_rank(trained: TrainedShop) -> None:
     tutorial, *remedied = (value(trained, step) for step in STEPS[:4])
 
     assert tutorial < min(remedied)
     assert min(remedied) > 2 * value(trained, "popular")
 
 
-def test_the_released_figure_is_that_of_the_report(trained: TrainedBundle) -> None:
+def test_the_released_figure_is_that_of_the_report(trained: TrainedShop) -> None:
     told = trained.report["test"][trained.report["stage"]]["together"]["ndcg@10"]
 
     assert value(trained, "released") == pytest.approx(told["value"])
     assert value(trained, "popular") == pytest.approx(trained.report["test"]["popular"]["together"]["ndcg@10"]["value"])
 
 
-def test_what_svd_adds_is_the_difference_of_two_rankers(trained: TrainedBundle) -> None:
+def test_what_svd_adds_is_the_difference_of_two_rankers(trained: TrainedShop) -> None:
     without, beside, gain = list(trained.report["surprise"])[len(STEPS) :]
 
     assert value(trained, gain) == pytest.approx(value(trained, beside) - value(trained, without), abs=1e-6)
 
 
-def test_rows_and_shoppers_are_bounded(trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_and_shoppers_are_bounded(trained: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surprise_ablation, "MAX_ROWS", 300)
     monkeypatch.setattr(surprise_ablation, "MAX_SHOPPERS", 10)
 
@@ -72,22 +73,22 @@ def test_rows_and_shoppers_are_bounded(trained: TrainedBundle, monkeypatch: pyte
     assert [len(own) for own in part.fold.targets] == [len(trained.test.targets[row]) for row in part.rows.tolist()]
 
 
-def test_the_own_factors_know_what_the_shopper_took(trained: TrainedBundle) -> None:
+def test_the_own_factors_know_what_the_shopper_took(trained: TrainedShop) -> None:
     past = trained.test.past
-    svd = SVDWithUserFactors().fit(past, trained.tested.catalogue)
+    svd = SVDWithUserFactors().fit(past, trained.training.model.catalog)
 
     scores = LearnedUserFactors(svd).scores(np.arange(past.n_users, dtype=np.int32), None)
 
     took = np.zeros(scores.shape, bool)
     took[past.users, past.items] = True
-    seen = svd.arrays["seen"]
+    seen = svd.arrays["in_training"]
     assert scores[took].mean() > scores[~took & seen].mean() + 0.1
     assert (scores[:, ~seen] < -1e8).all()
 
 
-def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedBundle) -> None:
-    svd, fold = SVD().fit(trained.test.past, trained.tested.catalogue), trained.test
-    asked = asked_of(trained.tested, fold)
+def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedShop) -> None:
+    svd, fold = SVD().fit(trained.test.past, trained.training.model.catalog), trained.test
+    asked = candidates_of(trained.training.model, fold)
     shoppers = list(zip(fold.profiles, fold.contexts, strict=True))
 
     found = svd_features(svd, asked.candidates, shoppers)
@@ -100,49 +101,49 @@ def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedBundle) -> Non
     assert int(items[np.nanargmin(found[own, 1])]) == next(item for item in ranked if item in items)
 
 
-def test_without_a_ranker_nothing_is_added(trained: TrainedBundle) -> None:
+def test_without_a_ranker_nothing_is_added(trained: TrainedShop) -> None:
     fold = trained.test
-    asked = asked_of(trained.tested, fold)
-    svd = SVD().fit(fold.past, trained.tested.catalogue)
+    asked = candidates_of(trained.training.model, fold)
+    svd = SVD().fit(fold.past, trained.training.model.catalog)
 
-    assert svd_feature_gain(replace(trained.tested, ranker=None), fold, asked, svd) == {}
-    assert svd_feature_gain(trained.tested, fold, asked, svd) != {}
+    assert svd_feature_gain(replace(trained.training.model, ranker=None), fold, asked, svd) == {}
+    assert svd_feature_gain(trained.training.model, fold, asked, svd) != {}
 
 
-def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(trained: TrainedBundle) -> None:
-    fold, model = trained.test, trained.tested
-    plan = {**model.manifest["plan"], "rankers": (({"objective": NETWORK}, 100),)}
+def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(trained: TrainedShop) -> None:
+    fold, model = trained.test, trained.training.model
+    plan = {**model.manifest["plan"], "members": (({"objective": NETWORK}, 100),)}
     alone = replace(model, manifest={**model.manifest, "plan": plan})
 
-    assert svd_feature_gain(alone, fold, asked_of(model, fold), SVD().fit(fold.past, model.catalogue)) != {}
+    assert svd_feature_gain(alone, fold, candidates_of(model, fold), SVD().fit(fold.past, model.catalog)) != {}
 
 
-def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedBundle) -> None:
+def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedShop) -> None:
     empty = replace(trained.test, users=np.empty(0, np.int64), profiles=[], targets=[])
 
-    asked = asked_of(trained.tested, trained.test).of_rows(np.empty(0, np.int64))
-    found = surprise_ablation.surprise_ablation(trained.tested, empty, asked, beside={})
+    asked = candidates_of(trained.training.model, trained.test).of_rows(np.empty(0, np.int64))
+    found = surprise_ablation.surprise_ablation(trained.training.model, empty, asked, other_slates={})
 
     assert found == {"surprise": {}, "surprise_basis": {}}
 
 
 def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
-    trained: TrainedBundle, monkeypatch: pytest.MonkeyPatch
+    trained: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fold, model = trained.test, trained.tested
-    asked, taught, told = asked_of(model, fold), list[set[float]](), list[set[float]]()
+    fold, model = trained.test, trained.training.model
+    asked, taught, told = candidates_of(model, fold), list[set[float]](), list[set[float]]()
     shopper = np.repeat(asked.candidates.rows, asked.features.shape[1]).reshape(asked.features.shape)
 
     def answered(features: np.ndarray) -> np.ndarray:
         told.append(set(features[:, 0].tolist()))
         return np.zeros(len(features), np.float32)
 
-    def mean_of(members: object, learnt: Any, *args: object, **more: object) -> Any:
+    def fit_ranker(members: object, learnt: Any, *args: object, **more: object) -> Any:
         taught.append(set(learnt.features[:, 0].tolist()))
         return SimpleNamespace(scores=answered)
 
-    monkeypatch.setattr("recsys.evaluation.svd_as_feature.mean_of", mean_of)
-    svd = SVD().fit(fold.past, model.catalogue)
+    monkeypatch.setattr("recsys.evaluation.svd_as_feature.fit_ranker", fit_ranker)
+    svd = SVD().fit(fold.past, model.catalog)
     svd_feature_gain(model, fold, replace(asked, features=shopper.astype(np.float32)), svd)
 
     assert len(taught) == len(told) == 4

@@ -5,21 +5,16 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from recsys.training.stages import (
-    appealed,
-    best_single,
-    climb,
-    tuned_blend,
-)
 
+from recsys.metrics.beyond_accuracy import beyond_accuracy, coverage, gini
 from recsys.metrics.errors import rmse
 from recsys.metrics.hits import hits
-from recsys.metrics.intervals import better, bootstrap
-from recsys.metrics.registry import mean_ndcg, per_question
-from recsys.metrics.spread import beyond_accuracy, coverage, gini
+from recsys.metrics.intervals import bootstrap, share_better
+from recsys.metrics.registry import mean_ndcg, metric_values
 from recsys.ranking.candidates import Candidates
-from recsys.training import stages as ladder
+from recsys.training import model_selection
 from recsys.training.candidate_quotas import recall, tuned_quotas
+from recsys.training.model_selection import best_singles, climb, tuned_blend
 from recsys.training.slates import slates
 
 SLATES = np.array([[4, 1, 2], [0, 3, -1]], np.int32)
@@ -28,7 +23,7 @@ TARGETS = [np.array([1, 9]), np.array([7])]
 
 def test_ranking_metrics() -> None:
     hit = hits(SLATES, TARGETS, 10)
-    found = per_question(hit, np.array([2, 1]), k=3)
+    found = metric_values(hit, np.array([2, 1]), k=3)
 
     second = 1 / np.log2(3)
     assert hit.tolist() == [[False, True, False], [False, False, False]]
@@ -42,13 +37,13 @@ def test_ranking_metrics() -> None:
 def test_the_ideal_list_is_no_longer_than_the_cut_off() -> None:
     hit = np.array([[True, False, True, True]])
 
-    found = per_question(hit, np.array([5]), k=2)
+    found = metric_values(hit, np.array([5]), k=2)
 
     assert found["ndcg"] == pytest.approx([1 / (1 + 1 / np.log2(3))])
     assert found["precision"] == pytest.approx([1 / 2])
     assert found["recall"] == pytest.approx([1 / 5])
-    assert per_question(hit, np.array([1]), k=2)["recall"] == pytest.approx([1.0])
-    deeper = per_question(hit, np.array([5]), k=4)
+    assert metric_values(hit, np.array([1]), k=2)["recall"] == pytest.approx([1.0])
+    deeper = metric_values(hit, np.array([5]), k=4)
     assert [deeper[name].tolist() for name in ("precision", "recall", "hit_rate")] == [[3 / 4], [3 / 5], [1.0]]
 
 
@@ -87,8 +82,8 @@ def test_a_shopper_asked_often_is_drawn_with_all_answers() -> None:
     singly = bootstrap(values[often])
     assert singly.high - singly.low < (same.high - same.low) / 2
     zero = np.zeros(540)
-    chance = better(values[often], zero, shoppers=often, seed=7)
-    assert chance < better(values[often], zero, shoppers=np.arange(540), seed=7)
+    chance = share_better(values[often], zero, shoppers=often, seed=7)
+    assert chance < share_better(values[often], zero, shoppers=np.arange(540), seed=7)
     begins = np.arange(540) % 9 < 4
     steps, _ = climb({"popular": ("popular", values[often])}, shoppers=often, seed=8, begins=begins)
     assert steps[0].ndcg == bootstrap(values[often], shoppers=often, seed=8) != same
@@ -120,7 +115,7 @@ def test_slates_break_ties_by_the_lower_code() -> None:
     assert slates(found, np.array([1, 2, 1, 0], np.float32), k=2).tolist() == [[5, 3], [-1, -1], [1, -1]]
 
 
-def test_a_rung_must_be_earned() -> None:
+def test_a_stage_must_be_earned() -> None:
     rng = np.random.default_rng(0)
     low, noise = rng.random(300), rng.normal(0, 0.2, 300)
 
@@ -142,19 +137,21 @@ def test_a_rung_must_be_earned() -> None:
     assert released == "single"
 
 
-def test_a_rung_that_helps_some_and_changes_nothing_for_the_others_is_better() -> None:
+def test_a_stage_that_helps_some_and_changes_nothing_for_the_others_is_better() -> None:
     low, shoppers = np.full(300, 0.2), np.arange(300)
 
-    assert better(low + (shoppers < 30) * 0.1, low, shoppers=shoppers, seed=7) == 1.0
-    assert better(low + (shoppers < 1) * 0.1, low, shoppers=shoppers, seed=7) == pytest.approx(1 - 1 / np.e, abs=0.03)
-    assert better(low, low, shoppers=shoppers, seed=7) == 0.0
-    assert better(low[:0], low[:0], shoppers=shoppers[:0], seed=7) == 0.0
+    assert share_better(low + (shoppers < 30) * 0.1, low, shoppers=shoppers, seed=7) == 1.0
+    assert share_better(low + (shoppers < 1) * 0.1, low, shoppers=shoppers, seed=7) == pytest.approx(
+        1 - 1 / np.e, abs=0.03
+    )
+    assert share_better(low, low, shoppers=shoppers, seed=7) == 0.0
+    assert share_better(low[:0], low[:0], shoppers=shoppers[:0], seed=7) == 0.0
 
 
-@pytest.mark.parametrize(("sure", "earned"), [(0.72, []), (0.82, ["ranker"]), (0.93, ["single", "blend", "ranker"])])
-def test_the_ranker_must_be_less_surely_better_than_the_other_rungs_but_not_on_appeal(
-    sure: float, earned: list[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("sure", "earned"), [(0.4, []), (0.6, ["ranker"]), (0.82, ["ranker"]), (0.93, ["single", "blend", "ranker"])]
+)
+def test_the_ranker_must_be_ahead_and_the_other_stages_surely_better(sure: float, earned: list[str]) -> None:
     rng, n = np.random.default_rng(0), 400
     low, noise = rng.random(n), rng.normal(0, 0.2, n)
     better_so_surely = low + noise - noise.mean() + NormalDist().inv_cdf(sure) * noise.std() / np.sqrt(n)
@@ -166,23 +163,21 @@ def test_the_ranker_must_be_less_surely_better_than_the_other_rungs_but_not_on_a
         return released == stage
 
     assert [stage for stage in ("single", "blend", "ranker") if taken(stage)] == earned
-    assert appealed(low, better_so_surely, shoppers=np.arange(n), seed=7).taken == ("single" in earned)
 
 
 def test_who_is_as_sure_as_is_asked_has_earned_it(monkeypatch: pytest.MonkeyPatch) -> None:
     low, shoppers = np.full(300, 0.2), np.arange(300)
     once = low + (shoppers < 1) * 0.1
-    chance = better(once, low, shoppers=shoppers, seed=7)
+    chance = share_better(once, low, shoppers=shoppers, seed=7)
     assert 0.5 < chance < 0.75
 
-    monkeypatch.setattr(ladder, "EARNED", {"single": chance, "appeal": chance})
+    monkeypatch.setattr(model_selection, "EARNED", {"single": chance})
     _, released = climb({"popular": ("popular", low), "single": ("ease", once)}, shoppers=shoppers, seed=7)
 
     assert released == "single"
-    assert appealed(low, once, shoppers=shoppers, seed=7).taken
 
 
-def test_a_rung_is_told_apart_where_visits_begin_and_in_their_middle() -> None:
+def test_a_stage_is_judged_apart_where_visits_begin() -> None:
     low = np.repeat([0.2, 0.1], 150)
 
     def climbed(begins: np.ndarray | None) -> list[float | None]:
@@ -202,10 +197,10 @@ def test_a_source_that_only_harms_stays_out_of_the_blend() -> None:
     found = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("good", "poor"), 5)
     wanted = [np.array([0])] * 5
 
-    assert best_single(found, wanted, 4) == {"good": 1.0, "poor": 0.0}
-    assert list(best_single(replace(found, sources=("poor", "good")), wanted, 4)) == ["poor", "good"]
+    assert best_singles(found, wanted, 4) == {"good": 1.0, "poor": 0.0}
+    assert list(best_singles(replace(found, sources=("poor", "good")), wanted, 4)) == ["poor", "good"]
     alike = replace(found, ranks=ranks[:, [0, 0]], sources=("second", "first"))
-    assert list(best_single(alike, wanted, 4)) == ["first", "second"], "whatever their order"
+    assert list(best_singles(alike, wanted, 4)) == ["first", "second"], "whatever their order"
     assert tuned_blend(found, wanted, 4) == {"good": 1.0}
 
 
@@ -228,7 +223,7 @@ def test_a_source_that_would_harm_with_all_its_weight_joins_with_half_of_it() ->
     ranks = np.column_stack([best, other]).astype(np.float32)
     found = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("best", "other"), 6)
 
-    assert best_single(found, [np.array([0])] * 6, 3) == pytest.approx({"best": 5 / 6, "other": 4 / 6})
+    assert best_singles(found, [np.array([0])] * 6, 3) == pytest.approx({"best": 5 / 6, "other": 4 / 6})
     assert tuned_blend(found, [np.array([0])] * 6, 3) == {"best": 1.0, "other": 0.5}
 
 

@@ -2,30 +2,32 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from recsys.data.dataset import build
-from recsys.data.folds import Fold, lived
+from recsys.data.folds import Fold
 from recsys.data.profile import Context, Profile
-from recsys.data.time_split import cut_times
-from recsys.evaluation.exposure_tradeoff import STRENGTHS, curve
-from recsys.metrics.registry import mean_ndcg
-from recsys.metrics.spread import coverage, gini, shown_among_first
+from recsys.evaluation.exposure_tradeoff import STRENGTHS, tradeoff
+from recsys.metrics.beyond_accuracy import coverage, exposure_counts, gini
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.exposure_constraint import ExposureConstraint
-from recsys.ranking.groups import evenly_spaced
-from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
-from recsys.sources.registry import make
-from recsys.training import model_selection as choosing
-from recsys.training.ranker_training import TrainedRanker
-from recsys.training.ranking_dataset import Examples, examples
-from recsys.training.slates import blend_slates, slates
+from recsys.training import model_selection
+from recsys.training.ranking_dataset import LabeledCandidates
+from recsys.training.served_slates import model_slates
+from recsys.training.slates import slates
+from recsys.training.training import test_candidates as candidates_of
 from tests.recsys.furniture import model
 from tests.recsys.shop_history import history, products
+from tests.recsys.shops import catalog as shop_catalog
+from tests.recsys.shops import interactions
+from tests.recsys.trainings import TrainedShop
+from tests.recsys.trainings import trained as train_shop
 
 N_SHOPPERS, N_ITEMS = 200, 100
 
@@ -99,82 +101,79 @@ def test_strength_zero_changes_nothing() -> None:
     assert measured(0.0).penalized_scores(CANDIDATES, SCORES) is SCORES
 
 
-def test_the_curve_trades_hits_for_spread() -> None:
-    points = curve(
-        CANDIDATES, SCORES, TARGETS, exposure=measured(0.2), new=np.arange(N_ITEMS) >= 80, listed=np.ones(N_ITEMS, bool)
-    )
-
-    assert [point["strength"] for point in points] == list(STRENGTHS)
-    assert points[0]["coverage"] < points[-1]["coverage"]
-    assert points[0]["gini"] > points[-1]["gini"]
-    assert points[0]["ndcg"] > points[-1]["ndcg"]
-    assert points[0]["new_items"] < points[-1]["new_items"]
-
-
-def test_the_curve_is_of_what_could_be_shown() -> None:
-    listed = (np.arange(N_ITEMS) < 5) | (np.arange(N_ITEMS) >= 85)
-
-    point = curve(CANDIDATES, SCORES, TARGETS, exposure=measured(0.0), new=~listed, listed=listed)[0]
-
-    exposure = shown_among_first(slates(CANDIDATES, SCORES), N_ITEMS)
-    assert (point["coverage"], point["gini"]) == (coverage(exposure[listed]), gini(exposure[listed]))
-    assert point["coverage"] < coverage(exposure)
+def curve(shop: TrainedShop, stage: str, *, strength: float = 0.0) -> list[dict[str, Any]]:
+    """Return the curve of a small shop's model as if the stage had been earned."""
+    released = replace(shop.training.model, manifest={**shop.training.model.manifest, "stage": stage})
+    if strength:
+        released = released.with_exposure(ExposureConstraint(strength, np.ones(shop.test.n_items, np.float32)))
+    return tradeoff(released, shop.candidates, shop.test)
 
 
 @pytest.mark.parametrize("stage", ["ranker", "blend"])
-def test_a_training_measures_it_by_what_its_rung_shows_as_visits_begin(
-    stage: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(choosing, "TRADED", 20)
-    late, fold, ranked = validated()
-    seen = np.array([fold.until + 86_400.0 * day for day in range(-35, 5)])
-    dated = replace(fold, whole=replace(fold.whole, first_seen=seen))
-    begins = np.flatnonzero(fold.begins)
-    assert 20 < len(begins) < len(fold)
-    asked = begins[evenly_spaced(len(begins), 20)]
+def test_the_curve_begins_at_what_is_shown_without_the_constraint(stage: str, small_training: TrainedShop) -> None:
+    points = curve(small_training, stage)
 
-    limit, points = choosing._exposure(late, dated, BLEND, stage, ranked, strength=0.3)
-
-    part, own = late.of_rows(asked).candidates, ranked.scores[-len(late.labels) :]
-    scores = own[np.isin(late.candidates.rows, asked)]
-    first = slates(part, scores) if stage == "ranker" else blend_slates(part, BLEND)
-    assert limit is not None
-    assert limit.strength == 0.3
-    expected = ExposureConstraint.from_slates(first, n_items=fold.n_items, strength=0.3).excess
-    assert limit.excess.tolist() == expected.tolist()
-    targets = [fold.targets[row] for row in asked]
-    assert [point["strength"] for point in points] == sorted({*STRENGTHS, 0.3})
-    assert points[0]["ndcg"] == pytest.approx(mean_ndcg(first, targets, fold.n_items))
-    shown, month, listed = shown_among_first(first, 40), (seen >= seen[5]) & (seen <= fold.until), seen <= fold.until
-    assert points[0]["new_items"] == pytest.approx(shown[month].sum() / shown.sum())
-    assert points[0]["coverage"] == coverage(shown[listed])
+    assert [point["strength"] for point in points] == list(STRENGTHS)
+    assert points[0]["ndcg"] > points[-1]["ndcg"]
+    unheld = small_training.report["test"][stage]["together"]["ndcg@10"]["value"]
+    assert points[0]["ndcg"] == pytest.approx(unheld)
 
 
-def test_a_training_without_strength_tells_the_curve_alone_and_a_rung_of_one_source_nothing() -> None:
-    late, fold, ranked = validated()
-
-    def found(stage: str, fold: Fold, model: TrainedRanker | None) -> tuple[ExposureConstraint | None, int]:
-        limit, points = choosing._exposure(late, fold, BLEND, stage, model, strength=0.0)
-        return limit, len(points)
-
-    assert found("ranker", fold, ranked) == found("blend", fold, None) == (None, len(STRENGTHS))
-    assert found("single", fold, ranked) == found("popular", fold, ranked) == (None, 0)
-    assert found("blend", fold.of_rows(np.empty(0, np.int64)), None) == (None, 0)
+def test_the_chosen_strength_is_on_the_curve(small_training: TrainedShop) -> None:
+    assert [point["strength"] for point in curve(small_training, "blend", strength=0.3)] == sorted({*STRENGTHS, 0.3})
 
 
-BLEND = {"popular": 1.0, "trending": 0.5}
+@pytest.mark.parametrize("stage", ["single", "popular"])
+def test_a_stage_of_one_source_has_no_curve(stage: str, small_training: TrainedShop) -> None:
+    assert curve(small_training, stage) == []
 
 
-def validated() -> tuple[Examples, Fold, TrainedRanker]:
-    """Return a validation's examples, its questions, and a ranker by whom the judges' pairs before are scored too."""
-    shop = build(history(), products())
-    start, end = cut_times(shop.interactions.times)
-    fold = lived(shop, start=start, end=end, new_only=False)
-    sources = {name: make(name).fit(fold.past, shop.catalogue) for name in BLEND}
-    statistics = ItemStatistics.fit(fold.past, shop.catalogue, until=start)
-    late = examples(sources, statistics, fold, quotas=dict.fromkeys(BLEND, 15))
-    scores = np.random.default_rng(7).random(len(late.labels) + 50).astype(np.float32)
-    return late, fold, TrainedRanker((), np.empty(0, np.int64), (), scores, np.empty(0))
+def test_where_nobody_is_asked_there_is_no_curve(small_training: TrainedShop) -> None:
+    nobody = small_training.test.of_rows(np.empty(0, np.int64))
+    released = small_training.training.model
+
+    assert tradeoff(released, candidates_of(released, nobody), nobody) == []
+
+
+def test_the_curve_trades_hits_for_spread_of_what_could_be_shown() -> None:
+    """Products 0 to 4 and 85 to 99 are on sale at the cut; the latter appeared in the month before it."""
+    until, day = 1_700_000_000.0, 86_400.0
+    appeared = np.full(N_ITEMS, until + day)
+    appeared[:5], appeared[85:] = until - 90 * day, until - 10 * day
+    whole = replace(shop_catalog(N_ITEMS), first_seen=appeared)
+    profiles = [Profile.empty(until)] * N_SHOPPERS
+    fold = Fold(interactions([], n_users=N_SHOPPERS), whole, np.arange(N_SHOPPERS), profiles, TARGETS, until, False)
+    labels = np.zeros(len(SCORES), np.bool_)
+    candidates = LabeledCandidates(CANDIDATES, np.zeros((len(SCORES), 1), np.float32), labels)
+    released = SimpleNamespace(stage="ranker", ranker=SimpleNamespace(scores=lambda seen: SCORES), exposure=None)
+
+    point = tradeoff(cast("HybridModel", released), candidates, fold)[0]
+
+    shown = exposure_counts(slates(CANDIDATES, SCORES), N_ITEMS)
+    on_sale, new = appeared <= until, appeared == until - 10 * day
+    assert (point["coverage"], point["gini"]) == (coverage(shown[on_sale]), gini(shown[on_sale]))
+    assert point["new_items"] == pytest.approx(shown[new].sum() / shown.sum())
+    spread = tradeoff(cast("HybridModel", released), candidates, replace(fold, full_catalog=shop_catalog(N_ITEMS)))
+    assert spread[0]["coverage"] < spread[-1]["coverage"]
+    assert spread[0]["gini"] > spread[-1]["gini"]
+    assert spread[0]["ndcg"] > spread[-1]["ndcg"]
+
+
+def test_a_training_holds_back_by_what_its_stage_shows_as_visits_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The constraint is measured on validation, where nobody has seen the test window, and released unchanged."""
+    monkeypatch.setattr(model_selection, "EARNED", dict.fromkeys(model_selection.EARNED, 0.0))
+    names = ("personal_top", "popular", "rp3beta")
+    free, held = (train_shop(build(history(), products()), names=names, exposure=one) for one in (0.0, 0.6))
+
+    assert (free.model.exposure, held.training.plan.exposure) == (None, 0.6)
+    exposure = held.training.model.exposure
+    assert exposure is not None
+    assert exposure.strength == 0.6
+    assert held.model.exposure == exposure
+    before, after = (model_slates(one.training.model, one.test) for one in (free, held))
+    assert (before != after).any()
+    assert held.report["exposure"]["chosen"] == 0.6
+    assert 0.6 in [point["strength"] for point in held.report["exposure"]["curve"]]
 
 
 def test_new_products_have_no_excess() -> None:
@@ -195,7 +194,7 @@ def test_a_shopper_whose_candidates_score_alike_is_served_the_least_shown() -> N
 def test_a_bundle_keeps_its_constraint_and_answers_by_it(tmp_path: Path) -> None:
     free = model(("popular", "rp3beta", "covisitation"))
     shown = np.stack([free.slate(Profile.empty(1.76e9), Context(), 3).items] * 20)
-    held = replace(free, exposure=ExposureConstraint.from_slates(shown, n_items=free.catalogue.n_items, strength=1.0))
+    held = replace(free, exposure=ExposureConstraint.from_slates(shown, n_items=free.catalog.n_items, strength=1.0))
 
     sealed = held.save(tmp_path / "model")
     again = HybridModel.load(tmp_path / "model", expected=sealed)

@@ -29,9 +29,9 @@ def asked() -> tuple[Fold, ItemStatistics, Candidates]:
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
     fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
-    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
-    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=start)
-    found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalogue.n_items)
+    sources = {name: make(name).fit(fold.past, dataset.catalog) for name in QUOTAS}
+    statistics = ItemStatistics.fit(fold.past, dataset.catalog, until=start)
+    found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalog.n_items)
     return fold, statistics, found
 
 
@@ -39,10 +39,10 @@ def test_one_shopper_and_many_give_the_same_features() -> None:
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
     fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
-    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in QUOTAS}
-    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=start)
+    sources = {name: make(name).fit(fold.past, dataset.catalog) for name in QUOTAS}
+    statistics = ItemStatistics.fit(fold.past, dataset.catalog, until=start)
 
-    n = dataset.catalogue.n_items
+    n = dataset.catalog.n_items
     many = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=n)
     together = features(many, fold.profiles, fold.contexts, statistics)
     for row in (0, 7, len(fold) - 1):
@@ -61,7 +61,7 @@ def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -
     for most in (1, 100, 333, 1_000_000):
         monkeypatch.setattr("recsys.ranking.features.MAX_CHUNK_ROWS", most)
         np.testing.assert_array_equal(features(found, fold.profiles, fold.contexts, statistics), together)
-        some = features(found, fold.profiles, fold.contexts, statistics, kept=kept)
+        some = features(found, fold.profiles, fold.contexts, statistics, subset=kept)
         np.testing.assert_array_equal(some, together[kept])
 
 
@@ -87,8 +87,8 @@ def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyP
     start = cut_times(dataset.interactions.times, [0.7])[0]
     fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
     quotas = {**QUOTAS, "item_knn": 20, "user_knn": 20}
-    sources = {name: make(name).fit(fold.past, dataset.catalogue) for name in quotas}
-    n = dataset.catalogue.n_items
+    sources = {name: make(name).fit(fold.past, dataset.catalog) for name in quotas}
+    n = dataset.catalog.n_items
     whole = gather(sources, fold.profiles, fold.contexts, quotas=quotas, n_items=n)
 
     monkeypatch.setattr(candidates, "CHUNK_CELLS", 3 * n)
@@ -104,8 +104,8 @@ def test_facts_ignore_what_comes_after_their_moment() -> None:
     start = cut_times(dataset.interactions.times, [0.5])[0]
     past = temporal(dataset, start=start, end=float("inf"), new_only=False).past
 
-    with_future = ItemStatistics.fit(dataset.interactions, dataset.catalogue, until=np.nextafter(start, 0))
-    without = ItemStatistics.fit(past, dataset.catalogue, until=np.nextafter(start, 0))
+    with_future = ItemStatistics.fit(dataset.interactions, dataset.catalog, until=np.nextafter(start, 0))
+    without = ItemStatistics.fit(past, dataset.catalog, until=np.nextafter(start, 0))
 
     np.testing.assert_array_equal(with_future.table, without.table)
     np.testing.assert_array_equal(with_future.last, without.last)
@@ -115,8 +115,8 @@ def test_own_history_is_counted_and_timed() -> None:
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
     fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
-    source = {"personal_top": make("personal_top").fit(fold.past, dataset.catalogue)}
-    statistics = ItemStatistics.fit(fold.past, dataset.catalogue, until=start)
+    source = {"personal_top": make("personal_top").fit(fold.past, dataset.catalog)}
+    statistics = ItemStatistics.fit(fold.past, dataset.catalog, until=start)
 
     found = gather(source, fold.profiles[:1], fold.contexts[:1], quotas={"personal_top": 5}, n_items=statistics.n_items)
     seen = features(found, fold.profiles[:1], fold.contexts[:1], statistics)
@@ -133,12 +133,14 @@ def test_of_who_did_nothing_it_is_unknown_how_often_they_repeat() -> None:
     """As on the page of a product that a visitor comes to first: there the ranker is asked about an empty history."""
     dataset = build(history(), products())
     rows = dataset.interactions
-    sources = {"popular": make("popular").fit(rows, dataset.catalogue)}
-    statistics = ItemStatistics.fit(rows, dataset.catalogue, until=float(rows.times[-1]))
+    sources = {"popular": make("popular").fit(rows, dataset.catalog)}
+    statistics = ItemStatistics.fit(rows, dataset.catalog, until=float(rows.times[-1]))
     nobody, context = Profile.empty(float(rows.times[-1])), Context(items=(0,))
 
     found = gather(sources, [nobody], [context], quotas={"popular": 3}, n_items=statistics.n_items)
-    seen = dict(zip(feature_names(found.sources), features(found, [nobody], [context], statistics)[0].tolist(), strict=True))
+    seen = dict(
+        zip(feature_names(found.sources), features(found, [nobody], [context], statistics)[0].tolist(), strict=True)
+    )
 
     assert [seen[name] for name in ("events", "visits", "items", "bought")] == [0, 0, 0, 0]
     assert np.isnan([seen[name] for name in ("idle", "since_first", "repeat_share", "visit_gap")]).all()
@@ -147,8 +149,8 @@ def test_of_who_did_nothing_it_is_unknown_how_often_they_repeat() -> None:
 def test_kin_of_a_context_is_told() -> None:
     dataset = build(history(), products())
     rows = dataset.interactions
-    sources = {"popular": make("popular").fit(rows, dataset.catalogue)}
-    statistics = ItemStatistics.fit(rows, dataset.catalogue, until=float(rows.times[-1]))
+    sources = {"popular": make("popular").fit(rows, dataset.catalog)}
+    statistics = ItemStatistics.fit(rows, dataset.catalog, until=float(rows.times[-1]))
     fold = temporal(dataset, start=float(rows.times[-1]), end=float("inf"), new_only=False)
     context = replace(Context(), items=(0,))
 
@@ -164,14 +166,14 @@ def test_the_stars_of_a_product_are_those_of_its_ratings_alone() -> None:
     data = shops.interactions(rows, n_users=2)
     data = replace(data, values=np.array([5.0, 1.0, 1.0], np.float32))
 
-    stars = ItemStatistics.fit(data, shops.catalogue(2), until=9.0).table[:, COLUMNS.index("stars")]
+    stars = ItemStatistics.fit(data, shops.catalog(2), until=9.0).table[:, COLUMNS.index("stars")]
 
     np.testing.assert_array_equal(stars, [5.0, np.nan])
 
 
 def test_one_long_attribute_costs_no_more_than_its_length() -> None:
     names = ("color=red", "color=blue", "care=" + "wash cold " * 5_000)
-    shop = replace(shops.catalogue(3_000), attributes=tuple((names[at % 2],) for at in range(2_999)) + ((names[2],),))
+    shop = replace(shops.catalog(3_000), attributes=tuple((names[at % 2],) for at in range(2_999)) + ((names[2],),))
 
     tracemalloc.start()
     starts, codes, rarity = attribute_rows(shop, n_known=shop.n_items)
@@ -194,8 +196,8 @@ def test_what_is_given_beside_a_list_sets_no_scale_for_it() -> None:
 
 def test_what_a_shopper_dislikes_speaks_for_nothing_of_its_kind() -> None:
     dataset = build(history(), products())
-    rows, catalogue = dataset.interactions, dataset.catalogue
-    statistics = ItemStatistics.fit(rows, catalogue, until=float(rows.times[-1]))
+    rows, catalog = dataset.interactions, dataset.catalog
+    statistics = ItemStatistics.fit(rows, catalog, until=float(rows.times[-1]))
     items, times = np.array([0, 1, 2], np.int32), np.array([1.0, 2.0, 3.0])
     whole = replace(Profile.empty(9.0), items=items, times=times, signals=np.zeros(3, np.int8),
                     weights=np.array([0, 1, 1], np.float32), values=np.full(3, np.nan, np.float32))  # fmt: skip
@@ -203,7 +205,7 @@ def test_what_a_shopper_dislikes_speaks_for_nothing_of_its_kind() -> None:
     nothing = replace(whole, **{name: getattr(whole, name)[:1] for name in ROWS})
 
     def told(profile: Profile) -> np.ndarray:
-        asked = np.arange(catalogue.n_items)
+        asked = np.arange(catalog.n_items)
         return np.column_stack(affinity_features(ProfileColumns.of([profile]), np.zeros_like(asked), asked, statistics))
 
     np.testing.assert_array_equal(told(whole), told(liked))

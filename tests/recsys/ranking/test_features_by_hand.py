@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset
 from recsys.data.folds import (
     Fold,
     leave_one_out,
-    lived,
+    mixed_questions,
     next_item,
     temporal,
 )
@@ -21,7 +21,7 @@ from recsys.ranking.features import feature_names, features
 from recsys.ranking.item_statistics import ItemStatistics
 from tests.recsys.shops import DAY, START, interactions
 
-PRODUCTS = Catalogue(
+PRODUCTS = Catalog(
     item_ids=("tea", "pot", "cup"),
     categories=("a/b", "a/b", "a/c"),
     brands=("x", "y", "x"),
@@ -42,7 +42,7 @@ LATER = [(0, 2, NOW, "purchase"), (1, 2, NOW + 1, "cart"), (0, 1, NOW + DAY, "vi
 
 def every(fold: Fold) -> np.ndarray:
     """Return float32[questions, products, features], without sources."""
-    statistics, n = ItemStatistics.fit(fold.past, fold.catalogue, until=fold.until), fold.n_items
+    statistics, n = ItemStatistics.fit(fold.past, fold.catalog, until=fold.until), fold.n_items
     nothing = np.empty((len(fold) * n, 0), np.float32)
     rows, items = np.repeat(np.arange(len(fold)), n), np.tile(np.arange(n), len(fold))
     seen = features(Candidates(rows, items, nothing, nothing, (), len(fold)), fold.profiles, fold.contexts, statistics)
@@ -139,7 +139,7 @@ def test_every_column_of_a_question() -> None:
 
 ASKED: dict[str, Callable[[Dataset], Fold]] = {
     "temporal": lambda one: temporal(one, start=NOW, end=float("inf"), new_only=False),
-    "lived": lambda one: lived(one, start=NOW, end=float("inf"), new_only=False),
+    "mixed_questions": lambda one: mixed_questions(one, start=NOW, end=float("inf"), new_only=False),
     "next-item": lambda one: next_item(one, start=NOW, end=float("inf"), new_only=False),
     "leave-one-out": lambda one: leave_one_out(one, back=1, new_only=False),
 }

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from bench import increments as benchmark
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
 from recsys.data.profile import Context, Profile
-from recsys.ranking.increment import fit_increment, merge_catalogues
+from recsys.ranking.increment import fit_increment, merge_catalogs
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
@@ -24,9 +24,9 @@ def bundle_of(dataset: Dataset) -> HybridModel:
     rows, until = dataset.interactions, float(dataset.interactions.times[-1])
     names = (*QUICK, *SLOW)
     return HybridModel(
-        catalogue=dataset.catalogue,
-        sources={name: make(name).fit(rows, dataset.catalogue) for name in names},
-        statistics=ItemStatistics.fit(rows, dataset.catalogue, until=until),
+        catalog=dataset.catalog,
+        sources={name: make(name).fit(rows, dataset.catalog) for name in names},
+        statistics=ItemStatistics.fit(rows, dataset.catalog, until=until),
         ranker=None,
         quotas=dict.fromkeys(names, 20),
         blend=dict.fromkeys(names, 1.0),
@@ -57,7 +57,7 @@ def test_quick_sources_and_facts_are_what_a_training_of_now_would_fit(morning: H
     now = build(history(), products())
     fresh = bundle_of(now)
 
-    found = fit_increment(morning, now.interactions, now.catalogue)
+    found = fit_increment(morning, now.interactions, now.catalog)
 
     for name in QUICK:
         for key, array in fresh.sources[name].arrays.items():
@@ -73,11 +73,11 @@ def test_a_product_that_appeared_since_is_recommended_for_what_it_sells(morning:
     listed = pd.concat([products().assign(price=9.0), products(items=1).assign(item_id="a-new-one")])
     now = build(sold("a-new-one", by=30), listed)
 
-    found = fit_increment(morning, now.interactions, now.catalogue)
+    found = fit_increment(morning, now.interactions, now.catalog)
 
-    code = len(morning.catalogue.item_ids)
-    assert found.catalogue.item_ids == (*morning.catalogue.item_ids, "a-new-one")
-    with_it = Context(items=(found.catalogue.item_ids.index("i000"),))
+    code = len(morning.catalog.item_ids)
+    assert found.catalog.item_ids == (*morning.catalog.item_ids, "a-new-one")
+    with_it = Context(items=(found.catalog.item_ids.index("i000"),))
     assert found.sources["covisitation"].recommend(Profile.empty(now=0.0), with_it, 1).items.tolist() == [code]
     assert code in found.slate(Profile.empty(now=found.statistics.until), Context(), 10, strategy="popular").items
     assert found.sources["content"].n_items == code + 1
@@ -85,21 +85,21 @@ def test_a_product_that_appeared_since_is_recommended_for_what_it_sells(morning:
 
 
 def test_products_that_are_gone_keep_their_codes(morning: HybridModel) -> None:
-    before = morning.catalogue
+    before = morning.catalog
     now = build(history()[lambda rows: rows["item_id"] != "i000"], products()[1:].assign(title="Today"))
 
-    catalogue, codes = merge_catalogues(before, now.catalogue)
+    catalog, codes = merge_catalogs(before, now.catalog)
 
-    assert catalogue.item_ids == before.item_ids
-    assert catalogue.titles[:2] == ("", "Today"), "no word of what is gone counts among the others"
-    assert [catalogue.item_ids[code] for code in codes] == list(now.catalogue.item_ids)
+    assert catalog.item_ids == before.item_ids
+    assert catalog.titles[:2] == ("", "Today"), "no word of what is gone counts among the others"
+    assert [catalog.item_ids[code] for code in codes] == list(now.catalog.item_ids)
 
 
-def test_columns_that_the_catalogue_does_not_have() -> None:
-    bare, dated = Catalogue(("a",)), Catalogue(("b",), titles=("B",), first_seen=np.array([5.0]))
+def test_columns_that_the_catalog_does_not_have() -> None:
+    bare, dated = Catalog(("a",)), Catalog(("b",), titles=("B",), first_seen=np.array([5.0]))
 
-    forth, _ = merge_catalogues(bare, dated)
-    back, _ = merge_catalogues(dated, bare)
+    forth, _ = merge_catalogs(bare, dated)
+    back, _ = merge_catalogs(dated, bare)
 
     assert (forth.titles, back.titles) == (("", "B"), ())
     assert forth.first_seen is not None
@@ -111,22 +111,22 @@ def test_columns_that_the_catalogue_does_not_have() -> None:
 def test_facts_after_products_came_and_went_are_those_of_a_training(morning: HybridModel) -> None:
     rows = history()[lambda rows: rows["item_id"] != "i000"]
     now = build(rows, pd.concat([products()[1:], products(items=1).assign(item_id="new", price=77.0)]))
-    fresh = ItemStatistics.fit(now.interactions, now.catalogue, until=float(now.interactions.times[-1]))
+    fresh = ItemStatistics.fit(now.interactions, now.catalog, until=float(now.interactions.times[-1]))
 
-    found = fit_increment(morning, now.interactions, now.catalogue)
+    found = fit_increment(morning, now.interactions, now.catalog)
 
-    codes = [found.catalogue.item_ids.index(name) for name in now.catalogue.item_ids]
+    codes = [found.catalog.item_ids.index(name) for name in now.catalog.item_ids]
     same = [column for column, name in enumerate(COLUMNS) if name != "category_newness"]
     np.testing.assert_allclose(found.statistics.table[codes][:, same], fresh.table[:, same], rtol=1e-6)
 
 
 def test_an_increment_is_an_artifact_and_can_learn_again(morning: HybridModel, tmp_path: Path) -> None:
     now = build(sold("a-new-one", by=5), products())
-    found = fit_increment(morning, now.interactions, now.catalogue)
+    found = fit_increment(morning, now.interactions, now.catalog)
 
     hashes = {found.save(tmp_path / name) for name in ("one", "two")}
     loaded = HybridModel.load(tmp_path / "one", expected=hashes.pop())
-    again = fit_increment(loaded, now.interactions, now.catalogue)
+    again = fit_increment(loaded, now.interactions, now.catalog)
 
     assert not hashes
     profile, asked = Profile.empty(now=found.statistics.until), Context()
@@ -135,10 +135,10 @@ def test_an_increment_is_an_artifact_and_can_learn_again(morning: HybridModel, t
 
 def test_nothing_to_learn_from_is_an_error(morning: HybridModel) -> None:
     rows = build(history(), products()).interactions
-    nothing = rows.some(slice(0))
+    nothing = rows.select(slice(0))
 
     with pytest.raises(ValueError, match="nothing to learn from"):
-        fit_increment(morning, nothing, morning.catalogue)
+        fit_increment(morning, nothing, morning.catalog)
 
 
 def test_the_benchmark_tells_what_it_brings_and_costs(capsys: pytest.CaptureFixture[str]) -> None:

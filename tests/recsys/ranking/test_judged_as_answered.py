@@ -6,22 +6,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import asked_of
-from recsys.training.ranker_training import Member, mean_of
 
 from recsys.arrays import Ints
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
-from recsys.data.folds import Fold, lived, temporal
+from recsys.data.folds import Fold, mixed_questions, temporal
 from recsys.data.time_split import cut_times
 from recsys.evaluation.report import released_slates
-from recsys.metrics.registry import DEEPEST
+from recsys.metrics.registry import MAX_CUTOFF
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.features import feature_names
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
+from recsys.training.plan import Member
+from recsys.training.refit import fit_ranker
 from recsys.training.served_slates import padded
+from recsys.training.training import test_candidates as candidates_of
 
 DAY, START = 86_400.0, 1_700_000_000.0
 SOURCES = ("buy_again", "content", "covisitation", "new_arrivals", "personal_top", "popular", "rp3beta", "trending")
@@ -57,44 +58,42 @@ def shop(seed: int) -> Dataset:
     return build(rows, products)
 
 
-def bundle_of(dataset: Dataset, fold: Fold, catalogue: Catalogue, *, seed: int) -> HybridModel:
+def bundle_of(dataset: Dataset, fold: Fold, catalog: Catalog, *, seed: int) -> HybridModel:
     """Return a model of the fold's past whose ranker learnt on the questions themselves: here it may."""
     rng = np.random.default_rng(seed)
     model = HybridModel(
-        catalogue=catalogue,
-        sources={name: make(name).fit(fold.past, catalogue) for name in SOURCES},
-        statistics=ItemStatistics.fit(fold.past, catalogue, until=fold.until),
+        catalog=catalog,
+        sources={name: make(name).fit(fold.past, catalog) for name in SOURCES},
+        statistics=ItemStatistics.fit(fold.past, catalog, until=fold.until),
         ranker=None,
         quotas={name: int(rng.integers(20, 40)) for name in SOURCES},
         blend={"popular": 0.5, "rp3beta": 1.0, "content": 1.0},
         manifest={"stage": "ranker", "single": "covisitation", "plan": {"new_only": fold.new_only}},
-        exposure=ExposureConstraint(0.3, rng.random(catalogue.n_items).astype(np.float32)) if seed % 2 else None,
-        cold_lift=float(rng.uniform(-1, 2)),
-        cold_level=float(rng.uniform(-1, 1)),
+        exposure=ExposureConstraint(0.3, rng.random(catalog.n_items).astype(np.float32)) if seed % 2 else None,
     )
-    taught = asked_of(model, fold).thinned().judged()
+    train_set = candidates_of(model, fold).dataset(seed=7)
     members: list[Member] = [({"objective": "binary", "min_data_in_leaf": 5}, 20), ({"objective": "network"}, 30)]
-    return replace(model, ranker=mean_of(members, taught, feature_names(SOURCES), seed=7))
+    return replace(model, ranker=fit_ranker(members, train_set, feature_names(SOURCES), seed=7))
 
 
 def answered(model: HybridModel, fold: Fold) -> Ints:
     """Return what each shopper is answered alone, int32[n, 20]."""
     asked = zip(fold.profiles, fold.contexts, strict=True)
-    slates = (model.slate(profile, context, DEEPEST).items for profile, context in asked)
-    return padded(slates, n=len(fold), k=DEEPEST)
+    slates = (model.slate(profile, context, MAX_CUTOFF).items for profile, context in asked)
+    return padded(slates, n=len(fold), k=MAX_CUTOFF)
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_judged_is_what_is_answered(seed: int, tmp_path: Path) -> None:
     dataset = shop(seed)
     cut = cut_times(dataset.interactions.times, (0.7,))[0]
-    ask = temporal if seed == 0 else lived
-    fold = ask(dataset, start=cut, end=float("inf"), new_only=seed == 1, limit=60, newest=300)
-    ranked = bundle_of(dataset, fold, fold.catalogue, seed=seed)
+    ask = temporal if seed == 0 else mixed_questions
+    fold = ask(dataset, start=cut, end=float("inf"), new_only=seed == 1, limit=60, max_events=300)
+    ranked = bundle_of(dataset, fold, fold.catalog, seed=seed)
 
     for stage in ("ranker", "blend", "single", "popular"):
         model = replace(ranked, manifest={**ranked.manifest, "stage": stage})
-        judged, _ = released_slates(model, fold, asked_of(model, fold))
+        judged, _ = released_slates(model, candidates_of(model, fold))
         loaded = HybridModel.load(tmp_path / stage, expected=model.save(tmp_path / stage))
 
         np.testing.assert_array_equal(answered(model, fold), judged, stage)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from recsys.arrays import Ints
-from recsys.data.opinions import MOST_OPINIONS, opinions_of
+from recsys.data.opinions import MAX_OPINIONS, opinions_of
 from recsys.data.profile import Profile
 from recsys.data.signals import SIGNAL_CODES
 from recsys.ranking.item_statistics import ItemStatistics
@@ -20,7 +20,7 @@ from recsys.ranking.taste_space import (
 )
 from recsys.ranking.text_similarity import TextSimilarity
 from recsys.sources.registry import make
-from tests.recsys.shops import START, catalogue, checkerboard
+from tests.recsys.shops import START, catalog, checkerboard
 
 N_ITEMS = 24
 EVERYTHING = np.ones(N_ITEMS, np.bool_)
@@ -30,7 +30,7 @@ Event = tuple[int, str, float]
 
 def space(name: str = "ease") -> TasteSpace:
     """Return the space of a shop with two tastes, even and odd, as the source tells likeness."""
-    rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalogue(N_ITEMS)
+    rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalog(N_ITEMS)
     told = item_vectors({name: make(name).fit(rows, shop)})
     assert told is not None
     return TasteSpace.of(told, ALL, ItemStatistics.fit(rows, shop, until=float(rows.times.max())))
@@ -108,13 +108,13 @@ def test_the_latest_word_counts() -> None:
 
 
 def test_a_dislike_is_kept_whatever_else_was_looked_at_since() -> None:
-    since: list[Event] = [(100 + item, "view", 1.0) for item in range(2 * MOST_OPINIONS)]
+    since: list[Event] = [(100 + item, "view", 1.0) for item in range(2 * MAX_OPINIONS)]
 
     found = opinions_of(said(*disliked(3), *since))
 
     assert found.disliked.tolist() == [3]
-    assert len(found.items) == MOST_OPINIONS
-    assert found.skipping([3]).items.tolist() == found.items.tolist()
+    assert len(found.items) == MAX_OPINIONS
+    assert found.with_skipped([3]).items.tolist() == found.items.tolist()
 
 
 @pytest.mark.parametrize(("stars", "value"), [(5.0, 1.0), (4.0, 0.5), (3.0, 0.0), (1.0, -1.0), (0.0, -1.0)])
@@ -126,17 +126,17 @@ def test_a_skip_leads_away_as_a_dislike_does_but_less_surely() -> None:
     where, nothing = space(), opinions_of(said())
     kinds = [
         sum(item % 2 for item in questions(where, opinions, EVERYTHING, 8).items.tolist())
-        for opinions in (nothing.skipping([2, 4, 6]), opinions_of(said(*disliked(2, 4, 6))))
+        for opinions in (nothing.with_skipped([2, 4, 6]), opinions_of(said(*disliked(2, 4, 6))))
     ]
 
     assert 4 < kinds[0] <= kinds[1]
 
 
 def test_a_skip_does_not_take_an_answer_back() -> None:
-    opinions = opinions_of(said(*liked(2))).skipping([2, 5, 5])
+    opinions = opinions_of(said(*liked(2))).with_skipped([2, 5, 5])
 
     assert dict(zip(opinions.items.tolist(), opinions.values.tolist(), strict=True)) == {2: 1.0, 5: -1.0}
-    assert opinions.said.tolist() == [2]
+    assert opinions.answered.tolist() == [2]
 
 
 def test_what_is_not_allowed_is_not_asked() -> None:
@@ -163,14 +163,14 @@ def test_what_is_close_to_a_dislike_goes_back() -> None:
     assert unmoved == order.tolist()
 
 
-def test_without_behavior_the_words_of_the_catalogue_make_the_space() -> None:
-    where = TasteSpace.of(TextSimilarity.of(catalogue(N_ITEMS)).rows, ALL, None)
+def test_without_behavior_the_words_of_the_catalog_make_the_space() -> None:
+    where = TasteSpace.of(TextSimilarity.of(catalog(N_ITEMS)).rows, ALL, None)
 
     assert {item % 2 for item in asked(where, k=2)} == {0, 1}
 
 
 def test_an_empty_shop_and_products_without_a_word_raise_nothing() -> None:
-    nothing = TextSimilarity.of(catalogue(0)).rows
+    nothing = TextSimilarity.of(catalog(0)).rows
     empty = TasteSpace.of(nothing, np.empty(0, np.int32), None)
     silent = TasteSpace.of(lambda codes: np.zeros((len(codes), 3), np.float32), ALL, None)
 
@@ -179,7 +179,7 @@ def test_an_empty_shop_and_products_without_a_word_raise_nothing() -> None:
 
 
 def test_a_product_outside_the_pool_stands_where_its_kind_does() -> None:
-    rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalogue(N_ITEMS)
+    rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalog(N_ITEMS)
     told = item_vectors({"ease": make("ease").fit(rows, shop)})
     assert told is not None
     whole = TasteSpace.of(told, ALL[:16], None)
@@ -195,7 +195,10 @@ def test_the_pool_holds_the_best_known_one_of_each_variant_group_on_sale() -> No
     on_sale = np.array([True, False, True, True, True])
 
     assert question_pool(popular, groups, on_sale).tolist() == [4, 2, 3]
-    assert len(question_pool(np.arange(900, dtype=np.int32), np.full(900, -1, np.int32), np.ones(900, np.bool_))) == POOL_SIZE
+    assert (
+        len(question_pool(np.arange(900, dtype=np.int32), np.full(900, -1, np.int32), np.ones(900, np.bool_)))
+        == POOL_SIZE
+    )
 
 
 def test_a_page_of_questions_takes_two_milliseconds_at_most() -> None:

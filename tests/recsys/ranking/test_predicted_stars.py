@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, temporal
 from recsys.data.profile import Profile
@@ -46,7 +46,7 @@ def fold(rated: Dataset) -> Fold:
 
 @pytest.fixture(scope="module")
 def statistics(rated: Dataset, fold: Fold) -> ItemStatistics:
-    return ItemStatistics.fit(fold.past, rated.catalogue, until=fold.until)
+    return ItemStatistics.fit(fold.past, rated.catalog, until=fold.until)
 
 
 def stars_of(statistics: ItemStatistics) -> RatingPredictor:
@@ -72,7 +72,7 @@ def as_views(profile: Profile) -> Profile:
 
 
 def test_the_ranker_sees_the_same_number_for_one_shopper_and_for_many(fold: Fold, statistics: ItemStatistics) -> None:
-    source = {"popular": make("popular").fit(fold.past, _catalogue(statistics))}
+    source = {"popular": make("popular").fit(fold.past, _catalog(statistics))}
 
     many = gather(source, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=statistics.n_items)
     together = features(many, fold.profiles, fold.contexts, statistics)
@@ -104,7 +104,9 @@ def test_points_of_a_hundred_are_learnt_as_stars_are() -> None:
     stars = rows.assign(value=5 * (rows["value"] - low) / (high - low))
     five, hundred = (build(stars.assign(value=times * stars["value"])) for times in (1, 20))
 
-    found, wanted = (RatingPredictor.fit(one.interactions, one.catalogue.n_items, until=float("inf")) for one in (hundred, five))
+    found, wanted = (
+        RatingPredictor.fit(one.interactions, one.catalog.n_items, until=float("inf")) for one in (hundred, five)
+    )
 
     assert found is not None
     assert wanted is not None
@@ -175,9 +177,9 @@ def test_without_ratings_that_differ_there_is_nothing(kind: str, tmp_path: Path)
     frame = of_one_value(ratings()) if kind == "constant" else ratings().assign(event="purchase", value=1.0)
     dataset = build(frame)
     until = float(dataset.interactions.times[-1])
-    statistics = ItemStatistics.fit(dataset.interactions, dataset.catalogue, until=until)
+    statistics = ItemStatistics.fit(dataset.interactions, dataset.catalog, until=until)
     fold = temporal(dataset, start=until, end=float("inf"), new_only=False)
-    source = {"popular": make("popular").fit(fold.past, dataset.catalogue)}
+    source = {"popular": make("popular").fit(fold.past, dataset.catalog)}
 
     found = gather(source, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=statistics.n_items)
     seen = features(found, fold.profiles, fold.contexts, statistics)
@@ -189,7 +191,9 @@ def test_without_ratings_that_differ_there_is_nothing(kind: str, tmp_path: Path)
     assert artifact.read_statistics(tmp_path).stars is None
 
 
-def test_saved_loaded_and_sealed_without_any_shopper(rated: Dataset, statistics: ItemStatistics, tmp_path: Path) -> None:
+def test_saved_loaded_and_sealed_without_any_shopper(
+    rated: Dataset, statistics: ItemStatistics, tmp_path: Path
+) -> None:
     artifact.write_statistics(tmp_path, statistics)
     sealed = artifact.seal(tmp_path, {})
 
@@ -245,5 +249,5 @@ def test_a_slate_costs_next_to_nothing(fold: Fold, statistics: ItemStatistics) -
     assert min(taken) < 0.0003
 
 
-def _catalogue(statistics: ItemStatistics) -> Catalogue:
-    return Catalogue(item_ids=tuple(f"i{code:03d}" for code in range(statistics.n_items)))
+def _catalog(statistics: ItemStatistics) -> Catalog:
+    return Catalog(item_ids=tuple(f"i{code:03d}" for code in range(statistics.n_items)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from threadpoolctl import threadpool_info
 
-from recsys.parallel import side_by_side
+from recsys.parallel import run_parallel
 from tests.house.tree import ROOT
 
 
@@ -29,22 +29,22 @@ def test_answers_come_in_the_order_of_the_names_whichever_ends_first() -> None:
             last_is_done.set()
         return name
 
-    found = side_by_side(work, names)
+    found = run_parallel(work, names)
     assert list(found.items()) == [(name, name) for name in names]
 
 
 def test_progress_is_told_on_the_callers_thread() -> None:
     """It may write to the database, whose connection belongs to a thread."""
     told: list[tuple[str, float, threading.Thread]] = []
-    side_by_side(
-        str.upper, ["a", "b"], waiting=lambda name, share: told.append((name, share, threading.current_thread()))
+    run_parallel(
+        str.upper, ["a", "b"], progress=lambda name, share: told.append((name, share, threading.current_thread()))
     )
     assert told == [("a", 0.0, threading.current_thread()), ("b", 0.5, threading.current_thread())]
 
 
 def test_matrices_are_multiplied_on_one_thread_meanwhile_and_on_as_many_as_before_afterwards() -> None:
     before = blas_threads()
-    found = side_by_side(lambda name: blas_threads(), ["a", "b", "c"])
+    found = run_parallel(lambda name: blas_threads(), ["a", "b", "c"])
     assert all(threads == {1} for threads in found.values())
     assert blas_threads() == before
 
@@ -66,16 +66,16 @@ def test_an_error_is_raised_and_what_has_not_begun_does_not_begin(monkeypatch: p
 
     monkeypatch.setattr("recsys.parallel.ThreadPoolExecutor", Pool)
     with pytest.raises(ValueError, match="0 cannot be fitted"):
-        side_by_side(work, map(str, range(50)))
+        run_parallel(work, map(str, range(50)))
     assert len(begun) <= 3, "one that failed, and one more of each thread"
 
 
 TWO_THREADS = """
 import ctypes, sys, threading
-from recsys.parallel import side_by_side
+from recsys.parallel import run_parallel
 
 together = threading.Barrier(2)
-side_by_side(lambda name: together.wait() or [bytearray(5_000)], ["a", "b"])
+run_parallel(lambda name: together.wait() or [bytearray(5_000)], ["a", "b"])
 libc = ctypes.CDLL(None)
 libc.fopen.restype = ctypes.c_void_p
 file = ctypes.c_void_p(libc.fopen(sys.argv[1].encode(), b"w"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.data.profile import Context, Profile
-from recsys.sources.decay import ProfileDecay, event_weights, query
+from recsys.sources.decay import ProfileDecay, event_weights, query_of
 
 DAY = 86_400.0
 PROFILE = Profile(
@@ -35,14 +35,14 @@ def test_age_steps_and_signals_weigh(config: ProfileDecay, weights: list[float])
 
 
 def test_events_of_one_item_add_up_and_unknown_items_are_left_out() -> None:
-    codes, weights = query(PROFILE, Context(), FLAT, 6)
+    codes, weights = query_of(PROFILE, Context(), FLAT, 6)
 
     assert codes.tolist() == [2, 5]
     assert weights.tolist() == [1, 4]
 
 
 def test_the_items_looked_at_replace_the_history() -> None:
-    codes, weights = query(PROFILE, Context(items=(3, 1, 3)), FLAT, 6)
+    codes, weights = query_of(PROFILE, Context(items=(3, 1, 3)), FLAT, 6)
 
     assert codes.tolist() == [1, 3]
     assert weights.tolist() == [1, 2]

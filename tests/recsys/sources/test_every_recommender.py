@@ -36,8 +36,8 @@ every = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, Scoring]:
-    data, catalogue = shops.checkerboard(), shops.catalogue(N_ITEMS)
-    return {name: make(name).fit(data, catalogue) for name in available()}
+    data, catalog = shops.checkerboard(), shops.catalog(N_ITEMS)
+    return {name: make(name).fit(data, catalog) for name in available()}
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_settings_that_matter_only_when_answering_are_as_if_fitted_with_them(
     spaces = {key: recommender.SEARCH_SPACE[key] for key in recommender.SERVE_TIME & set(recommender.SEARCH_SPACE)}
     settings = {key: space[1][-1] if space[0] == "choice" else space[2] for key, space in spaces.items()}
 
-    fresh = make(name, **settings).fit(shops.checkerboard(), shops.catalogue(N_ITEMS))
+    fresh = make(name, **settings).fit(shops.checkerboard(), shops.catalog(N_ITEMS))
 
     learnt = digest_of(fitted[name].reconfigured(**settings))
     assert learnt == digest_of(fresh), f"one of {', '.join(settings)} changes what is learnt: no SERVE_TIME setting"
@@ -216,8 +216,8 @@ def test_because_names_items_of_the_history_or_context(
 ) -> None:
     profile = shoppers[0]
     for item in fitted[name].recommend(profile, Context(seen_allowed=False), 2).items:
-        assert set(fitted[name].because(profile, Context(), int(item))) <= set(profile.items.tolist())
-    assert set(fitted[name].because(profile, Context(items=(3,)), 1)) <= {3, *profile.items.tolist()}
+        assert set(fitted[name].explain(profile, Context(), int(item))) <= set(profile.items.tolist())
+    assert set(fitted[name].explain(profile, Context(items=(3,)), 1)) <= {3, *profile.items.tolist()}
 
 
 @every
@@ -225,7 +225,7 @@ def test_one_item_and_no_interactions_are_a_shop_too(name: str) -> None:
     nothing = shops.interactions([], n_users=0)
     something = shops.interactions([(0, 0, shops.START, "purchase")], n_users=1)
     for data, n_items in ((nothing, 0), (nothing, 1), (something, 1), (nothing, N_ITEMS)):
-        model = make(name).fit(data, shops.catalogue(n_items))
+        model = make(name).fit(data, shops.catalog(n_items))
 
         for profile in (Profile.empty(shops.START), shops.profile(something, 0)):
             assert set(model.recommend(profile, Context(), 3).items.tolist()) <= set(range(n_items))
@@ -240,22 +240,22 @@ def test_what_is_not_finite_is_refused(name: str, column: str, bad: float) -> No
     spoiled[3] = bad
 
     with pytest.raises(ValueError, match=column):
-        make(name).fit(replace(data, **{column: spoiled}), shops.catalogue(N_ITEMS))
+        make(name).fit(replace(data, **{column: spoiled}), shops.catalog(N_ITEMS))
 
 
 @every
-def test_codes_outside_the_catalogue_are_refused(name: str) -> None:
+def test_codes_outside_the_catalog_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="items"):
-        make(name).fit(shops.checkerboard(), shops.catalogue(3))
+        make(name).fit(shops.checkerboard(), shops.catalog(3))
 
 
 @every
 def test_a_second_fit_forgets_the_first(name: str, shoppers: list[Profile]) -> None:
     other = shops.checkerboard(n_users=8, n_items=30, baskets=1)
-    data, catalogue = shops.checkerboard(), shops.catalogue(N_ITEMS)
+    data, catalog = shops.checkerboard(), shops.catalog(N_ITEMS)
 
-    again = make(name).fit(other, shops.catalogue(30)).fit(data, catalogue)
-    fresh = make(name).fit(data, catalogue)
+    again = make(name).fit(other, shops.catalog(30)).fit(data, catalog)
+    fresh = make(name).fit(data, catalog)
 
     assert digest_of(again) == digest_of(fresh)
     assert all(same(again.recommend(p, Context(), 5), fresh.recommend(p, Context(), 5)) for p in shoppers)
@@ -337,7 +337,7 @@ def test_settings_are_json_and_the_search_space_names_them(name: str) -> None:
 
     assert set(recommender.SEARCH_SPACE) | recommender.SERVE_TIME <= set(settings)
     assert all(space[0] in {"float", "int", "choice"} for space in recommender.SEARCH_SPACE.values())
-    for start in (*recommender.STARTS, *recommender.STARTS_OF_MANY):
+    for start in recommender.STARTS:
         for key, value in start.items():
             kind, *found = recommender.SEARCH_SPACE[key]
             within = value in found[0] if kind == "choice" else found[0] <= value <= found[1]

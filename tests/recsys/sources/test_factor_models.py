@@ -1,4 +1,4 @@
-"""What factor models learn of: the items most held, where a catalogue is large."""
+"""What factor models learn of: the items most held, where a catalog is large."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_nmf_stops_where_epochs_change_little_but_not_before() -> None:
     rows = build(history(shoppers=20), products())
 
     short, long, longer = (
-        NMF(NMFConfig(factors=4, epochs=epochs)).fit(rows.interactions, rows.catalogue).arrays["vectors"]
+        NMF(NMFConfig(factors=4, epochs=epochs)).fit(rows.interactions, rows.catalog).arrays["vectors"]
         for epochs in (3, 60, 600)
     )
 
@@ -33,11 +33,11 @@ def test_items_that_few_hold_get_no_vector_in_a_large_catalog(
 ) -> None:
     rows = [(user, item) for user in range(6) for item in range(12) if user % 2 == item % 2 and (item < 8 or user == 0)]
     data = shops.interactions([(user, item, 1.0 + item, "view") for user, item in rows], n_users=6)
-    model.fit(data, shops.catalogue(13))
+    model.fit(data, shops.catalog(13))
     assert [model.knows(item) for item in range(13)] == [item not in (9, 11, 12) for item in range(13)]
 
-    monkeypatch.setattr(module, "MOST_LEARNT", 6)
-    model.fit(data, shops.catalogue(13))
+    monkeypatch.setattr(module, "MAX_TRAINED_ITEMS", 6)
+    model.fit(data, shops.catalog(13))
 
     assert [model.knows(item) for item in range(13)] == [item < 6 for item in range(13)]
     scores = model.scores(shops.profile(data, 0), Context())
@@ -54,7 +54,7 @@ def test_nmf_answers_in_the_units_of_what_was_taken() -> None:
     data = shops.interactions([(user, item, 1.0 + user, "view") for user, item in rows], n_users=41)
 
     def share(power: float) -> float:
-        model = NMF(NMFConfig(factors=2, epochs=300, popularity_power=power)).fit(data, shops.catalogue(2))
+        model = NMF(NMFConfig(factors=2, epochs=300, popularity_power=power)).fit(data, shops.catalog(2))
         zero, one = model.scores(shops.profile(data, 40), Context())
         return float(one / zero)
 

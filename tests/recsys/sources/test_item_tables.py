@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import SIGNAL_CODES
@@ -43,7 +43,7 @@ def answer(model: Scoring, *items: int, k: int = 5) -> list[int]:
 
 def test_covisitation_follows_the_direction_of_travel() -> None:
     rows = [(user, item, shops.START + user * DAY + item * 60, "view") for user in range(9) for item in (0, 1, 2)]
-    model = make("covisitation", backward=0.0).fit(shops.interactions(rows, n_users=9), shops.catalogue(4))
+    model = make("covisitation", backward=0.0).fit(shops.interactions(rows, n_users=9), shops.catalog(4))
 
     assert answer(model, 1) == [2]
     assert answer(model, 2) == []
@@ -52,7 +52,7 @@ def test_covisitation_follows_the_direction_of_travel() -> None:
 
 def test_session_knn_is_the_vote_of_all_sessions_and_keeps_none() -> None:
     visits = [(0, 1, 2), (1, 2), (2, 3, 4, 5), (0, 5), (3,)]
-    model = make("session_knn", source_power=0.0, matrix_half_life_days=1e6).fit(orders(*visits), shops.catalogue(6))
+    model = make("session_knn", source_power=0.0, matrix_half_life_days=1e6).fit(orders(*visits), shops.catalog(6))
     current = np.array([0, 1, 1, 0, 0, 0])
 
     sets = np.array([[float(item in visit) for item in range(6)] for visit in visits[:-1]])
@@ -65,14 +65,14 @@ def test_session_knn_is_the_vote_of_all_sessions_and_keeps_none() -> None:
 
 def test_session_knn_leaves_out_what_no_person_browses_in_one_go() -> None:
     robot = orders(tuple(range(12)))
-    model = make("session_knn", longest=10).fit(robot, shops.catalogue(12))
+    model = make("session_knn", longest=10).fit(robot, shops.catalog(12))
     assert answer(model, 0) == []
-    assert len(answer(make("session_knn").fit(robot, shops.catalogue(12)), 0)) == 5
+    assert len(answer(make("session_knn").fit(robot, shops.catalog(12)), 0)) == 5
 
 
 def test_bought_together_ignores_chance_and_needs_two_orders() -> None:
-    model = make("bought_together").fit(orders((0, 1), (2, 3), (4,), (5,)), shops.catalogue(8))
-    once = make("bought_together").fit(orders((0, 1), (2,), (3,), times=1), shops.catalogue(8))
+    model = make("bought_together").fit(orders((0, 1), (2, 3), (4,), (5,)), shops.catalog(8))
+    once = make("bought_together").fit(orders((0, 1), (2,), (3,), times=1), shops.catalog(8))
 
     assert answer(model, 0) == [1]
     assert answer(model, 0, 2) == [1, 3]
@@ -86,10 +86,10 @@ def test_what_was_only_looked_at_together_was_not_bought_together() -> None:
         replace(bought, signals=np.full(len(bought), SIGNAL_CODES[name], np.int8)) for name in ("view", "cart")
     )
 
-    assert answer(make("bought_together").fit(bought, shops.catalogue(4)), 0, k=1) == [1]
-    assert answer(make("bought_together").fit(carted, shops.catalogue(4)), 0, k=1) == [1]
+    assert answer(make("bought_together").fit(bought, shops.catalog(4)), 0, k=1) == [1]
+    assert answer(make("bought_together").fit(carted, shops.catalog(4)), 0, k=1) == [1]
     for name in ("bought_together", "complements"):
-        assert answer(make(name).fit(looked, shops.catalogue(4)), 0) == []
+        assert answer(make(name).fit(looked, shops.catalog(4)), 0) == []
 
 
 def test_the_likelihood_ratio_is_dunnings() -> None:
@@ -100,32 +100,32 @@ def test_the_likelihood_ratio_is_dunnings() -> None:
 
 @pytest.mark.parametrize("rows", [2_048, 2])
 def test_complements_leave_out_variants_and_substitutes(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    monkeypatch.setattr(neighbors, "ROWS", rows)
+    monkeypatch.setattr(neighbors, "CHUNK_ROWS", rows)
     bought = orders((0, 1, 3), (2, 5), *[(2,), (5,)] * 3, (4, 6), *[(8,)] * 30)
     n = bought.n_users
     looks = [(n + user, item, shops.START + user * DAY + item, "view") for user in range(30) for item in (2, 5)]
     columns = (bought.users.tolist(), bought.items.tolist(), bought.times.tolist())
     sold = [(user, item, time, "purchase") for user, item, time in zip(*columns, strict=True)]
     data = shops.interactions([*sold, *looks], n_users=n + 30)
-    catalogue = shops.catalogue(9)
-    groups = ("same", "same", *catalogue.group_ids[2:])
-    catalogue = replace(catalogue, group_ids=groups)
+    catalog = shops.catalog(9)
+    groups = ("same", "same", *catalog.group_ids[2:])
+    catalog = replace(catalog, group_ids=groups)
 
-    together = make("bought_together").fit(data, catalogue)
-    complements = make("complements").fit(data, catalogue)
+    together = make("bought_together").fit(data, catalog)
+    complements = make("complements").fit(data, catalog)
 
     assert answer(together, 2) == [5]
     assert answer(complements, 2) == []
     assert set(answer(together, 0)) == {1, 3}
     assert answer(complements, 0) == [3]
     assert answer(complements, 4) == [6]
-    assert answer(make("complements").fit(shops.interactions(sold, n_users=n), catalogue), 2) == [5]
+    assert answer(make("complements").fit(shops.interactions(sold, n_users=n), catalog), 2) == [5]
 
 
 def test_buy_again_prefers_what_people_buy_again() -> None:
     rows = [(user, 0, shops.START + day * DAY + user, "purchase") for user in range(9) for day in range(0, 70, 7)]
     rows += [(user, 1, shops.START + 64 * DAY + user, "purchase") for user in range(9)]
-    model = make("buy_again").fit(shops.interactions(rows, n_users=9), shops.catalogue(3))
+    model = make("buy_again").fit(shops.interactions(rows, n_users=9), shops.catalog(3))
     bought_both_once = Profile(
         items=np.array([1, 0], np.int32),
         times=np.array([shops.START, shops.START]),
@@ -139,7 +139,7 @@ def test_buy_again_prefers_what_people_buy_again() -> None:
 
 
 def test_content_knows_new_products_without_a_refit() -> None:
-    data, before, after = shops.checkerboard(), shops.catalogue(12), shops.catalogue(15)
+    data, before, after = shops.checkerboard(), shops.catalog(12), shops.catalog(15)
 
     model = make("content").fit(data, before)
     wider = model.extend(after)  # type: ignore[attr-defined]
@@ -157,28 +157,28 @@ def test_content_knows_new_products_without_a_refit() -> None:
 
 
 def test_products_that_come_one_by_one_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make("content", neighbors=5).fit(shops.checkerboard(), shops.catalogue(12))
-    monkeypatch.setattr(neighbors, "ENTRIES", 48)
+    model = make("content", neighbors=5).fit(shops.checkerboard(), shops.catalog(12))
+    monkeypatch.setattr(neighbors, "MAX_ENTRIES", 48)
 
     for n_items in range(13, 40):
-        model = model.extend(shops.catalogue(n_items))  # type: ignore[attr-defined]
+        model = model.extend(shops.catalog(n_items))  # type: ignore[attr-defined]
 
     assert model.table.matrix().nnz < 2 * 48 + 28 * 5  # type: ignore[attr-defined]
 
 
 def test_content_meets_many_new_products_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    data, before, after = shops.checkerboard(), shops.catalogue(12), shops.catalogue(40)
+    data, before, after = shops.checkerboard(), shops.catalog(12), shops.catalog(40)
     model = make("content", neighbors=5).fit(data, before)
     at_once = model.extend(after)  # type: ignore[attr-defined]
     joined: list[int] = []
 
     def capped(matrix: Any, most: int) -> Any:
         joined.append(matrix.shape[0])
-        return matrices.capped(matrix, most)
+        return matrices.top_k_per_row(matrix, most)
 
     monkeypatch.setattr(content, "block_rows", lambda _: 3)
-    monkeypatch.setattr(content, "ENTRIES", 60)
-    monkeypatch.setattr(content, "capped", capped)
+    monkeypatch.setattr(content, "MAX_ENTRIES", 60)
+    monkeypatch.setattr(content, "top_k_per_row", capped)
     in_parts = model.extend(after)  # type: ignore[attr-defined]
 
     assert joined.count(12) > 1, "what known products gain is cut as it grows"
@@ -189,7 +189,7 @@ def test_content_meets_many_new_products_in_parts(monkeypatch: pytest.MonkeyPatc
 
 def test_content_sees_pictures() -> None:
     pictures = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2]]
-    bare = replace(shops.catalogue(6), titles=(), descriptions=(), categories=(), brands=(), attributes=(), prices=None)
+    bare = replace(shops.catalog(6), titles=(), descriptions=(), categories=(), brands=(), attributes=(), prices=None)
     model = make("content").fit(shops.interactions([], n_users=0), replace(bare, images=pictures))
 
     assert answer(model, 0) == [3]
@@ -200,9 +200,9 @@ def test_what_a_product_counts_for_itself_is_its_own_however_much_others_sell() 
     """All products look and are called alike; each but the first was touched nine times, the first once."""
     touched = [(0, item, shops.START + at, "view") for item, times in enumerate((1, 9, 9)) for at in range(times)]
     data, settings = shops.interactions(touched, n_users=1), ContentConfig(popularity=1.0, neighbors=1)
-    bare = Catalogue(("a", "b", "c"), titles=("wool hat",) * 3)
+    bare = Catalog(("a", "b", "c"), titles=("wool hat",) * 3)
     more = replace(bare, item_ids=(*bare.item_ids, "d"), titles=("wool hat",) * 4)
-    seen = Catalogue(bare.item_ids, images=np.ones((3, 2), np.float32))
+    seen = Catalog(bare.item_ids, images=np.ones((3, 2), np.float32))
 
     told = Content(settings).fit(data, bare)
 
@@ -216,7 +216,7 @@ def test_content_hears_rare_words_where_attributes_are_common() -> None:
     titles = tuple(f"{word} thing{at}" for at, word in enumerate(("anvil", "anvil", "brush", "cello") * 2))
     kinds = (("common",),) * 4 + (tuple(f"rare{at}" for at in range(10)),) * 4 + (("common",),) * 12
     filled = titles + tuple(f"filler{at} thing{at + 8}" for at in range(12))
-    bare = replace(shops.catalogue(20), descriptions=(), categories=(), brands=(), prices=None)
+    bare = replace(shops.catalog(20), descriptions=(), categories=(), brands=(), prices=None)
     model = Content(ContentConfig(popularity=0.0)).fit(
         shops.interactions([], n_users=0), replace(bare, titles=filled, attributes=kinds)
     )
@@ -228,12 +228,12 @@ def test_content_hears_rare_words_where_attributes_are_common() -> None:
 
 
 def test_the_three_ways_of_ease_agree() -> None:
-    data, catalogue = shops.checkerboard(n_users=30), shops.catalogue(12)
+    data, catalog = shops.checkerboard(n_users=30), shops.catalog(12)
     wide = shops.checkerboard(n_users=8)
-    over_items = EASE().fit(data, catalogue)
-    by_ridge = EASE(EASEConfig(dense_limit=1)).fit(data, catalogue)
-    over_shoppers = EASE().fit(wide, catalogue)
-    wide_by_ridge = EASE(EASEConfig(dense_limit=1)).fit(wide, catalogue)
+    over_items = EASE().fit(data, catalog)
+    by_ridge = EASE(EASEConfig(dense_limit=1)).fit(data, catalog)
+    over_shoppers = EASE().fit(wide, catalog)
+    wide_by_ridge = EASE(EASEConfig(dense_limit=1)).fit(wide, catalog)
 
     for exact, ridge, rows in ((over_items, by_ridge, data), (over_shoppers, wide_by_ridge, wide)):
         profile = shops.profile(rows, 0)
@@ -277,9 +277,9 @@ def test_the_inverse_over_shoppers_is_exact_for_what_nearly_everybody_holds(
 @pytest.mark.parametrize(
     ("bound", "value", "dense_limit"),
     [
-        ("MOST_WORK", 24 * 8, 12_500),  # three shoppers for each of the first eight
-        ("MOST_SPREAD", 6 * 8, 12_500),
-        ("MOST_SOLVED", 8, 1),
+        ("MAX_MULTIPLICATIONS", 24 * 8, 12_500),  # three shoppers for each of the first eight
+        ("MAX_DENSE_CELLS", 6 * 8, 12_500),
+        ("MAX_REGRESSIONS", 8, 1),
     ],
 )
 def test_ease_leaves_out_the_tail_where_it_is_too_long(
@@ -287,10 +287,10 @@ def test_ease_leaves_out_the_tail_where_it_is_too_long(
 ) -> None:
     rows = [(user, item) for user in range(6) for item in range(12) if user % 2 == item % 2 and (item < 8 or user == 0)]
     data = shops.interactions([(user, item, 1.0 + item, "view") for user, item in rows], n_users=6)
-    whole = EASE().fit(data, shops.catalogue(12))
+    whole = EASE().fit(data, shops.catalog(12))
 
     monkeypatch.setattr(ease, bound, value)
-    model = EASE(EASEConfig(dense_limit=dense_limit)).fit(data, shops.catalogue(12))
+    model = EASE(EASEConfig(dense_limit=dense_limit)).fit(data, shops.catalog(12))
 
     assert np.flatnonzero(np.diff(whole.arrays["indptr"])).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 10]
     assert np.flatnonzero(np.diff(model.arrays["indptr"])).tolist() == list(range(8))
@@ -309,7 +309,7 @@ def test_ease_learns_nothing_of_products_that_nobody_holds(monkeypatch: pytest.M
             return real(matrix, *args, **options)
 
         monkeypatch.setattr(ease, name, told)
-    few, many = (EASE(EASEConfig(dense_limit=dense_limit)).fit(data, shops.catalogue(n)) for n in (12, 400))
+    few, many = (EASE(EASEConfig(dense_limit=dense_limit)).fit(data, shops.catalog(n)) for n in (12, 400))
 
     assert widths == [12, 12]
     for name in ("indices", "values"):
@@ -323,8 +323,8 @@ def test_a_table_of_too_many_neighbors_has_its_longest_rows_cut(monkeypatch: pyt
         square[row, [at for at in range(8) if at != row][:length]] = 1 + np.arange(length)
 
     def rows(entries: int) -> list[int]:
-        monkeypatch.setattr(neighbors, "ENTRIES", entries)
-        found = neighbors.table([sparse.csr_matrix(square)], most=7).rows
+        monkeypatch.setattr(neighbors, "MAX_ENTRIES", entries)
+        found = neighbors.build_table([sparse.csr_matrix(square)], max_neighbors=7).rows
         for row in range(8):  # the best are kept
             best = square[row][square[row] > 0]
             own = found.values[found.indptr[row] : found.indptr[row + 1]]
@@ -345,9 +345,9 @@ def grown(*sizes: int) -> Neighbors:
         return sparse.random(rows, columns, 0.4, format="csr", dtype=np.float32, random_state=rng)
 
     first, *others = sizes
-    found = neighbors.table([by_chance(first, first)], most=20)
+    found = neighbors.build_table([by_chance(first, first)], max_neighbors=20)
     for old, new in zip(sizes, others, strict=False):
-        below = neighbors.table([by_chance(new - old, new)], most=20, start=old)
+        below = neighbors.build_table([by_chance(new - old, new)], max_neighbors=20, start=old)
         found = found.extended(by_chance(old, new - old), below)
     return found
 
@@ -361,22 +361,22 @@ def test_a_table_that_grew_is_as_one_written_anew() -> None:
     assert whole[:20, :20].nnz == grown(20).matrix().nnz, "known products keep their neighbors"
     assert whole[:20, 20:].nnz > 20 < whole[20:].nnz
     for table in (found, Neighbors.of(found.arrays())):
-        indices, values, places = table.found(again)
+        indices, values, places = table.lookup(again)
         order = np.lexsort((indices, places))
-        assert all(map(np.array_equal, (indices[order], values[order], places[order]), anew.found(again)))
+        assert all(map(np.array_equal, (indices[order], values[order], places[order]), anew.lookup(again)))
         assert np.array_equal(table.lengths(again), anew.lengths(again))
-        assert np.array_equal(table.gaining(), np.asarray(whole.sum(axis=0)).ravel() > 0)
+        assert np.array_equal(table.is_neighbor(), np.asarray(whole.sum(axis=0)).ravel() > 0)
         asked = (again[:3], np.array([1.0, 0.5, 0.2]))
-        assert table.spread(asked, 0.5) == pytest.approx(anew.spread(asked, 0.5), rel=1e-12)
+        assert table.gains(asked, 0.5) == pytest.approx(anew.gains(asked, 0.5), rel=1e-12)
         even = again[:4], np.ones(4)
         for item in range(27):
-            assert table.because(asked, item) == anew.because(asked, item)
-            assert table.because(even, item, 4) == anew.because(even, item, 4)
+            assert table.explain(asked, item) == anew.explain(asked, item)
+            assert table.explain(even, item, 4) == anew.explain(even, item, 4)
 
 
 def test_what_a_table_gained_is_cut_and_not_what_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
     before = grown(20)
-    monkeypatch.setattr(neighbors, "ENTRIES", before.matrix().nnz)
+    monkeypatch.setattr(neighbors, "MAX_ENTRIES", before.matrix().nnz)
 
     many = grown(20, 90).matrix()
 
@@ -385,9 +385,9 @@ def test_what_a_table_gained_is_cut_and_not_what_it_had(monkeypatch: pytest.Monk
 
 
 def test_one_new_product_has_nothing_of_a_large_table_written_anew() -> None:
-    model = make("content", neighbors=5).fit(shops.checkerboard(), shops.catalogue(12))
+    model = make("content", neighbors=5).fit(shops.checkerboard(), shops.catalog(12))
 
-    wider = model.extend(shops.catalogue(15)).extend(shops.catalogue(16))  # type: ignore[attr-defined]
+    wider = model.extend(shops.catalog(15)).extend(shops.catalog(16))  # type: ignore[attr-defined]
 
     assert wider.arrays["indices"] is model.arrays["indices"]
     assert wider.arrays["values"] is model.arrays["values"]
@@ -402,8 +402,8 @@ def test_few_queries_widen_only_their_rows_of_a_table(sizes: tuple[int, ...]) ->
 
     nothing = (np.empty(0, np.int32), np.empty(0))
     for queries in ([query()], [nothing, query()], [query() for _ in range(40)], [nothing], []):
-        for one, line in zip(queries, found.spread_many(queries, 0.5), strict=True):
-            assert line.tolist() == found.spread(one, 0.5).tolist()
+        for one, line in zip(queries, found.gains_many(queries, 0.5), strict=True):
+            assert line.tolist() == found.gains(one, 0.5).tolist()
 
 
 def test_which_rows_are_widened_goes_by_all_that_a_table_holds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,15 +418,15 @@ def test_which_rows_are_widened_goes_by_all_that_a_table_holds(monkeypatch: pyte
     asked = int(found.lengths(query[0])[0])
     assert len(found.rows.values) < 10 * asked < found.matrix().nnz
 
-    list(found.spread_many([query], 0.5))
+    list(found.gains_many([query], 0.5))
 
     assert [codes.tolist() for codes in widened] == [[0]]
 
 
 def test_answering_settings_change_without_another_fit() -> None:
-    model = make("rp3beta").fit(shops.checkerboard(), shops.catalogue(12))
+    model = make("rp3beta").fit(shops.checkerboard(), shops.catalog(12))
 
-    fresh = make("rp3beta", step=0.5, own_weight=0.0).fit(shops.checkerboard(), shops.catalogue(12))
+    fresh = make("rp3beta", step=0.5, own_weight=0.0).fit(shops.checkerboard(), shops.catalog(12))
     profile = shops.profile(shops.checkerboard(), 4)
 
     changed = model.reconfigured(step=0.5, own_weight=0.0)
@@ -440,7 +440,7 @@ def test_the_order_of_an_orders_lines_means_nothing_to_covisitation() -> None:
     tables = []
     for told in (lines, lines[::-1]):
         rows = [(user, item, shops.START + user * DAY, signal) for user in range(5) for item, signal in told]
-        model = make("covisitation").fit(shops.interactions(rows, n_users=5), shops.catalogue(5))
+        model = make("covisitation").fit(shops.interactions(rows, n_users=5), shops.catalog(5))
         tables.append(model.scores_many([Profile.empty(shops.START)] * 4, [Context(items=(at,)) for at in range(4)]))
 
     assert tables[0] == pytest.approx(tables[1], rel=1e-5)
@@ -455,7 +455,7 @@ def test_covisitation_counts_gaps_in_moments_and_not_in_lines() -> None:
         for later, lines in enumerate((basket, (8,)))
         for item in lines
     ]
-    model = make("covisitation", max_gap=1).fit(shops.interactions(rows, n_users=4), shops.catalogue(10))
+    model = make("covisitation", max_gap=1).fit(shops.interactions(rows, n_users=4), shops.catalog(10))
 
     assert all(8 in answer(model, item, k=9) for item in basket)
 
@@ -468,7 +468,7 @@ def test_significance_is_reckoned_as_exactly_in_a_large_shop(monkeypatch: pytest
         return likelihood_ratio(*counts)
 
     monkeypatch.setattr("recsys.sources.bought_together.likelihood_ratio", listening)
-    make("bought_together").fit(orders((0, 1), (2,)), shops.catalogue(4))
+    make("bought_together").fit(orders((0, 1), (2,)), shops.catalog(4))
 
     assert np.dtype(np.float32) not in heard  # a million orders have logarithms that differ in the eighth digit
 
@@ -476,17 +476,17 @@ def test_significance_is_reckoned_as_exactly_in_a_large_shop(monkeypatch: pytest
 def test_a_lone_new_product_is_known_by_what_it_is_like() -> None:
     rows = [(0, item, shops.START, "view") for item in (0, 1, 2)] + [(1, 0, shops.START + 300 * DAY, "view")]
     data = shops.interactions(rows, n_users=2)
-    shelf = replace(shops.catalogue(4), first_seen=None)
+    shelf = replace(shops.catalog(4), first_seen=None)
     model, shopper = make("new_arrivals").fit(data, shelf), shops.profile(data, 0)
 
     assert model.recommend(shopper, Context(), 5).items.tolist() == [3]
     assert model.knows(3)
-    assert model.because(shopper, Context(), 3)[0] == 1  # of the same kind
+    assert model.explain(shopper, Context(), 3)[0] == 1  # of the same kind
 
 
 def test_what_nobody_touched_for_years_is_no_new_arrival() -> None:
     rows = [(0, item, shops.START, "view") for item in (0, 1, 2)] + [(1, 0, shops.START + 300 * DAY, "view")]
-    data, shelf = shops.interactions(rows, n_users=2), shops.catalogue(6)
+    data, shelf = shops.interactions(rows, n_users=2), shops.catalog(6)
     seen = np.array([np.nan, np.nan, np.nan, 300 - 5 * 365, 299, np.nan]) * DAY + shops.START
 
     model = make("new_arrivals").fit(data, replace(shelf, first_seen=seen))
@@ -497,6 +497,6 @@ def test_what_nobody_touched_for_years_is_no_new_arrival() -> None:
 def test_ease_of_products_always_bought_together_is_exact_for_the_heaviest_events() -> None:
     data = orders((0, 1), (2, 3), (0, 1, 2), times=400)
     heavy = replace(data, weights=np.full(len(data.items), 1e4, np.float32))
-    model = make("ease", ridge=1.0, damping=1.0, shopper_power=0.0, own_weight=0.0).fit(heavy, shops.catalogue(4))
+    model = make("ease", ridge=1.0, damping=1.0, shopper_power=0.0, own_weight=0.0).fit(heavy, shops.catalog(4))
 
     assert model.scores(shops.profile(data, 0), Context())[[0, 1]] == pytest.approx(1.0, abs=1e-3)

@@ -18,7 +18,7 @@ BASKETS = ((0, 1), (0, 1, 2), (2,), (2,))
 
 def scores(name: str, rows: list[tuple[int, int, float, str]], *items: int, **settings: Any) -> list[float]:
     """Return the scores of three products, with context items."""
-    model = make(name, **settings).fit(shops.interactions(rows, n_users=4), shops.catalogue(3))
+    model = make(name, **settings).fit(shops.interactions(rows, n_users=4), shops.catalog(3))
     return list(map(float, model.scores(NOBODY, Context(items=items))))
 
 
@@ -59,8 +59,8 @@ def test_what_is_due_a_day_before_the_usual_interval_counts_half() -> None:
     """All purchases are a week apart, and half of them are returns."""
     rows = [(0, item, shops.START + week * 7 * shops.DAY, "purchase") for item in range(3) for week in range(2)]
     data = shops.interactions(rows, n_users=1)
-    model = make("buy_again", rate_power=1.0, due_power=1.0).fit(data, shops.catalogue(3))
-    once = data.some(slice(0, 1))
+    model = make("buy_again", rate_power=1.0, due_power=1.0).fit(data, shops.catalog(3))
+    once = data.select(slice(0, 1))
     bought = (once.items, once.times, np.array([SIGNAL_CODES["purchase"]], np.int8), once.weights, once.values)
 
     asked = Profile(*bought, now=shops.START + 6 * shops.DAY)
@@ -75,5 +75,5 @@ def test_events_of_one_moment_count_a_mean_of_their_weights_and_others_that_of_t
     apart = replace(tied, times=tied.times + [-shops.DAY, 0])
 
     for data, forth, back in ((tied, (1 + 0.5 * 4) / 1.5, (4 + 0.5 * 1) / 1.5), (apart, 1 / 2, 0.5 / 2)):
-        found = make("covisitation", **settings).fit(data, shops.catalogue(2)).table.matrix()  # type: ignore[attr-defined]
+        found = make("covisitation", **settings).fit(data, shops.catalog(2)).table.matrix()  # type: ignore[attr-defined]
         assert found.toarray().ravel() == pytest.approx([0, forth, back, 0])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recsys.data.attributes import named
+from recsys.data.attributes import attribute_strings
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources.popular import Popular
@@ -37,7 +37,7 @@ def planted(*, telling: bool = True, seed: int = 3) -> Interactions:
 
 
 def fitted(data: Interactions) -> Prior:
-    return Prior().fit(data, shops.catalogue(N_ITEMS))
+    return Prior().fit(data, shops.catalog(N_ITEMS))
 
 
 def newcomer(*attributes: str, events: int = 0) -> Profile:
@@ -66,7 +66,7 @@ def test_of_whom_nothing_is_known_nothing_is_said() -> None:
 
 def test_what_chance_explains_is_not_believed() -> None:
     data = planted(telling=False)
-    popular = Popular().fit(data, shops.catalogue(N_ITEMS)).scores(newcomer(), Context())
+    popular = Popular().fit(data, shops.catalog(N_ITEMS)).scores(newcomer(), Context())
 
     scores = fitted(data).scores(newcomer("age=old", "shop=online"), Context())
 
@@ -131,4 +131,4 @@ def test_shoppers_must_tell_of_everybody_or_nobody() -> None:
     ],
 )
 def test_attributes_are_named(value: object, expected: tuple[str, ...]) -> None:
-    assert named({"k": value, "email": "ada@example.com"}, ["k", "absent"]) == expected
+    assert attribute_strings({"k": value, "email": "ada@example.com"}, ["k", "absent"]) == expected

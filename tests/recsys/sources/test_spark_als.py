@@ -48,17 +48,17 @@ def test_without_java_or_pyspark_it_is_not_offered(monkeypatch: pytest.MonkeyPat
 def test_without_interactions_no_spark_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spark_als, "_session", None)
 
-    model = make("spark_als").fit(shops.interactions([], n_users=0), shops.catalogue(3))
+    model = make("spark_als").fit(shops.interactions([], n_users=0), shops.catalog(3))
 
     assert not model.arrays["vectors"].any()
 
 
 def test_products_without_a_vector_add_nothing_to_the_ridge() -> None:
     """Of 15 products the last three were never touched. Vectors that `als` learnt are folded in as Spark's are."""
-    data, catalogue = shops.checkerboard(), shops.catalogue(15)
+    data, catalog = shops.checkerboard(), shops.catalog(15)
     model = SparkALS(SparkALSConfig(factors=4, epochs=5))
-    model.n_items, model.arrays = 15, make("als", factors=4, epochs=5).fit(data, catalogue).arrays
-    model.wake()
+    model.n_items, model.arrays = 15, make("als", factors=4, epochs=5).fit(data, catalog).arrays
+    model.prepare()
 
     known, more, others = (model.scores(NOBODY, Context(items=items)) for items in ((0, 2), (0, 2, 12, 14), (13,)))
 
@@ -71,11 +71,11 @@ def test_products_without_a_vector_add_nothing_to_the_ridge() -> None:
 @with_spark
 def test_a_folded_in_shopper_solves_the_equation_that_spark_solved() -> None:
     data = shops.checkerboard()
-    model = make("spark_als", **PLAIN).fit(data, shops.catalogue(12))
+    model = make("spark_als", **PLAIN).fit(data, shops.catalog(12))
     assert isinstance(model, SparkALS)
 
     bought = [np.unique(data.items[data.users == user]) for user in range(data.n_users)]
-    shoppers = np.stack([model.fold((items, np.ones(len(items)))) for items in bought]).astype(np.float64)
+    shoppers = np.stack([model.fold_in((items, np.ones(len(items)))) for items in bought]).astype(np.float64)
     again = np.stack([_solved(shoppers, [u for u in range(20) if item in bought[u]], model) for item in range(12)])
 
     np.testing.assert_allclose(again, model.vectors, atol=0.02 * np.abs(model.vectors).max())
@@ -95,7 +95,7 @@ def test_a_session_that_was_there_before_is_used_and_left_alone() -> None:
     from pyspark.sql import SparkSession
 
     with spark_als._session(spark_als.SparkALSConfig()) as ours:
-        make("spark_als", **PLAIN).fit(shops.checkerboard(), shops.catalogue(12))
+        make("spark_als", **PLAIN).fit(shops.checkerboard(), shops.catalog(12))
 
         assert SparkSession.getActiveSession() is ours
         assert ours.range(3).count() == 3

@@ -84,11 +84,11 @@ def test_a_text_that_would_come_back_as_two_is_not_packed() -> None:
 @pytest.mark.parametrize("name", ["content", "new_arrivals"])
 def test_attributes_of_several_lines_are_known_to_products_created_later(name: str) -> None:
     care = (("care=Wash cold\nDry flat", "color=red"),)
-    shop = replace(shops.catalogue(4), attributes=care * 4)
+    shop = replace(shops.catalog(4), attributes=care * 4)
     rows = shops.interactions([(0, 0, 1.0, "view"), (0, 1, 2.0, "view")], n_users=1)
     model = make(name).fit(rows, shop)
 
-    later = replace(shops.catalogue(5), attributes=care * 5)
+    later = replace(shops.catalog(5), attributes=care * 5)
     scores = model.extend(later).scores(shops.profile(rows, 0), Context())  # type: ignore[attr-defined]
 
     assert scores[4] > 0

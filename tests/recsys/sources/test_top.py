@@ -26,7 +26,7 @@ def scores(kind: str, rng: np.random.Generator) -> Floats:
 @pytest.mark.parametrize("k", [0, 1, 7, 60, 500])
 @pytest.mark.parametrize("kind", ["dense", "ties", "few", "negative"])
 def test_the_best_are_those_of_a_whole_sort(monkeypatch: pytest.MonkeyPatch, kind: str, k: int) -> None:
-    monkeypatch.setattr(top, "PARTS", 5)
+    monkeypatch.setattr(top, "MIN_PARTS", 5)
     rng = np.random.default_rng(k)
     for allowed in (None, rng.random(N_ITEMS + 3) < 0.5, np.zeros(N_ITEMS, np.bool_)):
         line = scores(kind, rng)
@@ -34,7 +34,7 @@ def test_the_best_are_those_of_a_whole_sort(monkeypatch: pytest.MonkeyPatch, kin
         profile = replace(Profile.empty(0.0), items=np.append(known, np.int32(N_ITEMS + 50)))
         context = Context(allowed=allowed, exclude=(3, N_ITEMS + 1), seen_allowed=False)
 
-        found = top.best(line, profile, context, k, drop=(4,))
+        found = top.top_k(line, profile, context, k, drop=(4,))
 
         permitted = np.ones(N_ITEMS, np.bool_) if allowed is None else allowed[:N_ITEMS].copy()
         permitted[[3, 4, *known]] = False

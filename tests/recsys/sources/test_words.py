@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.profile import Context, Profile
 from recsys.ranking.text_similarity import TextSimilarity
 from recsys.sources import text
@@ -23,8 +23,8 @@ SHELVES = {
 EVERYTHING = np.ones(4, bool)
 
 
-def shelf(*titles: str) -> Catalogue:
-    return Catalogue(item_ids=tuple(f"P{number}" for number in range(len(titles))), titles=titles)
+def shelf(*titles: str) -> Catalog:
+    return Catalog(item_ids=tuple(f"P{number}" for number in range(len(titles))), titles=titles)
 
 
 def nearest(model: Scoring, code: int) -> int:
@@ -55,15 +55,15 @@ def test_the_nearest_of_a_product_nobody_touched_is_the_one_of_another_color(tit
     ],
 )
 def test_a_word_is_the_same_however_it_is_written(written: str, words: list[str]) -> None:
-    assert text.words(written) == words
+    assert text.tokenize(written) == words
 
 
 def test_plain_english_is_read_as_ever() -> None:
     written = "SOFT DRINKS 12/18&15PK CAN CAR; a desk_lamp (2nd), $5 <10% & R&D; M&MS"
 
-    assert text.words(written) == re.findall(r"[^\W_]{2,}", written.lower())
+    assert text.tokenize(written) == re.findall(r"[^\W_]{2,}", written.lower())
 
 
 def test_broken_markup_costs_no_more_than_other_text() -> None:
     for broken in ("<", "&", "<a", "&a", "<!--", "e\u0301"):
-        assert len(text.words(broken * 12_000)) <= 12_000
+        assert len(text.tokenize(broken * 12_000)) <= 12_000

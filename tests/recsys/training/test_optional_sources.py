@@ -11,25 +11,23 @@ from recsys.data import dataset as datasets
 from recsys.data.dataset import build
 from recsys.data.profile import Context
 from recsys.evaluation.evaluate import Options, evaluate, folds_of
-from recsys.evaluation.pipeline import asked_of
 from recsys.evaluation.svd_as_feature import svd_feature_gain
-from recsys.ranking.features import feature_names
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.content import Content
-from recsys.sources.fitting import fitted
+from recsys.sources.fitting import fit_all
 from recsys.sources.registry import RECOMMENDERS, make
 from recsys.sources.sentences import Sentences
 from recsys.sources.svd import SVD
-from recsys.training.model_selection import columns_of
 from recsys.training.plan import (
     OPTIONAL,
     Plan,
     ranked_sources,
     unranked_sources,
 )
-from recsys.training.ranking_dataset import examples
-from recsys.training.refit import release
+from recsys.training.ranking_dataset import ranking_dataset
+from recsys.training.refit import refit
+from recsys.training.training import test_candidates as candidates_of
 from tests.recsys import shops
 from tests.recsys.shop_history import history, products
 
@@ -46,7 +44,8 @@ def test_only_named_extras_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
     dataset = build(history(shoppers=20), products())
-    _, validation, test = folds_of(dataset, Options())
+    folds = folds_of(dataset, Options())
+    validation, test = folds.validation, folds.test
     names = ("popular", "svd")
     plan = Plan(
         configs={"svd": {"factors": 8, "epochs": 3}},
@@ -54,27 +53,26 @@ def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
         blend=dict.fromkeys(names, 1.0),
         single="popular",
         stage="ranker",
-        features=feature_names(names),
-        rankers=[({}, 5)],
+        members=[({}, 5)],
     )
-    sources = fitted(plan.sources(), validation.past, dataset.catalogue)
-    statistics = ItemStatistics.fit(validation.past, dataset.catalogue, until=validation.until)
-    learnt = [examples(sources, statistics, validation, quotas=plan.quotas).judged(columns_of(plan))]
+    sources = fit_all(plan.sources(), validation.past, dataset.catalog)
+    statistics = ItemStatistics.fit(validation.past, dataset.catalog, until=validation.until)
+    datasets = [ranking_dataset(sources, statistics, validation, quotas=plan.quotas, seed=7)]
 
-    bundle = release(plan, test.past, dataset.catalogue, until=test.until, learnt=learnt, unranked=True)
+    model = refit(plan, test.past, dataset.catalog, datasets, until=test.until, unranked=True)
 
-    assert asdict(bundle.sources["svd"].config)["factors"] == 8, (
+    assert asdict(model.sources["svd"].config)["factors"] == 8, (
         "as it is ranked, not as placements get it where it is not"
     )
-    digest = bundle.save(tmp_path / "model")
+    digest = model.save(tmp_path / "model")
     loaded, profile = HybridModel.load(tmp_path / "model", expected=digest), test.profiles[0]
-    slate = bundle.slate(profile, Context(), 10, strategy="hybrid")
+    slate = model.slate(profile, Context(), 10, strategy="hybrid")
     assert loaded.slate(profile, Context(), 10, strategy="hybrid").items.tolist() == slate.items.tolist()
     assert len(slate) == 10
     grown = loaded.extended(pd.DataFrame({"item_id": ["new"], "title": ["Product 7 in red"], "category": ["odd"]}))
     assert len(grown.slate(profile, Context(), 10, strategy="hybrid")) == 10
     assert len(grown.slate(profile, Context(), 10, strategy="svd")) == 10
-    assert svd_feature_gain(bundle, test, asked_of(bundle, test), SVD()) == {}, "the ranker sees it anyway"
+    assert svd_feature_gain(model, test, candidates_of(model, test), SVD()) == {}, "the ranker sees it anyway"
 
 
 @pytest.mark.parametrize(("name", "words"), [("ease", "is no optional source"), ("sentences", "not installed: gt_all")])
@@ -96,7 +94,7 @@ def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(datasets, "image_vectors", read)
 
-    images = build(history(), products(), pictures=tmp_path).catalogue.images
+    images = build(history(), products(), pictures=tmp_path).catalog.images
 
     assert images is not None
     assert images.shape == (40, 2)
@@ -107,7 +105,7 @@ def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pyte
 
 
 def test_a_product_that_appears_where_others_have_pictures_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, after = shops.catalogue(4), shops.catalogue(5)
+    before, after = shops.catalog(4), shops.catalog(5)
     object.__setattr__(before, "images", SEEN)
 
     model = make("content", pictures=1.0).fit(shops.interactions([], n_users=0), before)

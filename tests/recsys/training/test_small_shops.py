@@ -6,17 +6,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from recsys.evaluation.pipeline import TrainedBundle, train
-from recsys.training.champion_refit import plan_of
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from recsys.data.dataset import Dataset, build
+from recsys.data.dataset import build
 from recsys.data.folds import Protocol
 from recsys.data.profile import Context, Profile
-from recsys.evaluation import pipeline
 from recsys.evaluation.evaluate import Options, evaluate
 from recsys.evaluation.held_out_answers import write_slates
-from recsys.metrics.registry import DEEPEST
+from recsys.metrics.registry import MAX_CUTOFF
+from recsys.training.training import train
+from tests.recsys.trainings import TrainedShop, trained
 
 START, HOUR, ROWS = 1.7e9, 3_600.0, 30
 
@@ -46,29 +45,29 @@ ODD = {
 
 
 @pytest.mark.parametrize("frame", ODD.values(), ids=ODD.keys())
-def test_an_odd_shop_gets_a_bundle_that_answers(frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_an_odd_shop_gets_a_model_that_answers(frame: pd.DataFrame, tmp_path: Path) -> None:
     dataset = build(frame)
 
-    trained = train(dataset)
+    shop = trained(dataset)
 
-    slate = trained.bundle.slate(Profile.empty(START + 1e6), Context(), 5)
-    assert len(slate) == min(5, dataset.catalogue.n_items)
-    assert write_slates(trained, dataset.user_ids, tmp_path / "slates.parquet") == len(trained.test)
+    slate = shop.model.slate(Profile.empty(START + 1e6), Context(), 5)
+    assert len(slate) == min(5, dataset.catalog.n_items)
+    assert write_slates(shop.training, dataset.user_ids, tmp_path / "slates.parquet") == len(shop.test)
     written = pd.read_parquet(tmp_path / "slates.parquet").to_dict("records")
-    assert written == list(answers_to_held_out_questions(trained, dataset))
+    assert written == list(held_out_answers(shop))
 
 
-def answers_to_held_out_questions(trained: TrainedBundle, dataset: Dataset) -> Iterator[dict[str, Any]]:
+def held_out_answers(shop: TrainedShop) -> Iterator[dict[str, Any]]:
     """Yield the answers of the model that had not seen them: of the released stage, then of each source alone."""
-    fold, model = trained.test, trained.tested
+    fold, model = shop.test, shop.training.model
     for strategy in ("hybrid", *sorted(model.quotas)):
-        slates = model.slate_many(fold.profiles, fold.contexts, DEEPEST, strategy=strategy)
+        slates = model.slate_many(fold.profiles, fold.contexts, MAX_CUTOFF, strategy=strategy)
         for user, slate in zip(fold.users.tolist(), slates, strict=True):
             for rank, (item, score) in enumerate(zip(slate.items, slate.scores.tolist(), strict=True), start=1):
                 yield {
-                    "user": dataset.user_ids[user],
+                    "user": shop.dataset.user_ids[user],
                     "rank": rank,
-                    "item": dataset.catalogue.item_ids[item],
+                    "item": shop.dataset.catalog.item_ids[item],
                     "score": score,
                     "strategy": strategy,
                 }
@@ -87,35 +86,24 @@ def test_an_odd_file_is_evaluated_or_refused_in_words(frame: pd.DataFrame, proto
 
 
 @pytest.mark.parametrize("name", ["nothing is ever bought twice", "nobody ever comes back", "all at one moment"])
-def test_where_nothing_can_be_learnt_there_is_no_ranker(name: str) -> None:
-    trained = train(build(ODD[name]))
+def test_where_nothing_can_be_learned_there_is_no_ranker(name: str) -> None:
+    shop = trained(build(ODD[name]), names=("popular", "rp3beta"))
 
-    assert trained.bundle.ranker is None
-    assert trained.bundle.stage in ("popular", "single", "blend")
-    assert "ranker" not in [step["stage"] for step in trained.report["ladder"]]
-
-
-def test_a_champion_whose_ranker_has_nothing_left_to_learn_from_is_no_rival() -> None:
-    plan = plan_of({"plan": {**train(build(ODD["one shopper"])).tested.manifest["plan"], "stage": "ranker"}})
-
-    trained = train(build(ODD["nothing is ever bought twice"]), rival=plan)
-
-    assert trained.rival is None
+    assert shop.model.ranker is None
+    assert shop.model.stage in ("popular", "single", "blend")
+    assert "ranker" not in [stage["stage"] for stage in shop.report["ladder"]]
 
 
-@pytest.mark.parametrize("begun", [train, lambda dataset: evaluate(dataset, Options())], ids=["train", "evaluate"])
-def test_all_is_learnt_on_one_thread_however_many_cores_there_are(
-    begun: Callable[[Dataset], object], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("begin", [train, lambda dataset, **named: evaluate(dataset, Options(), **named)])
+def test_a_training_is_on_one_thread_however_many_cores_there_are(begin: Callable[..., object]) -> None:
     """Two threads sum in another order: of few shoppers scores, and so the ranker, differed in their last digits."""
     threads: set[int] = set()
 
-    def choose(*_: object, **__: object) -> None:
+    def stop(step: str, share: float) -> None:
         threads.update(one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas")
         raise InterruptedError
 
-    monkeypatch.setattr(pipeline, "choose", choose)
     with pytest.raises(InterruptedError), threadpool_limits(2, "blas"):
-        begun(build(rows(shoppers=5, items=7)))
+        begin(build(rows(shoppers=5, items=7)), progress=stop)
 
     assert threads == {1}

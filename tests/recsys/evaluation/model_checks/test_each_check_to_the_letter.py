@@ -119,7 +119,7 @@ def test_a_supplier_that_starves_is_enough_though_none_is_shown_far_beyond_its_s
     told = found(replace(case(starving, champion), catalog_view=shelf))["supplier_share"]
 
     assert not told.passed
-    assert told.detail.startswith("exposure ÷ catalogue share by supplier 0.00–1.20;")
+    assert told.detail.startswith("exposure ÷ catalog share by supplier 0.00–1.20;")
 
 
 def test_who_is_spared_for_few_shoppers_is_told_the_number_too() -> None:
@@ -127,7 +127,7 @@ def test_who_is_spared_for_few_shoppers_is_told_the_number_too() -> None:
 
     words = found(case(few, other))["supplier_share"].detail
 
-    assert words.startswith("exposure ÷ catalogue share by supplier 0.")
+    assert words.startswith("exposure ÷ catalog share by supplier 0.")
     assert words.endswith("; misses the bar, which refuses nobody where fewer than 200 shoppers were asked")
 
 
@@ -146,7 +146,7 @@ def test_who_is_too_good_is_told_where_to_look_and_nobody_else() -> None:
     told = [found(case(one, some))["leak:too_good"] for one in (some, better)]
 
     assert [one.passed for one in told] == [True, False]
-    assert [one.detail.endswith(": look for the future in its features and in the catalogue") for one in told] == [
+    assert [one.detail.endswith(": look for the future in its features and in the catalog") for one in told] == [
         False,
         True,
     ]

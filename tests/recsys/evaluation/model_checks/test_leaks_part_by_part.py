@@ -19,8 +19,8 @@ def leak_of(bundle: HybridModel, asked: Fold) -> tuple[bool, str]:
 
 
 def test_facts_that_know_the_held_out_window_are_named() -> None:
-    rows, catalogue = shop().interactions, shop().catalogue
-    statistics = ItemStatistics.fit(rows, catalogue, until=float(rows.times[-1]))
+    rows, catalog = shop().interactions, shop().catalog
+    statistics = ItemStatistics.fit(rows, catalog, until=float(rows.times[-1]))
 
     passed, words = leak_of(replace(honest(fold()), statistics=statistics), fold())
 
@@ -31,7 +31,7 @@ def test_a_part_that_learnt_the_rows_of_the_very_cut_is_named() -> None:
     """The window begins there: on a clock of days or months it is its whole first day or month."""
     asked, rows = fold(), shop().interactions
     first = rows.times[rows.times >= asked.until].min()
-    known = ItemStatistics.fit(rows.some(rows.times <= first), shop().catalogue, until=first)
+    known = ItemStatistics.fit(rows.select(rows.times <= first), shop().catalog, until=first)
 
     passed, words = leak_of(replace(honest(asked), statistics=known), replace(asked, until=float(first)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.data.catalogue import Catalogue
+from recsys.data.catalog import Catalog
 from recsys.data.listing import listed_at
 from recsys.evaluation.model_checks.case import Case, Limits
 from recsys.evaluation.model_checks.checks import run_checks
@@ -24,8 +24,8 @@ from recsys.evaluation.model_checks.fairness import (
 )
 from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable, suppliers
 from recsys.evaluation.model_checks.verdict import read_case, write_case
+from recsys.metrics.beyond_accuracy import coverage
 from recsys.metrics.intervals import Interval
-from recsys.metrics.spread import coverage
 
 EXPOSURE = np.array([6.0, 2.0, 0.0, 0.0])
 POPULARITY = np.array([10.0, 2.0, 4.0, 1.0])
@@ -106,7 +106,7 @@ def test_suppliers_get_their_exposure_over_their_share_of_the_catalog() -> None:
 
 
 def test_a_supplier_is_the_attribute_of_that_name_or_else_the_brand() -> None:
-    shop = Catalogue(
+    shop = Catalog(
         ("a", "b", "c"), brands=("Nord", "Nord", ""), attributes=((), ("color=red", "supplier=Acme"), ("color=red",))
     )
 
@@ -117,7 +117,7 @@ def test_a_supplier_is_the_attribute_of_that_name_or_else_the_brand() -> None:
 
 def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelves_tell_nothing() -> None:
     days = np.array([-31.0, -30.0, 0.0, 1.0, np.nan])
-    shop = Catalogue(tuple("abcde"), first_seen=days * 86_400)
+    shop = Catalog(tuple("abcde"), first_seen=days * 86_400)
 
     shelf = CatalogView.of(shop, popularity=np.ones(5), cut=0.0)
 
@@ -129,23 +129,23 @@ def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelv
     left = CatalogView.of(sold_out, popularity=np.ones(5), cut=0.0)
     assert left.new_item_share == 2 / 3
     gone = CatalogView.of(
-        replace(shop, gone=np.array([np.nan, -1.0, np.nan, np.nan, np.nan])), popularity=np.ones(5), cut=0.0
+        replace(shop, removed_at=np.array([np.nan, -1.0, np.nan, np.nan, np.nan])), popularity=np.ones(5), cut=0.0
     )
     assert gone.new.tolist() == [False, False, True, False, False], "what was taken out before the cut is not new"
     assert left.listed_exposure(np.array([2.0, 0.0, 1.0, 4.0, 9.0])).tolist() == [2.0, 0.0, 1.0]
 
 
-def test_what_could_be_shown_is_the_same_by_the_whole_catalogue_and_by_that_of_the_moment() -> None:
+def test_what_could_be_shown_is_the_same_by_the_whole_catalog_and_by_that_of_the_moment() -> None:
     """The trade-off curve asks the one, the gate the other; a file of products may lack titles, in part or all."""
     seen = np.array([-1.0, -1.0, 1.0, np.nan])
-    categorized = Catalogue(tuple("abcd"), categories=("A", "B", "C", ""), first_seen=seen)
-    branded = Catalogue(tuple("abcd"), titles=("",) * 4, brands=("A", "B", "C", ""), first_seen=seen)
+    categorized = Catalog(tuple("abcd"), categories=("A", "B", "C", ""), first_seen=seen)
+    branded = Catalog(tuple("abcd"), titles=("",) * 4, brands=("A", "B", "C", ""), first_seen=seen)
     for shop in (categorized, branded):
         assert listed_at(shop, 0.0).tolist() == listed_at(shop.at(0.0), 0.0).tolist() == [True, True, False, False]
 
-    untitled = Catalogue(tuple("ab"), titles=("Rug", ""), categories=("", "Lamps"))
+    untitled = Catalog(tuple("ab"), titles=("Rug", ""), categories=("", "Lamps"))
     assert listed_at(untitled, 0.0).all()
-    assert listed_at(Catalogue(tuple("ab")), 0.0).all(), "where nothing is told, nothing is sold no more"
+    assert listed_at(Catalog(tuple("ab")), 0.0).all(), "where nothing is told, nothing is sold no more"
 
 
 def test_shoppers_are_drawn_with_all_their_answers() -> None:
@@ -157,7 +157,9 @@ def test_shoppers_are_drawn_with_all_their_answers() -> None:
     behind_the_tenth = np.concatenate([slates, np.full((4, 9), -1, np.int32), slates], axis=1)
     again = np.array(list(exposure_draws(behind_the_tenth, 2, shoppers=np.array([5, 5, 7, 7]))))
     assert again.tolist() == exposures.tolist()
-    assert {tuple(one) for one in exposure_draws(slates[:2], 3)} == {(2.0, 0.0, 0.0)}, "what nobody is shown is an item too"
+    assert {tuple(one) for one in exposure_draws(slates[:2], 3)} == {(2.0, 0.0, 0.0)}, (
+        "what nobody is shown is an item too"
+    )
 
 
 def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs() -> None:

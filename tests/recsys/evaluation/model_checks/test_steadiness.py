@@ -17,11 +17,11 @@ from tests.recsys.shop_history import DAY, START, history
 
 
 def bundle_of(dataset: Dataset, *sources: str) -> HybridModel:
-    rows, catalogue = dataset.interactions, dataset.catalogue
+    rows, catalog = dataset.interactions, dataset.catalog
     return HybridModel(
-        catalogue=catalogue,
-        sources={name: make(name).fit(rows, catalogue) for name in sources},
-        statistics=ItemStatistics.fit(rows, catalogue, until=float(rows.times[-1])),
+        catalog=catalog,
+        sources={name: make(name).fit(rows, catalog) for name in sources},
+        statistics=ItemStatistics.fit(rows, catalog, until=float(rows.times[-1])),
         ranker=None,
         quotas=dict.fromkeys(sources, 50),
         blend=dict.fromkeys(sources, 1.0),
@@ -57,8 +57,8 @@ def test_a_model_that_answers_otherwise_is_not(fresh: Dataset, asked: Fold) -> N
     assert check.grade == "alarms"
 
 
-def test_what_the_other_catalogue_lacks_is_left_out() -> None:
-    known, other = build(history()).catalogue, build(history(items=20)).catalogue
+def test_what_the_other_catalog_lacks_is_left_out() -> None:
+    known, other = build(history()).catalog, build(history(items=20)).catalog
     codes = codes_in(other, known.item_ids)
     profile = replace(
         Profile.empty(1.0), items=np.array([3, 30, 0], np.int32), times=np.array([0.1, 0.2, 0.3]),

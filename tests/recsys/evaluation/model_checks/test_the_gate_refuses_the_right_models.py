@@ -296,7 +296,7 @@ def test_a_group_may_be_eight_tenths_as_well_served_only_where_that_is_sure(cham
     assert 0.7 < ratio.value < 0.8
 
 
-def test_a_model_that_hides_a_part_of_the_catalogue_is_refused(champion: SlateTable) -> None:
+def test_a_model_that_hides_a_part_of_the_catalog_is_refused(champion: SlateTable) -> None:
     slates = np.where(champion.slates < 40, champion.slates + 40, champion.slates).astype(np.int32)
 
     assert {"gini", "coverage"} <= set(refusals(replace(champion, slates=slates), champion))

@@ -55,4 +55,9 @@ def test_a_part_that_learnt_nothing_is_out() -> None:
     model = replace(honest(asked), sources={"popular": make("popular")})
     past = float(asked.past.times.max())
 
-    assert fitted_until_by_part(model, asked) == {"plan": asked.until, "past": past, "statistics": past, "profiles": latest}
+    assert fitted_until_by_part(model, asked) == {
+        "plan": asked.until,
+        "past": past,
+        "statistics": past,
+        "profiles": latest,
+    }

@@ -309,7 +309,9 @@ def test_a_day_as_bad_as_any_of_the_days_before_is_named_for_nothing(at: int) ->
     chances = POPULARITY**0.3 * np.where(SHELF.supplier == 0, 3.0, 1.0) * np.where(SHELF.new, 0.05, 1.0)
     week = [served(seed, chances=chances if seed == at else None) for seed in range(7)]
 
-    assert not {"supplier share", "new items"} & named(day_checks(served(20, chances=chances), week, touched_items=WANTED))
+    assert not {"supplier share", "new items"} & named(
+        day_checks(served(20, chances=chances), week, touched_items=WANTED)
+    )
 
 
 def test_where_nobody_touched_anything_no_lift_is_told() -> None:

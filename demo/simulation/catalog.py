@@ -1,0 +1,100 @@
+"""The simulated catalog: designs of every kind in every style, each in a few colors. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from demo.simulation.vocabulary import KINDS, MATERIALS, SERIES, STYLES, Kind, Style
+
+VARIANTS = (1, 2, 3)
+VARIANT_SHARES = (0.25, 0.45, 0.30)
+P_ARRIVES, FIRST_ARRIVAL = 0.2, 1 / 3
+"""Share of designs that go on sale during the simulated period, and the earliest part of it for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedProduct:
+    """One product with its hidden simulation parameters.
+
+    `level` is the price level within its kind (0 cheapest, 1 most expensive). `appeal` is the log of its base
+    popularity. `trend` is the change of the log popularity over the period. `arrives` is the part of the period, 0 to
+    1, after which the product goes on sale.
+    """
+
+    product_id: str
+    kind: Kind
+    style: int
+    color: str
+    group_id: str
+    level: float
+    appeal: float
+    trend: float
+    arrives: float
+    data: dict[str, Any]
+
+
+def make_products(*, seed: int, currency: str = "EUR") -> list[SimulatedProduct]:
+    """Return the catalog of one seed, about 650 products; the same seed gives the same products."""
+    rng, dates = np.random.default_rng((seed, 1)), np.random.default_rng((seed, 4))
+    products: list[SimulatedProduct] = []
+    for kind in KINDS:
+        for design in range(kind.groups):
+            # One design of each kind is on sale from the start, so that complements always exist.
+            arrives = float(dates.uniform(FIRST_ARRIVAL, 1.0)) if design and dates.random() < P_ARRIVES else 0.0
+            number = len(products) + 1
+            products += _design(kind, design, rng, first_number=number, currency=currency, arrives=arrives)
+    return products
+
+
+def _design(
+    kind: Kind, design: int, rng: np.random.Generator, *, first_number: int, currency: str, arrives: float
+) -> Iterator[SimulatedProduct]:
+    """Yield the color variants of one design; they share price, style, appeal, trend and day of arrival."""
+    style_code = int((design + rng.integers(0, 2)) % len(STYLES))
+    style = STYLES[style_code]
+    series = str(rng.choice(SERIES))
+    level = float(rng.beta(1.3, 1.9))
+    appeal, trend = float(rng.normal(0, 0.7)), float(rng.choice((0.0, 1.8, -1.5), p=(0.8, 0.1, 0.1)))
+    material, brand = str(rng.choice(MATERIALS.get(kind.path[0], style.materials))), str(rng.choice(style.brands))
+    group_id = f"{series}-{kind.key}-{design + 1}".lower()
+    colors = rng.choice(style.colors, size=int(rng.choice(VARIANTS, p=VARIANT_SHARES)), replace=False)
+    price = _price(kind, level)
+    for offset, color in enumerate(map(str, colors)):
+        product_id = f"P{first_number + offset:04d}"
+        data = {
+            "title": f"{series} {kind.noun}, {color}",
+            "description": _description(kind, style, series=series, material=material, color=color),
+            "category": list(kind.path),
+            "brand": brand,
+            "price": f"{price:.2f}",
+            "compare_at_price": f"{price * 1.2:.2f}" if rng.random() < 0.12 else None,
+            "cost": f"{price * float(rng.uniform(0.38, 0.62)):.2f}",
+            "currency": currency,
+            "stock": int(rng.choice((0, int(rng.integers(3, 240))), p=(0.03, 0.97))),
+            "active": True,
+            "group_id": group_id,
+            "attributes": {"color": color, "material": material, "style": style.key, "room": kind.room},
+            "url": f"/shop/products/{product_id}",
+            "image_url": f"/shop/pictures/{kind.picture}/{color}/{style.key}.svg",
+            "available_from": None,
+        }
+        shade = float(rng.normal(0, 0.25))
+        yield SimulatedProduct(
+            product_id, kind, style_code, color, group_id, level, appeal + shade, trend, arrives, data
+        )
+
+
+def _price(kind: Kind, level: float) -> float:
+    """Return a price, log-spaced between the kind's bounds, ending in .90 or .00."""
+    raw = float(kind.low * (kind.high / kind.low) ** level)
+    return float(round(raw) - 0.10) if raw < 100 else float(round(raw / 10) * 10)
+
+
+def _description(kind: Kind, style: Style, *, series: str, material: str, color: str) -> str:
+    finish = color if color == material else f"{color} {material}"
+    return (
+        f"{series} is a {kind.noun} in {finish} for the {kind.room.lower()}: {style.mood}. "
+        f"Part of our {style.key} range."
+    )

@@ -1,0 +1,206 @@
+"""Accessibility: axe-core finds nothing serious on any page, and no page scrolls sideways.
+
+axe-core (MPL-2.0) comes inside of axe-playwright-python (MIT), which only tests need. What it cannot see, tests beside
+this one look at: keys, what a refused form says, what is printed.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Page, TimeoutError, expect
+from pytest_django import Settings
+
+from common import clock
+from customers.selectors import Identity
+from personalization.services.rules import create_rule
+from tests.browser.conftest import Shop
+from tests.browser.waiting import until
+from tests.modelops.releases import judged_version, passed_version
+from tests.modelops.reports import REPORT
+from tests.recsys.furniture import model
+from tests.recsys.planted import case, slow, usual
+
+WIDTHS = (320, 360, 640, 768, 1280)
+"""Widths of phone, small tablet and desktop; 640 and 320 are the desktop at 200 and 400 % zoom."""
+BARRED = ("serious", "critical")
+FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+STILL = """() => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("*, ::before, ::after { transition: none !important; animation: none !important }");
+    document.adoptedStyleSheets.push(sheet);
+}"""
+"""CSS that ends all transitions, so that colors are final at once."""
+DOORS = "#nav-sidebar-inner a[href^='/']"
+FIRST = "#result_list tbody :is(th, td) a[href^='/admin/']"
+ADD = "a[href$='/add/']"
+VERSION = "/admin/modelops/modelversion/"
+BEHIND_BUTTONS = (
+    *("/admin/modelops/trainingrun/train/", "/admin/password_change/", "/admin/catalog/product/import/"),
+    *(f"{VERSION}side-by-side/", f"{VERSION}roll-back/"),
+    *("/portal/customers/user:ada", "/portal/preview?subject=ada&placement=home&effect=pin&products=P0009&position=2"),
+)
+"""Pages that are linked from no list and no sidebar."""
+SHOP_PAGES = ("/", "/shop/", "/shop/products/P0001", "/shop/cart", "/shop/search?q=a", "/shop/login")
+
+
+@pytest.fixture
+def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> Shop:
+    """The shop with rows of all kinds: an order with events, versions, a run, an alarm, a waiver."""
+    from events.activity import orders_of
+    from modelops.models import (
+        ModelAlarm,
+        ModelVersion,
+        ModelWaiver,
+        TrainingRun,
+    )
+    from modelops.services.registry import promote
+
+    settings.MODEL_DIR = tmp_path
+    page.goto(f"{open_shop.url}/shop/login")
+    page.locator("[data-vitrine-consent=yes]").click()
+    page.locator("#user_id").fill("ada")
+    page.locator(".other button").click()
+    page.goto(open_shop.product("P0001"))
+    page.locator("[data-vitrine-add]").click()
+    page.locator("text=Order and pretend to pay").click()
+    expect(page.locator("h1")).to_have_text("Thank you")
+    until(lambda: orders_of(Identity(("ada",), ()), limit=1))
+    promote(passed_version(model(("popular",)), report=REPORT), actor="staff:1")
+    failed_version, now = judged_version(model(("popular",)), case(slow(usual()), usual()), report=REPORT), clock.now()
+    run = TrainingRun.objects.create(actor="system:test", model_version=failed_version, step="Fitting", progress=0.4)
+    live = ModelVersion.objects.exclude(pk=failed_version.pk).get()
+    ModelAlarm.objects.create(kind="data", message="few", model_version=live, run=run, raised_at=now, latest_at=now)
+    asker = get_user_model().objects.create(username="mo")
+    ModelWaiver.objects.create(
+        model_version=failed_version,
+        reason="season",
+        requested_by=asker,
+        requested_at=now,
+        expires_at=now + timedelta(days=1),
+    )
+    return open_shop
+
+
+def staff_pages(page: Page, shop: Shop) -> Iterator[str]:
+    """Yield the URLs of the sidebar, of each list's first row and add form, and of buttons.
+
+    The caller opens each URL in turn; the links of a list are read from the open page.
+    """
+    page.goto(f"{shop.url}/admin/")
+    doors: list[str] = page.eval_on_selector_all(DOORS, "all => all.map((one) => one.getAttribute('href'))")
+    pages = dict.fromkeys(doors)
+    assert len(pages) > 20
+    for door in tuple(pages):
+        yield door
+        assert page.url == shop.url + door
+        for leads in (page.locator(FIRST), page.locator(ADD)):
+            if leads.count():
+                pages[str(leads.first.get_attribute("href")).partition("?")[0]] = None
+    version = next(one for one in pages if one.startswith(VERSION) and one.endswith("/change/"))
+    of_version = [version.replace("/change/", f"/{name}/") for name in ("evaluation", "promote", "ask-waiver")]
+    yield from dict.fromkeys(one for one in (*pages, *of_version, *BEHIND_BUTTONS) if one not in doors)
+
+
+def barred(page: Page, *rules: str) -> list[str]:
+    """Return axe-core's violations on the page, for the given rules or all."""
+    options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    loaded = page.evaluate("() => 'axe' in window")  # half a megabyte, by the first look at the page
+    axe = Axe("null") if loaded else Axe()
+    violations: list[dict[str, Any]] = axe.run(page, options=options).response["violations"]
+    return [f"{one['id']}: {node['html']}" for one in violations if one["impact"] in BARRED for node in one["nodes"]]
+
+
+def too_wide(page: Page) -> list[int]:
+    """Return the widths at which the page scrolls sideways, after its plots have adapted."""
+    elements = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        try:
+            page.wait_for_function(FITS, timeout=5_000)
+        except TimeoutError:
+            elements.append(width)
+    return elements
+
+
+@pytest.mark.slow
+def test_staff_pages_are_accessible_and_fit_the_screen(worked: Shop, ada: Page) -> None:
+    problems: dict[Any, Any] = {}
+    for address in staff_pages(ada, worked):
+        answer = ada.goto(worked.url + address)
+        assert answer is not None
+        assert answer.ok, address
+        ada.evaluate(STILL)
+        problems[address, "light"] = barred(ada)
+        ada.evaluate("document.documentElement.classList.add('dark')")
+        problems[address, "dark"] = barred(ada, "color-contrast")
+        problems[address, "wide"] = too_wide(ada)
+
+    assert {where: what for where, what in problems.items() if what} == {}
+
+
+@pytest.mark.parametrize(("price", "selector"), [("3.00", ".import-preview-table"), ("three", ".import-preview")])
+def test_upload_preview_scrolls_within_the_page(shop: Shop, ada: Page, price: str, selector: str) -> None:
+    ada.goto(f"{shop.url}/admin/catalog/product/import/")
+    file = f"product_id,title,price,currency\nP1,Chair,{price},EUR\n".encode()
+    ada.set_input_files("[name=import_file]", {"name": "new.csv", "mimeType": "text/csv", "buffer": file})
+    ada.select_option("[name=format]", label="csv")
+    ada.locator("#main [type=submit]").click()
+
+    expect(ada.locator(selector)).to_be_visible()
+    assert too_wide(ada) == []
+    assert barred(ada, "scrollable-region-focusable") == []
+
+
+def test_long_rule_names_keep_all_columns_visible(shop: Shop, ada: Page) -> None:
+    wording = {"effect": "boost", "products": ["p" * 120], "context_products": ["q" * 120]}
+    create_rule(name="x" * 120, wording=wording, actor="staff:1")
+
+    ada.goto(f"{shop.url}/admin/personalization/rule/")
+
+    expect(ada.locator("#result_list .field-active")).to_be_visible()
+    assert (
+        ada.evaluate("(t => t.scrollWidth - t.parentElement.clientWidth)(document.querySelector('#result_list'))") <= 0
+    )
+
+
+def test_long_waiver_reason_keeps_all_columns_visible(shop: Shop, ada: Page) -> None:
+    from modelops.models import ModelVersion, ModelWaiver
+
+    failed_version, now = (
+        ModelVersion.objects.create(version="2026-11-24.1", directory="x", artifact_hash="a" * 64),
+        clock.now(),
+    )
+    asker = get_user_model().objects.create(username="mo")
+    ModelWaiver.objects.create(
+        model_version=failed_version,
+        reason="x" * 300,
+        requested_by=asker,
+        requested_at=now,
+        expires_at=now + timedelta(days=1),
+    )
+
+    ada.goto(f"{shop.url}/admin/modelops/modelwaiver/")
+
+    expect(ada.locator("#result_list .field-reason")).to_be_visible()
+    assert (
+        ada.evaluate("(t => t.scrollWidth - t.parentElement.clientWidth)(document.querySelector('#result_list'))") <= 0
+    )
+
+
+def test_shop_pages_are_accessible_and_fit_the_screen(worked: Shop, page: Page) -> None:
+    problems: dict[Any, Any] = {}
+    for address in SHOP_PAGES:
+        page.goto(worked.url + address)
+        page.wait_for_load_state("networkidle")
+        page.evaluate(STILL)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            problems[address, scheme] = barred(page)
+        problems[address, "wide"] = too_wide(page)
+
+    assert {where: what for where, what in problems.items() if what} == {}
