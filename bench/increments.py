@@ -19,7 +19,7 @@ from recsys.data.folds import Fold
 from recsys.evaluation.evaluate import Options, folds_of, warm_values
 from recsys.evaluation.report import released_slates
 from recsys.metrics.intervals import bootstrap
-from recsys.ranking.increment import incremented
+from recsys.ranking.increment import fit_increment
 from recsys.ranking.model import HybridModel
 from recsys.training.refit import refit
 from recsys.training.training import test_candidates, train_on
@@ -56,7 +56,7 @@ def report(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = No
     as_trained = trained(morning)
     refitting = time.monotonic() - begun
     begun = time.monotonic()
-    fresh = incremented(as_trained, evening.past, catalog)
+    fresh = fit_increment(as_trained, evening.past, catalog)
     fitting = time.monotonic() - begun
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:

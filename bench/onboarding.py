@@ -31,7 +31,7 @@ from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.onboarding import questions
-from recsys.ranking.taste_space import TasteSpace, pool_of, rows_of
+from recsys.ranking.taste_space import TasteSpace, item_vectors, question_pool
 from recsys.sources.popular import Popular
 from recsys.sources.registry import make
 from recsys.sources.user_knn import UserKNN
@@ -105,8 +105,8 @@ def askers(
     """Return the ways of asking. The random one draws from the same well known products as the adaptive one."""
     popular = Popular().fit(learning, catalog).recommend(Profile.empty(cut), Context(), catalog.n_items).items
     everything = np.ones(catalog.n_items, np.bool_)
-    pool = pool_of(popular, np.full(catalog.n_items, -1, np.int32), everything)
-    rows = rows_of({name: make(name).fit(learning, catalog)})
+    pool = question_pool(popular, np.full(catalog.n_items, -1, np.int32), everything)
+    rows = item_vectors({name: make(name).fit(learning, catalog)})
     if rows is None:
         raise SystemExit(f"{name} does not tell which products are alike")
     space = TasteSpace.of(rows, pool, ItemStatistics.fit(learning, catalog, until=cut))

@@ -20,7 +20,7 @@ from modelops.selectors.registry import table_of
 from modelops.services.atomic_files import removed_on_failure
 from modelops.services.mirror import mirror_soon
 from recsys.evaluation.model_checks.case import Case, Limits
-from recsys.evaluation.model_checks.leaks import promised
+from recsys.evaluation.model_checks.leaks import validation_ndcg
 from recsys.evaluation.model_checks.verdict import Verdict, write_case
 from recsys.ranking.model import LOADING_ERRORS, HybridModel
 
@@ -66,18 +66,18 @@ def held_out_case(
     `reference` is the champion's plan fitted on the same past; None means popularity.
     """
     # Here, not above: the web processes need none of the learning libraries.
-    from recsys.evaluation.model_checks.held_out import case_of
+    from recsys.evaluation.model_checks.held_out_case import build_case
 
     test = training.folds.test
     subjects = [user_ids[user] for user in test.users.tolist()]
-    return case_of(
+    return build_case(
         training.model,
         test,
         champion=reference,
         labels=labels_of(subjects, since=datetime.fromtimestamp(test.until, UTC) - CONTEXT_DAYS),
         limits=Limits(latency_p99_ms=settings.GATE_LATENCY_MILLISECONDS),
-        expected=promised(report),
-    ).shuffled()
+        expected=validation_ndcg(report),
+    ).in_hash_order()
 
 
 def _sealed(directory: Path, case: Case) -> str:
@@ -88,7 +88,7 @@ def _sealed(directory: Path, case: Case) -> str:
 
 def stability_of(model: "HybridModel", test: "Fold") -> "Check | None":
     """Return how much of the live model's answers the new one keeps; None where nothing is live, or can be read."""
-    from recsys.evaluation.model_checks.stability import steadiness
+    from recsys.evaluation.model_checks.stability import model_stability
 
     live = champion()
     if live is None or not len(test):
@@ -99,7 +99,7 @@ def stability_of(model: "HybridModel", test: "Fold") -> "Check | None":
     except LOADING_ERRORS as error:
         log.error("model.champion_unreadable version=%s error=%s", live.version, error)
         return None
-    return steadiness(before, model, test)
+    return model_stability(before, model, test)
 
 
 def labels_of(subjects: Sequence[str], *, since: datetime) -> dict[str, tuple[str, ...]]:

@@ -31,7 +31,7 @@ from modelops.services.data_checks import data_profile_of
 from modelops.services.registry import registry_lock
 from modelops.services.run_progress import retried
 from modelops.services.shop_data import shop_dataset
-from recsys.ranking.artifact import ArtifactError, glance
+from recsys.ranking.artifact import ArtifactError, read_manifest
 from recsys.ranking.model import EVENT_WEIGHTS, LOADING_ERRORS, HybridModel
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> st
 
 def _make(live: ModelVersion, started: float, *, actor: str) -> str:
     from recsys.data.dataset import fingerprint
-    from recsys.ranking.increment import incremented
+    from recsys.ranking.increment import fit_increment
 
     try:
-        manifest = glance(directory_of(live), expected=live.artifact_hash)
+        manifest = read_manifest(directory_of(live), expected=live.artifact_hash)
     except ArtifactError as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     # The weights of the training, not the current settings: the ranker was trained on scores of the old weights.
@@ -94,7 +94,7 @@ def _make(live: ModelVersion, started: float, *, actor: str) -> str:
     except LOADING_ERRORS as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     directory = increments_of(live) / str(uuid7())
-    bundle = incremented(base, dataset.interactions, dataset.catalog, manifest=data_summary)
+    bundle = fit_increment(base, dataset.interactions, dataset.catalog, manifest=data_summary)
     with removed_on_failure(directory):
         artifact_hash = bundle.save(directory)
     fields = {"directory": directory.name, "artifact_hash": artifact_hash, "interactions": len(dataset), **data_summary}

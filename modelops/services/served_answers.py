@@ -19,10 +19,10 @@ from recsys.evaluation.model_checks.answers import (
     Answers,
     K,
     Touches,
-    answered_well,
+    ndcg_by_shopper,
 )
-from recsys.evaluation.model_checks.served import ServedDay, watched
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.served import ServedDay, day_checks
+from recsys.evaluation.model_checks.slate_table import CatalogView
 
 DAYS = 8
 """The last day, and the seven before it."""
@@ -60,17 +60,17 @@ def served_checks(
     answers = _answers(since, codes, {name: code for code, name in enumerate(persons)})
     cuts = [(since + at * DAY).timestamp() for at in range(DAYS)]
     touches_by_day = [_between(touches, cut, cut + DAY.total_seconds()) for cut in cuts]
-    scored_by_day = [answered_well(*one, n_items=len(codes)) for one in zip(answers, touches_by_day, strict=True)]
+    scored_by_day = [ndcg_by_shopper(*one, n_items=len(codes)) for one in zip(answers, touches_by_day, strict=True)]
     labels = _labels(persons, np.unique(np.concatenate([who for who, _ in scored_by_day])), since=since - CONTEXT_DAYS)
     popular = popularity.reindex(catalog.item_ids).fillna(0.0).to_numpy(np.float64)
     days = [
         ServedDay(
-            own, JudgedShelf.of(catalog, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
+            own, CatalogView.of(catalog, popularity=popular, cut=cut), ndcg, _groups(who, touches, labels, cut=cut)
         )
         for cut, own, (who, ndcg) in zip(cuts, answers, scored_by_day, strict=True)
     ]
     items_touched = np.unique(touches_by_day[-1].shoppers * len(codes) + touches_by_day[-1].items) % len(codes)
-    return watched(days[-1], days[:-1], wanted=items_touched)
+    return day_checks(days[-1], days[:-1], touched_items=items_touched)
 
 
 def _touches(frame: pd.DataFrame, codes: Mapping[str, int]) -> tuple[Touches, Sequence[str]]:

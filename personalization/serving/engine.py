@@ -31,7 +31,7 @@ from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
 from recsys.data.profile import Context
-from recsys.ranking.onboarding import ONBOARDING, put_back
+from recsys.ranking.onboarding import ONBOARDING, demote_disliked
 
 CANDIDATES = 100
 """The least number of candidates to rank: boosts and caps need some to choose from."""
@@ -190,7 +190,7 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
         sources=snapshot.sources,
         context=Context(items=request_state.context),
         names_products=request_state.ask.who.verified,
-        rating_reason=RatingReason(snapshot.bundle.shown_ratings, request_state.shopper.profile)
+        rating_reason=RatingReason(snapshot.bundle.shown_rating_predictor, request_state.shopper.profile)
         if snapshot.bundle is not None
         else None,
     )
@@ -258,7 +258,7 @@ def _apply_rules(snapshot: Snapshot, request_state: RequestState, proposals: Pro
     rules, trace = snapshot.rules, request_state.trace
     ranked_items = np.asarray(proposals.items, np.int32)
     if len(request_state.shopper.opinions.disliked) and not request_state.context and not request_state.is_onboarding:
-        ranked_items = put_back(snapshot.onboarding_cache.space, request_state.shopper.opinions, ranked_items)
+        ranked_items = demote_disliked(snapshot.onboarding_cache.space, request_state.shopper.opinions, ranked_items)
     items = rules.reorder(ranked_items, request_state.applicable_rules, trace)
     pinnable = request_state.allowed
     if request_state.is_onboarding:

@@ -149,5 +149,5 @@ def _likeness(
         return source.score(shopper.profile, Context(items=context), new_items)
     scores = np.zeros(len(new_items), np.float32)
     for code in latest_items:
-        scores += snapshot.serving_catalog.kinship.likeness(code)[new_items]
+        scores += snapshot.serving_catalog.kinship.similarities(code)[new_items]
     return scores

@@ -9,7 +9,7 @@ import numpy as np
 from personalization.serving.serving_catalog import ServingCatalog
 from recsys.arrays import Bools, Ints
 from recsys.ranking.item_statistics import ItemStatistics
-from recsys.ranking.taste_space import TasteSpace, pool_of, rows_of
+from recsys.ranking.taste_space import TasteSpace, item_vectors, question_pool
 from recsys.sources.scoring import Scoring
 
 
@@ -26,13 +26,13 @@ class OnboardingCache:
     @cached_property
     def pool(self) -> Ints:
         """The products that onboarding may ask about: the well-known ones."""
-        return pool_of(self.popular, self.serving_catalog.columns.group_of, self.on_sale)
+        return question_pool(self.popular, self.serving_catalog.columns.group_of, self.on_sale)
 
     @cached_property
     def space(self) -> TasteSpace:
         """The pool's products, placed by the model's similarities, else by text similarity."""
         return TasteSpace.of(
-            rows_of(self.sources) or self.serving_catalog.kinship.rows, self.pool, self.item_statistics
+            item_vectors(self.sources) or self.serving_catalog.kinship.rows, self.pool, self.item_statistics
         )
 
     def with_changes(self, serving_catalog: ServingCatalog, popular: Ints, on_sale: Bools) -> "OnboardingCache":

@@ -10,7 +10,7 @@ from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
 from recsys.data.profile import Context, Profile
-from recsys.ranking.blend import DAMPING
+from recsys.ranking.blend import RRF_K
 from recsys.ranking.model import BLEND, HYBRID, HybridModel
 from recsys.ranking.onboarding import ONBOARDING, questions
 from recsys.sources.base import Ranked
@@ -101,7 +101,7 @@ def _by_strategy(snapshot: Snapshot, question: Question, proposals: Proposals) -
     if strategy == ONBOARDING:
         opinions = question.shopper.opinions.with_skipped(question.excluded)
         picked = questions(snapshot.onboarding_cache.space, opinions, question.allowed, min(question.k, QUESTIONS))
-        proposals.add(ONBOARDING, picked.items, picked.worth.tolist())
+        proposals.add(ONBOARDING, picked.items, picked.gains.tolist())
         return
     if bundle is None:
         ranked = _recommend(snapshot, strategy, question)
@@ -138,7 +138,7 @@ def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float],
     for name, weight in weights.items():
         ranked = _recommend(snapshot, name, question)
         for place, (code, score) in enumerate(zip(ranked.items.tolist(), ranked.scores.tolist(), strict=True), 1):
-            totals[code] = totals.get(code, 0.0) + weight / (DAMPING + place)
+            totals[code] = totals.get(code, 0.0) + weight / (RRF_K + place)
             proposals.sources.setdefault(code, {})[name] = score
     best_first = sorted(totals, key=lambda code: (-totals[code], code))[: question.k]
     proposals.items.extend(best_first)
@@ -160,7 +160,7 @@ def _similar(snapshot: Snapshot, question: Question, proposals: Proposals) -> It
     causes = question.context.items or question.shopper.latest_items
     unknown_to_model = [code for code in causes if not _content_knows(snapshot, code)]
     for code in unknown_to_model:
-        near = snapshot.serving_catalog.kinship.near(code, mask=question.allowed, k=question.k)
+        near = snapshot.serving_catalog.kinship.nearest(code, mask=question.allowed, k=question.k)
         proposals.kin = dict.fromkeys(near.tolist(), code) | proposals.kin
         yield KINSHIP, near, [0.0] * len(near)
 
@@ -184,4 +184,4 @@ def neighbors(snapshot: Snapshot, code: int, *, mask: Bools, now: float, k: int)
         source = snapshot.sources.get(name)
         if source is not None and source.contextual and source.knows(code):
             yield from source.recommend(Profile.empty(now), context, k).items.tolist()
-    yield from snapshot.serving_catalog.kinship.near(code, mask=mask, k=k).tolist()
+    yield from snapshot.serving_catalog.kinship.nearest(code, mask=mask, k=k).tolist()

@@ -42,7 +42,8 @@ def _likeness(snapshot: Snapshot, shopper: Shopper) -> np.ndarray | None:
     if not shopper.latest_items:
         return None
     shares = [
-        snapshot.serving_catalog.kinship.likeness(code) / place for place, code in enumerate(shopper.latest_items, 1)
+        snapshot.serving_catalog.kinship.similarities(code) / place
+        for place, code in enumerate(shopper.latest_items, 1)
     ]
     total: np.ndarray = np.sum(shares, axis=0)
     return total

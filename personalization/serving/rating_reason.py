@@ -9,7 +9,7 @@ from personalization.serving.answers import Reason
 from recsys.arrays import Floats
 from recsys.data.opinions import NEUTRAL_STARS
 from recsys.data.profile import Profile
-from recsys.ranking.predicted_ratings import FIVE, Stars
+from recsys.ranking.predicted_ratings import FIVE_STAR_SPAN, RatingPredictor
 
 CODE = "predicted_rating"
 
@@ -18,7 +18,7 @@ CODE = "predicted_rating"
 class RatingReason:
     """Predicted ratings for the shopper of one answer. `stars` is None where the shop has no ratings."""
 
-    stars: Stars | None
+    stars: RatingPredictor | None
     profile: Profile
 
     def reason(self, code: int) -> Reason | None:
@@ -28,9 +28,9 @@ class RatingReason:
         """
         if self.stars is None or self._taste is None:
             return None
-        stars = float(self.stars.given(self._taste, np.array([code], np.int64))[0])
+        stars = float(self.stars.predict_from_taste(self._taste, np.array([code], np.int64))[0])
         praise = max((self.stars.mean + self.stars.high) / 2, NEUTRAL_STARS)
-        top = max(self.stars.high, FIVE)  # top of the scale: the best rating so far may be lower
+        top = max(self.stars.high, FIVE_STAR_SPAN)  # top of the scale: the best rating so far may be lower
         return Reason(CODE, f"We think {stars:.1f} of {top:g}") if stars >= praise else None
 
     @cached_property

@@ -20,7 +20,7 @@ from recsys.arrays import (
     Times,
 )
 from recsys.data.catalog import Catalog
-from recsys.ranking.text_similarity import Kinship
+from recsys.ranking.text_similarity import TextSimilarity
 
 N = TypeVar("N", np.float64, np.int64)
 MOST_MASKS, MASK_BYTES = 512, 1 << 25
@@ -61,7 +61,7 @@ class ServingCatalog:
         vars(serving_catalog)["sale_starts"] = _patched(before.sale_starts[old_codes], codes, _sale_starts(new_rows))
         vars(serving_catalog)["first_seen"] = _patched(before.first_seen[old_codes], codes, _first_seen(new_rows))
         if (kinship := vars(before).get("kinship")) is not None:
-            vars(serving_catalog)["kinship"] = Kinship.after(kinship, catalog, places)
+            vars(serving_catalog)["kinship"] = TextSimilarity.updated(kinship, catalog, places)
         return serving_catalog
 
     def with_changes(self, rows: Sequence[ProductRow]) -> "ServingCatalog":
@@ -93,9 +93,9 @@ class ServingCatalog:
         return self.columns.codes
 
     @cached_property
-    def kinship(self) -> Kinship:
+    def kinship(self) -> TextSimilarity:
         """Text similarity; built on first use, normally in the background by the snapshot refresher."""
-        return Kinship.of(self.catalog)
+        return TextSimilarity.of(self.catalog)
 
     @cached_property
     def first_seen(self) -> Times:

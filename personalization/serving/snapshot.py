@@ -71,7 +71,9 @@ class Snapshot:
             catalog = extended_catalog(extended_catalog(Catalog(item_ids=()), frames[0]), frames[1])
         else:
             same_order = list(map(model_fields, old_new_rows)) == list(map(model_fields, new_rows[: len(old_new_rows)]))
-            bundle = bundle.extended(frames[0], gone=frames[1], before=same.bundle if same and same_order else None)
+            bundle = bundle.extended(
+                frames[0], removed_items=frames[1], before=same.bundle if same and same_order else None
+            )
             catalog = bundle.catalog
         serving_catalog = ServingCatalog.of(
             catalog, all_rows, before=None if before is None else before.serving_catalog
@@ -91,7 +93,7 @@ class Snapshot:
             placements=placements,
             rules=RuleSet(rules, serving_catalog.columns),
             onboarding_cache=OnboardingCache(serving_catalog, popular, on_sale, sources, item_statistics),
-            weights=weight_table({}) if bundle is None else bundle.weights,
+            weights=weight_table({}) if bundle is None else bundle.event_weights,
             trained_bundle=trained_bundle,
         )
 

@@ -1,6 +1,6 @@
-"""`evaluate FOLDER` as a command: reads the files, evaluates, prints the report, writes what was asked for.
+"""`evaluate FOLDER` as a command: reads the files, evaluates, prints the summary, writes the report.
 
-`python -m recsys evaluate` and `manage.py evaluate` are two doors to it. What a person can mend is raised as Refused.
+`python -m recsys evaluate` and `manage.py evaluate` both call it. Errors that the user can fix are raised as Refused.
 """
 
 import json
@@ -21,7 +21,7 @@ from recsys.data.diagnosis import input_warnings, lacks_times, row_order_warning
 from recsys.data.files import FILES, read_frames, with_original_ids
 from recsys.data.folds import Protocol
 from recsys.evaluation.evaluate import Options, evaluate
-from recsys.evaluation.report_lines import told
+from recsys.evaluation.report_lines import summary_lines
 from recsys.evaluation.report_values import storable
 from recsys.training.plan import OPTIONAL, ranked_sources
 from recsys.training.tuning import SAMPLERS, Search
@@ -31,7 +31,7 @@ STOPPED = 130
 
 
 class Refused(Exception):
-    """The command cannot do what was asked; the message says why. `code` is the exit code."""
+    """The command cannot run as requested; the message says why. `code` is the exit code."""
 
     def __init__(self, message: str, *, code: int = 1) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What an installation sets for all its evaluations: weights of events by signal, exposure strength in [0, 1]."""
+    """Settings of an installation: weights of events by signal, and the exposure strength in [0, 1]."""
 
     weights: Mapping[str, float] | None = None
     exposure: float = 0.0
@@ -98,7 +98,7 @@ def run(
     out: Callable[[str], object] = lambda line: sys.stdout.write(f"{line}\n"),
     warn: Callable[[str], object] = lambda line: sys.stderr.write(f"{line}\n"),
 ) -> None:
-    """Evaluate a folder; `out` takes the lines of the report, `warn` what the person should know. Raises Refused."""
+    """Evaluate a folder; `out` takes the lines of the summary, `warn` the warnings. Raises Refused."""
     _check(options)
     with _refusing():
         interactions, items, shoppers = read_frames(options.path)
@@ -109,7 +109,7 @@ def run(
             warn(line)
         interactions = interactions.assign(timestamp=np.arange(1.0, len(interactions) + 1))
     with _refusing():
-        wanted = _options(options)
+        evaluate_options = _options(options)
     with tqdm(total=100, file=sys.stderr, bar_format="{percentage:3.0f}% {elapsed} {desc}") as bar:
 
         def progress(message: str, share: float) -> None:
@@ -119,12 +119,12 @@ def run(
         with _refusing():
             dataset = build(interactions, items, shoppers, pictures=pictures, weights=defaults.weights, timed=timed)
             for line in input_warnings(dataset, interactions, items, shoppers, timed=timed):
-                bar.clear()  # else the line stands behind it
+                bar.clear()  # else the line is appended to the bar
                 warn(line)
-            evaluation = evaluate(dataset, wanted, progress=progress)
-    for why in wanted.search.lost:
+            evaluation = evaluate(dataset, evaluate_options, progress=progress)
+    for why in evaluate_options.search.lost:
         warn(f"--study: the search could not be kept: {why}")
-    for line in told(evaluation.report):
+    for line in summary_lines(evaluation.report):
         out(line)
     try:
         if options.json:
@@ -138,7 +138,7 @@ def run(
 
 
 def check_writable(file: Path, *, option: str) -> None:
-    """Raise Refused where a file cannot be written: before the work, not after it."""
+    """Raise Refused where a file cannot be written, before the work begins."""
     folder = file.absolute().parent
     if not folder.is_dir():
         raise Refused(f"--{option}: there is no folder {folder}")
@@ -149,7 +149,7 @@ def check_writable(file: Path, *, option: str) -> None:
 
 
 def _check(options: Namespace) -> None:
-    """Raise Refused, before anything is read, for numbers out of range and files that cannot be written."""
+    """Raise Refused for numbers out of range and files that cannot be written, before anything is read."""
     outputs = {name: file for name in ("json", "recommendations") if (file := getattr(options, name))}
     for name, file in outputs.items():
         check_writable(file, option=name)
@@ -166,7 +166,7 @@ def _check(options: Namespace) -> None:
 
 
 def _options(options: Namespace) -> Options:
-    """Return what to compare. Raises ValueError for wishes that exclude each other, or want what is not installed."""
+    """Return the options. Raises ValueError where they exclude each other or need a package that is not installed."""
     return Options(
         names=ranked_sources(options.extra),
         protocol=options.protocol,
@@ -182,7 +182,7 @@ def _options(options: Namespace) -> Options:
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """Raise Refused for what is wrong with files and wishes, and for Ctrl-C."""
+    """Raise Refused for ValueError, as of bad files and options, and for Ctrl-C."""
     try:
         yield
     except ValueError as error:

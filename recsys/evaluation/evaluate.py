@@ -1,4 +1,4 @@
-"""One honest comparison: our pipeline and tuned peers on the same questions, with paired bootstrap intervals."""
+"""Compares our pipeline with tuned peers on the same questions, with paired bootstrap intervals."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from recsys.data.folds import (
 from recsys.data.time_split import SPLIT_SHARES, split_times
 from recsys.evaluation.newest_baseline import newest_in_last_category
 from recsys.evaluation.peers.packaged import peers
-from recsys.evaluation.report import judged, released_slates, training_report
+from recsys.evaluation.report import metrics_by_targets, released_slates, training_report
 from recsys.metrics.intervals import bootstrap, share_better
 from recsys.metrics.registry import MAX_CUTOFF, values_with_targets
 from recsys.parallel import on_one_thread
@@ -36,7 +36,7 @@ from recsys.training.slates import single_slates, source_slates
 from recsys.training.training import Folds, test_candidates, train_on
 from recsys.training.tuning import BAYESIAN, Search
 
-NOTHING_ASKED: Mapping[Protocol, str] = {
+NO_QUESTIONS: Mapping[Protocol, str] = {
     "temporal": "no shopper has rows before the last cut and, of products that count, after it:"
     " --protocol leave-one-out asks for each shopper's last row, --mode repeat also for what they had before",
     "next-item": "no row of the last part, by a shopper with rows before it, is of a product that counts:"
@@ -44,14 +44,14 @@ NOTHING_ASKED: Mapping[Protocol, str] = {
     "leave-one-out": "no shopper has two rows, of which the last is of a product that counts (in --mode new, one they"
     " had not before)",
 }
-SINGLE_ROWS = "no shopper has two rows: there is nothing to hold back"
+ONLY_SINGLE_ROWS = "no shopper has two rows: there is nothing to hold back"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found, as JSON values, and the released model's answers (columns user, rank, item, score).
+    """The report as JSON values, and the released model's answers (columns user, rank, item, score).
 
-    Where a shopper may be asked several times (next-item), columns `question` and `time` tell the answers apart.
+    In the protocol next-item a shopper has several answers; the columns `question` and `time` distinguish them.
     """
 
     report: Mapping[str, Any]
@@ -60,11 +60,11 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to compare: protocol, whether only items new to the shopper count, peers or not, seconds for each side.
+    """The options of an evaluation. `budget_s` is in seconds, once for our tuning and once for all peers together.
 
-    `search` is how our settings are searched for; `names` narrows our sources (default: all); `exposure` is how
-    strongly over-exposed items are held back, 0 to 1. With `live` the ranker is taught in the middle of visits too, as
-    a running shop's is; the protocol must then be temporal.
+    With `new_only` only items new to the shopper count. `search` is the search for our settings, `names` restricts our
+    sources (default: all), `exposure` is the strength of the exposure constraint, 0 to 1. With `live` the ranker is
+    also trained on questions within visits, as in a running shop; the protocol must then be temporal.
     """
 
     protocol: Protocol = "temporal"
@@ -84,26 +84,25 @@ class Options:
 
     @property
     def metric(self) -> str:
-        """What lists are compared by, of the first ten: whether they hold the next item, else NDCG."""
+        """The metric at 10 of comparisons: hit rate for the protocol next-item, else NDCG."""
         return "hit_rate" if self.protocol == "next-item" else "ndcg"
 
 
 @on_one_thread
 def evaluate(dataset: Dataset, options: Options, *, progress: Progress = silent) -> Evaluation:
-    """Return the comparison. The budget is what our tuning gets, and what all peers together get.
-
-    Raises ValueError where the protocol finds nothing to ask.
-    """
+    """Return the evaluation. Raises ValueError where the protocol yields no question."""
     started = time.monotonic()
-    taken = [f"{one['reason']} ({one['rows']})" for one in dataset.report.get("removed", []) if one["rows"]]
-    removed = "; removed: " + ("; ".join(taken) or "none")
+    removals = [f"{one['reason']} ({one['rows']})" for one in dataset.report.get("removed", []) if one["rows"]]
+    removed = "; removed: " + ("; ".join(removals) or "none")
     if not len(dataset):
         raise ValueError("no row is left to learn from" + removed)
     folds = folds_of(dataset, options)
     test = folds.test
     if not len(test):
-        single = np.bincount(dataset.interactions.users).max() < 2
-        raise ValueError((SINGLE_ROWS if single else NOTHING_ASKED[options.protocol]) + (removed if taken else ""))
+        only_single_rows = np.bincount(dataset.interactions.users).max() < 2
+        raise ValueError(
+            (ONLY_SINGLE_ROWS if only_single_rows else NO_QUESTIONS[options.protocol]) + (removed if removals else "")
+        )
     training = train_on(
         folds,
         budget_s=options.budget_s,
@@ -122,15 +121,15 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = silent)
         "mode": "new" if options.new_only else "repeat",
         "questions": len(test),
         "ours": training_report(training, candidates, dataset, thorough=True),
-        "released": judged(slates, test),
+        "released": metrics_by_targets(slates, test),
         "seconds": time.monotonic() - started,
     }
-    report |= _beside(dataset, options, model, test, candidates)
-    report |= over_sources(slates, candidates.candidates, training.plan.single, test, options)
+    report |= _protocol_report(dataset, options, model, test, candidates)
+    report |= compare_sources(slates, candidates.candidates, training.plan.single, test, options)
     if options.with_peers:
-        if options.live:  # peers are tuned on what is asked
+        if options.live:  # peers are tuned on questions of the protocol
             folds = folds_of(dataset, replace(options, live=False))
-        report |= compared(
+        report |= compare_peers(
             slates, [folds.validation, *reversed(folds.learning)], test, dataset, options, part_of(progress, 0.7, 1.0)
         )
     progress("Done", 1.0)
@@ -139,115 +138,120 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = silent)
 
 
 def folds_of(dataset: Dataset, options: Options) -> Folds:
-    """Return the windows of a protocol."""
+    """Return the learning, validation and test windows of a protocol."""
     if options.protocol == "leave-one-out":
-        made = [leave_one_out(dataset, back=back, new_only=options.new_only) for back in (2, 1, 0)]
-        return Folds(made[:1], made[1], made[2])
+        windows = [leave_one_out(dataset, back=back, new_only=options.new_only) for back in (2, 1, 0)]
+        return Folds(windows[:1], windows[1], windows[2])
     validation, test, share = split_times(dataset.clock, options.shares)
-    judged = partial(next_item if options.protocol == "next-item" else temporal, dataset, new_only=options.new_only)
-    taught = partial(mixed_questions, dataset, new_only=options.new_only) if options.live else judged
-    learning = learning_folds(dataset.clock, taught, validation=share)
-    return Folds(learning, taught(start=validation, end=test), judged(start=test, end=float("inf")))
+    asked_window = partial(
+        next_item if options.protocol == "next-item" else temporal, dataset, new_only=options.new_only
+    )
+    learning_window = partial(mixed_questions, dataset, new_only=options.new_only) if options.live else asked_window
+    learning = learning_folds(dataset.clock, learning_window, validation=share)
+    return Folds(learning, learning_window(start=validation, end=test), asked_window(start=test, end=float("inf")))
 
 
-def compared(
+def compare_peers(
     slates: Ints, folds: Sequence[Fold], test: Fold, dataset: Dataset, options: Options, progress: Progress
 ) -> dict[str, Any]:
-    """Return every peer, tuned on the folds' questions, and the difference to the best of them."""
-    kinds, missing = peers(options.protocol)
-    searched = sum(bool(kind.space) for kind in kinds)
-    mine, shoppers = warm_values(slates, test, metric=options.metric)
+    """Return the report of every peer, tuned on the folds, and our difference to the best of them."""
+    peer_classes, missing = peers(options.protocol)
+    n_tuned = sum(bool(peer_class.space) for peer_class in peer_classes)
+    own_values, shoppers = warm_values(slates, test, metric=options.metric)
     report: dict[str, Any] = {}
     values: dict[str, Doubles] = {}
-    for at, kind in enumerate(kinds):
-        progress(f"Tuning {kind.name}", at / len(kinds))
-        begun = time.monotonic()
-        own = options.budget_s / searched if kind.space else 0.0
-        tuned = kind.tuned(folds, budget_s=own, seed=options.seed)
-        peer = kind(**tuned.config)
+    for number, peer_class in enumerate(peer_classes):
+        progress(f"Tuning {peer_class.name}", number / len(peer_classes))
+        started = time.monotonic()
+        budget_s = options.budget_s / n_tuned if peer_class.space else 0.0
+        tuned = peer_class.tuned(folds, budget_s=budget_s, seed=options.seed)
+        peer = peer_class(**tuned.config)
         peer.fit(test.past, test.catalog)
-        answer = peer.answer(test, MAX_CUTOFF)
-        values[kind.name], _ = warm_values(answer, test, metric=options.metric)
-        report[kind.name] = {
+        slates_of_peer = peer.answer(test, MAX_CUTOFF)
+        values[peer_class.name], _ = warm_values(slates_of_peer, test, metric=options.metric)
+        report[peer_class.name] = {
             "config": dict(tuned.config),
             "tried": tuned.trials,
-            "seconds": time.monotonic() - begun,
-            **judged(answer, test),
+            "seconds": time.monotonic() - started,
+            **metrics_by_targets(slates_of_peer, test),
         }
     return {
         "peers": report,
         "peers_not_installed": missing,
-        **_over_best("peer", mine, values, shoppers=shoppers, options=options),
+        **_difference_to_best("peer", own_values, values, shoppers=shoppers, options=options),
     }
 
 
-def over_sources(slates: Ints, candidates: Candidates, single: str, test: Fold, options: Options) -> dict[str, Any]:
-    """Return which of our own sources finds most by itself, and the difference of what is released to it."""
-    mine, shoppers = warm_values(slates, test, metric=options.metric)
+def compare_sources(slates: Ints, candidates: Candidates, single: str, test: Fold, options: Options) -> dict[str, Any]:
+    """Return the best single source, and the difference of the released model to it."""
+    own_values, shoppers = warm_values(slates, test, metric=options.metric)
     lists = {name: source_slates(candidates, name) for name in candidates.sources}
     lists["single"] = single_slates(candidates, single)
-    values = {name: warm_values(found, test, metric=options.metric)[0] for name, found in lists.items()}
-    return _over_best("source", mine, values, shoppers=shoppers, options=options)
+    values = {name: warm_values(own_slates, test, metric=options.metric)[0] for name, own_slates in lists.items()}
+    return _difference_to_best("source", own_values, values, shoppers=shoppers, options=options)
 
 
-def _over_best(
-    kind: str, mine: Doubles, values: Mapping[str, Doubles], *, shoppers: Longs, options: Options
+def _difference_to_best(
+    kind: str, own_values: Doubles, values: Mapping[str, Doubles], *, shoppers: Longs, options: Options
 ) -> dict[str, Any]:
-    if not len(mine):
-        return {}  # no target that models could know
+    if not len(own_values):
+        return {}  # no warm target
     best = max(sorted(values), key=lambda name: float(values[name].mean()))
     return {
         f"best_{kind}": best,
         f"over_best_{kind}": {
             "metric": f"{options.metric}@10 on warm targets",
-            "ratio": float(mine.mean() / values[best].mean()) if values[best].any() else None,
-            "difference": asdict(bootstrap(mine - values[best], shoppers=shoppers, seed=options.seed)),
-            "chance": share_better(mine, values[best], shoppers=shoppers, seed=options.seed),
+            "ratio": float(own_values.mean() / values[best].mean()) if values[best].any() else None,
+            "difference": asdict(bootstrap(own_values - values[best], shoppers=shoppers, seed=options.seed)),
+            "chance": share_better(own_values, values[best], shoppers=shoppers, seed=options.seed),
         },
     }
 
 
 def warm_values(slates: Ints, fold: Fold, *, metric: str) -> tuple[Doubles, Longs]:
-    """Return a metric at 10 of each question that has a warm target, counting these only, and whose question it is."""
-    asked, values = values_with_targets(slates, fold.warm_targets(), fold.n_items, metric=metric)
-    return values, fold.users[asked]
+    """Return float64[n], a metric at 10 on warm targets for each question that has any, and int64[n], its shopper."""
+    answered, values = values_with_targets(slates, fold.warm_targets(), fold.n_items, metric=metric)
+    return values, fold.users[answered]
 
 
-def _beside(
+def _protocol_report(
     dataset: Dataset, options: Options, model: HybridModel, test: Fold, candidates: LabeledCandidates
 ) -> dict[str, Any]:
-    """Return what belongs to the data and the protocol: how many wanted what appeared only after the cut; the newest of
-    the last category and, beside its slates full of new products, the released model's order of these alone; the frozen
-    profile."""
+    """Return the parts of the report that depend on the data and the protocol.
+
+    `appeared_later` counts shoppers whose targets appeared after the cut. With categories, `newest_in_last_category` is
+    a baseline for new products, and `cold_alone` the released model restricted to them. For next-item,
+    `frozen_profile` is the released model with profiles as of the cut.
+    """
     report: dict[str, Any] = {}
-    later = dataset.catalog.appeared_after(test.until)
-    if later.any():
-        wanting = test.users[[bool(later[own].any()) for own in test.cold_targets()]]
+    is_later = dataset.catalog.appeared_after(test.until)
+    if is_later.any():
+        users_with_later = test.users[[bool(is_later[own].any()) for own in test.cold_targets()]]
         report["appeared_later"] = {
-            "questions": len(wanting),
-            "shoppers": len(np.unique(wanting)),
-            "products": int(later.sum()),
+            "questions": len(users_with_later),
+            "shoppers": len(np.unique(users_with_later)),
+            "products": int(is_later.sum()),
         }
     if dataset.catalog.categories:
         newest = newest_in_last_category(model.statistics, test, k=MAX_CUTOFF)
-        report["newest_in_last_category"] = judged(newest, test)
-        alone, _ = released_slates(model, candidates, among=~test.warm())
-        report["cold_alone"] = judged(alone, test)
+        report["newest_in_last_category"] = metrics_by_targets(newest, test)
+        cold_slates, _ = released_slates(model, candidates, among=~test.warm())
+        report["cold_alone"] = metrics_by_targets(cold_slates, test)
     if options.protocol == "next-item":
-        still = with_nightly_profiles(test)
-        answer, _ = released_slates(model, test_candidates(model, still))
-        report["frozen_profile"] = judged(answer, still)
+        frozen_fold = with_nightly_profiles(test)
+        frozen_slates, _ = released_slates(model, test_candidates(model, frozen_fold))
+        report["frozen_profile"] = metrics_by_targets(frozen_slates, frozen_fold)
     return report
 
 
 def recommendations(
     slates: Ints, scores: np.ndarray, fold: Fold, dataset: Dataset, *, timed: bool = False
 ) -> pd.DataFrame:
-    """Return the slates as rows (user, rank from 1, item, score); if `timed`, with the question's number and time."""
+    """Return the slates as rows (user, rank from 1, item, score); with `timed` also the question's number and time."""
     rows, places = np.nonzero(slates >= 0)
     ids = np.asarray(dataset.catalog.item_ids, dtype=object)
     users = np.asarray(dataset.user_ids, dtype=object)
-    found = pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "user": users[fold.users[rows]],
             "rank": places + 1,
@@ -255,4 +259,4 @@ def recommendations(
             "score": scores[rows, places],
         }
     )
-    return found.assign(question=rows, time=np.array([one.now for one in fold.profiles])[rows]) if timed else found
+    return frame.assign(question=rows, time=np.array([one.now for one in fold.profiles])[rows]) if timed else frame

@@ -1,4 +1,4 @@
-"""The answers of the judged model to the held-out questions, written out so that others can recompute the figures."""
+"""Writes the evaluated model's answers to the held-out questions, so that others can recompute the metrics."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +11,10 @@ from recsys.training.training import Training
 
 
 def write_slates(training: Training, user_ids: Sequence[str], path: Path) -> int:
-    """Write a Parquet file with the columns user, rank (from 1), item, score, strategy; return how many were answered.
+    """Write a Parquet file with the columns user, rank (from 1), item, score, strategy; return the number of questions.
 
-    The answers are those of the model that had not seen the last 15 %, on the very questions of the report: of the
-    released stage (strategy "hybrid") and of each source alone.
+    The model is the one fitted without the last 15 %; the questions are those of the report. There are answers of the
+    released stage (strategy "hybrid") and of each single source.
     """
     users = [user_ids[user] for user in training.folds.test.users.tolist()]
     frames = [_answers(training, users, strategy) for strategy in ("hybrid", *sorted(training.model.quotas))]

@@ -1,4 +1,4 @@
-"""The baseline for products nobody touched yet: the newest of the category the shopper was in last."""
+"""The baseline for untouched products: the newest of the category that the shopper touched last."""
 
 from collections.abc import Sequence
 
@@ -12,35 +12,35 @@ from recsys.ranking.item_statistics import ItemStatistics
 
 
 def newest_in_last_category(statistics: ItemStatistics, fold: Fold, *, k: int) -> Ints:
-    """Return int32[n, k]: the newest items of each shopper's last category, of products without one the one before.
+    """Return int32[n, k], padded with -1: the newest items of the category of each shopper's latest categorized item.
 
-    Those of which no first day is known count as newest of all.
+    Items of unknown age count as the newest.
     """
     born = np.where(np.isnan(statistics.born), np.inf, statistics.born)
     order = np.lexsort((np.arange(statistics.n_items), -born, statistics.category))
     starts = np.searchsorted(statistics.category[order], np.arange(int(statistics.category.max(initial=-1)) + 2))
-    found = np.full((len(fold), k), -1, np.int32)
+    slates = np.full((len(fold), k), -1, np.int32)
     for row, profile in enumerate(fold.profiles):
         categories = statistics.category[profile.items]
         if (categories >= 0).any():
             category = int(categories[categories >= 0][-1])
-            shelf = order[starts[category] : starts[category + 1]]
+            category_items = order[starts[category] : starts[category + 1]]
             if fold.new_only:
-                shelf = shelf[~np.isin(shelf, profile.items)]
-            found[row, : len(shelf[:k])] = shelf[:k]
-    return found
+                category_items = category_items[~np.isin(category_items, profile.items)]
+            slates[row, : len(category_items[:k])] = category_items[:k]
+    return slates
 
 
 def newest_hit_rate(folds: Sequence[Fold]) -> float:
-    """Return in which share of the folds' questions with a cold target the baseline's first ten hit one.
+    """Return the baseline's hit rate at 10 on the folds' questions with a cold target.
 
     0 where there is no such question, or no product has a category.
     """
-    found = []
+    values = []
     for fold in folds:
-        known, targets = fold.catalog, fold.cold_targets()
-        if known.categories and any(map(len, targets)):
-            statistics = ItemStatistics.fit(fold.past, known, until=fold.until)
+        catalog, targets = fold.catalog, fold.cold_targets()
+        if catalog.categories and any(map(len, targets)):
+            statistics = ItemStatistics.fit(fold.past, catalog, until=fold.until)
             slates = newest_in_last_category(statistics, fold, k=TOP)
-            found.append(values_with_targets(slates, targets, fold.n_items, metric="hit_rate")[1])
-    return float(np.concatenate(found).mean()) if found else 0.0
+            values.append(values_with_targets(slates, targets, fold.n_items, metric="hit_rate")[1])
+    return float(np.concatenate(values).mean()) if values else 0.0

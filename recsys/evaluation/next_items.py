@@ -1,4 +1,4 @@
-"""What live history is worth: the next item of held-out shoppers, asked with all that they had done until then."""
+"""The value of live history: next items of held-out shoppers, predicted with all events until then."""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,32 +12,31 @@ from recsys.metrics.registry import all_metrics
 from recsys.ranking.model import HybridModel
 from recsys.training.served_slates import model_slates
 
-ITEMS_ASKED = 300
+MAX_ITEMS = 300
 
 
 def next_items(model: HybridModel, dataset: Dataset, test: Fold, *, max_events: int | None) -> dict[str, Any]:
-    """Return every metric with its 95 % interval, of at most 300 next items from the cut of `test` on, as JSON values.
+    """Return every metric with its 95 % interval on at most 300 next items from the cut of `test` on, as JSON values.
 
-    Under "live" the released model knew each shopper until that very moment, under "frozen" until the cut, as if events
-    were only read when a model is trained; "popular" is popularity. {} where there is no such item, and where the past
-    of `test` does not end before its cut (leave-one-out): the items would be what was learnt. `newest` is how many
-    events a profile holds at most, where it is bounded.
+    Under "live" the profiles hold all events before the item, under "frozen" only those before the cut, as if profiles
+    were read at training time. "popular" is popularity. `max_events` bounds the events of a profile. {} without such
+    items, and where the past of `test` does not end before its cut (leave-one-out), as the model was fitted on them.
     """
     if test.past.times.max(initial=-np.inf) >= test.until:
         return {}
     live = next_item(
-        dataset, start=test.until, end=float("inf"), new_only=test.new_only, limit=ITEMS_ASKED, max_events=max_events
+        dataset, start=test.until, end=float("inf"), new_only=test.new_only, limit=MAX_ITEMS, max_events=max_events
     )
     if not len(live):
         return {}
     return {
-        "live": _judged(model, live, strategy=None),
-        "frozen": _judged(model, with_nightly_profiles(live, max_events=max_events), strategy=None),
-        "popular": _judged(model, live, strategy="popular"),
+        "live": _metrics(model, live, strategy=None),
+        "frozen": _metrics(model, with_nightly_profiles(live, max_events=max_events), strategy=None),
+        "popular": _metrics(model, live, strategy="popular"),
     }
 
 
-def _judged(model: HybridModel, fold: Fold, *, strategy: str | None) -> dict[str, Any]:
+def _metrics(model: HybridModel, fold: Fold, *, strategy: str | None) -> dict[str, Any]:
     hit = hits(model_slates(model, fold, strategy=strategy), fold.targets, fold.n_items)
-    told = all_metrics(hit, np.ones(len(fold), np.int64), shoppers=fold.users)
-    return {name: asdict(interval) for name, interval in told.items()}
+    intervals = all_metrics(hit, np.ones(len(fold), np.int64), shoppers=fold.users)
+    return {name: asdict(interval) for name, interval in intervals.items()}

@@ -1,4 +1,4 @@
-"""How far predicted stars are from those that shoppers gave afterwards, beside what needs no learning."""
+"""The RMSE of predicted stars against later ratings, beside simple baselines."""
 
 import math
 from collections.abc import Mapping
@@ -14,44 +14,49 @@ from recsys.data.opinions import latest_ratings
 from recsys.data.signals import RATING
 from recsys.metrics.errors import rmse
 from recsys.metrics.intervals import Interval, bootstrap
-from recsys.ranking.predicted_ratings import Stars
-from recsys.ranking.shoppers import Shoppers
+from recsys.ranking.predicted_ratings import RatingPredictor
+from recsys.ranking.profile_columns import ProfileColumns
 
 
-def rating_errors(stars: Stars | None, fold: Fold, interactions: Interactions) -> Mapping[str, Any]:
-    """Return the RMSE of SVD, of its biases alone (of item and shopper, no taste), of the item's mean and of the
-    overall mean, on the ratings that the fold's shoppers gave after their questions; {} where the shop has no ratings
-    or none can be held against a prediction.
+def rating_errors(predictor: RatingPredictor | None, fold: Fold, interactions: Interactions) -> Mapping[str, Any]:
+    """Return the RMSE of SVD, of its biases alone, of the item mean and of the overall mean, as JSON values.
 
-    `stars` must have been fitted on the fold's past, `interactions` are all rows. Counted are products that had been
-    rated, by shoppers who had rated, for the first time: all models answer the same ratings.
+    The ratings are those that the fold's shoppers gave after their questions. {} where none has a prediction.
+    `predictor` must be fitted on the fold's past; `interactions` are all rows. Only a shopper's first rating of an item
+    counts, if both had ratings before: all four models predict the same ratings.
     """
-    if stars is None or not len(fold):
+    if predictor is None or not len(fold):
         return {}
-    rows, held = _held_out(fold, interactions)
-    shoppers, asked = Shoppers.of(fold.profiles), interactions.items[held].astype(np.int64)
-    predicted = stars.predicted(shoppers, rows, asked)
-    biases = replace(stars, vectors=np.zeros_like(stars.vectors)).predicted(shoppers, rows, asked)
-    told = ~np.isnan(predicted)
-    rows, held, predicted, biases = rows[told], held[told], predicted[told], biases[told]
-    if not len(held):
+    rows, rating_rows = _held_out(fold, interactions)
+    histories, items = ProfileColumns.of(fold.profiles), interactions.items[rating_rows].astype(np.int64)
+    predicted = predictor.predict(histories, rows, items)
+    biases = replace(predictor, vectors=np.zeros_like(predictor.vectors)).predict(histories, rows, items)
+    is_predicted = ~np.isnan(predicted)
+    rows, rating_rows, predicted, biases = (
+        rows[is_predicted],
+        rating_rows[is_predicted],
+        predicted[is_predicted],
+        biases[is_predicted],
+    )
+    if not len(rating_rows):
         return {}
-    actual = interactions.values[held].astype(np.float64)
+    actual = interactions.values[rating_rows].astype(np.float64)
     models = {
         "svd": predicted,
         "biases_of_item_and_shopper": biases,
-        "item_mean": _item_means(fold.past, len(stars.bias))[interactions.items[held]],
-        "overall_mean": np.full(len(held), stars.mean),
+        "item_mean": _item_means(fold.past, len(predictor.bias))[interactions.items[rating_rows]],
+        "overall_mean": np.full(len(rating_rows), predictor.mean),
     }
     return {
-        name: {**asdict(rmse_interval(found, actual, rows)), "ratings": len(held)} for name, found in models.items()
+        name: {**asdict(rmse_interval(predictions, actual, rows)), "ratings": len(rating_rows)}
+        for name, predictions in models.items()
     }
 
 
 def worth_showing(errors: Mapping[str, Any]) -> bool:
-    """Return whether shoppers may see predicted stars: not where the usual rating is as near.
+    """Return whether predicted stars may be shown: SVD has a lower RMSE than the overall mean.
 
-    `errors` is what `rating_errors` found; where nothing could be measured, they are told.
+    `errors` is the result of `rating_errors`; without measurements they are shown.
     """
     return not errors or bool(errors["svd"]["value"] < errors["overall_mean"]["value"])
 
@@ -63,20 +68,20 @@ def rmse_interval(predicted: Doubles, actual: Doubles, shoppers: Longs) -> Inter
 
 
 def _held_out(fold: Fold, interactions: Interactions) -> tuple[Longs, Longs]:
-    """Return the question (ascending) and the row of each rating to be predicted."""
-    users, question = np.unique(fold.users, return_index=True)  # of a shopper asked about twice, the first question
+    """Return the question (ascending) and the row of `interactions` of each rating to predict."""
+    users, question = np.unique(fold.users, return_index=True)  # the first question of each shopper
     question_of = np.full(interactions.n_users, -1, np.int64)
     question_of[users] = question
     now = np.array([profile.now for profile in fold.profiles])
     rows = latest_ratings(interactions, until=np.inf)
-    asked = question_of[interactions.users[rows]]
-    later = (asked >= 0) & (interactions.times[rows] >= now[asked])
-    rows, asked = rows[later], asked[later]
+    questions = question_of[interactions.users[rows]]
+    is_later = (questions >= 0) & (interactions.times[rows] >= now[questions])
+    rows, questions = rows[is_later], questions[is_later]
     n = int(interactions.items.max(initial=0)) + 1
-    before = [at * n + one.items[one.signals == RATING].astype(np.int64) for at, one in enumerate(fold.profiles)]
-    fresh = ~np.isin(asked * n + interactions.items[rows], np.concatenate(before))
-    order = np.argsort(asked[fresh], kind="stable")
-    return asked[fresh][order], rows[fresh][order]
+    rated_pairs = [at * n + one.items[one.signals == RATING].astype(np.int64) for at, one in enumerate(fold.profiles)]
+    is_first_rating = ~np.isin(questions * n + interactions.items[rows], np.concatenate(rated_pairs))
+    order = np.argsort(questions[is_first_rating], kind="stable")
+    return questions[is_first_rating][order], rows[is_first_rating][order]
 
 
 def _item_means(past: Interactions, n_items: int) -> Doubles:

@@ -23,10 +23,10 @@ from recsys.metrics.hits import hits_with_targets
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import all_metrics, mean_ndcg, ndcg
 from recsys.metrics.sample_sizes import ABLATION_SHOPPERS
-from recsys.ranking.blend import alone, blend_scores, followed, listed
+from recsys.ranking.blend import blend_scores, chained_scores, single_stage_sources, with_positive_score
 from recsys.ranking.candidates import Candidates
-from recsys.ranking.features import AGREEING
-from recsys.ranking.groups import even
+from recsys.ranking.features import SOURCE_COUNT
+from recsys.ranking.groups import evenly_spaced
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import RECOMMENDERS
 from recsys.training.ranking_dataset import LabeledCandidates
@@ -34,7 +34,7 @@ from recsys.training.served_slates import milliseconds
 from recsys.training.slates import single_slates, slate_scores, slates, source_slates
 from recsys.training.training import Training
 
-LATENCY_CALLS = 50
+MAX_LATENCY_CALLS = 50
 
 
 def training_report(
@@ -45,11 +45,10 @@ def training_report(
     thorough: bool = False,
     max_events: int | None = None,
 ) -> dict[str, Any]:
-    """Return what the admin's page shows, as JSON values.
+    """Return the report of a training, as JSON values.
 
-    `candidates` are those of the test window's questions. With `thorough` it holds what costs as much as a training
-    and is asked for seldom: the ablation of sources, and Surprise's SVD step by step. `max_events` is how many events
-    of a kind a live profile holds.
+    `candidates` are those of the test window's questions. `thorough` adds the ablation of sources and of Surprise's
+    SVD, which takes as long as a training. `max_events` is the number of events of a kind that a live profile holds.
     """
     model, fold, plan = training.model, training.folds.test, training.plan
     on_sale = listed_at(fold.full_catalog, fold.until)
@@ -66,9 +65,9 @@ def training_report(
         "event_weights": dict(dataset.weights),
         "data_profile": data_profile(dataset),
         "data_checks": [asdict(check) for check in check_dataset(dataset)],
-        "test": {name: judged(found, fold) for name, found in lists.items()},
-        "beyond": {name: beyond(found, fold, on_sale) for name, found in lists.items()},
-        "groups": groups(released, fold),
+        "test": {name: metrics_by_targets(own, fold) for name, own in lists.items()},
+        "beyond": {name: spread_metrics(own, fold, on_sale) for name, own in lists.items()},
+        "groups": activity_metrics(released, fold),
         "importance": dict(sorted(importance.items(), key=lambda pair: -pair[1])),
         "candidate_recall": training.recall,
         "validation_singles": dict(training.selection.singles),
@@ -85,69 +84,69 @@ def training_report(
     if thorough:
         popular = {name: lists[name] for name in ("popular",) if name in lists}
         report["ablation"] = ablation(model, fold, candidates)
-        report |= surprise_ablation(model, fold, candidates, beside={**popular, "released": released})
+        report |= surprise_ablation(model, fold, candidates, other_slates={**popular, "released": released})
     return report
 
 
 def stage_slates(model: HybridModel, candidates: LabeledCandidates, *, released: Ints) -> dict[str, Ints]:
-    """Return int32[n, 20] slates of the ranker, the blend and each source. `released`: those of the released stage."""
+    """Return int32[n, 20] slates of ranker, blend, single and each source; `released` are the released stage's."""
     lists: dict[str, Ints] = {}
     if model.stage == "ranker":
         lists["ranker"] = released
     elif model.ranker is not None:
-        lists["ranker"] = slates(*ordered(model, candidates, "ranker"))
-    lists["blend"] = slates(*ordered(model, candidates, "blend"))
-    lists["single"] = single_slates(candidates.candidates, model.single)
+        lists["ranker"] = slates(*stage_scores(model, candidates, "ranker"))
+    lists["blend"] = slates(*stage_scores(model, candidates, "blend"))
+    lists["single"] = single_slates(candidates.candidates, model.single_source)
     return lists | {name: source_slates(candidates.candidates, name) for name in candidates.candidates.sources}
 
 
 def released_slates(
     model: HybridModel, candidates: LabeledCandidates, *, among: Bools | None = None
 ) -> tuple[Ints, Floats]:
-    """Return the slates of the released stage, int32[n, 20], and their scores; of the items `among` only, if given."""
-    pairs, scores = ordered(model, candidates, model.stage)
+    """Return the released stage's slates, int32[n, 20], and their scores; `among`, bool[n_items], restricts items."""
+    pairs, scores = stage_scores(model, candidates, model.stage)
     if among is not None:
-        kept = among[pairs.items]
-        pairs, scores = pairs.part(kept), scores[kept]
+        is_kept = among[pairs.items]
+        pairs, scores = pairs.part(is_kept), scores[is_kept]
     return slates(pairs, scores), slate_scores(pairs, scores)
 
 
-def ordered(model: HybridModel, candidates: LabeledCandidates, stage: str) -> tuple[Candidates, Floats]:
-    """Return the candidates that a stage answers with, and the scores that put them in order."""
+def stage_scores(model: HybridModel, candidates: LabeledCandidates, stage: str) -> tuple[Candidates, Floats]:
+    """Return the candidates of a stage, and their scores after the exposure constraint."""
     pairs = candidates.candidates
     if stage == "ranker" and model.ranker is not None:
         scores = model.ranker.scores(candidates.features)
     elif stage == "blend":
-        pairs, scores = listed(pairs, blend_scores(pairs, model.blend))
+        pairs, scores = with_positive_score(pairs, blend_scores(pairs, model.blend))
     else:
-        names = alone(model.single) if stage == "single" else (stage,)
-        pairs, scores = listed(pairs, followed(pairs, names))
-    return pairs, model.constrained(pairs, scores, stage=stage)
+        names = single_stage_sources(model.single_source) if stage == "single" else (stage,)
+        pairs, scores = with_positive_score(pairs, chained_scores(pairs, names))
+    return pairs, model.apply_exposure_constraint(pairs, scores, stage=stage)
 
 
-def judged(found: Ints, fold: Fold) -> dict[str, Any]:
-    """Return every metric with its interval for all targets together, for warm ones and for cold ones."""
+def metrics_by_targets(slates: Ints, fold: Fold) -> dict[str, Any]:
+    """Return every metric with its interval for all targets ("together"), warm ones and cold ones."""
     return {
-        "together": _metrics(found, fold, fold.targets),
-        "warm": _metrics(found, fold, fold.warm_targets()),
-        "cold": _metrics(found, fold, fold.cold_targets()),
+        "together": _metrics(slates, fold, fold.targets),
+        "warm": _metrics(slates, fold, fold.warm_targets()),
+        "cold": _metrics(slates, fold, fold.cold_targets()),
     }
 
 
-def _metrics(found: Ints, fold: Fold, targets: Sequence[Longs]) -> dict[str, Any]:
-    asked, hit, sizes = hits_with_targets(found, targets, fold.n_items)
-    return {name: asdict(one) for name, one in all_metrics(hit, sizes, shoppers=fold.users[asked]).items()}
+def _metrics(slates: Ints, fold: Fold, targets: Sequence[Longs]) -> dict[str, Any]:
+    answered, hits, sizes = hits_with_targets(slates, targets, fold.n_items)
+    return {name: asdict(one) for name, one in all_metrics(hits, sizes, shoppers=fold.users[answered]).items()}
 
 
-def beyond(found: Ints, fold: Fold, on_sale: Bools) -> dict[str, float]:
-    """Return coverage and Gini of what could be shown at the cut (bool[n_items]), novelty and popularity lift."""
+def spread_metrics(slates: Ints, fold: Fold, on_sale: Bools) -> dict[str, float]:
+    """Return coverage and Gini over items on sale (bool[n_items]), novelty and popularity lift."""
     popularity = np.bincount(fold.past.items, minlength=len(on_sale)).astype(np.float64)
-    return beyond_accuracy(found, popularity, listed=on_sale)
+    return beyond_accuracy(slates, popularity, listed=on_sale)
 
 
-def groups(found: Ints, fold: Fold) -> dict[str, Any]:
-    """Return NDCG@10 of shoppers by how much is known of them, in thirds."""
-    values = ndcg(found, fold.targets, fold.n_items)
+def activity_metrics(slates: Ints, fold: Fold) -> dict[str, Any]:
+    """Return NDCG@10 of shoppers in thirds by the length of their history."""
+    values = ndcg(slates, fold.targets, fold.n_items)
     return {
         name: asdict(bootstrap(values[rows], shoppers=fold.users[rows]))
         for name, rows in thirds(event_counts(fold.profiles))
@@ -155,31 +154,31 @@ def groups(found: Ints, fold: Fold) -> dict[str, Any]:
 
 
 def ablation(model: HybridModel, fold: Fold, candidates: LabeledCandidates) -> dict[str, float]:
-    """Return the NDCG@10 that the released ranker loses when a source falls silent (not trained again without it)."""
+    """Return the loss of NDCG@10 of the ranker without each source's candidates and features; it is not retrained."""
     if model.ranker is None or not len(fold):
         return {}
-    rows = even(len(fold), ABLATION_SHOPPERS)
+    rows = evenly_spaced(len(fold), ABLATION_SHOPPERS)
     part, targets = candidates.of_rows(rows), [fold.targets[row] for row in rows.tolist()]
     features = part.features
-    whole = mean_ndcg(slates(part.candidates, model.ranker.scores(features)), targets, fold.n_items)
+    baseline = mean_ndcg(slates(part.candidates, model.ranker.scores(features)), targets, fold.n_items)
     losses = {}
     for at, name in enumerate(part.candidates.sources):
-        silent = {f"{name}_score": 0.0, f"{name}_rank": np.nan, f"{name}_of_top": np.nan}
-        muted = features.copy()
+        muted_values = {f"{name}_score": 0.0, f"{name}_rank": np.nan, f"{name}_of_top": np.nan}
+        features_muted = features.copy()
         for column, feature in enumerate(model.ranker.names):
-            if feature in silent:
-                muted[:, column] = silent[feature]
-            elif feature == AGREEING:
-                muted[:, column] -= ~np.isnan(part.candidates.ranks[:, at])
-        left = np.asarray((~np.isnan(np.delete(part.candidates.ranks, at, axis=1))).any(axis=1), np.bool_)
-        found = slates(part.candidates.part(left), model.ranker.scores(muted[left]))
-        losses[name] = whole - mean_ndcg(found, targets, fold.n_items)
+            if feature in muted_values:
+                features_muted[:, column] = muted_values[feature]
+            elif feature == SOURCE_COUNT:
+                features_muted[:, column] -= ~np.isnan(part.candidates.ranks[:, at])
+        is_proposed = np.asarray((~np.isnan(np.delete(part.candidates.ranks, at, axis=1))).any(axis=1), np.bool_)
+        muted_slates = slates(part.candidates.part(is_proposed), model.ranker.scores(features_muted[is_proposed]))
+        losses[name] = baseline - mean_ndcg(muted_slates, targets, fold.n_items)
     return losses
 
 
 def latency(model: HybridModel, fold: Fold) -> Mapping[str, float]:
-    """Return p50 and p99 milliseconds of a whole slate of ten for one shopper."""
-    taken = [milliseconds(model, fold, row) for row in range(min(LATENCY_CALLS, len(fold)))]
-    if not taken:
+    """Return p50 and p99 of the milliseconds of one slate of ten; {} without questions."""
+    durations_ms = [milliseconds(model, fold, row) for row in range(min(MAX_LATENCY_CALLS, len(fold)))]
+    if not durations_ms:
         return {}
-    return {"p50": float(np.quantile(taken, 0.5)), "p99": float(np.quantile(taken, 0.99))}
+    return {"p50": float(np.quantile(durations_ms, 0.5)), "p99": float(np.quantile(durations_ms, 0.99))}

@@ -1,7 +1,7 @@
-"""How far Surprise's SVD comes, step by step: from its tutorial to what is used here, beside the released model.
+"""Ablation of Surprise's SVD: from its tutorial to the source `svd`, step by step, beside the released model.
 
-Everything is asked of the same shoppers of the test fold, all items ranked. Time is bounded: SVD learns from the newest
-`MOST_ROWS` interactions, and at most `MOST_SHOPPERS` of the shoppers in them are asked.
+All steps rank all items for the same shoppers of the test fold. Time is bounded: SVD is fitted on the newest `MAX_ROWS`
+interactions, and evaluated on at most `MAX_SHOPPERS` of their shoppers.
 """
 
 from collections.abc import Mapping
@@ -13,99 +13,98 @@ import surprise
 
 from recsys.arrays import Floats, Ints, Longs
 from recsys.data.folds import Fold
-from recsys.evaluation.peers.base import Dense, Matrix
+from recsys.evaluation.peers.base import Matrix, MatrixPeer
 from recsys.evaluation.peers.packaged import TutorialSVD
-from recsys.evaluation.surprise_added import added
+from recsys.evaluation.svd_as_feature import svd_feature_gain
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
-from recsys.ranking.groups import even
+from recsys.ranking.groups import evenly_spaced
 from recsys.ranking.model import HybridModel
 from recsys.sources.svd import SVD
 from recsys.training.ranking_dataset import LabeledCandidates
 
-MOST_ROWS = 100_000
-MOST_SHOPPERS = 1_000
-FLAT: Mapping[str, Any] = {"step": 1.0, "half_life_days": 0.0}
-"""Settings under which all of a history counts alike."""
+MAX_ROWS = 100_000
+MAX_SHOPPERS = 1_000
+UNIFORM_HISTORY: Mapping[str, Any] = {"step": 1.0, "half_life_days": 0.0}
+"""Settings that weight all events of a history equally."""
 
 
-class Remembering(SVD):
-    """The svd recommender that also keeps what SVD learnt of shoppers: to be judged, never to be saved."""
+class SVDWithUserFactors(SVD):
+    """The svd recommender that also keeps Surprise's model with its user factors; for evaluation, never saved."""
 
-    learnt: surprise.SVD
+    surprise_model: surprise.SVD
 
     def fit_surprise(self, users: Any, items: Any, *, n_users: int, n_items: int) -> surprise.SVD:
-        """Return Surprise's model, and remember it."""
-        self.learnt = super().fit_surprise(users, items, n_users=n_users, n_items=n_items)
-        return self.learnt
+        """Return Surprise's model, and keep it."""
+        self.surprise_model = super().fit_surprise(users, items, n_users=n_users, n_items=n_items)
+        return self.surprise_model
 
 
-class OwnFactors(Dense):
-    """SVD with drawn zeros, asked with the factors that it learnt of each shopper itself."""
+class LearnedUserFactors(MatrixPeer):
+    """SVD with sampled negatives, scored with its own user factors instead of folding in histories."""
 
     name: ClassVar[str] = "with sampled negatives"
 
-    def __init__(self, svd: Remembering) -> None:
+    def __init__(self, svd: SVDWithUserFactors) -> None:
         super().__init__()
         self.svd, self.n_items = svd, svd.n_items
 
     def learn(self, matrix: Matrix) -> None:
-        """Leave it at what was learnt already."""
+        """Do nothing: the model is already fitted."""
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:
-        """Return the estimates of items learnt from, next to nothing for others."""
-        model = self.svd.learnt
+        """Return the estimates of items in the training data, -1e9 for others."""
+        model = self.svd.surprise_model
         scores = np.asarray(model.pu[users] @ model.qi.T + model.bi, np.float32)
         scores[:, ~self.svd.arrays["in_training"]] = -1e9
         return scores
 
 
 @dataclass(frozen=True, slots=True)
-class NarrowedFold:
-    """The fold narrowed to what SVD learns from and who is asked; `rows` are their places in the whole fold."""
+class SampledFold:
+    """A fold with bounded past and questions; `rows` are the questions' rows in the whole fold."""
 
     fold: Fold
     rows: Longs
 
     @classmethod
-    def of(cls, fold: Fold) -> "NarrowedFold":
-        """Return the newest rows, and an even choice of the shoppers in them who are asked."""
-        past = fold.past.select(slice(max(0, len(fold.past) - MOST_ROWS), None))
-        known = np.flatnonzero(np.isin(fold.users, past.users))
-        rows = known[even(len(known), MOST_SHOPPERS)]
+    def of(cls, fold: Fold) -> "SampledFold":
+        """Return the fold with the newest rows as past, and evenly spaced questions of shoppers in them."""
+        past = fold.past.select(slice(max(0, len(fold.past) - MAX_ROWS), None))
+        known_rows = np.flatnonzero(np.isin(fold.users, past.users))
+        rows = known_rows[evenly_spaced(len(known_rows), MAX_SHOPPERS)]
         return cls(replace(fold.of_rows(rows), past=past), rows)
 
 
 def surprise_ablation(
-    released: HybridModel, fold: Fold, candidates: LabeledCandidates, *, beside: Mapping[str, Ints]
+    released: HybridModel, fold: Fold, candidates: LabeledCandidates, *, other_slates: Mapping[str, Ints]
 ) -> dict[str, Any]:
-    """Return under "surprise" the NDCG@10 of each step and of the slates `beside`, under "surprise_basis" what was
-    learnt from, who was asked and the order of the steps; both empty where nobody can be asked.
+    """Return the NDCG@10 of each step and of `other_slates` ("surprise"), and its basis ("surprise_basis").
+
+    The basis holds the numbers of rows and shoppers, and the order of the steps. Both are empty without questions.
     """
-    part = NarrowedFold.of(fold)
+    part = SampledFold.of(fold)
     if not len(part.rows):
         return {"surprise": {}, "surprise_basis": {}}
-    svd = Remembering().fit(part.fold.past, released.catalog)
-    found = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in beside.items()}}
-    judged = {
+    svd = SVDWithUserFactors().fit(part.fold.past, released.catalog)
+    slates_by_step = {**_steps(svd, part.fold), **{name: slates[part.rows] for name, slates in other_slates.items()}}
+    metrics = {
         name: asdict(bootstrap(ndcg(slates, part.fold.targets, fold.n_items), shoppers=part.fold.users))
-        for name, slates in found.items()
+        for name, slates in slates_by_step.items()
     }
-    judged |= added(released, fold, candidates, svd)
+    metrics |= svd_feature_gain(released, fold, candidates, svd)
     rows, of_rows = len(part.fold.past), len(fold.past)
-    basis = {"rows": rows, "of_rows": of_rows, "shoppers": len(part.rows), "steps": list(judged)}
-    return {"surprise": judged, "surprise_basis": basis}
+    basis = {"rows": rows, "of_rows": of_rows, "shoppers": len(part.rows), "steps": list(metrics)}
+    return {"surprise": metrics, "surprise_basis": basis}
 
 
-def _steps(svd: Remembering, fold: Fold) -> dict[str, Ints]:
-    """Return the slates of each step: with drawn zeros (and the settings of ours that learn with them), folded in,
-    recent events first.
-    """
-    tutorial, flat = TutorialSVD(), svd.reconfigured(**FLAT)
+def _steps(svd: SVDWithUserFactors, fold: Fold) -> dict[str, Ints]:
+    """Return int32[n, 10] slates of each step: tutorial, sampled negatives, folding in, recency weights."""
+    tutorial, uniform = TutorialSVD(), svd.reconfigured(**UNIFORM_HISTORY)
     tutorial.fit(fold.past, fold.catalog)
     return {
         "as in the tutorial": tutorial.answer(fold, 10),
-        OwnFactors.name: OwnFactors(svd).answer(fold, 10),
-        "item factors folded in": flat.recommend_many(fold.profiles, fold.contexts, 10).items,
+        LearnedUserFactors.name: LearnedUserFactors(svd).answer(fold, 10),
+        "item factors folded in": uniform.recommend_many(fold.profiles, fold.contexts, 10).items,
         "folded in, recent events first (svd)": svd.recommend_many(fold.profiles, fold.contexts, 10).items,
     }

@@ -1,4 +1,4 @@
-"""A released model on disk: files under a SHA-256 manifest, no pickle. Altered, added or lost files are refused."""
+"""A model on disk: files listed in a SHA-256 manifest, no pickle. Changed, added or missing files are refused."""
 
 import hashlib
 import json
@@ -12,21 +12,21 @@ import orjson
 from recsys.data.catalog import TEXT_COLUMNS, Catalog
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
-from recsys.ranking.predicted_ratings import read_stars, write_stars
+from recsys.ranking.predicted_ratings import read_rating_predictor, write_rating_predictor
 from recsys.sources import storage
 
 MANIFEST = "manifest.json"
-WORDS = ("item_ids", *TEXT_COLUMNS)
-ARRAYS = ("prices", "first_seen", "images")
-FACTS = frozenset(part.name for part in fields(ItemStatistics)) - {"stars"}
+STORED_TEXTS = ("item_ids", *TEXT_COLUMNS)
+STORED_ARRAYS = ("prices", "first_seen", "images")
+STATISTICS_ARRAYS = frozenset(part.name for part in fields(ItemStatistics)) - {"stars"}
 
 
 class ArtifactError(Exception):
-    """The artifact is incomplete, was altered, or is of another format."""
+    """The artifact is incomplete, changed, or of another format."""
 
 
 def seal(directory: Path, manifest: dict[str, Any]) -> str:
-    """Write the manifest over all files there and return its hash: the artifact's hash."""
+    """Write the manifest with the digests of all files, and return its SHA-256: the artifact's hash."""
     body = {**manifest, "files": {name: _digest(directory / name) for name in _files(directory)}}
     text = json.dumps(body, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     (directory / MANIFEST).write_text(text, encoding="utf-8")
@@ -34,21 +34,21 @@ def seal(directory: Path, manifest: dict[str, Any]) -> str:
 
 
 def unseal(directory: Path, *, expected: str | None = None) -> dict[str, Any]:
-    """Return the manifest. Raises ArtifactError unless every file is as sealed and the hash is the expected one."""
-    manifest = glance(directory, expected=expected)
-    sealed: dict[str, str] = manifest["files"]
+    """Return the manifest. Raises ArtifactError unless all files match it and its hash is `expected`."""
+    manifest = read_manifest(directory, expected=expected)
+    digests: dict[str, str] = manifest["files"]
     present = _files(directory)
-    if set(present) != set(sealed):
-        odd = sorted(set(present) ^ set(sealed))
-        raise ArtifactError(f"{directory.name}: files missing or added: {', '.join(odd)}")
+    if set(present) != set(digests):
+        unexpected = sorted(set(present) ^ set(digests))
+        raise ArtifactError(f"{directory.name}: files missing or added: {', '.join(unexpected)}")
     for name in present:
-        if _digest(directory / name) != sealed[name]:
+        if _digest(directory / name) != digests[name]:
             raise ArtifactError(f"{directory.name}: {name} was altered")
     return manifest
 
 
-def glance(directory: Path, *, expected: str | None) -> dict[str, Any]:
-    """Return the manifest without a look at the files. Raises ArtifactError unless its hash is the expected one."""
+def read_manifest(directory: Path, *, expected: str | None) -> dict[str, Any]:
+    """Return the manifest without reading the files. Raises ArtifactError unless its hash is `expected`."""
     try:
         text = (directory / MANIFEST).read_bytes()
         manifest: dict[str, Any] = json.loads(text)
@@ -72,16 +72,16 @@ def _digest(path: Path) -> str:
 
 def write_catalog(directory: Path, catalog: Catalog) -> None:
     """Write `catalog.json` and `catalog.npz`."""
-    texts: dict[str, Any] = {name: list(getattr(catalog, name)) for name in WORDS}
+    texts: dict[str, Any] = {name: list(getattr(catalog, name)) for name in STORED_TEXTS}
     texts["attributes"] = [list(own) for own in catalog.attributes]
     storage.write_json(directory / "catalog.json", texts)
-    arrays = {name: value for name in ARRAYS if (value := getattr(catalog, name)) is not None}
+    arrays = {name: value for name in STORED_ARRAYS if (value := getattr(catalog, name)) is not None}
     storage.write_arrays(directory / "catalog.npz", arrays)
 
 
 def read_catalog(directory: Path) -> Catalog:
     """Return what `write_catalog` wrote."""
-    texts = orjson.loads((directory / "catalog.json").read_bytes())  # of a large shop, a hundred megabytes
+    texts = orjson.loads((directory / "catalog.json").read_bytes())  # a hundred megabytes in a large shop
     attributes = tuple(map(tuple, texts.pop("attributes")))
     arrays: dict[str, Any] = storage.read_arrays(directory / "catalog.npz")
     columns: dict[str, Any] = {name: tuple(values) for name, values in texts.items()}
@@ -90,12 +90,14 @@ def read_catalog(directory: Path) -> Catalog:
 
 def write_statistics(directory: Path, statistics: ItemStatistics) -> None:
     """Write `statistics.npz` and, where the shop has ratings, `stars.npz`."""
-    storage.write_arrays(directory / "statistics.npz", {name: np.asarray(getattr(statistics, name)) for name in FACTS})
-    write_stars(directory, statistics.stars)
+    storage.write_arrays(
+        directory / "statistics.npz", {name: np.asarray(getattr(statistics, name)) for name in STATISTICS_ARRAYS}
+    )
+    write_rating_predictor(directory, statistics.stars)
 
 
 def write_exposure(directory: Path, exposure: ExposureConstraint | None) -> None:
-    """Write `exposure.npz` where over-exposed items are held back."""
+    """Write `exposure.npz` where there is an exposure constraint."""
     if exposure is not None:
         storage.write_arrays(directory / "exposure.npz", {"excess": exposure.excess})
 
@@ -107,13 +109,13 @@ def read_exposure(directory: Path, *, strength: float) -> ExposureConstraint | N
 
 
 def read_statistics(directory: Path) -> ItemStatistics:
-    """Return what `write_statistics` wrote. Raises ArtifactError where another release did, with other statistics."""
+    """Return what `write_statistics` wrote. Raises ArtifactError where another release wrote other statistics."""
     arrays: dict[str, Any] = storage.read_arrays(directory / "statistics.npz")
-    if odd := arrays.keys() ^ FACTS:
-        names = ", ".join(sorted(odd))
+    if unexpected := arrays.keys() ^ STATISTICS_ARRAYS:
+        names = ", ".join(sorted(unexpected))
         raise ArtifactError(f"{directory.name}: statistics that it lacks, or this code does not know: {names}")
-    if (told := arrays["table"].shape[1]) != len(COLUMNS):
+    if (n_columns := arrays["table"].shape[1]) != len(COLUMNS):
         raise ArtifactError(
-            f"{directory.name} tells {told} statistics of each product, and this code reads {len(COLUMNS)}"
+            f"{directory.name} tells {n_columns} statistics of each product, and this code reads {len(COLUMNS)}"
         )
-    return ItemStatistics(**{**arrays, "until": float(arrays["until"].item())}, stars=read_stars(directory))
+    return ItemStatistics(**{**arrays, "until": float(arrays["until"].item())}, stars=read_rating_predictor(directory))

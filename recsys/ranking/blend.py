@@ -7,45 +7,44 @@ import numpy as np
 from recsys.arrays import Floats
 from recsys.ranking.candidates import Candidates
 
-DAMPING = 60.0
-"""The constant of Cormack et al. 2009."""
-FILLING = "popular"
-"""The source that fills a slate where the best one has too little to say."""
+RRF_K = 60.0
+"""The constant k of reciprocal rank fusion (Cormack et al. 2009)."""
+FALLBACK_SOURCE = "popular"
+"""The source that fills a slate where the best one lists too few items."""
 
 
 def blend_scores(candidates: Candidates, weights: Mapping[str, float]) -> Floats:
-    """Return float32[n_pairs]: the weighed sum of 1 / (60 + rank) over the sources that list the item."""
+    """Return float32[n_pairs]: the weighted sum of 1 / (60 + rank from 1) over the sources that list the item."""
     total = np.zeros(len(candidates.rows), np.float64)
-    for column, name in enumerate(candidates.sources):
+    for ranks_of, name in enumerate(candidates.sources):
         if weights.get(name, 0.0) > 0:
-            total += weights[name] * np.nan_to_num(1 / (DAMPING + 1 + candidates.ranks[:, column]))
+            total += weights[name] * np.nan_to_num(1 / (RRF_K + 1 + candidates.ranks[:, ranks_of]))
     return total.astype(np.float32)
 
 
-def followed(candidates: Candidates, names: Sequence[str]) -> Floats:
-    """Return float32[n_pairs]: the first named source's list in its order, then what only the next ones list.
+def chained_scores(candidates: Candidates, names: Sequence[str]) -> Floats:
+    """Return float32[n_pairs]: scores that put the first named source's list first, then the rest of the next ones.
 
-    0 for what none of them lists. KeyError for a source that was not asked.
+    0 where none of them lists the item. Raises KeyError for a source without candidates.
     """
-    place = np.full(len(candidates.rows), np.inf)
-    column = dict(zip(candidates.sources, candidates.ranks.T, strict=True))
-    behind = 0.0
+    rank = np.full(len(candidates.rows), np.inf)
+    ranks_of = dict(zip(candidates.sources, candidates.ranks.T, strict=True))
+    offset = 0.0
     for name in names:
-        place = np.where(np.isinf(place), np.nan_to_num(column[name], nan=np.inf) + behind, place)
-        behind += 1e4
-    return (1 / (1 + place)).astype(np.float32)
+        rank = np.where(np.isinf(rank), np.nan_to_num(ranks_of[name], nan=np.inf) + offset, rank)
+        offset += 1e4
+    return (1 / (1 + rank)).astype(np.float32)
 
 
-def alone(name: str) -> tuple[str, ...]:
-    """Return the sources of the stage of one source: that one, and what fills its slates."""
-    return tuple(dict.fromkeys((name, FILLING)))
+def single_stage_sources(name: str) -> tuple[str, ...]:
+    """Return the sources of the stage "single": the named one, and the one that fills its slates."""
+    return tuple(dict.fromkeys((name, FALLBACK_SOURCE)))
 
 
-def listed(candidates: Candidates, scores: Floats) -> tuple[Candidates, Floats]:
+def with_positive_score(candidates: Candidates, scores: Floats) -> tuple[Candidates, Floats]:
     """Return the pairs with a score above 0, and their scores.
 
-    A blend, or a source with what follows it, is asked for its own lists when it answers; candidates gathered for a
-    ranker hold more.
+    The stages blend and single answer with the lists of their own sources; the ranker's candidates hold more.
     """
-    kept = scores > 0
-    return candidates.part(kept), scores[kept]
+    mask = scores > 0
+    return candidates.part(mask), scores[mask]

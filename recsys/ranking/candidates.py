@@ -1,4 +1,4 @@
-"""Candidates: the union of what each source proposes to each shopper, and every source's opinion of the union."""
+"""Candidates: the union of the sources' proposals for each shopper, scored by every source."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,25 +13,25 @@ from recsys.arrays import (
 )
 from recsys.data.profile import Context, Profile
 from recsys.parallel import run_parallel
-from recsys.ranking.groups import places
+from recsys.ranking.groups import rank_in_row
 from recsys.sources.scoring import Scoring
 from recsys.sources.top import top_k
 
 CHUNK_CELLS = 1 << 21
-"""Scores held at once for each source by each worker while many shoppers are answered: 8 MB of float32.
+"""Scores in memory for each source and worker while many shoppers are answered: 8 MB of float32.
 
-Item-to-item sources widen their table besides (54 MB of 17,000 items), or what is asked of it, once a chunk."""
-LEAST_ROWS = 16
-"""Shoppers of a chunk even where a catalog, of more than 131,000 items, then needs more than `CHUNK_CELLS`: factors
-and tables are read once a chunk."""
+Item-to-item sources also densify their table, or the rows they need, once a chunk (54 MB for 17,000 items)."""
+MIN_CHUNK_ROWS = 16
+"""The fewest shoppers of a chunk, also where more than 131,000 items then exceed `CHUNK_CELLS`. Factors and tables are
+read once a chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Pairs (rows[i], items[i]) ascending by row, then item; columns follow the order of `sources`.
 
-    `scores` is float32[n, n_sources], 0 where a source has no opinion; `ranks` float32[n, n_sources], the place in the
-    source's own list from 0, NaN where the list does not hold the item.
+    `scores` is float32[n, n_sources], 0 where a source does not score the item. `ranks` is float32[n, n_sources], the
+    rank from 0 in the source's own list, NaN where the list lacks the item.
     """
 
     rows: Longs
@@ -41,14 +41,14 @@ class Candidates:
     sources: tuple[str, ...]
     n_rows: int
 
-    def part(self, kept: Bools) -> "Candidates":
-        """Return the pairs for which `kept` is true."""
+    def part(self, mask: Bools) -> "Candidates":
+        """Return the pairs of the mask, bool[n]."""
         return Candidates(
-            self.rows[kept], self.items[kept], self.scores[kept], self.ranks[kept], self.sources, self.n_rows
+            self.rows[mask], self.items[mask], self.scores[mask], self.ranks[mask], self.sources, self.n_rows
         )
 
-    def stretch(self, pairs: slice, start: int, end: int) -> "Candidates":
-        """Return the pairs of the rows start to end - 1, which stand in the slice, numbered from 0."""
+    def row_range(self, pairs: slice, start: int, end: int) -> "Candidates":
+        """Return the pairs of the slice, which are those of the rows start to end - 1; rows are renumbered from 0."""
         return Candidates(
             self.rows[pairs] - start,
             self.items[pairs],
@@ -59,13 +59,23 @@ class Candidates:
         )
 
 
-def among_themselves(candidates: Candidates) -> Candidates:
-    """Return the candidates ranked by each source's scores among themselves, not in its list of all items."""
+def ranked_within_candidates(candidates: Candidates) -> Candidates:
+    """Return the candidates with ranks among the candidates instead of ranks among all items."""
     ranks = [
-        np.where(column != 0, places(column, candidates.rows), np.nan).astype(np.float32)
+        np.where(column != 0, rank_in_row(column, candidates.rows), np.nan).astype(np.float32)
         for column in candidates.scores.T
     ]
     return replace(candidates, ranks=np.column_stack(ranks) if ranks else candidates.ranks)
+
+
+def in_history(profiles: Sequence[Profile], candidates: Candidates) -> Bools:
+    """Return bool[n_pairs]: whether the candidate is in its shopper's history."""
+    is_in_history: Bools = np.zeros(len(candidates.rows), np.bool_)
+    ends = np.searchsorted(candidates.rows, np.arange(len(profiles) + 1))
+    for row, profile in enumerate(profiles):
+        pairs = slice(ends[row], ends[row + 1])
+        is_in_history[pairs] = np.isin(candidates.items[pairs], profile.items)
+    return is_in_history
 
 
 def gather(
@@ -75,25 +85,24 @@ def gather(
     *,
     quotas: Mapping[str, int],
     n_items: int,
-    given: Ints | None = None,
+    fixed_items: Ints | None = None,
 ) -> Candidates:
-    """Return the candidates of all shoppers: the best `quotas[name]` of each source, or the `given` items for each.
+    """Return the candidates of all shoppers: the best `quotas[name]` of each source, or `fixed_items` for everybody.
 
-    Beside what is given stands the first of each source's list, for scores are told as shares of it.
-
-    Many shoppers are asked about in chunks of bounded memory, two at a time.
+    With `fixed_items` the first of each source's list is added, since features hold shares of its score. Many shoppers
+    are processed in chunks of bounded memory, two at a time.
     """
     widest = max((source.n_items for source in sources.values()), default=1)
-    size = max(LEAST_ROWS, CHUNK_CELLS // max(1, widest))
+    size = max(MIN_CHUNK_ROWS, CHUNK_CELLS // max(1, widest))
 
     def chunk(at: int) -> Candidates:
         own = slice(at, at + size)
-        return _gather_chunk(sources, profiles[own], contexts[own], quotas, n_items, given, at)
+        return _gather_chunk(sources, profiles[own], contexts[own], quotas, n_items, fixed_items, at)
 
     starts = range(0, len(profiles), size)
-    # One shopper's answer, as in a request, is not worth a thread.
+    # A request asks for one shopper, which is not worth a thread.
     parts = list(run_parallel(chunk, starts).values()) if len(starts) > 1 else [chunk(at) for at in starts]
-    return joined(parts, tuple(sources), len(profiles))
+    return concatenate_candidates(parts, tuple(sources), len(profiles))
 
 
 def _gather_chunk(
@@ -102,7 +111,7 @@ def _gather_chunk(
     contexts: Sequence[Context],
     quotas: Mapping[str, int],
     n_items: int,
-    given: Ints | None,
+    fixed_items: Ints | None,
     first_row: int,
 ) -> Candidates:
     dense = {name: _dense(source, profiles, contexts) for name, source in sources.items()}
@@ -113,22 +122,22 @@ def _gather_chunk(
         ]
         for name in sources
     }
-    listed = {name: _codes([ranked.items for ranked in lists[name]], n_items) for name in sources}
-    if given is None:
-        codes = np.unique(np.concatenate([np.empty(0, np.int64), *listed.values()]))
+    list_codes = {name: _codes([ranked.items for ranked in lists[name]], n_items) for name in sources}
+    if fixed_items is None:
+        codes = np.unique(np.concatenate([np.empty(0, np.int64), *list_codes.values()]))
     else:
-        wanted = (np.arange(len(profiles))[:, None] * n_items + np.unique(given)).ravel()
-        tops = [_codes([ranked.items[:1] for ranked in lists[name]], n_items) for name in sources]
-        codes = np.unique(np.concatenate([wanted, *tops]))
+        pairs = (np.arange(len(profiles))[:, None] * n_items + np.unique(fixed_items)).ravel()
+        top_codes = [_codes([ranked.items[:1] for ranked in lists[name]], n_items) for name in sources]
+        codes = np.unique(np.concatenate([pairs, *top_codes]))
     rows, items = codes // n_items, codes % n_items
     scores = np.zeros((len(codes), len(sources)), np.float32)
     ranks = np.full((len(codes), len(sources)), np.nan, np.float32)
     for column, name in enumerate(sources):
-        known = items < dense[name].shape[1]
-        scores[known, column] = dense[name][rows[known], items[known]]
-        place = np.concatenate([np.empty(0, np.int64), *(np.arange(len(r.items)) for r in lists[name])])
-        at, found = _positions(codes, listed[name])
-        ranks[at, column] = place[found]
+        is_known = items < dense[name].shape[1]
+        scores[is_known, column] = dense[name][rows[is_known], items[is_known]]
+        list_ranks = np.concatenate([np.empty(0, np.int64), *(np.arange(len(r.items)) for r in lists[name])])
+        positions, matches = _positions(codes, list_codes[name])
+        ranks[positions, column] = list_ranks[matches]
     return Candidates(rows + first_row, items, scores, ranks, tuple(sources), len(profiles))
 
 
@@ -143,17 +152,17 @@ def _codes(lists: Sequence[Ints], n_items: int) -> Longs:
     return np.concatenate(codes) if codes else np.empty(0, np.int64)
 
 
-def _positions(codes: Longs, wanted: Longs) -> tuple[Longs, Longs]:
-    """Return where in the ascending codes the wanted ones are, and which of the wanted were found."""
+def _positions(codes: Longs, searched: Longs) -> tuple[Longs, Longs]:
+    """Return the positions of the searched codes in the ascending `codes`, and which of the searched ones match."""
     if not len(codes):
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
-    found = np.flatnonzero(codes[place] == wanted)
-    return place[found], found
+    place = np.minimum(np.searchsorted(codes, searched), len(codes) - 1)
+    matches = np.flatnonzero(codes[place] == searched)
+    return place[matches], matches
 
 
-def joined(parts: Sequence[Candidates], sources: tuple[str, ...], n_rows: int) -> Candidates:
-    """Return the candidates of several questions, which name their rows among all, as one list."""
+def concatenate_candidates(parts: Sequence[Candidates], sources: tuple[str, ...], n_rows: int) -> Candidates:
+    """Return the candidates of several parts as one; their rows are already numbered among all."""
     if not parts:
         empty = np.empty((0, len(sources)), np.float32)
         return Candidates(np.empty(0, np.int64), np.empty(0, np.int64), empty, empty, sources, n_rows)

@@ -1,4 +1,4 @@
-"""Slates, and why each item is on them: who proposed it, and which features spoke for it."""
+"""Slates, and why each item is on them: the sources that proposed it and the features that raised its score."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from recsys.ranking.ranker import Ranker
 
 @dataclass(frozen=True, slots=True)
 class Slate:
-    """The ordered answer: items int32[k] best first, scores float32[k], and per item who proposed it.
+    """The ordered answer: items int32[k] best first, scores float32[k], and the sources of each item.
 
-    `sources[i]` maps a source's name to its score where its list held the item; `contributions[i]` maps the strongest
-    features to their share of the score; it is empty unless asked for or where no ranker worked.
+    `sources[i]` maps each source that lists the item to its score. `contributions[i]` maps the strongest features to
+    their share of the score; it is empty without a ranker, or where no explanation was requested.
     """
 
     items: Ints
@@ -31,18 +31,18 @@ class Slate:
         return len(self.items)
 
     def among(self, items: Ints) -> "Slate":
-        """Return the slate without what is not among the items."""
-        kept = np.flatnonzero(np.isin(self.items, items))
+        """Return the slate restricted to the items."""
+        positions = np.flatnonzero(np.isin(self.items, items))
         sources, contributions = (
-            tuple(told[at] for at in kept.tolist()) for told in (self.sources, self.contributions)
+            tuple(values[at] for at in positions.tolist()) for values in (self.sources, self.contributions)
         )
-        return Slate(self.items[kept], self.scores[kept], sources, contributions)
+        return Slate(self.items[positions], self.scores[positions], sources, contributions)
 
 
-STRONGEST = 8
+MAX_CONTRIBUTIONS = 8
 
 
-def told(
+def to_slates(
     candidates: Candidates,
     scores: Floats,
     k: int,
@@ -76,17 +76,17 @@ def _slate(
 
 
 def _proposers(candidates: Candidates, rows: Longs) -> tuple[Mapping[str, float], ...]:
-    found: list[dict[str, float]] = [{} for _ in rows]
-    places, columns = np.nonzero(~np.isnan(candidates.ranks[rows]))
-    scores = candidates.scores[rows[places], columns]
-    for at, column, score in zip(places.tolist(), columns.tolist(), scores.tolist(), strict=True):
-        found[at][candidates.sources[column]] = score
-    return tuple(found)
+    scores_by_source: list[dict[str, float]] = [{} for _ in rows]
+    positions, columns = np.nonzero(~np.isnan(candidates.ranks[rows]))
+    scores = candidates.scores[rows[positions], columns]
+    for at, column, score in zip(positions.tolist(), columns.tolist(), scores.tolist(), strict=True):
+        scores_by_source[at][candidates.sources[column]] = score
+    return tuple(scores_by_source)
 
 
 def _contributions(shares: Floats, names: Sequence[str]) -> tuple[Mapping[str, float], ...]:
-    told_of = []
+    contributions = []
     for line in shares[:, :-1]:
-        strongest = np.argsort(-np.abs(line), kind="stable")[:STRONGEST]
-        told_of.append({names[at]: float(line[at]) for at in strongest.tolist() if line[at] != 0})
-    return tuple(told_of)
+        strongest = np.argsort(-np.abs(line), kind="stable")[:MAX_CONTRIBUTIONS]
+        contributions.append({names[at]: float(line[at]) for at in strongest.tolist() if line[at] != 0})
+    return tuple(contributions)

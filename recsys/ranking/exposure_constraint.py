@@ -1,4 +1,4 @@
-"""The exposure constraint: what is shown far more often than its equal share gives way, by a strength in [0, 1]."""
+"""The exposure constraint: lowers items shown far more often than their equal share, by a strength in [0, 1]."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -12,23 +12,23 @@ from recsys.ranking.candidates import Candidates
 
 @dataclass(frozen=True, slots=True)
 class ExposureConstraint:
-    """`excess` is float32[n_items] in [0, 1]: 0 for items shown no more than their equal share, 1 for the most shown.
+    """`excess` is float32[n_items] in [0, 1]: 0 up to the equal share of exposure, 1 for the most shown item.
 
-    In between it grows with the logarithm, for exposure is spread over orders of magnitude.
+    In between it grows with the logarithm, since exposure differs by orders of magnitude.
     """
 
     strength: float
     excess: Floats
 
     @classmethod
-    def measured(cls, slates: Ints, *, n_items: int, strength: float) -> Self:
-        """Return the constraint by what slates (int32[n, k], -1 behind the end) show among their first ten."""
+    def from_slates(cls, slates: Ints, *, n_items: int, strength: float) -> Self:
+        """Return the constraint measured on the first ten items of slates, int32[n, k], padded with -1."""
         counts = exposure_counts(slates, n_items)
-        times = np.log(np.maximum(counts * n_items / max(counts.sum(), 1.0), 1.0))
-        return cls(strength, (times / max(float(times.max(initial=0.0)), 1e-12)).astype(np.float32))
+        log_excess = np.log(np.maximum(counts * n_items / max(counts.sum(), 1.0), 1.0))
+        return cls(strength, (log_excess / max(float(log_excess.max(initial=0.0)), 1e-12)).astype(np.float32))
 
-    def eased(self, candidates: Candidates, scores: Floats) -> Floats:
-        """Return float32[n_pairs]: each shopper's scores scaled to [0, 1], less what the items' excess costs them."""
+    def penalized_scores(self, candidates: Candidates, scores: Floats) -> Floats:
+        """Return float32[n_pairs]: each shopper's scores scaled to [0, 1], minus strength times excess."""
         if self.strength == 0:
             return scores
         starts = np.flatnonzero(np.diff(candidates.rows, prepend=-1))
@@ -36,9 +36,9 @@ class ExposureConstraint:
         low = np.repeat(np.minimum.reduceat(scores, starts), sizes)
         high = np.repeat(np.maximum.reduceat(scores, starts), sizes)
         scaled = (scores - low) / np.maximum(high - low, 1e-12)
-        eased: Floats = (scaled - self.strength * self.excess[candidates.items]).astype(np.float32)
-        return eased
+        penalized: Floats = (scaled - self.strength * self.excess[candidates.items]).astype(np.float32)
+        return penalized
 
     def extended(self, n_items: int) -> Self:
-        """Return the constraint over more items: nobody was shown the new ones yet."""
+        """Return the constraint over more items; new ones have no excess."""
         return replace(self, excess=np.pad(self.excess, (0, n_items - len(self.excess))))

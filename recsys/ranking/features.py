@@ -1,4 +1,4 @@
-"""The ranker's features: one function for training and for requests, so that there is one truth about each of them."""
+"""The ranker's features: one function for training and requests, so that both see the same numbers."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,25 +13,25 @@ from recsys.arrays import (
 )
 from recsys.data.interactions import DAY
 from recsys.data.profile import Context, Profile
-from recsys.ranking.affinity import AFFINITY, affinity_features
+from recsys.ranking.affinity import AFFINITY_FEATURES, affinity_features
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.history import (
-    OWN,
-    SHOPPER,
+    OWN_FEATURES,
+    SHOPPER_FEATURES,
     own_features,
     shopper_features,
 )
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
-from recsys.ranking.predicted_ratings import PREDICTED
-from recsys.ranking.shoppers import Shoppers
-from recsys.ranking.taste import TASTE, taste_features
+from recsys.ranking.predicted_ratings import PREDICTED_STARS
+from recsys.ranking.profile_columns import ProfileColumns
+from recsys.ranking.taste import TASTE_FEATURES, taste_features
 
-LIFE = ("age", "item_idle")
-CONTEXT = ("context_category", "context_brand")
-AT_ONCE = 1_000_000
-"""Events of histories and candidates that are looked at together: with what is counted, some hundred megabytes."""
-AGREEING = "agreeing"
-"""How many sources propose the item to the shopper."""
+AGE_FEATURES = ("age", "item_idle")
+CONTEXT_FEATURES = ("context_category", "context_brand")
+MAX_CHUNK_ROWS = 1_000_000
+"""Events and candidates of one chunk: with all intermediate arrays some hundred megabytes."""
+SOURCE_COUNT = "agreeing"
+"""The feature that counts the sources proposing the item to the shopper."""
 
 
 def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
@@ -43,15 +43,15 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
         *scores,
         *ranks,
         *shares,
-        AGREEING,
-        *OWN,
-        *SHOPPER,
-        *AFFINITY,
-        *TASTE,
+        SOURCE_COUNT,
+        *OWN_FEATURES,
+        *SHOPPER_FEATURES,
+        *AFFINITY_FEATURES,
+        *TASTE_FEATURES,
         *COLUMNS,
-        *LIFE,
-        *CONTEXT,
-        PREDICTED,
+        *AGE_FEATURES,
+        *CONTEXT_FEATURES,
+        PREDICTED_STARS,
     )
 
 
@@ -61,31 +61,31 @@ def features(
     contexts: Sequence[Context],
     statistics: ItemStatistics,
     *,
-    kept: Bools | None = None,
+    subset: Bools | None = None,
 ) -> Floats:
-    """Return float32[n_pairs, n_features]; NaN is unknown. Nothing later than a profile's `now` is looked at.
+    """Return float32[n_pairs, n_features]; NaN is unknown. Nothing later than a profile's `now` is used.
 
-    With `kept`, bool[n_pairs], of these pairs alone, as they are among all.
+    With `subset`, bool[n_pairs], only rows of these pairs are returned; their values are those among all pairs.
 
-    Shoppers are taken in runs of `AT_ONCE` events and candidates: asked thousands of times, each with all that was
-    before, one of thousands of events would fill the memory, and so would hundreds of candidates for each of thousands.
+    Shoppers are processed in chunks of `MAX_CHUNK_ROWS` events and candidates, so that memory is bounded: training asks
+    thousands of questions, each with a long history and hundreds of candidates.
     """
-    shares = _of_top(candidates)
-    if kept is not None:
-        candidates, shares = candidates.part(kept), shares[kept]
+    shares = _share_of_top_score(candidates)
+    if subset is not None:
+        candidates, shares = candidates.part(subset), shares[subset]
     events = np.fromiter((len(profile.items) for profile in profiles), np.int64, len(profiles))
     ends = np.cumsum(events + np.bincount(candidates.rows, minlength=len(profiles)))
-    runs = np.flatnonzero(np.diff(ends // AT_ONCE, prepend=0))
-    if not len(runs):
+    chunk_starts = np.flatnonzero(np.diff(ends // MAX_CHUNK_ROWS, prepend=0))
+    if not len(chunk_starts):
         return _features(candidates, shares, profiles, contexts, statistics)
-    starts = np.unique([0, *runs.tolist(), len(profiles)]).tolist()
+    starts = np.unique([0, *chunk_starts.tolist(), len(profiles)]).tolist()
     pairs = np.searchsorted(candidates.rows, starts)
-    found = np.empty((len(candidates.rows), len(feature_names(candidates.sources))), np.float32)
+    matrix = np.empty((len(candidates.rows), len(feature_names(candidates.sources))), np.float32)
     for at, (start, end) in enumerate(pairwise(starts)):
         own = slice(pairs[at], pairs[at + 1])
-        part = candidates.stretch(own, start, end)
-        found[own] = _features(part, shares[own], profiles[start:end], contexts[start:end], statistics)
-    return found
+        part = candidates.row_range(own, start, end)
+        matrix[own] = _features(part, shares[own], profiles[start:end], contexts[start:end], statistics)
+    return matrix
 
 
 def _features(
@@ -95,15 +95,18 @@ def _features(
     contexts: Sequence[Context],
     statistics: ItemStatistics,
 ) -> Floats:
-    shoppers = Shoppers.of(profiles)
+    histories = ProfileColumns.of(profiles)
     rows, items = candidates.rows, candidates.items
     columns = [
-        *own_features(shoppers, rows, items, statistics),
-        *shopper_features(shoppers, rows, statistics),
-        *affinity_features(shoppers, rows, items, statistics),
-        *taste_features(shoppers, rows, items, statistics),
+        *own_features(histories, rows, items, statistics),
+        *shopper_features(histories, rows, statistics),
+        *affinity_features(histories, rows, items, statistics),
+        *taste_features(histories, rows, items, statistics),
     ]
-    later = [*_life(shoppers, rows, items, statistics), *_context(contexts, rows, items, statistics)]
+    item_columns = [
+        *_age_features(histories, rows, items, statistics),
+        *_context_features(contexts, rows, items, statistics),
+    ]
     n_sources, width = len(candidates.sources), len(feature_names(candidates.sources))
     matrix = np.empty((len(rows), width), np.float32)
     matrix[:, :n_sources] = candidates.scores
@@ -117,17 +120,17 @@ def _features(
     at += 1
     matrix[:, at : at + len(COLUMNS)] = statistics.table[items]
     at += len(COLUMNS)
-    for column in later:
+    for column in item_columns:
         matrix[:, at] = column
         at += 1
-    matrix[:, at] = statistics.stars.predicted(shoppers, rows, items) if statistics.stars else np.nan
+    matrix[:, at] = statistics.stars.predict(histories, rows, items) if statistics.stars else np.nan
     return matrix
 
 
-def _of_top(candidates: Candidates) -> Floats:
-    """Return each source's scores over the first of its list for the shopper: scales differ from shopper to shopper.
+def _share_of_top_score(candidates: Candidates) -> Floats:
+    """Return float32[n_pairs, n_sources]: scores over the source's best score for the shopper, as scales differ.
 
-    NaN where a source has nothing to say to the shopper. What was given beside the lists sets no scale.
+    NaN where a source has no score above 0 for the shopper. Only items of rank 0 set the scale.
     """
     scores, rows = candidates.scores, candidates.rows
     if not len(rows):
@@ -135,27 +138,29 @@ def _of_top(candidates: Candidates) -> Floats:
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
     best = np.maximum.reduceat(np.where(candidates.ranks == 0, scores, 0), starts, axis=0)
     best[~(best > 0)] = np.nan
-    found: Floats = scores / np.repeat(best, np.diff(starts, append=len(rows)), axis=0)
-    return found
+    shares: Floats = scores / np.repeat(best, np.diff(starts, append=len(rows)), axis=0)
+    return shares
 
 
-def _life(shoppers: Shoppers, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
-    now = shoppers.now[rows]
+def _age_features(histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
+    now = histories.now[rows]
     return [(now - statistics.born[items]) / DAY, (now - statistics.last[items]) / DAY]
 
 
-def _context(contexts: Sequence[Context], rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
-    """Return whether the item shares category and brand with the context's items; NaN without context items."""
+def _context_features(
+    contexts: Sequence[Context], rows: Longs, items: Longs, statistics: ItemStatistics
+) -> list[Doubles]:
+    """Return whether the item shares the category, and the brand, of a context item; NaN without context items."""
     sizes = np.fromiter((len(context.items) for context in contexts), np.int64, len(contexts))
     if not sizes.any():
         return [np.full(len(rows), np.nan)] * 2
-    asked = np.concatenate([np.asarray(context.items, np.int64) for context in contexts])
+    context_items = np.concatenate([np.asarray(context.items, np.int64) for context in contexts])
     owner = np.repeat(np.arange(len(contexts)), sizes)
     columns: list[Doubles] = []
     for codes in (statistics.category, statistics.brand):
         n = int(codes.max(initial=-1)) + 2
-        held = np.unique(owner * n + codes[asked] + 1)
-        shared = np.isin(rows * n + codes[items] + 1, held).astype(np.float64)
-        shared[(sizes[rows] == 0) | (codes[items] < 0)] = np.nan
-        columns.append(shared)
+        owned_codes = np.unique(owner * n + codes[context_items] + 1)
+        is_shared = np.isin(rows * n + codes[items] + 1, owned_codes).astype(np.float64)
+        is_shared[(sizes[rows] == 0) | (codes[items] < 0)] = np.nan
+        columns.append(is_shared)
     return columns

@@ -1,4 +1,4 @@
-"""Sums over (shopper, something) pairs by one key: the only aggregation that features need. All arrays, no loops."""
+"""Group-by over one int64 key such as (shopper, item): the aggregations of the features, in arrays without loops."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,8 +10,8 @@ from recsys.arrays import Doubles, Longs
 
 
 @dataclass(frozen=True, slots=True)
-class Grouped:
-    """Distinct keys (int64, ascending) and, per event handed in, the position of its key."""
+class GroupBy:
+    """Distinct `keys` (int64, ascending), and for each row the position of its key in `inverse`."""
 
     keys: Longs
     inverse: Longs
@@ -23,54 +23,54 @@ class Grouped:
         return cls(distinct, inverse.astype(np.int64, copy=False))
 
     def sum(self, values: NDArray[np.generic] | None = None) -> Doubles:
-        """Return the sum of the values per group (without values: how many)."""
-        counted: Doubles = np.bincount(self.inverse, weights=values, minlength=len(self.keys)).astype(np.float64)
-        return counted
+        """Return float64[n_groups]: the sum of the values per group; without values, the number of rows."""
+        sums: Doubles = np.bincount(self.inverse, weights=values, minlength=len(self.keys)).astype(np.float64)
+        return sums
 
     def max(self, values: Doubles, *, start: float) -> Doubles:
-        """Return the largest value per group."""
+        """Return the largest value per group, at least `start`."""
         best = np.full(len(self.keys), start, np.float64)
         np.maximum.at(best, self.inverse, values)
         return best
 
     def min(self, values: Doubles, *, start: float) -> Doubles:
-        """Return the smallest value per group."""
+        """Return the smallest value per group, at most `start`."""
         best = np.full(len(self.keys), start, np.float64)
         np.minimum.at(best, self.inverse, values)
         return best
 
-    def at(self, wanted: Longs) -> Longs:
-        """Return the position of each wanted key, or the number of groups where there is none.
+    def at(self, keys: Longs) -> Longs:
+        """Return the position of each key, or the number of groups for a key without a group.
 
-        `table(values)` has one more entry than there are groups, for those.
+        `lookup_table(values)` has one more entry for those.
         """
         if not len(self.keys):
-            return np.zeros(len(wanted), np.int64)
-        place = np.searchsorted(self.keys, wanted)
-        place[place == len(self.keys)] = 0
-        return np.where(self.keys[place] == wanted, place, len(self.keys)).astype(np.int64)
+            return np.zeros(len(keys), np.int64)
+        position = np.searchsorted(self.keys, keys)
+        position[position == len(self.keys)] = 0
+        return np.where(self.keys[position] == keys, position, len(self.keys)).astype(np.int64)
 
 
-def table(values: Doubles, *, missing: float = 0.0) -> Doubles:
-    """Return the values with `missing` behind them, to be indexed by `Grouped.at`."""
+def lookup_table(values: Doubles, *, missing: float = 0.0) -> Doubles:
+    """Return the values with `missing` behind them, to be indexed by `GroupBy.at`."""
     return np.append(values, missing)
 
 
-def places(values: NDArray[np.floating], rows: Longs) -> Longs:
-    """Return int64[n]: the place of each value in its row, 0 for the largest, ties to the earlier; rows ascend."""
-    found = np.empty(len(rows), np.int64)
-    found[np.lexsort((-values, rows))] = np.arange(len(rows)) - np.searchsorted(rows, rows)
-    return found
+def rank_in_row(values: NDArray[np.floating], rows: Longs) -> Longs:
+    """Return int64[n]: the rank of each value in its row, 0 for the largest, ties to the earlier; rows ascend."""
+    ranks = np.empty(len(rows), np.int64)
+    ranks[np.lexsort((-values, rows))] = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return ranks
 
 
-def deviations(values: NDArray[np.floating], rows: Longs, n_rows: int) -> Doubles:
+def row_deviations(values: NDArray[np.floating], rows: Longs, n_rows: int) -> Doubles:
     """Return float64[n_rows]: the standard deviation of each row's values; 0 where there are none."""
     sizes = np.maximum(np.bincount(rows, minlength=n_rows), 1)
     mean = np.bincount(rows, values, n_rows) / sizes
-    found: Doubles = np.sqrt(np.bincount(rows, (values - mean[rows]) ** 2, n_rows) / sizes)
-    return found
+    deviations: Doubles = np.sqrt(np.bincount(rows, (values - mean[rows]) ** 2, n_rows) / sizes)
+    return deviations
 
 
-def even(n: int, limit: int) -> Longs:
+def evenly_spaced(n: int, limit: int) -> Longs:
     """Return at most `limit` of the rows 0 … n - 1, evenly spread and ascending."""
     return np.unique(np.linspace(0, n - 1, min(n, limit)).astype(np.int64))

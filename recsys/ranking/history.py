@@ -1,17 +1,17 @@
-"""Features of a shopper and an item they had before: how often, how lately, how regularly; and of the shopper alone."""
+"""Features of a shopper's own history with an item (how often, how recent, how regular), and of the shopper."""
 
 import numpy as np
 
 from recsys.arrays import Doubles, Longs
 from recsys.data.interactions import DAY
 from recsys.data.signals import CART, PURCHASE
-from recsys.ranking.groups import Grouped, places, table
+from recsys.ranking.groups import GroupBy, lookup_table, rank_in_row
 from recsys.ranking.item_statistics import ItemStatistics
-from recsys.ranking.shoppers import Shoppers
+from recsys.ranking.profile_columns import ProfileColumns
 
 OWN_HALF_LIVES = (2.0, 14.0, 60.0, 240.0)
 STEP_DECAY = 0.8
-OWN = (
+OWN_FEATURES = (
     "own_times",
     *(f"own_{int(days)}d" for days in OWN_HALF_LIVES),
     "own_steps",
@@ -28,69 +28,73 @@ OWN = (
     "own_due_usual",
     "own_rank",
 )
-SHOPPER = ("events", "visits", "items", "idle", "since_first", "repeat_share", "visit_gap", "bought")
+SHOPPER_FEATURES = ("events", "visits", "items", "idle", "since_first", "repeat_share", "visit_gap", "bought")
 
 
-def own_features(shoppers: Shoppers, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
-    """Return one column per name in OWN for the pairs (rows[i], items[i])."""
-    pairs = Grouped.of(shoppers.rows * statistics.n_items + shoppers.items)
-    place = pairs.at(rows * statistics.n_items + items)
-    now = shoppers.now[shoppers.rows]
-    age = (now - shoppers.times) / DAY
+def own_features(histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
+    """Return one float64[n] column per name in OWN_FEATURES for the pairs (rows[i], items[i])."""
+    pairs = GroupBy.of(histories.rows * statistics.n_items + histories.items)
+    position = pairs.at(rows * statistics.n_items + items)
+    now = histories.now[histories.rows]
+    age = (now - histories.times) / DAY
     decays = [pairs.sum(0.5 ** (age / days)) for days in OWN_HALF_LIVES]
-    steps = pairs.sum(STEP_DECAY**shoppers.steps)
+    steps = pairs.sum(STEP_DECAY**histories.steps)
     times = pairs.sum()
-    visits = Grouped.of(pairs.inverse * 4_000_000 + shoppers.steps.astype(np.int64)).keys // 4_000_000
-    visited = np.bincount(visits, minlength=len(pairs.keys)).astype(np.float64)
-    last, first = pairs.max(shoppers.times, start=-np.inf), pairs.min(shoppers.times, start=np.inf)
+    visits = GroupBy.of(pairs.inverse * 4_000_000 + histories.steps.astype(np.int64)).keys // 4_000_000
+    n_visits = np.bincount(visits, minlength=len(pairs.keys)).astype(np.float64)
+    last, first = pairs.max(histories.times, start=-np.inf), pairs.min(histories.times, start=np.inf)
     owner = pairs.keys // max(statistics.n_items, 1)
-    idle = (shoppers.now[owner] - last) / DAY
-    gap = np.where(visited > 1, (last - first) / DAY / np.maximum(visited - 1, 1), np.nan)
+    idle = (histories.now[owner] - last) / DAY
+    gap = np.where(n_visits > 1, (last - first) / DAY / np.maximum(n_visits - 1, 1), np.nan)
     usual = statistics.gap[pairs.keys % max(statistics.n_items, 1)] / DAY
-    total = np.bincount(shoppers.rows, minlength=shoppers.n).astype(np.float64)
-    moments = _moments(shoppers)
-    columns = [
+    total = np.bincount(histories.rows, minlength=histories.n_profiles).astype(np.float64)
+    moments = _n_moments(histories)
+    zero_columns = [
         times,
         *decays,
         steps,
         times / np.maximum(total[owner], 1),
-        visited,
-        visited / np.maximum(moments[owner], 1),
-        pairs.sum(shoppers.signals == PURCHASE),
-        pairs.sum(shoppers.signals == CART),
+        n_visits,
+        n_visits / np.maximum(moments[owner], 1),
+        pairs.sum(histories.signals == PURCHASE),
+        pairs.sum(histories.signals == CART),
     ]
-    late = [
+    nan_columns = [
         idle,
-        -pairs.max(-shoppers.steps.astype(np.float64), start=-np.inf),
-        (shoppers.now[owner] - first) / DAY,
+        -pairs.max(-histories.steps.astype(np.float64), start=-np.inf),
+        (histories.now[owner] - first) / DAY,
         gap,
         idle / np.maximum(gap, 0.01),
         idle / np.maximum(usual, 0.01),
-        places(decays[2], owner).astype(np.float64),
+        rank_in_row(decays[2], owner).astype(np.float64),
     ]
-    return [table(column)[place] for column in columns] + [table(column, missing=np.nan)[place] for column in late]
+    return [lookup_table(column)[position] for column in zero_columns] + [
+        lookup_table(column, missing=np.nan)[position] for column in nan_columns
+    ]
 
 
-def shopper_features(shoppers: Shoppers, rows: Longs, statistics: ItemStatistics) -> list[Doubles]:
-    """Return one column per name in SHOPPER, repeated for the pairs."""
-    total = np.bincount(shoppers.rows, minlength=shoppers.n).astype(np.float64)
-    last, first = np.full(shoppers.n, -np.inf), np.full(shoppers.n, np.inf)
-    np.maximum.at(last, shoppers.rows, shoppers.times)
-    np.minimum.at(first, shoppers.rows, shoppers.times)
-    pairs = np.unique(shoppers.rows * statistics.n_items + shoppers.items) // max(statistics.n_items, 1)
-    distinct = np.bincount(pairs, minlength=shoppers.n).astype(np.float64)
-    moments = _moments(shoppers)
+def shopper_features(histories: ProfileColumns, rows: Longs, statistics: ItemStatistics) -> list[Doubles]:
+    """Return one float64[n] column per name in SHOPPER_FEATURES, repeated for the shopper's pairs."""
+    total = np.bincount(histories.rows, minlength=histories.n_profiles).astype(np.float64)
+    last, first = np.full(histories.n_profiles, -np.inf), np.full(histories.n_profiles, np.inf)
+    np.maximum.at(last, histories.rows, histories.times)
+    np.minimum.at(first, histories.rows, histories.times)
+    pairs = np.unique(histories.rows * statistics.n_items + histories.items) // max(statistics.n_items, 1)
+    distinct = np.bincount(pairs, minlength=histories.n_profiles).astype(np.float64)
+    moments = _n_moments(histories)
     with np.errstate(invalid="ignore"):
-        idle, known = (shoppers.now - last) / DAY, (shoppers.now - first) / DAY
+        idle, since_first = (histories.now - last) / DAY, (histories.now - first) / DAY
         visit_gap = (last - first) / DAY / np.maximum(moments - 1, 1)
-    bought = np.bincount(shoppers.rows[shoppers.signals == PURCHASE], minlength=shoppers.n).astype(np.float64)
+    bought = np.bincount(histories.rows[histories.signals == PURCHASE], minlength=histories.n_profiles).astype(
+        np.float64
+    )
     repeat = 1 - distinct / np.maximum(total, 1)
-    for unknown in (idle, known, repeat, visit_gap):
+    for unknown in (idle, since_first, repeat, visit_gap):
         unknown[total == 0] = np.nan
-    return [column[rows] for column in (total, moments, distinct, idle, known, repeat, visit_gap, bought)]
+    return [column[rows] for column in (total, moments, distinct, idle, since_first, repeat, visit_gap, bought)]
 
 
-def _moments(shoppers: Shoppers) -> Doubles:
-    moments = np.zeros(shoppers.n, np.float64)
-    np.maximum.at(moments, shoppers.rows, shoppers.steps.astype(np.float64) + 1)
+def _n_moments(histories: ProfileColumns) -> Doubles:
+    moments = np.zeros(histories.n_profiles, np.float64)
+    np.maximum.at(moments, histories.rows, histories.steps.astype(np.float64) + 1)
     return moments

@@ -1,7 +1,7 @@
-"""An increment: what is learnt in seconds is learnt again, between two trainings, from all that happened until now.
+"""An increment: between two trainings, fast sources and item statistics are fitted again on all events until now.
 
-Sources that take longer, the ranker, and what ratings taught stay as they were trained: they count on their neighbors'
-scores meaning what they meant, which the same code on more rows does (docs/adr/0017). Pure.
+Slower sources, the ranker and the rating predictor stay as trained. The ranker needs scores of the same meaning, and
+the same code on more rows gives them (docs/adr/0017). Pure.
 """
 
 from collections.abc import Mapping
@@ -19,54 +19,58 @@ from recsys.ranking.model import HybridModel
 from recsys.sources.fitting import fit_all
 
 
-def incremented(
+def fit_increment(
     model: HybridModel, rows: Interactions, catalog: Catalog, *, manifest: Mapping[str, Any] | None = None
 ) -> HybridModel:
-    """Return the model with quick sources and statistics fitted again on `rows`, whose items are codes of `catalog`.
+    """Return the model with fast sources and statistics fitted again on `rows`, whose items are codes of `catalog`.
 
-    Its own codes stay; products it did not know come behind. `manifest` stands over its own. Raises ValueError where
-    there are no rows.
+    The model's own codes stay; new products follow them. `manifest` overrides the model's. Raises ValueError without
+    rows.
     """
     if not len(rows):
         raise ValueError("there is nothing to learn from")
-    today, codes = renewed(model.catalog, catalog)
+    merged, codes = merge_catalogs(model.catalog, catalog)
     past, until = replace(rows, items=codes[rows.items]), float(rows.times[-1])
-    again = {name: type(source)(source.config) for name, source in model.sources.items() if source.cost == "seconds"}
-    kept = {name: extended_source(source, today) for name, source in model.sources.items() if source.cost != "seconds"}
-    known = fit_all(again, past, today) | kept
+    quick_sources = {
+        name: type(source)(source.config) for name, source in model.sources.items() if source.cost == "seconds"
+    }
+    slow_sources = {
+        name: extended_source(source, merged) for name, source in model.sources.items() if source.cost != "seconds"
+    }
+    sources = fit_all(quick_sources, past, merged) | slow_sources
     return replace(
         model,
-        catalog=today,
-        sources={name: known[name] for name in model.sources},
-        statistics=replace(ItemStatistics.fit(past, today, until=until, rated=False), stars=model.statistics.stars),
-        exposure=model.exposure.extended(today.n_items) if model.exposure else None,
+        catalog=merged,
+        sources={name: sources[name] for name in model.sources},
+        statistics=replace(ItemStatistics.fit(past, merged, until=until, rated=False), stars=model.statistics.stars),
+        exposure=model.exposure.extended(merged.n_items) if model.exposure else None,
         manifest={**model.manifest, "until": until, "trained_until": model.statistics.until, **(manifest or {})},
     )
 
 
-def renewed(before: Catalog, now: Catalog) -> tuple[Catalog, Ints]:
-    """Return today's catalog in the codes of an earlier one, and int32[now.n_items], which of them each item has.
+def merge_catalogs(before: Catalog, now: Catalog) -> tuple[Catalog, Ints]:
+    """Return today's catalog in the codes of an earlier one, and int32[now.n_items], the merged code of each item.
 
-    The earlier one's items come first, in their order, then the new ones. Of what is gone only the code is left.
-    Pictures are left to the next training.
+    The earlier items come first, in their order, then the new ones. Removed items keep only their code. Images are
+    dropped until the next training.
     """
     places = {name: code for code, name in enumerate(now.item_ids)}
-    known = set(before.item_ids)
-    ids = before.item_ids + tuple(name for name in now.item_ids if name not in known)
+    before_ids = set(before.item_ids)
+    ids = before.item_ids + tuple(name for name in now.item_ids if name not in before_ids)
     rows = np.array([places.get(name, -1) for name in ids], np.int64)
-    there = np.flatnonzero(rows >= 0)
+    present = np.flatnonzero(rows >= 0)
     codes = np.empty(now.n_items, np.int32)
-    codes[rows[there]] = there
+    codes[rows[present]] = present
 
-    def texts(own: tuple[Any, ...], nothing: Any) -> tuple[Any, ...]:
-        return tuple(own[row] if row >= 0 else nothing for row in rows.tolist()) if own else ()
+    def texts(values: tuple[Any, ...], default: Any) -> tuple[Any, ...]:
+        return tuple(values[row] if row >= 0 else default for row in rows.tolist()) if values else ()
 
-    def numbers(own: Any) -> Any:
-        if own is None:
+    def numbers(values: Any) -> Any:
+        if values is None:
             return None
-        found = np.full(len(ids), np.nan, own.dtype)
-        found[there] = own[rows[there]]
-        return found
+        column = np.full(len(ids), np.nan, values.dtype)
+        column[present] = values[rows[present]]
+        return column
 
     columns: dict[str, Any] = {name: texts(getattr(now, name), "") for name in TEXT_COLUMNS}
     columns |= {name: numbers(getattr(now, name)) for name in NUMBER_COLUMNS if name != "images"}

@@ -1,6 +1,6 @@
-"""What is true of an item whoever looks: popularity at several half-lives, trend, age, repeat rate, price, kin.
+"""Statistics of items, equal for all shoppers: popularity at several half-lives, trend, age, repeat rate, price.
 
-Computed from interactions up to a moment, never later ones, and kept as columns so that a request only indexes.
+They are computed from interactions up to a moment, never later ones. They are columns, so that a request only indexes.
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from recsys.data.catalog import Catalog
 from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.signals import PURCHASE, RATING
-from recsys.ranking.groups import Grouped
-from recsys.ranking.predicted_ratings import Stars
+from recsys.ranking.groups import GroupBy
+from recsys.ranking.predicted_ratings import RatingPredictor
 
 HALF_LIVES = (1.0, 7.0, 28.0, 90.0, 365.0)
 COLUMNS = (
@@ -44,21 +44,21 @@ COLUMNS = (
     "category_velocity",
     "category_newness",
 )
-NOWHERE = -2
-"""The category of products that are not there yet, apart from those without one (-1)."""
-SETTLING_DAYS = 7.0
-"""Added to an item's age before its speed is told, so that one shopper on the first day is no sensation."""
+NOT_YET_PRESENT = -2
+"""The category code of products that have not appeared yet; -1 is a product without category."""
+AGE_PRIOR_DAYS = 7.0
+"""Added to an item's age in its velocity, so that one shopper on the first day does not look like a trend."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemStatistics:
-    """Columns over item codes; `table` is float32[n_items, len(COLUMNS)], NaN where nothing is known.
+    """Columns over item codes; `table` is float32[n_items, len(COLUMNS)], NaN where unknown.
 
-    `born` is when the item appeared (catalog, else first interaction, else NaN), `last` its latest interaction, `gap`
-    the usual seconds between two days on which one shopper touched it. Kin codes are -1 where missing: such an item's
-    kin is as popular as nobody's, its own share of that beyond any, its price and birth are placed among those without
-    a category. Attributes are in compressed rows: those of item i are `attributes[starts[i]:starts[i + 1]]`, weighed by
-    rarity.
+    `born` is when the item appeared (catalog, else first interaction, else NaN), `last` its latest interaction. `gap`
+    is the mean seconds between two days on which one shopper touched it. Codes of category, department, brand and
+    variant group are -1 where missing. Without a category, the category's popularity is 0 and the item's share of it
+    is huge; its price and newness are ranked among products without one. Attributes are in compressed rows: those of
+    item i are `attributes[starts[i]:starts[i + 1]]`, with their `rarity` by code.
     """
 
     table: Floats
@@ -73,8 +73,8 @@ class ItemStatistics:
     attributes: Ints
     rarity: Floats
     until: float
-    stars: Stars | None = None
-    """What ratings taught; None where there are none, or all are equal."""
+    stars: RatingPredictor | None = None
+    """The rating predictor; None where there are no ratings, or all are equal."""
 
     @property
     def n_items(self) -> int:
@@ -83,22 +83,22 @@ class ItemStatistics:
 
     @classmethod
     def fit(cls, interactions: Interactions, catalog: Catalog, *, until: float, rated: bool = True) -> Self:
-        """Return the statistics as known at `until`; later interactions are ignored, so they cannot leak.
+        """Return the statistics as of `until`; later interactions are ignored, so they cannot leak.
 
-        Without `rated` nothing is learnt from ratings, which takes longer than all else.
+        Without `rated` no rating predictor is fitted, which takes longer than everything else.
         """
-        known = interactions.times <= until
-        items, times, users = interactions.items[known], interactions.times[known], interactions.users[known]
-        weights = interactions.weights[known].astype(np.float64)
-        kin = kin_codes(catalog)
+        is_past = interactions.times <= until
+        items, times, users = interactions.items[is_past], interactions.times[is_past], interactions.users[is_past]
+        weights = interactions.weights[is_past].astype(np.float64)
+        categoricals = categorical_codes(catalog)
         born, last = _lifetimes(items, times, catalog)
         popularity = _popularity(items, times, weights, n_items=catalog.n_items, until=until)
         repeat_rate, repeat_times, gap, shoppers = _repeats(users, items, times, n_items=catalog.n_items)
-        signals, values = interactions.signals[known], interactions.values[known]
+        signals, values = interactions.signals[is_past], interactions.values[is_past]
         prices = catalog.prices if catalog.prices is not None else np.full(catalog.n_items, np.nan, np.float32)
-        by_category = _group_sums(popularity[:, 3], kin["category"])
+        by_category = _group_sums(popularity[:, 3], categoricals["category"])
         velocity = _velocity(shoppers, born, until=until)
-        there = _there(catalog, born)
+        is_present = _is_present(catalog, born)
         columns = [
             np.log1p(popularity),
             np.log1p(shoppers)[:, None],
@@ -108,15 +108,15 @@ class ItemStatistics:
             _mean(items, (signals == PURCHASE).astype(np.float64), catalog.n_items)[:, None],
             _mean(items[signals == RATING], values[signals == RATING].astype(np.float64), catalog.n_items)[:, None],
             np.log1p(prices)[:, None],
-            price_in_category(prices, kin["category"])[:, None],
+            price_in_category(prices, categoricals["category"])[:, None],
             np.log1p(by_category)[:, None],
-            np.log1p(_group_sums(popularity[:, 3], kin["brand"]))[:, None],
+            np.log1p(_group_sums(popularity[:, 3], categoricals["brand"]))[:, None],
             (popularity[:, 3] / np.maximum(by_category, 1e-9))[:, None],
             velocity[:, None],
-            (_group_sums(velocity, kin["category"]) / _group_sizes(kin["category"]))[:, None],
-            _newness(born, np.where(there, kin["category"], NOWHERE))[:, None],
+            (_group_sums(velocity, categoricals["category"]) / _group_sizes(categoricals["category"]))[:, None],
+            _newness_rank(born, np.where(is_present, categoricals["category"], NOT_YET_PRESENT))[:, None],
         ]
-        starts, attributes, rarity = attribute_rows(catalog, n_known=int(there.sum()))
+        starts, attributes, rarity = attribute_rows(catalog, n_known=int(is_present.sum()))
         return cls(
             table=np.concatenate(columns, axis=1).astype(np.float32),
             born=born,
@@ -126,13 +126,13 @@ class ItemStatistics:
             attributes=attributes,
             rarity=rarity,
             until=until,
-            stars=Stars.fit(interactions, catalog.n_items, until=until) if rated else None,
-            **kin,
+            stars=RatingPredictor.fit(interactions, catalog.n_items, until=until) if rated else None,
+            **categoricals,
         )
 
 
-def kin_codes(catalog: Catalog) -> dict[str, Ints]:
-    """Return the codes of category, department, brand and variant group of every item."""
+def categorical_codes(catalog: Catalog) -> dict[str, Ints]:
+    """Return int32[n_items] codes of category, department, brand and variant group, -1 where missing."""
     n = catalog.n_items
     return {
         "category": codes_of(catalog.categories, n),
@@ -143,7 +143,7 @@ def kin_codes(catalog: Catalog) -> dict[str, Ints]:
 
 
 def department(path: str) -> str:
-    """Return the widest category of a path."""
+    """Return the top-level category of a path."""
     return path.split("/", 1)[0]
 
 
@@ -158,18 +158,18 @@ def _lifetimes(items: Ints, times: Times, catalog: Catalog) -> tuple[Times, Time
     return first, last
 
 
-def _there(catalog: Catalog, born: Times) -> Bools:
-    """Return bool[n_items]: which items are there by the catalog's moment.
+def _is_present(catalog: Catalog, born: Times) -> Bools:
+    """Return bool[n_items]: the items that have appeared by the catalog's moment.
 
-    All are that anything is told of: of those that appear later it has the code alone (`Catalog.at`), and how many
-    these are is not known then. Where nothing is told of any, as of a history without products, those are there that
-    were touched; else all of a catalog without first days.
+    An item with any description has appeared. Of later items the catalog holds only the code (`Catalog.at`), and
+    their number is not known yet. Without any description, as in a history without products, touched items have
+    appeared. In a catalog with descriptions and without `first_seen`, all items have.
     """
     described = catalog.has_text()
     if catalog.first_seen is None and described.any():
         return np.ones(catalog.n_items, bool)
-    found: Bools = ~np.isnan(born) | described
-    return found
+    is_present: Bools = ~np.isnan(born) | described
+    return is_present
 
 
 def _popularity(items: Ints, times: Times, weights: Doubles, *, n_items: int, until: float) -> Doubles:
@@ -179,7 +179,7 @@ def _popularity(items: Ints, times: Times, weights: Doubles, *, n_items: int, un
 
 
 def _trends(popularity: Doubles) -> Doubles:
-    """Return rates per day of a short half-life over a longer one: 1 is steady, more is rising."""
+    """Return float64[n_items, 3]: the rate per day at a half-life over that at the next longer; above 1 it rises."""
     rates = popularity[:, :5] / np.asarray(HALF_LIVES)
     trend: Doubles = rates[:, 1:4] / np.maximum(rates[:, 2:5], 1e-9)
     trend[popularity[:, 5] <= 0] = np.nan
@@ -187,19 +187,19 @@ def _trends(popularity: Doubles) -> Doubles:
 
 
 def _repeats(users: Ints, items: Ints, times: Times, *, n_items: int) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """Return per item: share of shoppers with it on two days or more, mean such days, mean gap, number of shoppers."""
-    pairs = Grouped.of(users.astype(np.int64) * n_items + items)
-    days = Grouped.of(pairs.inverse * 1_000_000 + (times // DAY).astype(np.int64) % 1_000_000)
+    """Return per item: share of shoppers who repeat it, mean days per shopper, mean gap (seconds), shoppers."""
+    pairs = GroupBy.of(users.astype(np.int64) * n_items + items)
+    days = GroupBy.of(pairs.inverse * 1_000_000 + (times // DAY).astype(np.int64) % 1_000_000)
     visits = np.bincount(days.keys // 1_000_000, minlength=len(pairs.keys)).astype(np.float64)
     span = pairs.max(times, start=-np.inf) - pairs.min(times, start=np.inf)
     item = pairs.keys % n_items if len(pairs.keys) else np.empty(0, np.int64)
     shoppers = np.bincount(item, minlength=n_items).astype(np.float64)
-    again = visits > 1
-    gaps = np.bincount(item[again], span[again], n_items) / np.maximum(
-        np.bincount(item[again], visits[again] - 1, n_items), 1
+    is_repeated = visits > 1
+    gaps = np.bincount(item[is_repeated], span[is_repeated], n_items) / np.maximum(
+        np.bincount(item[is_repeated], visits[is_repeated] - 1, n_items), 1
     )
-    some = np.maximum(shoppers, 1)
-    rate, mean = np.bincount(item, again, n_items) / some, np.bincount(item, visits, n_items) / some
+    n_or_one = np.maximum(shoppers, 1)
+    rate, mean = np.bincount(item, is_repeated, n_items) / n_or_one, np.bincount(item, visits, n_items) / n_or_one
     return rate, mean, np.where(gaps > 0, gaps, np.nan), shoppers
 
 
@@ -222,14 +222,14 @@ def _group_sizes(codes: Ints) -> Doubles:
 
 
 def _velocity(shoppers: Doubles, born: Times, *, until: float) -> Doubles:
-    """Return log(1 + shoppers a month of life)."""
+    """Return log(1 + shoppers per 30 days of age)."""
     age = np.where(np.isnan(born), 0.0, np.maximum(until - born, 0.0) / DAY)
-    speed: Doubles = np.log1p(30.0 * shoppers / (age + SETTLING_DAYS))
+    speed: Doubles = np.log1p(30.0 * shoppers / (age + AGE_PRIOR_DAYS))
     return speed
 
 
-def _newness(born: Times, category: Ints) -> Doubles:
-    """Return the place of each item among its category's by birth: 0 is the newest; untouched items are newer still."""
+def _newness_rank(born: Times, category: Ints) -> Doubles:
+    """Return each item's rank by newness within its category: 0 is the newest; items of unknown age come first."""
     order = np.lexsort((-np.where(np.isnan(born), np.inf, born), category))
     place = np.empty(len(born), np.float64)
     place[order] = np.arange(len(born)) - np.searchsorted(category[order], category[order])
@@ -237,20 +237,20 @@ def _newness(born: Times, category: Ints) -> Doubles:
 
 
 def price_in_category(prices: Floats, category: Ints) -> Doubles:
-    """Return the price as Z-score of its logarithm within the category."""
-    logs = np.log1p(prices.astype(np.float64))
-    known = ~np.isnan(logs)
+    """Return the z-score of the logarithm of the price within the category."""
+    log_prices = np.log1p(prices.astype(np.float64))
+    has_price = ~np.isnan(log_prices)
     n = int(category.max(initial=-1)) + 2
-    count = np.maximum(np.bincount(category[known] + 1, minlength=n), 1)
-    mean = np.bincount(category[known] + 1, logs[known], n) / count
-    square = np.bincount(category[known] + 1, logs[known] ** 2, n) / count
+    count = np.maximum(np.bincount(category[has_price] + 1, minlength=n), 1)
+    mean = np.bincount(category[has_price] + 1, log_prices[has_price], n) / count
+    square = np.bincount(category[has_price] + 1, log_prices[has_price] ** 2, n) / count
     spread = np.sqrt(np.maximum(square - mean**2, 1e-6))
-    score: Doubles = (logs - mean[category + 1]) / spread[category + 1]
+    score: Doubles = (log_prices - mean[category + 1]) / spread[category + 1]
     return score
 
 
 def attribute_rows(catalog: Catalog, *, n_known: int) -> tuple[NDArray[np.int64], Ints, Floats]:
-    """Return attributes in compressed rows (starts, codes) and the rarity of each code among `n_known` items."""
+    """Return the attributes in compressed rows (starts, codes) and the idf of each code among `n_known` items."""
     per_item = catalog.attributes or ((),) * catalog.n_items
     starts = np.zeros(catalog.n_items + 1, np.int64)
     np.cumsum([len(own) for own in per_item], out=starts[1:])
@@ -259,6 +259,6 @@ def attribute_rows(catalog: Catalog, *, n_known: int) -> tuple[NDArray[np.int64]
 
 
 def rarity_of(codes: Ints, n_items: int) -> Floats:
-    """Return how rare each attribute is, by its code; `codes` are those of all items."""
+    """Return float32[n_codes]: the idf of each attribute; `codes` are those of all items, end to end."""
     count = np.bincount(codes[codes >= 0], minlength=int(codes.max(initial=-1)) + 1)
     return np.log1p(n_items / np.maximum(count, 1)).astype(np.float32)

@@ -1,9 +1,8 @@
-"""A small network over the ranker's features: what trees see in steps, it sees smoothly, so that both err differently.
+"""A small network over the ranker's features. It is smooth where trees are steps, so the errors of both differ.
 
-Each feature is turned into the normal score of its rank among what was learned from, whatever its scale; unknown ones
-stand in the middle and, where a feature is at times unknown, say so in a column of their own. One hidden layer of ReLU
-learns whether a candidate is a hit (logistic loss, Adam), a few times from different beginnings. scikit-learn fits it;
-two matrix products ask it.
+Each feature becomes the normal score of its rank in the training data, whatever its scale. An unknown value becomes 0,
+and a feature that is sometimes unknown also gets a missing flag. One hidden layer of ReLU predicts whether a candidate
+is a hit (logistic loss, Adam). scikit-learn fits it from a few seeds; a prediction is two matrix products.
 """
 
 import json
@@ -19,149 +18,165 @@ from scipy.special import ndtri
 from threadpoolctl import threadpool_limits
 
 from recsys.arrays import Bools, Doubles, Floats
-from recsys.ranking.groups import even
+from recsys.ranking.groups import evenly_spaced
 
 HIDDEN = 64
-COPIES = 2
-"""Networks from different beginnings, of which the mean is taken: one alone is a matter of luck (new groceries .0889 to
-.0910, the mean of three .0933; beside trees, two do as well and cost less)."""
-BATCH = 512
-MOST_EPOCHS = 40
+N_NETWORKS = 2
+"""Networks from different seeds, of which the mean is taken. NDCG@10 on new groceries: one .0889 to .0910, the mean of
+three .0933. In a mean with trees, two do as well and cost less."""
+BATCH_SIZE = 512
+MAX_EPOCHS = 40
 SETTINGS: dict[str, Any] = {"alpha": 0.01, "learning_rate_init": 4e-4}
-KNOTS = 64
-EDGE = 3.0
-"""Normal scores end here, on both sides: the largest of half a million is no surer than the largest of a thousand."""
-RANKED = 100_000
-"""Pairs, evenly chosen, that ranks are told from."""
-AT_TIMES = 0.02
-"""A feature unknown to this share of pairs, and known to as many, has a column that says which."""
-PART = 16_384
-"""Pairs asked at once, so that memory is bounded."""
-DIGITS = 5
-"""Of a score: rows that are equal differ in the last bits, by where in a product they stand."""
-WAY = 16
-"""Points on the way from the middle to a candidate at which its contributions are measured."""
+MAX_QUANTILES = 64
+MAX_NORMAL_SCORE = 3.0
+"""Normal scores are clipped here on both sides: the largest of half a million counts like the largest of a thousand."""
+MAX_QUANTILE_ROWS = 100_000
+"""Pairs, evenly spaced, from which the quantiles are computed."""
+MIN_MISSING_SHARE = 0.02
+"""A feature gets a missing flag if at least this share of pairs lacks it, and at least this share has it."""
+CHUNK_ROWS = 16_384
+"""Pairs of one prediction, so that memory is bounded."""
+SCORE_DECIMALS = 5
+"""Decimals of a score: equal rows may differ in the last bits, by their place in a matrix product."""
+GRADIENT_STEPS = 16
+"""Steps of the integrated gradients from the baseline to a candidate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`knots[i]` are feature i's values at the normal scores `levels[i]`, ascending; `unsure` the features with a flag.
+    """`quantiles[i]` are values of feature i, ascending, at `normal_scores[i]`; `flagged` the features with a flag.
 
-    Weights: `first` float32[n_inputs, hidden] and `bias`, then `second` float32[hidden]; inputs are all features, then
-    the flags. The score is the logit without its constant.
+    The inputs are all features, then the flags. Weights: `hidden_weights` float32[n_inputs, hidden], `hidden_bias`
+    float32[hidden], `output_weights` float32[hidden]. The score is the logit without its constant.
     """
 
-    knots: tuple[Floats, ...]
-    levels: tuple[Floats, ...]
-    unsure: NDArray[np.int64]
-    first: Floats
-    bias: Floats
-    second: Floats
+    quantiles: tuple[Floats, ...]
+    normal_scores: tuple[Floats, ...]
+    flagged: NDArray[np.int64]
+    hidden_weights: Floats
+    hidden_bias: Floats
+    output_weights: Floats
 
     @classmethod
     def fit(cls, features: Floats, labels: NDArray[np.int32], *, steps: int, seed: int) -> Self:
-        """Return the network that tells hits (labels above 0) from misses. features: float32[n, f], NaN is unknown.
+        """Return the network fitted to hits (labels above 0). features: float32[n, f], NaN is unknown.
 
-        It is led so many steps, each by `BATCH` pairs, in whole epochs, of which there are 40 at most.
+        `steps` are gradient steps of `BATCH_SIZE` pairs, rounded up to whole epochs, of which there are at most 40.
         """
-        from sklearn.exceptions import ConvergenceWarning  # slow to load, and only a training needs it
+        from sklearn.exceptions import ConvergenceWarning  # slow to import, and only training needs it
         from sklearn.neural_network import MLPClassifier
 
-        some = features[even(len(features), RANKED)]
-        knots, levels = zip(*(_scale(column) for column in some.T), strict=True)
-        unknown = np.isnan(some).mean(axis=0)
-        unsure = np.flatnonzero((unknown > AT_TIMES) & (unknown < 1 - AT_TIMES)).astype(np.int64)
-        inputs = _inputs(features, knots, levels, unsure)
-        epochs = int(np.clip(np.ceil(steps * BATCH / len(inputs)), 1, MOST_EPOCHS))
-        settings = {**SETTINGS, "batch_size": min(BATCH, len(inputs)), "max_iter": epochs, "n_iter_no_change": epochs}
-        copies = [MLPClassifier((HIDDEN,), random_state=seed + copy, **settings) for copy in range(COPIES)]
-        # One thread each: the products are small, and the weights are then the same whatever the number of cores.
-        with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(COPIES) as pool:
-            warnings.simplefilter("ignore", ConvergenceWarning)  # stopped on purpose
-            list(pool.map(lambda copy: copy.fit(inputs, labels > 0), copies))
+        sample = features[evenly_spaced(len(features), MAX_QUANTILE_ROWS)]
+        quantiles, normal_scores = zip(*(_quantile_map(column) for column in sample.T), strict=True)
+        missing_share = np.isnan(sample).mean(axis=0)
+        flagged = np.flatnonzero((missing_share > MIN_MISSING_SHARE) & (missing_share < 1 - MIN_MISSING_SHARE)).astype(
+            np.int64
+        )
+        inputs = _inputs(features, quantiles, normal_scores, flagged)
+        epochs = int(np.clip(np.ceil(steps * BATCH_SIZE / len(inputs)), 1, MAX_EPOCHS))
+        settings = {
+            **SETTINGS,
+            "batch_size": min(BATCH_SIZE, len(inputs)),
+            "max_iter": epochs,
+            "n_iter_no_change": epochs,
+        }
+        networks = [MLPClassifier((HIDDEN,), random_state=seed + network, **settings) for network in range(N_NETWORKS)]
+        # One thread each: the matrices are small, and the weights then do not depend on the number of cores.
+        with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(N_NETWORKS) as pool:
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is fixed
+            list(pool.map(lambda network: network.fit(inputs, labels > 0), networks))
         return cls(
-            knots,
-            levels,
-            unsure,
-            np.concatenate([copy.coefs_[0] for copy in copies], axis=1).astype(np.float32),
-            np.concatenate([copy.intercepts_[0] for copy in copies]).astype(np.float32),
-            np.concatenate([copy.coefs_[1][:, 0] / COPIES for copy in copies]).astype(np.float32),
+            quantiles,
+            normal_scores,
+            flagged,
+            np.concatenate([network.coefs_[0] for network in networks], axis=1).astype(np.float32),
+            np.concatenate([network.intercepts_[0] for network in networks]).astype(np.float32),
+            np.concatenate([network.coefs_[1][:, 0] / N_NETWORKS for network in networks]).astype(np.float32),
         )
 
     def scores(self, features: Floats) -> Doubles:
         """Return float64[n]: higher is better."""
-        parts = [self._scored(features[start : start + PART]) for start in range(0, len(features), PART)]
+        parts = [
+            self._chunk_scores(features[start : start + CHUNK_ROWS]) for start in range(0, len(features), CHUNK_ROWS)
+        ]
         return np.concatenate(parts) if parts else np.empty(0)
 
-    def _scored(self, features: Floats) -> Doubles:
-        logits = np.maximum(self._read(features) @ self.first + self.bias, 0) @ self.second
-        found: Doubles = np.asarray(logits, np.float64).round(DIGITS)
-        return found
+    def _chunk_scores(self, features: Floats) -> Doubles:
+        logits = np.maximum(self._inputs_of(features) @ self.hidden_weights + self.hidden_bias, 0) @ self.output_weights
+        rounded: Doubles = np.asarray(logits, np.float64).round(SCORE_DECIMALS)
+        return rounded
 
     def contributions(self, features: Floats) -> Doubles:
         """Return float64[n, f + 1]: each feature's share of the score, the base value last; rows sum to the scores.
 
-        Integrated gradients (Sundararajan, Taly, Yan, ICML 2017) from a candidate that is average in everything.
+        Integrated gradients (Sundararajan, Taly, Yan, ICML 2017) from a candidate whose inputs are all 0.
         """
-        inputs = self._read(features)
-        slope = np.zeros_like(inputs)
-        for step in range(WAY):
-            active = inputs * ((step + 0.5) / WAY) @ self.first + self.bias > 0
-            slope += (active * self.second) @ self.first.T
-        shares = (inputs * slope / WAY).astype(np.float64)
+        inputs = self._inputs_of(features)
+        gradient = np.zeros_like(inputs)
+        for step in range(GRADIENT_STEPS):
+            active = inputs * ((step + 0.5) / GRADIENT_STEPS) @ self.hidden_weights + self.hidden_bias > 0
+            gradient += (active * self.output_weights) @ self.hidden_weights.T
+        input_shares = (inputs * gradient / GRADIENT_STEPS).astype(np.float64)
         n = features.shape[1]
-        found = np.zeros((len(features), n + 1))
-        found[:, :n] = shares[:, :n]
-        found[:, self.unsure] += shares[:, n:]
-        found[:, n] = self.scores(features) - found[:, :n].sum(axis=1)
-        return found
+        contributions = np.zeros((len(features), n + 1))
+        contributions[:, :n] = input_shares[:, :n]
+        contributions[:, self.flagged] += input_shares[:, n:]
+        contributions[:, n] = self.scores(features) - contributions[:, :n].sum(axis=1)
+        return contributions
 
-    def used(self) -> Bools:
-        """Return bool[n_features]: which features are not the same for all."""
-        found: Bools = np.array([len(own) > 1 for own in self.knots])
-        found[self.unsure] = True
-        return found
+    def used_features(self) -> Bools:
+        """Return bool[n_features]: the features that are not constant."""
+        is_used: Bools = np.array([len(own) > 1 for own in self.quantiles])
+        is_used[self.flagged] = True
+        return is_used
 
     def text(self) -> str:
         """Return the network as JSON text."""
         return json.dumps(
             {
-                "knots": [one.tolist() for one in self.knots],
-                "levels": [one.tolist() for one in self.levels],
-                "unsure": self.unsure.tolist(),
-                "first": self.first.tolist(),
-                "bias": self.bias.tolist(),
-                "second": self.second.tolist(),
+                "knots": [one.tolist() for one in self.quantiles],
+                "levels": [one.tolist() for one in self.normal_scores],
+                "unsure": self.flagged.tolist(),
+                "first": self.hidden_weights.tolist(),
+                "bias": self.hidden_bias.tolist(),
+                "second": self.output_weights.tolist(),
             }
         )
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return what `text` wrote."""
-        told = json.loads(text)
-        floats = {name: np.asarray(told[name], np.float32) for name in ("first", "bias", "second")}
-        knots, levels = (tuple(np.asarray(one, np.float32) for one in told[name]) for name in ("knots", "levels"))
-        return cls(knots, levels, np.asarray(told["unsure"], np.int64), **floats)
+        values = json.loads(text)
+        quantiles, normal_scores = (
+            tuple(np.asarray(one, np.float32) for one in values[name]) for name in ("knots", "levels")
+        )
+        hidden_weights, hidden_bias, output_weights = (
+            np.asarray(values[name], np.float32) for name in ("first", "bias", "second")
+        )
+        flagged = np.asarray(values["unsure"], np.int64)
+        return cls(quantiles, normal_scores, flagged, hidden_weights, hidden_bias, output_weights)
 
-    def _read(self, features: Floats) -> Floats:
-        return _inputs(features, self.knots, self.levels, self.unsure)
+    def _inputs_of(self, features: Floats) -> Floats:
+        return _inputs(features, self.quantiles, self.normal_scores, self.flagged)
 
 
-def _scale(column: Floats) -> tuple[Floats, Floats]:
-    """Return distinct values of a column, ascending, and the normal score of each one's middle rank."""
-    known = np.sort(column[np.isfinite(column)])
-    if not len(known):
+def _quantile_map(column: Floats) -> tuple[Floats, Floats]:
+    """Return distinct quantiles of a column, ascending, and the normal score of the mid-rank of each."""
+    finite = np.sort(column[np.isfinite(column)])
+    if not len(finite):
         return np.zeros(1, np.float32), np.zeros(1, np.float32)
-    knots = np.unique(known[even(len(known), KNOTS)])
-    ranks = (np.searchsorted(known, knots, side="left") + np.searchsorted(known, knots, side="right")) / 2
-    levels = np.clip(ndtri(ranks / len(known)), -EDGE, EDGE)
-    return knots.astype(np.float32), levels.astype(np.float32)
+    quantiles = np.unique(finite[evenly_spaced(len(finite), MAX_QUANTILES)])
+    ranks = (np.searchsorted(finite, quantiles, side="left") + np.searchsorted(finite, quantiles, side="right")) / 2
+    normal_scores = np.clip(ndtri(ranks / len(finite)), -MAX_NORMAL_SCORE, MAX_NORMAL_SCORE)
+    return quantiles.astype(np.float32), normal_scores.astype(np.float32)
 
 
-def _inputs(features: Floats, knots: Sequence[Floats], levels: Sequence[Floats], unsure: NDArray[np.int64]) -> Floats:
+def _inputs(
+    features: Floats, quantiles: Sequence[Floats], normal_scores: Sequence[Floats], flagged: NDArray[np.int64]
+) -> Floats:
     n, width = features.shape
-    found = np.empty((n, width + len(unsure)), np.float32)
+    inputs = np.empty((n, width + len(flagged)), np.float32)
     for at in range(width):
-        found[:, at] = np.interp(features[:, at], knots[at], levels[at])
-    found[:, width:] = np.isnan(features[:, unsure])
-    return np.nan_to_num(found, copy=False, nan=0.0)
+        inputs[:, at] = np.interp(features[:, at], quantiles[at], normal_scores[at])
+    inputs[:, width:] = np.isnan(features[:, flagged])
+    return np.nan_to_num(inputs, copy=False, nan=0.0)

@@ -1,8 +1,8 @@
-"""Who has done nothing yet: the prior answers those of whom attributes are known, popularity the others. Pure.
+"""Shoppers without history: the prior answers those with known attributes, popularity the others. Pure.
 
-The ranker learns from shoppers with a history and has never seen one without. Of a small shop (150 shoppers, 120
-products) it gave them products of any rank, NDCG@10 .059 where popularity found .135; where it had plenty to learn from
-it was as good as popularity (.168 both). Other stages are left alone: what they know of nobody is what is popular.
+The ranker is trained on shoppers with a history. In a small shop (150 shoppers, 120 products) its NDCG@10 for others
+was .059, that of popularity .135. In a shop with plenty of data both had .168. Other stages keep answering: without a
+history they return popular products anyway.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,16 @@ PRIOR = Prior.name
 def newcomers(
     sources: Mapping[str, Scoring], profiles: Sequence[Profile], contexts: Sequence[Context], *, stage: str
 ) -> dict[str, list[int]]:
-    """Return the rows of shoppers whom a source knows better than the stage, by its name; none where a product is
-    looked at."""
-    prior, found = sources.get(PRIOR), dict[str, list[int]]()
+    """Return the rows of shoppers without history and without context items, by the source that answers them.
+
+    Rows that the released stage answers are left out.
+    """
+    prior, rows_by_source = sources.get(PRIOR), dict[str, list[int]]()
     for row, (profile, context) in enumerate(zip(profiles, contexts, strict=True)):
         if len(profile.items) or context.items:
             continue
         if isinstance(prior, Prior) and prior.knows_kind(profile):
-            found.setdefault(PRIOR, []).append(row)
+            rows_by_source.setdefault(PRIOR, []).append(row)
         elif stage == "ranker" and Popular.name in sources:
-            found.setdefault(Popular.name, []).append(row)
-    return found
+            rows_by_source.setdefault(Popular.name, []).append(row)
+    return rows_by_source

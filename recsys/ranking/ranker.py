@@ -1,4 +1,4 @@
-"""The ranker over the candidates: trees (LambdaMART and its kin), a small network, or the mean of several, as text."""
+"""The ranker over the candidates: LightGBM trees, a small network, or the mean of several; stored as text."""
 
 import json
 import os
@@ -10,27 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import Bools, Doubles, Floats
-from recsys.ranking.groups import deviations, even
+from recsys.ranking.groups import evenly_spaced, row_deviations
 from recsys.ranking.network import Network
 
 if TYPE_CHECKING:  # loaded where trees are: it brings scikit-learn along, a second of every process's start
     import lightgbm as lgb
 
-# Read when LightGBM's OpenMP is loaded: threads that wait shall sleep. Spinning, they took ten times as long on a
-# machine that had other work to do.
+# OpenMP reads this when LightGBM is loaded: waiting threads sleep. With spinning threads, training took ten times as
+# long on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 THREADS = 2
-"""Fixed by the size of the data: LightGBM's sums, and so the trees, depend on the number of threads."""
-FEW_ROWS = 100_000
-"""Up to here a second thread waits more than it works."""
-FEW_ASKED = 5_000
-"""The same for asking; here the number of threads changes nothing but the time."""
-SPREAD = 1_000
-"""Shoppers, evenly chosen, on whom it is measured how far a model spreads its scores."""
-ROUNDING = 1e-6
-"""Share of its largest score that a model's scores must differ by to tell candidates apart."""
+"""Does not depend on the machine: LightGBM's sums, and so the trees, depend on the number of threads."""
+MAX_SINGLE_THREAD_ROWS = 100_000
+"""Up to this many rows a second thread costs more than it saves."""
+MAX_SINGLE_THREAD_PREDICTIONS = 5_000
+"""The same for predictions, where the number of threads changes only the time."""
+MAX_SPREAD_QUESTIONS = 1_000
+"""Questions, evenly spaced, for measuring the spread of a model's scores."""
+RELATIVE_TOLERANCE = 1e-6
+"""Scores that differ by less than this share of the largest count as equal."""
 NETWORK = "network"
-"""The objective that asks for a network instead of trees."""
+"""The value of `objective` for a network instead of trees."""
 DEFAULTS: dict[str, Any] = {
     "objective": "lambdarank",
     "metric": "ndcg",
@@ -54,20 +54,20 @@ FIXED: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class RankingDataset:
-    """What a ranker learns from: features float32[n, f], labels int32[n] in {0, 1}, groups int64 (rows a question)."""
+    """Training data of a ranker: features float32[n, f], labels int32[n] in {0, 1}, groups int64: rows per question."""
 
     features: Floats
     labels: NDArray[np.int32]
     groups: NDArray[np.int64]
 
     def sample(self, questions: int) -> Self:
-        """Return at most so many questions, evenly chosen."""
-        chosen = np.zeros(len(self.groups), bool)
-        chosen[even(len(self.groups), questions)] = True
-        if chosen.all():
+        """Return at most this many questions, evenly spaced."""
+        is_chosen = np.zeros(len(self.groups), bool)
+        is_chosen[evenly_spaced(len(self.groups), questions)] = True
+        if is_chosen.all():
             return self
-        kept = np.repeat(chosen, self.groups)
-        return type(self)(self.features[kept], self.labels[kept], self.groups[chosen])
+        mask = np.repeat(is_chosen, self.groups)
+        return type(self)(self.features[mask], self.labels[mask], self.groups[is_chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,25 +78,25 @@ class Trees:
 
     @property
     def rounds(self) -> int:
-        """How many trees there are."""
+        """The number of trees."""
         return int(self.booster.num_trees())
 
     def scores(self, features: Floats) -> Doubles:
         """Return float64[n]: higher is better."""
-        threads = 1 if len(features) <= FEW_ASKED else THREADS
+        threads = 1 if len(features) <= MAX_SINGLE_THREAD_PREDICTIONS else THREADS
         return np.asarray(self.booster.predict(features, num_threads=threads, raw_score=True))
 
     def contributions(self, features: Floats) -> Doubles:
-        """Return float64[n, f + 1]: each feature's share of the score (TreeSHAP), the base value last."""
+        """Return float64[n, f + 1]: TreeSHAP values, the base value last; rows sum to the scores."""
         return np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=1))
 
-    def used(self) -> Bools:
-        """Return bool[n_features]: which features a split looks at."""
-        found: Bools = np.asarray(self.booster.feature_importance("split")) > 0
-        return found
+    def used_features(self) -> Bools:
+        """Return bool[n_features]: the features that any split uses."""
+        is_used: Bools = np.asarray(self.booster.feature_importance("split")) > 0
+        return is_used
 
     def text(self) -> str:
-        """Return LightGBM's text of the model."""
+        """Return the model in LightGBM's text format."""
         return str(self.booster.model_to_string())
 
     @classmethod
@@ -117,18 +117,17 @@ def train_trees(
     stop_on: RankingDataset | None = None,
     patience: int = 0,
 ) -> Trees:
-    """Return `rounds` LightGBM trees.
+    """Return at most `rounds` LightGBM trees, deterministic for the same data and seed.
 
-    With `stop_on` they end at the round with its best NDCG@10; training goes on for `patience` rounds without gain.
-
-    Params are LightGBM's, over `DEFAULTS`. Deterministic for the same data and seed.
+    With `stop_on`, training stops early after `patience` rounds without a better NDCG@10 on it, and the best round is
+    returned. `params` are LightGBM's; they override `DEFAULTS`.
     """
     import lightgbm as lgb
 
-    threads = 1 if len(dataset.labels) <= FEW_ROWS else THREADS
+    threads = 1 if len(dataset.labels) <= MAX_SINGLE_THREAD_ROWS else THREADS
     fixed = {**FIXED, "num_threads": threads, "seed": seed}
 
-    def binned(part: RankingDataset, reference: "lgb.Dataset | None" = None) -> "lgb.Dataset":
+    def lgb_dataset(part: RankingDataset, reference: "lgb.Dataset | None" = None) -> "lgb.Dataset":
         return lgb.Dataset(
             part.features,
             part.labels,
@@ -138,19 +137,19 @@ def train_trees(
             params=dict(fixed),
         )
 
-    train_set = binned(dataset)
-    stopping: dict[str, Any] = {}
+    train_set = lgb_dataset(dataset)
+    early_stopping_arguments: dict[str, Any] = {}
     if stop_on is not None:
-        stopping = {
-            "valid_sets": [binned(stop_on, train_set)],
+        early_stopping_arguments = {
+            "valid_sets": [lgb_dataset(stop_on, train_set)],
             "callbacks": [lgb.early_stopping(patience, verbose=False)],
         }
-    booster = lgb.train({**DEFAULTS, **params, **fixed}, train_set, rounds, **stopping)
+    booster = lgb.train({**DEFAULTS, **params, **fixed}, train_set, rounds, **early_stopping_arguments)
     return Trees.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1))
 
 
 class Ranker:
-    """Fitted models over the same named features. The score is the sum of theirs, each times its weight."""
+    """A weighted sum of fitted models over the same named features."""
 
     def __init__(self, models: Sequence[Trees | Network], weights: Sequence[float], names: Sequence[str]) -> None:
         self.models = tuple(models)
@@ -158,22 +157,22 @@ class Ranker:
         self.names = tuple(names)
 
     @classmethod
-    def mean(cls, models: Sequence[Trees | Network], seen: RankingDataset, names: Sequence[str]) -> Self:
-        """Return the mean of models over the same names, each divided by how far it spreads a shopper's candidates.
+    def mean(cls, models: Sequence[Trees | Network], dataset: RankingDataset, names: Sequence[str]) -> Self:
+        """Return the mean of models, each divided by the standard deviation of its scores within a question.
 
-        `seen` is what that is measured on, at most `SPREAD` shoppers of it. One model's scores stay as they are; one
-        that tells no candidate from another has no voice.
+        The deviations are measured on at most `MAX_SPREAD_QUESTIONS` questions of `dataset`. A single model keeps its
+        scores. A model with constant scores gets weight 0.
         """
         if len(models) == 1:
             return cls(models, (1.0,), names)
-        seen = seen.sample(SPREAD)
-        rows = np.repeat(np.arange(len(seen.groups)), seen.groups)
-        spreads = [scale(one.scores(seen.features), rows) for one in models]
-        telling = max(1, sum(spread > 0 for spread in spreads))
-        return cls(models, [1.0 / (telling * spread) if spread > 0 else 0.0 for spread in spreads], names)
+        dataset = dataset.sample(MAX_SPREAD_QUESTIONS)
+        rows = np.repeat(np.arange(len(dataset.groups)), dataset.groups)
+        spreads = [score_spread(one.scores(dataset.features), rows) for one in models]
+        n_informative = max(1, sum(spread > 0 for spread in spreads))
+        return cls(models, [1.0 / (n_informative * spread) if spread > 0 else 0.0 for spread in spreads], names)
 
     def scores(self, features: Floats) -> Floats:
-        """Return float32[n]: higher is better, comparable within one shopper only."""
+        """Return float32[n]: higher is better; comparable within one question only."""
         total = np.zeros(len(features))
         if len(features):
             for model, weight in zip(self.models, self.weights, strict=True):
@@ -181,16 +180,16 @@ class Ranker:
         return total.astype(np.float32)
 
     def contributions(self, features: Floats) -> Floats:
-        """Return float32[n, f + 1]: each feature's share of the score, the base value last."""
+        """Return float32[n, f + 1]: each feature's share of the score, the base value last; rows sum to the scores."""
         total = np.zeros((len(features), len(self.names) + 1))
         for model, weight in zip(self.models, self.weights, strict=True):
             total += weight * model.contributions(features)
         return total.astype(np.float32)
 
-    def used(self) -> Bools:
-        """Return bool[n_features]: which features any model looks at."""
-        found: Bools = np.any([model.used() for model in self.models], axis=0)
-        return found
+    def used_features(self) -> Bools:
+        """Return bool[n_features]: the features that any model uses."""
+        is_used: Bools = np.any([model.used_features() for model in self.models], axis=0)
+        return is_used
 
     def text(self) -> str:
         """Return the models as JSON text."""
@@ -199,17 +198,17 @@ class Ranker:
     @classmethod
     def parse(cls, text: str, names: Sequence[str]) -> Self:
         """Return what `text` wrote."""
-        told = json.loads(text)
-        # LightGBM's own text starts with the word tree, that of a network is JSON.
-        models = [Network.parse(one) if one.startswith("{") else Trees.parse(one) for one in told["models"]]
-        return cls(models, told["weights"], names)
+        values = json.loads(text)
+        # LightGBM's text starts with the word "tree"; a network is JSON.
+        models = [Network.parse(one) if one.startswith("{") else Trees.parse(one) for one in values["models"]]
+        return cls(models, values["weights"], names)
 
 
-def scale(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> float:
-    """Return how far scores differ within rows (codes of shoppers, each with one pair at least), on average.
+def score_spread(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> float:
+    """Return the mean standard deviation of scores within a row; 0 where they are equal up to rounding.
 
-    0 where they do not differ, but for rounding.
+    `rows` are codes from 0; each has at least one pair.
     """
-    found = deviations(scores, rows, int(rows.max(initial=-1)) + 1)
-    spread = float(found.mean()) if len(found) else 1.0
-    return spread if spread > ROUNDING * max(1.0, float(np.abs(scores).max(initial=0.0))) else 0.0
+    deviations = row_deviations(scores, rows, int(rows.max(initial=-1)) + 1)
+    spread = float(deviations.mean()) if len(deviations) else 1.0
+    return spread if spread > RELATIVE_TOLERANCE * max(1.0, float(np.abs(scores).max(initial=0.0))) else 0.0

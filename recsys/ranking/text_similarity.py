@@ -1,8 +1,7 @@
-"""Which products are alike by their own words: for products no model knows yet, and shops without a model. Pure.
+"""Similarity of products by their texts: for products that no model knows yet, and for shops without a model. Pure.
 
-Built in one pass over the catalog, without learning: words of the title, parts of the category, brand, attributes,
-each weighed by its rarity (idf), rows normalized; likeness is the cosine. The `content` recommender learns more and is
-used wherever a model holds it.
+TF-IDF over the words of the title, the parts of the category, the brand and the attributes; similarity is the cosine.
+It takes one pass over the catalog and no training. Wherever a model holds the `content` recommender, that is used.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,56 +22,58 @@ from recsys.data.catalog import Catalog
 from recsys.sources import text
 
 WEIGHTS = {"w": 1.0, "c": 1.5, "b": 0.7, "a": 1.0}
-"""How much a word of the title, a part of the category, the brand and an attribute count."""
-PRESENT = 1e-6
-"""Likeness below this is none."""
+"""Weight of a word of the title, a part of the category, the brand and an attribute."""
+MIN_SIMILARITY = 1e-6
+"""A similarity below this counts as 0."""
 
 
-class Kinship:
-    """Cosine likeness over the catalog's words; item codes as in the catalog."""
+class TextSimilarity:
+    """Cosine similarity of TF-IDF rows; item codes as in the catalog."""
 
-    def __init__(self, catalog: Catalog, vocabulary: Mapping[str, int], present: csr_matrix) -> None:
+    def __init__(self, catalog: Catalog, vocabulary: Mapping[str, int], incidence: csr_matrix) -> None:
         self._catalog = catalog
         self._vocabulary = vocabulary
-        self._rows = _normalized(present, np.array([WEIGHTS[word[0]] for word in vocabulary] or [0.0], np.float32))
+        self._rows = _normalized(incidence, np.array([WEIGHTS[word[0]] for word in vocabulary] or [0.0], np.float32))
         self._columns = csc_matrix(self._rows)
 
     @classmethod
     def of(cls, catalog: Catalog) -> Self:
-        """Return the likeness of a catalog's items."""
-        nothing = Kinship(Catalog(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
-        return cls.after(nothing, catalog, np.full(catalog.n_items, -1))
+        """Return the similarities of a catalog's items."""
+        nothing = TextSimilarity(Catalog(item_ids=()), {}, csr_matrix((0, 1), dtype=np.float32))
+        return cls.updated(nothing, catalog, np.full(catalog.n_items, -1))
 
     @classmethod
-    def after(cls, before: "Kinship", catalog: Catalog, places: Longs) -> Self:
-        """Return the likeness of a catalog's items, of which `places` are the codes before, -1 for none.
+    def updated(cls, previous: "TextSimilarity", catalog: Catalog, places: Longs) -> Self:
+        """Return the similarities of a new catalog. `places` int64[n_items] are the previous codes, -1 for none.
 
-        What is told in the same words keeps them: it is not read again.
+        Items whose texts are unchanged are not tokenized again.
         """
-        fresh = np.flatnonzero(~_told_alike(catalog, before._catalog, places))
-        vocabulary, indices, ends = dict(before._vocabulary), list[int](), [0]
-        for code in fresh.tolist():
-            own = dict.fromkeys(words(catalog, code))
-            indices.extend(vocabulary.setdefault(word, len(vocabulary)) for word in own)
+        changed = np.flatnonzero(~_same_text(catalog, previous._catalog, places))
+        vocabulary, indices, ends = dict(previous._vocabulary), list[int](), [0]
+        for code in changed.tolist():
+            item_tokens = dict.fromkeys(tokens(catalog, code))
+            indices.extend(vocabulary.setdefault(word, len(vocabulary)) for word in item_tokens)
             ends.append(len(indices))
-        lent, width = before._rows, max(1, len(vocabulary))
-        known = csr_matrix((lent.data, lent.indices, lent.indptr), shape=(lent.shape[0], width))
-        added = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(fresh), width))
-        rows = places.copy()
-        rows[fresh] = lent.shape[0] + np.arange(len(fresh))
-        present = vstack([known, added], format="csr")[rows]
-        borne = np.bincount(present.indices, minlength=width) > 0
-        if 0 < 2 * np.count_nonzero(borne) < len(vocabulary):  # most are words of what is gone or told otherwise by now
-            vocabulary = {word: place for place, word in enumerate(compress(vocabulary, borne))}
-            present = present[:, np.flatnonzero(borne)]
-        return cls(catalog, vocabulary, present)
+        earlier_rows, width = previous._rows, max(1, len(vocabulary))
+        earlier_incidence = csr_matrix(
+            (earlier_rows.data, earlier_rows.indices, earlier_rows.indptr), shape=(earlier_rows.shape[0], width)
+        )
+        new_incidence = csr_matrix((np.ones(len(indices), np.float32), indices, ends), shape=(len(changed), width))
+        row_of_item = places.copy()
+        row_of_item[changed] = earlier_rows.shape[0] + np.arange(len(changed))
+        incidence = vstack([earlier_incidence, new_incidence], format="csr")[row_of_item]
+        is_used = np.bincount(incidence.indices, minlength=width) > 0
+        if 0 < 2 * np.count_nonzero(is_used) < len(vocabulary):  # most tokens belong to removed or changed items
+            vocabulary = {word: place for place, word in enumerate(compress(vocabulary, is_used))}
+            incidence = incidence[:, np.flatnonzero(is_used)]
+        return cls(catalog, vocabulary, incidence)
 
     def rows(self, codes: Ints) -> csr_matrix:
-        """Return csr float32[len(codes), words]: the items' words, each row of length 1, or empty."""
+        """Return csr float32[len(codes), n_tokens]: TF-IDF rows of length 1, or empty."""
         return self._rows[codes]
 
-    def likeness(self, code: int) -> Floats:
-        """Return float32[n_items]: how like each item is to the given one; the item itself 0."""
+    def similarities(self, code: int) -> Floats:
+        """Return float32[n_items]: the similarity of each item to the given one; 0 for the item itself."""
         scores = np.zeros(self._rows.shape[0], np.float32)
         row = slice(self._rows.indptr[code], self._rows.indptr[code + 1])
         for column, value in zip(self._rows.indices[row].tolist(), self._rows.data[row].tolist(), strict=True):
@@ -81,17 +82,17 @@ class Kinship:
         scores[code] = 0.0
         return scores
 
-    def near(self, code: int, *, mask: Bools, k: int) -> Ints:
-        """Return up to k items that the mask allows, the most alike first; ties go to the lower code."""
-        scores = self.likeness(code)
-        candidates = np.flatnonzero((scores > PRESENT) & mask)
+    def nearest(self, code: int, *, mask: Bools, k: int) -> Ints:
+        """Return up to k items of the mask, the most similar first; ties go to the lower code."""
+        scores = self.similarities(code)
+        candidates = np.flatnonzero((scores > MIN_SIMILARITY) & mask)
         order = np.lexsort((candidates, -scores[candidates]))[:k]
         nearest: Ints = candidates[order].astype(np.int32)
         return nearest
 
 
-def words(catalog: Catalog, code: int) -> Iterator[str]:
-    """Yield the words of an item, each with the letter of its kind in front."""
+def tokens(catalog: Catalog, code: int) -> Iterator[str]:
+    """Yield the tokens of an item, each with a prefix for its kind: w, c, b or a."""
     if catalog.titles:
         yield from ("w" + word for word in text.tokenize(catalog.titles[code]))
     if catalog.categories and catalog.categories[code]:
@@ -102,8 +103,8 @@ def words(catalog: Catalog, code: int) -> Iterator[str]:
         yield from ("a" + attribute for attribute in catalog.attributes[code])
 
 
-def _told_alike(catalog: Catalog, other: Catalog, places: Longs) -> Bools:
-    """Return of which items both tell the same words; `places` are the codes in the other one, -1 for none."""
+def _same_text(catalog: Catalog, other: Catalog, places: Longs) -> Bools:
+    """Return bool[n_items]: items with equal texts in both; `places` are the codes in the other one, -1 for none."""
     alike = places >= 0
     there = places[alike]
     for name in ("titles", "categories", "brands", "attributes"):
@@ -118,12 +119,12 @@ def _objects(catalog: Catalog, name: str) -> NDArray[np.object_]:
     return np.fromiter(values, object, len(values))
 
 
-def _normalized(present: csr_matrix, weights: Floats) -> csr_matrix:
-    n_items = max(1, present.shape[0])
-    frequency = np.bincount(present.indices, minlength=present.shape[1])
+def _normalized(incidence: csr_matrix, weights: Floats) -> csr_matrix:
+    n_items = max(1, incidence.shape[0])
+    frequency = np.bincount(incidence.indices, minlength=incidence.shape[1])
     idf = np.log1p(n_items / np.maximum(frequency, 1)).astype(np.float32) * weights
-    data = idf[present.indices]
-    owner = np.repeat(np.arange(present.shape[0]), np.diff(present.indptr))
-    norms = np.sqrt(np.bincount(owner, data**2, present.shape[0]))
+    data = idf[incidence.indices]
+    owner = np.repeat(np.arange(incidence.shape[0]), np.diff(incidence.indptr))
+    norms = np.sqrt(np.bincount(owner, data**2, incidence.shape[0]))
     data = data / np.maximum(norms[owner], 1e-9)
-    return csr_matrix((data.astype(np.float32), present.indices, present.indptr), shape=present.shape)
+    return csr_matrix((data.astype(np.float32), incidence.indices, incidence.indptr), shape=incidence.shape)

@@ -55,7 +55,7 @@ def ranking_dataset(
     """Return `label_candidates(…).dataset(seed=seed)` without computing features of candidates that are left out."""
     candidates, labels = _gathered(sources, statistics, fold, quotas)
     kept = _learnable(candidates, labels, seed=seed)
-    values = features(candidates, fold.profiles, fold.contexts, statistics, kept=kept)
+    values = features(candidates, fold.profiles, fold.contexts, statistics, subset=kept)
     return _dataset(candidates.rows[kept], values, labels[kept])
 
 

@@ -105,4 +105,4 @@ def refit_champion(
     if not plan.exposure:
         return model
     slates = model_slates(model, test)
-    return model.with_exposure(ExposureConstraint.measured(slates, n_items=test.n_items, strength=plan.exposure))
+    return model.with_exposure(ExposureConstraint.from_slates(slates, n_items=test.n_items, strength=plan.exposure))

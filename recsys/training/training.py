@@ -160,7 +160,7 @@ def train_on(
 
 def test_candidates(model: HybridModel, test: Fold) -> LabeledCandidates:
     """Return the candidates of a model for the test window's questions: the report is made of them."""
-    return label_candidates(model.ranked, model.statistics, test, quotas=model.quotas)
+    return label_candidates(model.ranker_sources, model.statistics, test, quotas=model.quotas)
 
 
 def refit_on_all(
@@ -178,7 +178,7 @@ def refit_on_all(
     """
     model, test, seed = training.model, training.folds.test, training.plan.seed
     live = mid_session_questions(test, dataset, end=float("inf"), max_events=max_events)
-    newest = ranking_dataset(model.ranked, model.statistics, live, quotas=model.quotas, seed=seed)
+    newest = ranking_dataset(model.ranker_sources, model.statistics, live, quotas=model.quotas, seed=seed)
     rows = dataset.interactions
     return refit(
         training.plan,
@@ -338,7 +338,7 @@ def _exposure(plan: Plan, hybrid: _Hybrid, validation: Fold) -> ExposureConstrai
     shown = blend_slates(candidates, plan.blend)
     if plan.stage == "ranker" and hybrid.scores is not None:
         shown = slates(candidates, hybrid.scores)
-    return ExposureConstraint.measured(shown[validation.begins], n_items=validation.n_items, strength=plan.exposure)
+    return ExposureConstraint.from_slates(shown[validation.begins], n_items=validation.n_items, strength=plan.exposure)
 
 
 def _statistics(fold: Fold) -> ItemStatistics:

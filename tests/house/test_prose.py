@@ -12,7 +12,7 @@ from tests.house.prose import bound_names, docstrings, long_sentences, parsed
 from tests.house.tree import text_of, tracked
 
 PAGES = [name for name in tracked() if name.endswith(".md")]
-LONG_SENTENCES: dict[str, int] = {"recsys": 8}
+LONG_SENTENCES: dict[str, int] = {"recsys": 1}
 PARTICIPLES = """
 appealed asked borne drawn found given gone heard held judged kept known learnt lifted lived made meant met said seen
 shown spoken starred taken taught told touched tried wanted wished
@@ -33,7 +33,7 @@ UNCLEAR_NAMES: dict[str, int] = {
     "modelops": 60,
     "portal": 1,
     "profiles": 51,
-    "recsys": 232,
+    "recsys": 29,
 }
 
 

@@ -17,6 +17,6 @@ def passed_version(bundle: HybridModel, *, report: Mapping[str, Any] | None = No
 
 
 def judged_version(bundle: HybridModel, case: Case, *, report: Mapping[str, Any] | None = None) -> ModelVersion:
-    """Register a bundle, judge it with the case at the gate, and return its row."""
+    """Register a bundle, run_checks it with the case at the gate, and return its row."""
     version = register(bundle, report=report or {}, actor="system:training")
     return judge_version(version.version, case, reference="2026-11-24.1", actor="system:training")

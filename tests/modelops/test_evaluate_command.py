@@ -15,8 +15,8 @@ from bench.recompute_ndcg import hit_cold, recomputed
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Protocol
 from recsys.evaluation import evaluate as evaluation
-from recsys.evaluation.evaluate import Evaluation, Options, _over_best, evaluate, folds_of
-from recsys.evaluation.report_lines import told
+from recsys.evaluation.evaluate import Evaluation, Options, _difference_to_best, evaluate, folds_of
+from recsys.evaluation.report_lines import summary_lines
 from recsys.ranking.model import HybridModel
 from recsys.training import model_selection
 from recsys.training.training import Training, train_on
@@ -121,12 +121,12 @@ def test_products_after_the_cut_are_reported() -> None:
     after, before = evaluation(end - 2 * DAY), evaluation(0.0)
 
     assert after["appeared_later"] == {"questions": 30, "shoppers": 30, "products": 2}
-    assert any("  30 of those with a cold target" in line for line in told(after))
+    assert any("  30 of those with a cold target" in line for line in summary_lines(after))
     ours = after["ours"]
     coverages = [one["coverage"] * 42 for one in (*ours["beyond"].values(), *ours["exposure"]["curve"])]
     assert coverages == pytest.approx(np.round(coverages)), "of 44 products two could not be shown yet"
     assert "appeared_later" not in before
-    assert not any("first_seen" in line for line in told(before))
+    assert not any("first_seen" in line for line in summary_lines(before))
 
 
 def test_targets_after_the_cut_are_counted_once() -> None:
@@ -140,7 +140,7 @@ def test_targets_after_the_cut_are_counted_once() -> None:
 
     assert evaluation["appeared_later"] == {"questions": 60, "shoppers": 30, "products": 2}
     assert evaluation["released"]["cold"]["ndcg@10"]["n"] == 30
-    assert any("  30 of those with a cold target" in line for line in told(evaluation))
+    assert any("  30 of those with a cold target" in line for line in summary_lines(evaluation))
 
 
 @pytest.mark.parametrize("stage", ["single", "blend"])
@@ -298,11 +298,11 @@ def test_report_compares_with_the_best_source() -> None:
     best, released = max(values.values()), evaluation["released"]["warm"]["ndcg@10"]["value"]
     assert values[evaluation["best_source"]] == pytest.approx(best)
     assert evaluation["over_best_source"]["difference"]["value"] == pytest.approx(released - best)
-    assert any(f": over own {evaluation['best_source']} ×" in line for line in told(evaluation))
+    assert any(f": over own {evaluation['best_source']} ×" in line for line in summary_lines(evaluation))
 
 
 def test_ratio_to_zero_is_null() -> None:
-    evaluation = _over_best(
+    evaluation = _difference_to_best(
         "peer",
         np.array([0.3, 0.0, 0.6]),
         {"most popular": np.zeros(3)},
@@ -312,7 +312,7 @@ def test_ratio_to_zero_is_null() -> None:
 
     assert evaluation["over_best_peer"]["ratio"] is None
     assert evaluation["over_best_peer"]["difference"]["value"] == pytest.approx(0.3)
-    (line,) = [one for one in told({**report(), **evaluation}) if "over most popular" in one]
+    (line,) = [one for one in summary_lines({**report(), **evaluation}) if "over most popular" in one]
     assert "over most popular, difference 0.3000 [" in line
 
 
@@ -329,27 +329,33 @@ def test_output_states_the_cost_of_exposure_strength() -> None:
         for strength in (0.0, 0.2, 1.0)
     ]
 
-    assert told(report(exposure={"chosen": 0.2, "curve": curve}))[-1] == (
+    assert summary_lines(report(exposure={"chosen": 0.2, "curve": curve}))[-1] == (
         "  over-exposed items held back by 0.2, validation: "
         "NDCG@10 0.1000 to 0.0800, Gini 0.6000 to 0.4000, coverage 0.5000 to 0.7000"
     )
+
+
+def test_a_stage_without_a_curve_has_no_line_of_exposure() -> None:
+    lines = summary_lines(report(exposure={"chosen": 0.2, "curve": []}))
+
+    assert lines == summary_lines(report())
 
 
 def test_output_lists_removed_rows_with_reasons() -> None:
     removed_rows = [("ids", 0, "nobody"), ("duplicates", 1_200, "was there already"), ("machines", 5, "too quick")]
     removed = [{"rule": rule, "rows": rows, "reason": reason} for rule, rows, reason in removed_rows]
 
-    assert told(report(data={"interactions": 3_000, "removed": removed}))[1] == (
+    assert summary_lines(report(data={"interactions": 3_000, "removed": removed}))[1] == (
         "  1,205 of 4,205 rows removed: 1,200 duplicates (was there already); 5 machines (too quick)"
     )
-    assert told(report())[1] == "  0 of 3,000 rows removed"
+    assert summary_lines(report())[1] == "  0 of 3,000 rows removed"
 
 
 def test_missing_peers_are_named() -> None:
-    lines = told({**report(), "peers": {}, "peers_not_installed": ["LightFM"]})
+    lines = summary_lines({**report(), "peers": {}, "peers_not_installed": ["LightFM"]})
 
     assert "  peers that are not installed: LightFM" in lines
-    assert not any("installed" in line for line in told({**report(), "peers": {}, "peers_not_installed": []}))
+    assert not any("installed" in line for line in summary_lines({**report(), "peers": {}, "peers_not_installed": []}))
 
 
 @pytest.mark.parametrize(("shoppers", "warned"), [(0, False), (1, True), (49, True), (50, False)])
@@ -358,7 +364,9 @@ def test_few_shoppers_cause_warning(protocol: str, shoppers: int, warned: bool) 
     interval = {"value": 0.5, "low": 0.5, "high": 0.5, "n": shoppers}
     released = {**report()["released"], "warm": {"ndcg@10": interval, "hit_rate@10": interval}}
 
-    lines = [one for one in told({**report(), "protocol": protocol, "released": released}) if "may be chance" in one]
+    lines = [
+        one for one in summary_lines({**report(), "protocol": protocol, "released": released}) if "may be chance" in one
+    ]
 
     assert len(lines) == warned
     assert all(f"target: {shoppers}. " in one for one in lines)

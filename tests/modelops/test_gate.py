@@ -1,4 +1,4 @@
-"""Register, judge, promote: exactly the faulty models are refused, each with its reason."""
+"""Register, run_checks, promote: exactly the faulty models are refused, each with its reason."""
 
 import errno
 import subprocess
@@ -18,7 +18,7 @@ from modelops.selectors.registry import table_of
 from modelops.services.gate import judge_version
 from modelops.services.registry import promote, register
 from recsys.data.profile import Context, Profile
-from recsys.evaluation.model_checks.checks import judge
+from recsys.evaluation.model_checks.checks import run_checks
 from recsys.evaluation.model_checks.slate_table import SlateTable
 from recsys.evaluation.model_checks.verdict import read_case
 from recsys.ranking.artifact import ArtifactError
@@ -128,7 +128,7 @@ def test_verdict_can_be_recomputed_from_the_table(champion: SlateTable) -> None:
     version = judged_version(model(("popular",)), case(losing(champion, 0.06), champion))
     table = version.gate["table"]
 
-    again = judge(read_case(table_of(version), expected=table["hash"]))
+    again = run_checks(read_case(table_of(version), expected=table["hash"]))
 
     assert [(one.name, one.passed, one.detail) for one in again] == [
         (one["name"], one["passed"], one["detail"]) for one in version.gate["checks"]

@@ -16,7 +16,7 @@ from modelops.services import gate
 from modelops.services.gate import POPULARITY, held_out_case, judge_version
 from modelops.services.registry import promote, register
 from modelops.services.waivers import approve_waiver, request_waiver
-from recsys.evaluation.model_checks import held_out as heldout
+from recsys.evaluation.model_checks import held_out_case as heldout
 from recsys.evaluation.model_checks.case import Case
 from recsys.evaluation.model_checks.verdict import read_case
 from recsys.ranking.model import HybridModel
@@ -41,7 +41,7 @@ LOST = "group_loss:activity:few events"
 def quick(stocked_shop: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time few slates; more than 50 ms per slate is slow."""
     settings.GATE_LATENCY_MILLISECONDS = 50.0
-    monkeypatch.setattr(heldout, "TIMED", 6)
+    monkeypatch.setattr(heldout, "LATENCY_SAMPLES", 6)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def live() -> ModelVersion:
 
 
 def handed_over(challenger: HybridModel, *, first: bool = False) -> ModelVersion:
-    """Register and judge a challenger the way a training run does."""
+    """Register and run_checks a challenger the way a training run does."""
     report = promised_by_validation()
     training = cast("Training", SimpleNamespace(model=challenger, folds=SimpleNamespace(test=fold())))
     case = held_out_case(training, report, shop().user_ids, reference=None if first else honest(fold()))

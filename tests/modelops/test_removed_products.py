@@ -8,7 +8,7 @@ from common import clock
 from modelops.services.shop_data import shop_dataset
 from recsys.data.data_checks import check_dataset, data_profile, failed
 from recsys.data.dataset import fingerprint
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.slate_table import CatalogView
 from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.recsys.furniture import PRODUCTS
@@ -37,12 +37,15 @@ def test_evaluation_counts_product_until_its_removal() -> None:
     dataset = shop_dataset()
     rug = dataset.catalog.item_ids.index("rug")
     then, now = (
-        JudgedShelf.of(dataset.catalog, popularity=np.ones(dataset.catalog.n_items), cut=cut)
+        CatalogView.of(dataset.catalog, popularity=np.ones(dataset.catalog.n_items), cut=cut)
         for cut in (before, clock.now().timestamp())
     )
 
-    assert [bool(shelf.of_listed(np.arange(shelf.n_items) == rug).any()) for shelf in (then, now)] == [True, False]
-    assert now.absent == then.absent + 1
+    assert [bool(shelf.listed_exposure(np.arange(shelf.n_items) == rug).any()) for shelf in (then, now)] == [
+        True,
+        False,
+    ]
+    assert now.n_absent == then.n_absent + 1
     assert (then.supplier[rug] >= 0, int(now.supplier[rug]), bool(now.new[rug])) == (True, -1, False)
     assert fingerprint(dataset) == data_hash, "no training learns from it"
 

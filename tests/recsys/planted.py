@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 
 from recsys.evaluation.model_checks.case import Case
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 
 N_SHOPPERS, N_ITEMS, K = 2_000, 400, 10
 SUPPLIER = (np.arange(N_ITEMS) % 4).astype(np.int32)
-SHELF = JudgedShelf(SUPPLIER, np.ones(N_ITEMS), np.arange(N_ITEMS) % 20 == 0, cut=100.0)
+SHELF = CatalogView(SUPPLIER, np.ones(N_ITEMS), np.arange(N_ITEMS) % 20 == 0, cut=100.0)
 
 
 def table_with_hits(hit: np.ndarray) -> SlateTable:

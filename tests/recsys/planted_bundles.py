@@ -14,7 +14,7 @@ from recsys.data.folds import Fold, temporal
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Profile
 from recsys.data.time_split import cut_times
-from recsys.evaluation.model_checks.held_out import activity
+from recsys.evaluation.model_checks.held_out_case import activity
 from recsys.metrics.intervals import bootstrap
 from recsys.metrics.registry import ndcg
 from recsys.ranking.explanation import Slate

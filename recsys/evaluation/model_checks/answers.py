@@ -1,6 +1,6 @@
-"""A day's answers, and how well they did: against what the same shopper touched afterwards that day. Pure.
+"""A day's answers and their NDCG@10 against what the same shopper touched later that day. Pure.
 
-All by sorting, in memory that grows with the answers and the touches, however many of both one machine makes.
+Everything is done by sorting, so memory grows linearly with answers and touches.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from recsys.arrays import (
     Longs,
     Times,
 )
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.slate_table import CatalogView
 from recsys.metrics.beyond_accuracy import exposure_counts
 from recsys.metrics.registry import metric_values
 
@@ -23,7 +23,7 @@ K = 10
 
 @dataclass(frozen=True, slots=True)
 class Touches:
-    """What shoppers did in a day: codes of shoppers and items, seconds since 1970; equal lengths, any order."""
+    """The touches of a day: codes of shoppers and items, seconds since 1970; equal lengths, any order."""
 
     shoppers: Longs
     items: Longs
@@ -32,10 +32,10 @@ class Touches:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was served in a day, or to a sample of its shoppers: n answers.
+    """The n answers of a day, or of a sample of its shoppers.
 
-    `slates` is int32[n, k], item codes padded with -1; `shoppers` int64[n], a code below 0 where the shopper touched
-    nothing; `times` float64[n], seconds since 1970.
+    `slates` is int32[n, k], item codes padded with -1. `shoppers` is int64[n], below 0 for shoppers without a touch.
+    `times` is float64[n], seconds since 1970.
     """
 
     slates: Ints
@@ -47,29 +47,30 @@ class Answers:
 
     @property
     def n_shoppers(self) -> int:
-        """How many shoppers were answered; an answer that names nobody is a shopper's of its own."""
+        """The number of shoppers; each answer without a known shopper counts as one of its own."""
         return len(np.unique(self.shoppers))
 
-    def first(self, size: int) -> "Answers":
-        """Return the first of them."""
+    def head(self, size: int) -> "Answers":
+        """Return the first `size` answers."""
         return Answers(self.slates[:size], self.shoppers[:size], self.times[:size])
 
-    def exposure(self, shelf: JudgedShelf) -> Doubles:
+    def exposure(self, view: CatalogView) -> Doubles:
         """Return float64[n_items]: how often each item was shown among the first ten."""
-        return exposure_counts(self.slates, shelf.n_items)
+        return exposure_counts(self.slates, view.n_items)
 
 
-def answered_well(answers: Answers, touches: Touches, *, n_items: int) -> tuple[Longs, Doubles]:
-    """Return the codes of shoppers who touched something after an answer, and each one's mean NDCG@10 of such answers.
+def ndcg_by_shopper(answers: Answers, touches: Touches, *, n_items: int) -> tuple[Longs, Doubles]:
+    """Return shopper codes, ascending, and the mean NDCG@10 of each shopper's answers, float64.
 
-    The targets of an answer are the different items that its shopper touched later.
+    The targets of an answer are the distinct items that its shopper touched later. Answers without targets are left
+    out, and so are shoppers without any other.
     """
-    owners, items, last = _last_touches(touches, n_items)
-    hit = _touched_later(answers, owners * n_items + items, last, n_items=n_items)
-    later = _counted_later(answers, owners, last)
-    asked = np.flatnonzero(later > 0)
-    values = metric_values(hit[asked], later[asked], k=K)["ndcg"]
-    names, owner = np.unique(answers.shoppers[asked], return_inverse=True)
+    touch_shoppers, items, last = _last_touches(touches, n_items)
+    is_hit = _is_touched_later(answers, touch_shoppers * n_items + items, last, n_items=n_items)
+    later = _n_touched_later(answers, touch_shoppers, last)
+    answered = np.flatnonzero(later > 0)
+    values = metric_values(is_hit[answered], later[answered], k=K)["ndcg"]
+    names, owner = np.unique(answers.shoppers[answered], return_inverse=True)
     return names, np.bincount(owner, values) / np.bincount(owner)
 
 
@@ -82,22 +83,22 @@ def _last_touches(touches: Touches, n_items: int) -> tuple[Longs, Longs, Times]:
     return pairs[ends] // n_items, pairs[ends] % n_items, times[ends]
 
 
-def _touched_later(answers: Answers, pairs: Longs, last: Times, *, n_items: int) -> Bools:
+def _is_touched_later(answers: Answers, pairs: Longs, last: Times, *, n_items: int) -> Bools:
     """Return bool[n, k]: whether the shopper touched each item after the answer; `pairs` are sorted."""
     keys = answers.shoppers[:, None] * n_items + answers.slates
     if not len(pairs):
         return np.zeros(keys.shape, bool)
     at = np.minimum(np.searchsorted(pairs, keys), len(pairs) - 1)
-    hit: Bools = (pairs[at] == keys) & (answers.slates >= 0) & (last[at] > answers.times[:, None])
-    return hit
+    is_hit: Bools = (pairs[at] == keys) & (answers.slates >= 0) & (last[at] > answers.times[:, None])
+    return is_hit
 
 
-def _counted_later(answers: Answers, owners: Longs, last: Times) -> Longs:
-    """Return how many items each answer's shopper touched after it, by one order of shoppers and times."""
+def _n_touched_later(answers: Answers, touch_shoppers: Longs, last: Times) -> Longs:
+    """Return int64[n]: the number of distinct items that each answer's shopper touched after it."""
     both = np.concatenate([answers.times, last])
     begin = both.min(initial=np.inf)
     length = both.max(initial=-np.inf) - begin + 1.0
-    ordered = np.sort(owners * length + (last - begin))
+    ordered = np.sort(touch_shoppers * length + (last - begin))
     ends = np.searchsorted(ordered, (answers.shoppers + 1) * length)
     later: Longs = ends - np.searchsorted(ordered, answers.shoppers * length + (answers.times - begin), side="right")
     return later

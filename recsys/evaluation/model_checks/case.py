@@ -1,4 +1,4 @@
-"""What is judged, by which limits, and what a check says."""
+"""The input of the model checks, their limits, and the result of one check."""
 
 import hashlib
 import json
@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recsys.data.data_checks import Side
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.intervals import Interval
 
 POPULAR = "popular"
-"""The lowest stage of the ladder, which needs no learning."""
+"""The lowest stage of the ladder; it needs no training."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where each check draws its line (docs/models.md: Gate)."""
+    """The limit of each check (docs/models.md: Gate)."""
 
     group_loss: float = 0.05
     group_ratio: float = 0.80
@@ -32,10 +32,10 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class GateCheck:
-    """One verdict: what was measured, where the limit lay, in words for the person who must decide.
+class ModelCheck:
+    """The result of one check: the measured value, its limit, and `detail` in words for the person who decides.
 
-    `side` is that of the limit on which the value must lie; None where nothing is held against one.
+    `side` says on which side of the limit the value must lie; None where there is no limit.
     """
 
     name: str
@@ -48,33 +48,34 @@ class GateCheck:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is judged: `reference` is the champion, or popularity where there is none yet (`has_champion` False).
+    """The input of the checks. `reference` is the champion, or popularity without one (`has_champion` False).
 
-    `expected` is the NDCG@10 that validation had promised of the challenger; None where it promised nothing.
-    `reference_rung` is the stage of the ladder that the champion was released from, "" where a table of before does not
-    tell.
+    `expected` is the challenger's NDCG@10 on validation, None where unknown. `reference_stage` is the stage of the
+    ladder at which the champion was released, "" in older files.
     """
 
     challenger: SlateTable
     reference: SlateTable
-    shelf: JudgedShelf
+    catalog_view: CatalogView
     has_champion: bool
     limits: Limits = Limits()
     expected: Interval | None = None
-    reference_rung: str = ""
+    reference_stage: str = ""
 
-    def shuffled(self) -> "Case":
-        """Return the shoppers in the order of a hash of what is kept of each: in that of their ids, a kept table would
-        name them, and in one drawn anew, the intervals of one case would differ from time to time.
+    def in_hash_order(self) -> "Case":
+        """Return the case with shoppers ordered by a hash of their rows.
+
+        In the order of their ids a stored table would identify them. In a random order the bootstrap intervals of the
+        same case would differ between runs.
         """
         hashes = [self._hash(row) for row in range(len(self.challenger.slates))]
         rows = np.array(sorted(range(len(hashes)), key=hashes.__getitem__), np.int64)
-        return replace(self, challenger=self.challenger.ordered(rows), reference=self.reference.ordered(rows))
+        return replace(self, challenger=self.challenger.take(rows), reference=self.reference.take(rows))
 
     def _hash(self, row: int) -> bytes:
-        ours = self.challenger
-        labels = [(kind, own[row]) for kind, own in sorted(ours.groups.items())]
-        digest = hashlib.sha256(json.dumps([labels, ours.targets[row].tolist()]).encode())
-        for slates in (ours.slates, self.reference.slates):
+        challenger = self.challenger
+        labels = [(kind, own[row]) for kind, own in sorted(challenger.groups.items())]
+        digest = hashlib.sha256(json.dumps([labels, challenger.targets[row].tolist()]).encode())
+        for slates in (challenger.slates, self.reference.slates):
             digest.update(np.ascontiguousarray(slates[row]).tobytes())
         return digest.digest()

@@ -1,4 +1,4 @@
-"""The numbers of fairness, each defined once: the gate takes them of held-out slates, the nightly watch of served ones.
+"""Metrics of fairness, shared by the gate (on held-out slates) and the nightly watch (on served ones).
 
 An exposure is float64[n_items]: how often each item was shown.
 """
@@ -13,71 +13,71 @@ from recsys.arrays import (
     Ints,
     Longs,
 )
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.slate_table import CatalogView
 from recsys.metrics.beyond_accuracy import TOP
 from recsys.metrics.intervals import resample_counts
 
-DRAWS = 1_000
+RATIO_DRAWS = 1_000
 EXPOSURE_DRAWS = 200
 MIN_GROUP = 500
-MIN_SHELF = 50
-"""Five slates' worth of products: below, ten places show so much of the shelf that shares tell nothing of a model."""
+MIN_LISTED = 50
+"""With fewer items, ten places show so much of the catalog that shares say nothing about a model."""
 
 
-def has_suppliers(shelf: JudgedShelf) -> bool:
-    """Return whether shares of suppliers tell anything: a shelf that is large enough, and two suppliers known."""
-    return shelf.n_listed >= MIN_SHELF and len(np.unique(shelf.supplier[shelf.supplier >= 0])) >= 2
+def has_suppliers(view: CatalogView) -> bool:
+    """Return whether shares of suppliers are informative: enough items, and at least two known suppliers."""
+    return view.n_listed >= MIN_LISTED and len(np.unique(view.supplier[view.supplier >= 0])) >= 2
 
 
-def spread(exposure: Doubles, supplier: Ints) -> tuple[float, float, float]:
-    """Return the least and the largest exposure ÷ catalog share, and the mean distance |log| weighed by share."""
-    known = supplier >= 0
-    shown = np.bincount(supplier[known], exposure[known])
-    listed = np.bincount(supplier[known]).astype(np.float64)
-    share = listed[listed > 0] / listed.sum()
-    ratio = shown[listed > 0] / max(shown.sum(), 1e-12) / share
+def supplier_spread(exposure: Doubles, supplier: Ints) -> tuple[float, float, float]:
+    """Return the smallest and the largest exposure ÷ catalog share, and the mean |log| of it weighted by share."""
+    is_known = supplier >= 0
+    exposure_of_supplier = np.bincount(supplier[is_known], exposure[is_known])
+    items_of_supplier = np.bincount(supplier[is_known]).astype(np.float64)
+    share = items_of_supplier[items_of_supplier > 0] / items_of_supplier.sum()
+    ratio = exposure_of_supplier[items_of_supplier > 0] / max(exposure_of_supplier.sum(), 1e-12) / share
     gap = float((share * np.abs(np.log(np.maximum(ratio, 1e-3)))).sum())
     return float(ratio.min()), float(ratio.max()), gap
 
 
 def mean_popularity(exposure: Doubles, popularity: Doubles) -> float:
-    """Return the mean popularity of what was shown."""
+    """Return the mean popularity of the shown items, weighted by exposure."""
     return float(exposure @ popularity) / max(float(exposure.sum()), 1e-12)
 
 
-def lift(exposure: Doubles, wanted: Longs, popularity: Doubles) -> float:
-    """Return the mean popularity of shown items over that of wanted ones (item codes).
+def lift(exposure: Doubles, target_items: Longs, popularity: Doubles) -> float:
+    """Return the mean popularity of shown items over that of target items (codes).
 
-    0 where nothing is shown, or nobody had touched anything that is wanted.
+    0 where nothing is shown, or all targets have popularity 0.
     """
-    if not popularity[wanted].any():
+    if not popularity[target_items].any():
         return 0.0
-    return mean_popularity(exposure, popularity) / float(popularity[wanted].mean())
+    return mean_popularity(exposure, popularity) / float(popularity[target_items].mean())
 
 
-def has_new(shelf: JudgedShelf) -> bool:
-    """Return whether the share of new items tells anything: a shelf that is large enough, and some are new."""
-    return shelf.n_listed >= MIN_SHELF and bool(shelf.new.any())
+def has_new_items(view: CatalogView) -> bool:
+    """Return whether the share of new items is informative: enough items, and some of them new."""
+    return view.n_listed >= MIN_LISTED and bool(view.new.any())
 
 
-def new_share(exposure: Doubles, new: Bools) -> float:
-    """Return the share of the exposure that new items got."""
+def new_item_share(exposure: Doubles, new: Bools) -> float:
+    """Return the new items' share of the exposure."""
     return float(exposure[new].sum() / max(exposure.sum(), 1e-12))
 
 
-def groups_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
-    """Return `members_of` each group that is large enough to be judged."""
-    return [one for one in members_of(groups) if len(one[2]) >= MIN_GROUP]
+def large_groups(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
+    """Return `group_members` of the groups with at least `MIN_GROUP` shoppers."""
+    return [one for one in group_members(groups) if len(one[2]) >= MIN_GROUP]
 
 
-def members_of(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
+def group_members(groups: Mapping[str, Sequence[str]]) -> list[tuple[str, str, Longs]]:
     """Return kind, label and rows of each group, sorted by both; `groups` as in `SlateTable`."""
-    found = []
+    members = []
     for kind, labels in sorted(groups.items()):
         column = np.asarray(labels, dtype=str)
         for label in np.unique(column[column != ""]):
-            found.append((kind, str(label), np.flatnonzero(column == label)))
-    return found
+            members.append((kind, str(label), np.flatnonzero(column == label)))
+    return members
 
 
 def worst_over_best(values: Doubles, members: Sequence[Longs]) -> tuple[float, float]:
@@ -93,11 +93,11 @@ def worst_over_best(values: Doubles, members: Sequence[Longs]) -> tuple[float, f
     return float(np.quantile(low / np.maximum(high, 1e-12), 0.05)), point
 
 
-def drawn(slates: Ints, n_items: int, *, shoppers: Longs | None = None) -> Iterator[Doubles]:
-    """Yield the exposure of the first ten places of int32[n, k] (-1 is nothing) in each bootstrap draw of the shoppers.
+def exposure_draws(slates: Ints, n_items: int, *, shoppers: Longs | None = None) -> Iterator[Doubles]:
+    """Yield the exposure of the first ten places of int32[n, k] (padded with -1) in each bootstrap draw of shoppers.
 
-    Row i is of `shoppers[i]`, or each of a shopper of its own. As many shoppers are always drawn alike: tables of the
-    same shoppers are paired.
+    Row i belongs to `shoppers[i]`; without `shoppers` each row is one shopper. The seed is fixed, so draws over tables
+    of the same shoppers are paired.
     """
     names, owner = np.unique(np.arange(len(slates)) if shoppers is None else shoppers, return_inverse=True)
     rows, places = np.nonzero(slates[:, :TOP] >= 0)
@@ -106,11 +106,11 @@ def drawn(slates: Ints, n_items: int, *, shoppers: Longs | None = None) -> Itera
         yield np.bincount(items, weights=counts[owners], minlength=n_items).astype(np.float64)
 
 
-def beyond_chance(gaps: Doubles, *, slack: float) -> bool:
-    """Return whether the lower 95 % bound of what is worse, drawn by bootstrap, lies above the slack."""
+def significantly_above(gaps: Doubles, *, slack: float) -> bool:
+    """Return whether the 5 % quantile of bootstrapped gaps exceeds the slack; False for no gaps."""
     return float(np.quantile(gaps, 0.05)) > slack + 1e-9 if len(gaps) else False
 
 
 def _means(values: Doubles, rng: np.random.Generator) -> Doubles:
-    means: Doubles = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(DRAWS)])
+    means: Doubles = np.array([values[rng.integers(0, len(values), len(values))].mean() for _ in range(RATIO_DRAWS)])
     return means

@@ -1,4 +1,4 @@
-"""One held-out slate table: what a model would have shown to whom, and what they then wanted. All checks read it."""
+"""The tables that all checks read: slates and targets by shopper, and columns by item."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,9 +22,10 @@ SUPPLIER = "supplier="
 
 @dataclass(frozen=True, slots=True)
 class SlateTable:
-    """n shoppers' slates, int32[n, k] padded with -1, and their targets (one array of item codes each, no repeats).
+    """The slates of n shoppers, int32[n, k] padded with -1, and their targets (distinct item codes).
 
-    `groups` maps a kind ("activity", "region", "device") to one label per shopper, "" where unknown.
+    `groups` maps a kind ("activity", "region", "device") to one label per shopper, "" where unknown. `latency_ms` is
+    float32, the milliseconds of single slates.
     """
 
     slates: Ints
@@ -32,12 +33,12 @@ class SlateTable:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     latency_ms: Floats | None = None
     fitted_until: float = 0.0
-    """Time of the latest row the model saw, seconds since the epoch."""
+    """The time of the latest row that the model saw, seconds since 1970."""
     parts: Mapping[str, float] = field(default_factory=dict)
-    """The same of each part of the model that tells: its sources, its statistics, the profiles it was asked with."""
+    """The same for each part that knows it: sources, statistics, the profiles of the questions."""
 
-    def ordered(self, rows: Longs) -> "SlateTable":
-        """Return the shoppers in another order."""
+    def take(self, rows: Longs) -> "SlateTable":
+        """Return the rows of these shoppers, in this order."""
         return replace(
             self,
             slates=self.slates[rows],
@@ -55,48 +56,47 @@ class SlateTable:
 
 
 @dataclass(frozen=True, slots=True)
-class JudgedShelf:
-    """What the checks know of the items: columns over item codes.
+class CatalogView:
+    """Columns over item codes, as of the `cut`: the time at which the held-out window starts.
 
-    `supplier` is a code per item, -1 unknown; `popularity` the interactions before the cut; `new` marks items that
-    appeared in the last 30 days before the cut, the time at which the held-out window starts.
+    `supplier` is int32, -1 where unknown; `popularity` float64, the interactions before the cut; `new` bool, items that
+    appeared in the 30 days before the cut.
     """
 
     supplier: Ints
     popularity: Doubles
     new: Bools
     cut: float
-    absent: int = 0
-    """How many of the items appeared after the cut, were taken out before it, or are known only by what shoppers did:
-    they are sold no more."""
+    n_absent: int = 0
+    """The number of items that were not on sale at the cut: added later, removed before, or never in the catalog."""
 
     listed: Bools | None = None
-    """Marks items that could be shown at the cut, None where a table of before does not tell: all of them."""
+    """bool[n_items]: items that could be shown at the cut; None in older files, which means all."""
 
     @property
     def n_items(self) -> int:
-        """How many items there are."""
+        """The number of items."""
         return len(self.popularity)
 
     @property
     def n_listed(self) -> int:
-        """How many of the items could be shown at the cut."""
-        return self.n_items - self.absent
+        """The number of items that could be shown at the cut."""
+        return self.n_items - self.n_absent
 
     @property
-    def share_of_new(self) -> float:
-        """Which share of the items that could be shown at the cut was new."""
+    def new_item_share(self) -> float:
+        """The share of new items among those that could be shown at the cut."""
         return float(self.new.sum()) / max(1, self.n_listed)
 
-    def of_listed(self, exposure: Doubles) -> Doubles:
-        """Return the exposure of what could be shown at the cut: what was not there spreads nothing."""
+    def listed_exposure(self, exposure: Doubles) -> Doubles:
+        """Return the exposure of the items that could be shown at the cut."""
         return exposure if self.listed is None else exposure[self.listed]
 
     @classmethod
-    def of(cls, catalog: Catalog, *, popularity: Doubles, cut: float) -> "JudgedShelf":
-        """Return the shelf of a catalog, with new items read off `first_seen` (unknown is not new).
+    def of(cls, catalog: Catalog, *, popularity: Doubles, cut: float) -> "CatalogView":
+        """Return the view of a catalog. New items are those with a recent `first_seen`.
 
-        What could not be shown at the cut is no supplier's, and not new.
+        An item that could not be shown at the cut has no supplier and is not new.
         """
         listed = listed_at(catalog, cut)
         supplier = np.where(listed, suppliers(catalog), -1).astype(np.int32)
@@ -109,7 +109,7 @@ def suppliers(catalog: Catalog) -> Ints:
     brands = catalog.brands or ("",) * catalog.n_items
     attributes = catalog.attributes or ((),) * catalog.n_items
     names = [_supplier(own, brand) for own, brand in zip(attributes, brands, strict=True)]
-    code = {name: at for at, name in enumerate(sorted({name for name in names if name}))}
+    code = {name: number for number, name in enumerate(sorted({name for name in names if name}))}
     return np.fromiter((code.get(name, -1) for name in names), np.int32, catalog.n_items)
 
 

@@ -1,4 +1,4 @@
-"""Would shoppers see another shop tomorrow? The live model and the new one, asked the same questions."""
+"""Stability: the overlap of the answers of the live and the new model to the same questions."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,20 +13,20 @@ from recsys.data.profile import Profile
 from recsys.ranking.model import HybridModel
 from recsys.training.served_slates import model_slates, padded
 
-ASKED, K = 500, 10
+N_QUESTIONS, K = 500, 10
 
 
-def steadiness(live: HybridModel, fresh: HybridModel, fold: Fold) -> Check:
-    """Return the check of overlap@10 between what both answer to the fold's questions, in the fresh model's codes.
+def model_stability(live: HybridModel, fresh: HybridModel, fold: Fold) -> Check:
+    """Return the check of overlap@10 between both models on a sample of the fold's questions.
 
-    The live model counts products in its own codes: profiles are told to it, and its answers read, by product id.
+    The fold has the fresh model's item codes. Profiles are recoded for the live model, and its answers recoded back.
     """
-    part = fold.sample(ASKED)
-    there = codes_in(live.catalog, fresh.catalog.item_ids)
-    back = codes_in(fresh.catalog, live.catalog.item_ids)
-    told = [translated(profile, there, live.weights) for profile in part.profiles]
-    before = [back[slate.items] for slate in live.slate_many(told, part.contexts, K)]
-    return stability(padded(before, n=len(part), k=K), model_slates(fresh, part, k=K))
+    part = fold.sample(N_QUESTIONS)
+    live_codes = codes_in(live.catalog, fresh.catalog.item_ids)
+    fresh_codes = codes_in(fresh.catalog, live.catalog.item_ids)
+    profiles = [recoded(profile, live_codes, live.event_weights) for profile in part.profiles]
+    live_items = [fresh_codes[slate.items] for slate in live.slate_many(profiles, part.contexts, K)]
+    return stability(padded(live_items, n=len(part), k=K), model_slates(fresh, part, k=K))
 
 
 def codes_in(catalog: Catalog, item_ids: Sequence[str]) -> Ints:
@@ -35,17 +35,18 @@ def codes_in(catalog: Catalog, item_ids: Sequence[str]) -> Ints:
     return np.fromiter((codes.get(name, -1) for name in item_ids), np.int32, len(item_ids))
 
 
-def translated(profile: Profile, codes: Ints, weights: Floats) -> Profile:
-    """Return the profile in other codes, without what they do not know, each event counting as `weights` say, but for
-    what has no weight: what the shopper dislikes.
+def recoded(profile: Profile, codes: Ints, weights: Floats) -> Profile:
+    """Return the profile with items in other codes (int32[n_items], -1 for none); items without a code are dropped.
+
+    Events get the `weights` of their signals, except events of weight 0, which are dislikes.
     """
     items = codes[profile.items]
-    known = items >= 0
+    is_known = items >= 0
     return replace(
         profile,
-        items=items[known],
-        times=profile.times[known],
-        signals=profile.signals[known],
-        weights=np.where(profile.weights[known] > 0, weights[profile.signals[known]], 0).astype(np.float32),
-        values=profile.values[known],
+        items=items[is_known],
+        times=profile.times[is_known],
+        signals=profile.signals[is_known],
+        weights=np.where(profile.weights[is_known] > 0, weights[profile.signals[is_known]], 0).astype(np.float32),
+        values=profile.values[is_known],
     )

@@ -1,4 +1,4 @@
-"""The open-source models we are compared with, each tuned for as long as we are, on the same folds."""
+"""Peers: open-source models, tuned on the same folds as our sources."""
 
 import time
 from abc import ABC, abstractmethod
@@ -21,72 +21,72 @@ from recsys.training.tuning import MAX_QUESTIONS, tune
 Space = Mapping[str, tuple[Any, ...]]
 Matrix = Any
 CHUNK, CHUNK_CELLS = 500, 1 << 24
-"""Shoppers answered at once, and scores: 64 MB of float32, and twice as much to find the best of them."""
+"""Shoppers and scores of one chunk: 64 MB of float32, and twice as much to select the best."""
 
 
 class Peer(ABC):
-    """A competitor: learns from a fold's past, answers its questions with int32[n, k], -1 behind the end."""
+    """A model that is fitted on a fold's past and answers its questions with slates, int32[n, k], padded with -1."""
 
     name: ClassVar[str]
     space: ClassVar[Space] = {}
     starts: ClassVar[Sequence[Mapping[str, Any]]] = ()
-    """Settings that others found good, tried after the package's defaults and before any drawn by chance."""
+    """Settings known to be good, tried after the package's defaults and before random ones."""
 
     def __init__(self, **config: Any) -> None:
         self.config = config
 
     @classmethod
     def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> SourceSettings:
-        """Return the best settings by random search within the budget; defaults and `starts` are tried before.
+        """Return the settings with the best NDCG@10: the defaults, `starts`, then random search for `budget_s` seconds.
 
-        They are judged on the questions that our own sources are judged on.
+        The questions are those on which our own sources are tuned.
         """
         rng = np.random.default_rng(seed)
         sampled = sampled_folds(folds, seed=seed, max_questions=MAX_QUESTIONS)
-        best, tried = SourceSettings({}, -1.0, 0), 0
+        best, trials = SourceSettings({}, -1.0, 0), 0
         for config in cls._configs(rng, budget_s):
             values = [cls(**config).values(fold) for fold in sampled]
             mean = float(np.concatenate(values).mean()) if values else 0.0
-            tried += 1
+            trials += 1
             if mean > best.value:
-                best = SourceSettings(config, mean, tried)
-        return replace(best, trials=tried)
+                best = SourceSettings(config, mean, trials)
+        return replace(best, trials=trials)
 
     @classmethod
     def _configs(cls, rng: np.random.Generator, budget_s: float) -> Iterator[Mapping[str, Any]]:
-        """Yield what is known to be good, then what chance draws until the budget is spent."""
+        """Yield the defaults and `starts`, then random settings until the budget is spent."""
         yield from ({}, *cls.starts)
         end = time.monotonic() + budget_s
         while cls.space and time.monotonic() < end:
-            yield {name: drawn(rng, knob) for name, knob in cls.space.items()}
+            yield {name: sample_value(rng, dimension) for name, dimension in cls.space.items()}
 
     def values(self, fold: Fold) -> Doubles:
-        """Return NDCG@10 of each question of a fold, after learning from its past."""
+        """Return float64[n]: NDCG@10 of each question of a fold, after fitting on its past."""
         self.fit(fold.past, fold.catalog)
         return ndcg(self.answer(fold, 10), fold.targets, fold.n_items)
 
     @abstractmethod
     def fit(self, past: Interactions, catalog: Catalog) -> None:
-        """Learn, forgetting what was learnt before: each fold, and the test, is learnt anew."""
+        """Fit from scratch: the same instance may be fitted on several folds."""
 
     @abstractmethod
     def answer(self, fold: Fold, k: int) -> Ints:
-        """Return int32[len(fold), k]: item codes, the best first, none twice, -1 behind the end.
+        """Return int32[len(fold), k]: distinct item codes, the best first, padded with -1.
 
-        Where `fold.new_only`, what a shopper had stands behind the rest, or nowhere.
+        With `fold.new_only`, items of the shopper's history come last, or not at all.
         """
 
 
-class Ours(Peer):
-    """A model that no package offers in this form, as this project implements it, by itself."""
+class OwnRecommender(Peer):
+    """One of our recommenders as a peer, where no package offers the model in this form."""
 
     recommender: ClassVar[str]
     start: ClassVar[Mapping[str, Any]] = {}
-    """Settings that a long search found good once, tried beside those that the recommender suggests."""
+    """Settings from an earlier long search, tried beside those that the recommender suggests."""
 
     @classmethod
     def tuned(cls, folds: Sequence[Fold], *, budget_s: float, seed: int) -> SourceSettings:
-        """Return the best settings, searched as for our own sources."""
+        """Return the best settings, by the search for our own sources."""
         start = suggested_settings(cls.recommender, folds, seed=seed, champion=cls.start or None)
         return tune(cls.recommender, start, folds, budget_s=budget_s, seed=seed)
 
@@ -100,7 +100,7 @@ class Ours(Peer):
 
 
 class MostPopular(Peer):
-    """What most shoppers had, over all time."""
+    """The products with the most shoppers, over all time."""
 
     name = "most popular"
 
@@ -110,89 +110,91 @@ class MostPopular(Peer):
         self.counts = np.bincount(once, minlength=catalog.n_items)
 
     def answer(self, fold: Fold, k: int) -> Ints:
-        """Return the most popular items; items had before are dropped where only new ones count."""
+        """Return the most popular items, without the history where only new items count."""
         parts = []
-        for rows in chunks(len(fold), len(self.counts)):
+        for rows in shopper_chunks(len(fold), len(self.counts)):
             hidden = profile_matrix(fold, rows, len(self.counts)) if fold.new_only else None
-            parts.append(top(np.tile(self.counts, (len(rows), 1)), hidden, k))
-        return stacked(parts, k)
+            parts.append(top_k_columns(np.tile(self.counts, (len(rows), 1)), hidden, k))
+        return stack_slates(parts, k)
 
 
-class Dense(Peer):
-    """A model that scores every item for a matrix of shoppers' histories, or for shopper codes."""
+class MatrixPeer(Peer):
+    """A model over the matrix shoppers x items, which scores every item for histories or shopper codes."""
 
     def fit(self, past: Interactions, catalog: Catalog) -> None:
-        """Build the matrix shoppers x items of `amounts` and learn from it."""
+        """Fit on the matrix shoppers x items of `cell_values`."""
         self.n_items = catalog.n_items
         matrix = sparse.csr_matrix(
-            (self.amounts(past), (past.users, past.items)), shape=(past.n_users, catalog.n_items)
+            (self.cell_values(past), (past.users, past.items)), shape=(past.n_users, catalog.n_items)
         )
         self.learn(matrix)
 
-    def amounts(self, past: Interactions) -> Floats:
-        """Return float32[len(past)]: what each row adds to its cell: one or, `weighed`, the weight of its event."""
+    def cell_values(self, past: Interactions) -> Floats:
+        """Return float32[len(past)]: what each row adds to its cell: 1, or with `weighed` the weight of its event."""
         return past.weights if self.config.get("weighed") else np.ones(len(past), np.float32)
 
     @abstractmethod
     def learn(self, matrix: Matrix) -> None:
-        """Learn from csr float32[n_users, n_items]."""
+        """Fit on csr float32[n_users, n_items]."""
 
     @abstractmethod
     def scores(self, users: Ints, histories: Matrix) -> Floats:
         """Return float32[n, n_items]."""
 
     def answer(self, fold: Fold, k: int) -> Ints:
-        """Return the best items by score; items had before are dropped where only new ones count."""
+        """Return the best items by score, without the history where only new items count."""
         parts = []
-        for rows in chunks(len(fold), self.n_items):
+        for rows in shopper_chunks(len(fold), self.n_items):
             histories = profile_matrix(fold, rows, self.n_items, weighed=self.config.get("weighed", False))
             scores = self.scores(fold.users[rows.start : rows.stop].astype(np.int32), histories)
-            parts.append(top(scores, histories if fold.new_only else None, k))
-        return stacked(parts, k)
+            parts.append(top_k_columns(scores, histories if fold.new_only else None, k))
+        return stack_slates(parts, k)
 
 
-def chunks(n: int, n_items: int) -> Iterator[range]:
-    """Yield consecutive parts of n shoppers."""
+def shopper_chunks(n: int, n_items: int) -> Iterator[range]:
+    """Yield consecutive ranges of n shoppers, bounded by `CHUNK` and `CHUNK_CELLS`."""
     size = max(1, min(CHUNK, CHUNK_CELLS // max(1, n_items)))
     for start in range(0, n, size):
         yield range(start, min(start + size, n))
 
 
-def stacked(parts: Sequence[Ints], k: int) -> Ints:
-    """Return the slates of all chunks, int32[n, k]; of none, none."""
+def stack_slates(parts: Sequence[Ints], k: int) -> Ints:
+    """Return the slates of all chunks, int32[n, k]."""
     return np.concatenate(parts) if parts else np.empty((0, k), np.int32)
 
 
 def profile_matrix(fold: Fold, rows: range, n_items: int, *, weighed: bool = False) -> Matrix:
-    """Return csr float32[len(rows), n_items] of how often each item is in the profiles or, `weighed`, how heavily."""
+    """Return csr float32[len(rows), n_items]: counts of items in the profiles, with `weighed` sums of weights."""
     sizes = [len(fold.profiles[row].items) for row in rows]
     items = np.concatenate([fold.profiles[row].items for row in rows])
     owner = np.repeat(np.arange(len(sizes)), sizes)
-    amounts = np.ones(len(items), np.float32)
+    values = np.ones(len(items), np.float32)
     if weighed:
-        amounts = np.concatenate([fold.profiles[row].weights for row in rows])
-    return sparse.csr_matrix((amounts, (owner, items)), shape=(len(sizes), n_items))
+        values = np.concatenate([fold.profiles[row].weights for row in rows])
+    return sparse.csr_matrix((values, (owner, items)), shape=(len(sizes), n_items))
 
 
-def top(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
-    """Return the k best columns of each row, without the hidden ones; ties go to the lower code."""
+def top_k_columns(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
+    """Return int32[n, k]: the k best columns of each row, hidden ones last; ties go to the lower code."""
     scores = np.array(scores, np.float32)
-    scores[np.isnan(scores)] = -np.inf  # of a model whose settings let it run away
+    scores[np.isnan(scores)] = -np.inf  # a model may diverge under its settings
     if hidden is not None:
         rows = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr))
         scores[rows, hidden.indices] = -np.inf
     k = min(k, scores.shape[1])
-    least = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
-    above, equal = scores > least, scores == least
-    chosen = above | (equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= k - above.sum(axis=1, keepdims=True)))
-    found = np.nonzero(chosen)[1].reshape(-1, k)
-    order = np.argsort(-np.take_along_axis(scores, found, 1), axis=1, kind="stable")
-    return np.take_along_axis(found, order, 1).astype(np.int32)
+    threshold = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
+    is_above, is_equal = scores > threshold, scores == threshold
+    is_chosen = is_above | (
+        is_equal & (np.cumsum(is_equal, axis=1, dtype=np.int32) <= k - is_above.sum(axis=1, keepdims=True))
+    )
+    chosen_items = np.nonzero(is_chosen)[1].reshape(-1, k)
+    order = np.argsort(-np.take_along_axis(scores, chosen_items, 1), axis=1, kind="stable")
+    return np.take_along_axis(chosen_items, order, 1).astype(np.int32)
 
 
-def drawn(rng: np.random.Generator, knob: tuple[Any, ...]) -> Any:
-    """Return a random value of a knob of a search space."""
-    kind, *rest = knob
+def sample_value(rng: np.random.Generator, dimension: tuple[Any, ...]) -> Any:
+    """Return a random value of one dimension of a search space."""
+    kind, *rest = dimension
     if kind == "choice":
         return rest[0][int(rng.integers(len(rest[0])))]
     if kind == "int":
@@ -201,8 +203,8 @@ def drawn(rng: np.random.Generator, knob: tuple[Any, ...]) -> Any:
     return float(np.exp(rng.uniform(np.log(low), np.log(high)))) if log else float(rng.uniform(low, high))
 
 
-def ours(peer_name: str, recommender: str, start: Mapping[str, Any] | None = None) -> type[Peer]:
-    """Return a peer that is one of our recommenders by itself, with its own search space."""
+def own_recommender(peer_name: str, recommender: str, start: Mapping[str, Any] | None = None) -> type[Peer]:
+    """Return a peer class for one of our recommenders, with the recommender's search space."""
     space = RECOMMENDERS[recommender].SEARCH_SPACE
     own = {"name": peer_name, "recommender": recommender, "space": space, "start": start or {}}
-    return type(peer_name, (Ours,), own)
+    return type(peer_name, (OwnRecommender,), own)

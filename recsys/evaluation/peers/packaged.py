@@ -1,4 +1,4 @@
-"""Peers from packages: `implicit`, `scikit-surprise`, `lightfm-next` (asked for only when it is installed)."""
+"""Peers from packages: `implicit`, `scikit-surprise`, and `lightfm-next` if it is installed."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,33 +17,34 @@ from recsys.arrays import Floats, Ints
 from recsys.data.interactions import Interactions
 from recsys.data.opinions import latest_ratings
 from recsys.evaluation.peers.base import (
-    Dense,
     Matrix,
+    MatrixPeer,
     MostPopular,
     Peer,
     Space,
-    ours,
+    own_recommender,
 )
 
 NEIGHBORS = ("choice", [20, 50, 100, 200, 500, 1000])
 
 
-class ImplicitNeighbors(Dense):
-    """Item neighbors by one of implicit's similarities, of how often or, `weighed`, of how much a shopper had an item.
+class ImplicitNeighbors(MatrixPeer):
+    """Item-kNN with one of implicit's similarities, on counts or, with `weighed`, on sums of event weights.
 
-    RetailRocket, repeat, by the packages' defaults: BM25 .0444 and weighed .0531. A start, not part of the search: of
-    the few draws there is time for, half would be lost where all events count alike (groceries .3263 instead of .3669).
+    NDCG@10 on RetailRocket, repeat, with the package's defaults: BM25 .0444, weighed .0531. `weighed` is a start and
+    not part of the search: where all events count alike it would waste half of the few trials (groceries .3263 instead
+    of .3669).
     """
 
-    made: ClassVar[Any]
+    model_class: ClassVar[Any]
     starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"weighed": True},)
     space: ClassVar[Space] = {"K": NEIGHBORS}
 
     def learn(self, matrix: Matrix) -> None:
-        """Fit the similarities."""
-        self.model = self.made(**{name: value for name, value in self.config.items() if name != "weighed"})
+        """Fit the similarity matrix."""
+        self.model = self.model_class(**{name: value for name, value in self.config.items() if name != "weighed"})
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ParameterWarning)  # of a conversion inside implicit itself
+            warnings.simplefilter("ignore", ParameterWarning)  # from a conversion inside implicit
             self.model.fit(matrix, show_progress=False)
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:
@@ -52,17 +53,17 @@ class ImplicitNeighbors(Dense):
 
 
 class Cosine(ImplicitNeighbors):
-    name, made = "implicit cosine", CosineRecommender
+    name, model_class = "implicit cosine", CosineRecommender
 
 
 class TFIDF(ImplicitNeighbors):
-    name, made = "implicit TF-IDF", TFIDFRecommender
+    name, model_class = "implicit TF-IDF", TFIDFRecommender
 
 
 class BM25(ImplicitNeighbors):
-    """With popular items no longer than others (`B` 0) where shoppers are few: RetailRocket .0278 instead of .0084."""
+    """BM25. A start has no length normalization (`B` 0), for few shoppers: RetailRocket .0278 instead of .0084."""
 
-    name, made = "implicit BM25", BM25Recommender
+    name, model_class = "implicit BM25", BM25Recommender
     starts: ClassVar[Sequence[Mapping[str, Any]]] = ({"weighed": True}, {"K": 500, "K1": 0.35, "B": 0.0})
     space: ClassVar[Space] = {
         "K": NEIGHBORS,
@@ -71,10 +72,10 @@ class BM25(ImplicitNeighbors):
     }
 
 
-class ImplicitALS(Dense):
-    """Alternating least squares; with `K1` and `B` on cells weighed by BM25, as in the package's tutorial.
+class ImplicitALS(MatrixPeer):
+    """Alternating least squares; with `K1` and `B` on cells with BM25 weights, as in the package's tutorial.
 
-    Beauty, unweighed .0252 at best of six settings, weighed .0274.
+    NDCG@10 on Beauty: .0252 without BM25 weights (best of six settings), .0274 with them.
     """
 
     name = "implicit ALS"
@@ -94,17 +95,17 @@ class ImplicitALS(Dense):
     }
 
     def learn(self, matrix: Matrix) -> None:
-        """Fit the factors, in threads of the package's own: those of BLAS among them take up to six times as long."""
+        """Fit the factors with one BLAS thread: with more, the package's own threads take up to six times as long."""
         self.popularity = np.asarray(matrix.sum(axis=0), np.float64).ravel()
         settings = {name: value for name, value in self.config.items() if name not in ("K1", "B")}
         with threadpool_limits(1, "blas"):
             self.model = AlternatingLeastSquares(**settings, random_state=7)
-            self.model.fit(self.weighed(matrix), show_progress=False)
+            self.model.fit(self.bm25_weighted(matrix), show_progress=False)
 
-    def weighed(self, matrix: Matrix) -> Matrix:
-        """Return the cells times what `implicit.nearest_neighbours.bm25_weight` makes of them, items as documents.
+    def bm25_weighted(self, matrix: Matrix) -> Matrix:
+        """Return the matrix with weights as of `implicit.nearest_neighbours.bm25_weight`, with items as documents.
 
-        Histories are weighed by the popularity that was learnt from, not by their own.
+        Lengths are the popularity in the training data, also for histories.
         """
         k1, b = self.config.get("K1"), self.config.get("B", 0.0)
         if k1 is None:
@@ -116,13 +117,13 @@ class ImplicitALS(Dense):
         return sparse.csr_matrix((data.astype(np.float32), (cells.row, cells.col)), shape=cells.shape)
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:
-        """Return scores of shoppers folded in from their histories."""
+        """Return scores of user factors folded in from the histories."""
         with threadpool_limits(1, "blas"):
-            factors = self.model.recalculate_user(np.arange(histories.shape[0]), self.weighed(histories))
+            factors = self.model.recalculate_user(np.arange(histories.shape[0]), self.bm25_weighted(histories))
         return np.asarray(factors @ self.model.item_factors.T, np.float32)
 
 
-class ImplicitBPR(Dense):
+class ImplicitBPR(MatrixPeer):
     name = "implicit BPR"
     space: ClassVar[Space] = {
         "factors": ("choice", [32, 64, 128]),
@@ -133,22 +134,22 @@ class ImplicitBPR(Dense):
 
     def learn(self, matrix: Matrix) -> None:
         """Fit the factors."""
-        # Several threads write over each other, and the same seed gives another model each time.
+        # With several threads the same seed gives another model each time.
         self.model = BayesianPersonalizedRanking(**self.config, random_state=7, num_threads=1)
         self.model.fit(matrix, show_progress=False)
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:
-        """Return scores by the shoppers' learnt factors."""
+        """Return scores of the fitted user factors."""
         return np.asarray(self.model.user_factors[users] @ self.model.item_factors.T, np.float32)
 
 
-class TutorialSVD(Dense):
+class TutorialSVD(MatrixPeer):
     """Surprise SVD as in its tutorial: all items ranked by the estimated rating.
 
-    A rating is how often a shopper had an item, clipped, for events say no more. `weighed` counts a purchase four
-    times; `rated` learns from the stars alone, where shoppers gave them and not always the same.
-    Where all ratings are the same, biases explain them all, and what is left ranks by chance (Beauty .0003); without
-    biases the factors have to (.0021 with the package's other defaults, .0040 with fewer factors and more epochs).
+    The rating is the number of a shopper's events on the item, clipped to `most`. `weighed` sums event weights; `rated`
+    uses real ratings only, where there are any and they differ.
+    Where all ratings are equal, biases explain them and the factors rank by chance (NDCG@10 on Beauty .0003). Without
+    biases it is .0021 with the package's other defaults, .0040 with fewer factors and more epochs.
     """
 
     name = "Surprise SVD"
@@ -160,14 +161,14 @@ class TutorialSVD(Dense):
         {"biased": False, "n_factors": 20, "n_epochs": 60},
     )
 
-    def amounts(self, past: Interactions) -> Floats:
-        """Return one a row or, `weighed`, the weight of its event; `rated`, the stars of the latest ratings, else 0."""
-        rated = latest_ratings(past, until=np.inf) if self.config.get("rated") else np.empty(0, np.int64)
-        if len(rated) and np.ptp(past.values[rated]):
-            found = np.zeros(len(past), np.float32)
-            found[rated] = past.values[rated]
-            return found
-        return super().amounts(past)
+    def cell_values(self, past: Interactions) -> Floats:
+        """Return 1 per row, with `weighed` its weight, with `rated` the stars of the latest ratings and 0 elsewhere."""
+        rating_rows = latest_ratings(past, until=np.inf) if self.config.get("rated") else np.empty(0, np.int64)
+        if len(rating_rows) and np.ptp(past.values[rating_rows]):
+            values = np.zeros(len(past), np.float32)
+            values[rating_rows] = past.values[rating_rows]
+            return values
+        return super().cell_values(past)
 
     def learn(self, matrix: Matrix) -> None:
         """Fit the factors."""
@@ -187,25 +188,25 @@ class TutorialSVD(Dense):
         self.model.fit(self.trainset)
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:
-        """Return the estimates of known items, nothing for unknown ones; a shopper without ratings gets the biases."""
-        known = np.fromiter((self.trainset.to_raw_iid(i) for i in range(self.trainset.n_items)), np.int64)
+        """Return the estimates of items in the training set, -1e9 for others; unknown shoppers get item biases."""
+        known_items = np.fromiter((self.trainset.to_raw_iid(i) for i in range(self.trainset.n_items)), np.int64)
         scores = np.full((len(users), self.n_items), -1e9, np.float32)
-        scores[:, known] = self.model.bi
-        rated = np.flatnonzero([self.trainset.knows_user(self._inner(user)) for user in users.tolist()])
-        inner = [self._inner(user) for user in users[rated].tolist()]
-        scores[np.ix_(rated, known)] += self.model.pu[inner] @ self.model.qi.T
+        scores[:, known_items] = self.model.bi
+        rated_rows = np.flatnonzero([self.trainset.knows_user(self._inner_user(user)) for user in users.tolist()])
+        inner = [self._inner_user(user) for user in users[rated_rows].tolist()]
+        scores[np.ix_(rated_rows, known_items)] += self.model.pu[inner] @ self.model.qi.T
         return scores
 
-    def _inner(self, user: int) -> int:
-        """Return the trainset's number of a shopper, -1 where nothing was rated."""
+    def _inner_user(self, user: int) -> int:
+        """Return the trainset's inner id of a shopper, -1 for an unknown one."""
         try:
             return int(self.trainset.to_inner_uid(user))
         except ValueError:
             return -1
 
 
-class LightFMPeer(Dense):
-    """LightFM with the WARP loss. Beauty: .0086 by the package's defaults, .0148 by what is tried next."""
+class LightFMPeer(MatrixPeer):
+    """LightFM with the WARP loss. NDCG@10 on Beauty: .0086 with the package's defaults, .0148 with `starts`."""
 
     name = "LightFM"
     starts: ClassVar[Sequence[Mapping[str, Any]]] = (
@@ -228,13 +229,13 @@ class LightFMPeer(Dense):
         self.model.fit((matrix > 0).astype(np.float32).tocoo(), epochs=epochs, num_threads=1)
 
     def scores(self, users: Ints, histories: Matrix) -> Floats:
-        """Return scores by the shoppers' learnt representations."""
+        """Return scores of the fitted user representations."""
         biases, items = self.model.get_item_representations()
         _, shoppers = self.model.get_user_representations()
         return np.asarray(shoppers[users] @ items.T + biases, np.float32)
 
 
-RARELY: Mapping[str, Any] = {
+RP3BETA_FOR_RARE_VISITS: Mapping[str, Any] = {
     "alpha": 0.33,
     "beta": 0.05,
     "matrix_half_life_days": 375.0,
@@ -242,35 +243,35 @@ RARELY: Mapping[str, Any] = {
     "step": 0.95,
     "gap_minutes": 1440.0,
 }
-"""RP3beta for shoppers who come rarely: Beauty .0270, which a search finds in half a minute, instead of .0258 in five
-seconds."""
+"""Settings of RP3beta for rare visits. NDCG@10 on Beauty: .0270, which a search finds in half a minute; .0258 after
+five seconds."""
 
 
 def peers(protocol: str) -> tuple[list[type[Peer]], list[str]]:
-    """Return the peers of a protocol, and the names of those whose package is not installed."""
-    found: list[type[Peer]] = [
+    """Return the peer classes of a protocol, and the names of peers whose package is not installed."""
+    peer_classes: list[type[Peer]] = [
         MostPopular,
-        ours("recent popular", "popular"),
-        ours("personal top", "personal_top"),
+        own_recommender("recent popular", "popular"),
+        own_recommender("personal top", "personal_top"),
         ImplicitALS,
         ImplicitBPR,
         Cosine,
         TFIDF,
         BM25,
-        ours("EASE", "ease"),
-        ours("RP3beta", "rp3beta", RARELY),
-        ours("user-kNN", "user_knn"),
+        own_recommender("EASE", "ease"),
+        own_recommender("RP3beta", "rp3beta", RP3BETA_FOR_RARE_VISITS),
+        own_recommender("user-kNN", "user_knn"),
         TutorialSVD,
     ]
     missing = []
     try:
         import lightfm  # noqa: F401
-    except ImportError:  # or built for another machine, which would else be told when all others are tuned
+    except ImportError:  # also if built for another machine; else it would fail after all others are tuned
         missing.append(LightFMPeer.name)
     else:
-        found.append(LightFMPeer)
+        peer_classes.append(LightFMPeer)
     if protocol == "next-item":
         from recsys.evaluation.peers.session import VSKNN, SequenceRules
 
-        found += [SequenceRules, VSKNN]
-    return found, missing
+        peer_classes += [SequenceRules, VSKNN]
+    return peer_classes, missing

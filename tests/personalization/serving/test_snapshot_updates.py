@@ -25,7 +25,7 @@ from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import SnapshotRefresher
 from recsys.data.catalog import Catalog
 from recsys.ranking import extension, text_similarity
-from recsys.ranking.text_similarity import Kinship
+from recsys.ranking.text_similarity import TextSimilarity
 from tests.modelops.releases import passed_version
 from tests.recsys.furniture import PRODUCTS, model
 
@@ -197,7 +197,7 @@ def test_removed_products_do_not_use_up_the_limit_of_compared_pairs(
 def test_refresh_without_changes_keeps_the_serving_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
     refresher = SnapshotRefresher()
     before = refresher.current()
-    monkeypatch.setattr(Kinship, "of", None)
+    monkeypatch.setattr(TextSimilarity, "of", None)
     monkeypatch.setattr(ServingCatalog, "of", None)
 
     after = refresher.current()

@@ -111,7 +111,7 @@ def arrays_of(snapshot: Snapshot) -> Iterable[tuple[str, Any]]:
     yield from {str(filters): catalog.filter_mask(filters)[at] for filters in FILTERS}.items()
     yield from {f"rule {number}": mask[at] for number, mask in snapshot.rules.matched.items()}.items()
     yield from {f"context {number}": mask[at] for number, mask in snapshot.rules.in_context.items()}.items()
-    yield "kinship", np.array([catalog.kinship.likeness(code)[at] for code in at])
+    yield "kinship", np.array([catalog.kinship.similarities(code)[at] for code in at])
     yield from {
         "known": onboarding.space.known,
         "likeness": (onboarding.space.points @ onboarding.space.points.T).round(6),

@@ -32,7 +32,7 @@ def fold_of(targets: list[Any], n_items: int) -> Fold:
 def test_the_planted_feature_is_found_among_the_first_candidates(
     depth: int, objective: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importance, "SHUFFLED", depth)
+    monkeypatch.setattr(importance, "SHUFFLED_RANKS", depth)
     rng = np.random.default_rng(7)
     rows, items = np.repeat(np.arange(SHOPPERS), EACH), np.tile(np.arange(EACH), SHOPPERS)
     features = rng.random((len(rows), 3)).astype(np.float32)

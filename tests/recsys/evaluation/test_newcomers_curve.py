@@ -10,8 +10,8 @@ import pytest
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
 from recsys.evaluation.cold_start_curve import (
-    KNOWN,
-    NEWCOMERS,
+    EVENT_COUNTS,
+    MAX_SHOPPERS,
     cold_start,
     newest,
 )
@@ -27,9 +27,9 @@ def trained(small_training: TrainedShop) -> TrainedShop:
 def test_each_point_tells_of_the_same_shoppers_beside_popularity(trained: TrainedShop) -> None:
     curve = trained.report["cold_start"]
 
-    assert [point["events"] for point in curve] == [*KNOWN, None]
+    assert [point["events"] for point in curve] == [*EVENT_COUNTS, None]
     counts = {point[model]["ndcg@10"]["n"] for point in curve for model in ("released", "popular")}
-    assert counts == {min(len(trained.test), NEWCOMERS)}
+    assert counts == {min(len(trained.test), MAX_SHOPPERS)}
     assert len({point["popular"]["ndcg@10"]["value"] for point in curve}) == 1
 
 

@@ -17,7 +17,7 @@ from recsys.data.folds import Fold, temporal
 from recsys.data.interactions import Interactions
 from recsys.evaluation.evaluate import (
     Options,
-    compared,
+    compare_peers,
     folds_of,
     warm_values,
 )
@@ -25,7 +25,7 @@ from recsys.evaluation.peers.base import (
     MostPopular,
     Peer,
     profile_matrix,
-    top,
+    top_k_columns,
 )
 from recsys.evaluation.peers.packaged import (
     BM25,
@@ -36,7 +36,7 @@ from recsys.evaluation.peers.packaged import (
     TutorialSVD,
     peers,
 )
-from recsys.evaluation.report import judged
+from recsys.evaluation.report import metrics_by_targets
 from recsys.training.source_settings import SourceSettings
 from tests.recsys.shop_history import (
     DAY,
@@ -121,12 +121,14 @@ def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
     ours.fit(test.past, shop.catalog)
     slates = ours.answer(test, 20)
 
-    report = compared(slates, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None)
+    report = compare_peers(
+        slates, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None
+    )
 
     values = {name: one["warm"]["ndcg@10"]["value"] for name, one in report["peers"].items()}
     assert set(values) == {kind.name for kind in peers("temporal")[0]}
     assert values[report["best_peer"]] == max(values.values()) > 0.4
-    mine = judged(slates, test)["warm"]["ndcg@10"]["value"]
+    mine = metrics_by_targets(slates, test)["warm"]["ndcg@10"]["value"]
     assert report["over_best_peer"]["difference"]["value"] == pytest.approx(mine - max(values.values()))
 
 
@@ -138,8 +140,8 @@ def test_als_weighs_cells_as_the_package_does(shop: Dataset) -> None:
     peer.learn(matrix)
 
     theirs = bm25_weight(matrix.T.tocsr(), K1=1.2, B=0.4).T.toarray()
-    assert np.allclose(peer.weighed(matrix).toarray(), theirs, rtol=1e-5)
-    assert ImplicitALS().weighed(matrix) is ImplicitALS(K1=None, B=0.4).weighed(matrix) is matrix
+    assert np.allclose(peer.bm25_weighted(matrix).toarray(), theirs, rtol=1e-5)
+    assert ImplicitALS().bm25_weighted(matrix) is ImplicitALS(K1=None, B=0.4).bm25_weighted(matrix) is matrix
 
 
 def test_of_equal_scores_the_lower_code_comes_first_also_at_the_end() -> None:
@@ -147,8 +149,8 @@ def test_of_equal_scores_the_lower_code_comes_first_also_at_the_end() -> None:
     scores[1, [399, 7]] = 2.0, 1.0
     hidden = sparse.csr_matrix(([1.0], ([0], [3])), shape=scores.shape)
 
-    assert top(scores, hidden, 5).tolist() == [[0, 1, 2, 4, 5], [399, 7, 0, 1, 2]]
-    assert top(np.full((1, 40), np.nan), None, 3).tolist() == [[0, 1, 2]]
+    assert top_k_columns(scores, hidden, 5).tolist() == [[0, 1, 2, 4, 5], [399, 7, 0, 1, 2]]
+    assert top_k_columns(np.full((1, 40), np.nan), None, 3).tolist() == [[0, 1, 2]]
 
 
 @pytest.mark.parametrize("kind", [Cosine, TFIDF, BM25])
@@ -239,7 +241,9 @@ def test_a_peer_gets_its_share_of_the_time_its_best_settings_and_all_that_lies_b
     test = windows.test
     nothing = np.full((len(test), 20), -1, np.int32)
 
-    report = compared(nothing, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None)
+    report = compare_peers(
+        nothing, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None
+    )
 
     assert report["best_peer"] == "telling"
     assert report["peers"]["telling"]["config"] == {"good": True}

@@ -18,7 +18,7 @@ from recsys.evaluation.rating_errors import rating_errors, rmse_interval, worth_
 from recsys.evaluation.report_values import headline
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
-from recsys.ranking.predicted_ratings import Stars
+from recsys.ranking.predicted_ratings import RatingPredictor
 from tests.recsys.rated_shop import NOISE, of_one_value, ratings
 from tests.recsys.trainings import TrainedShop
 from tests.recsys.trainings import trained as train_shop
@@ -40,7 +40,7 @@ def folded(dataset: Dataset, protocol: Protocol = "temporal") -> Fold:
     return asked(dataset, start=start, end=float("inf"), new_only=True)
 
 
-def stars_at(dataset: Dataset, fold: Fold) -> Stars | None:
+def stars_at(dataset: Dataset, fold: Fold) -> RatingPredictor | None:
     return ItemStatistics.fit(fold.past, dataset.catalog, until=fold.until).stars
 
 
@@ -150,7 +150,9 @@ def test_a_constant_rating_column_leaves_it_out() -> None:
     assert not [name for name in headline(trained.report) if name.startswith("rmse")]
     assert trained.model.statistics.stars is None
     assert trained.model.ranker is None or "predicted_stars" not in {
-        name for name, used in zip(trained.model.ranker.names, trained.model.ranker.used(), strict=True) if used
+        name
+        for name, used in zip(trained.model.ranker.names, trained.model.ranker.used_features(), strict=True)
+        if used
     }
 
 

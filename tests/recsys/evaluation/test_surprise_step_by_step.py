@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from recsys.evaluation import surprise_ablation
-from recsys.evaluation.surprise_ablation import NarrowedFold, OwnFactors, Remembering
-from recsys.evaluation.surprise_added import added, opinions
+from recsys.evaluation.surprise_ablation import LearnedUserFactors, SampledFold, SVDWithUserFactors
+from recsys.evaluation.svd_as_feature import svd_feature_gain, svd_features
 from recsys.ranking.ranker import NETWORK
 from recsys.sources.svd import SVD
 from recsys.training.training import test_candidates as candidates_of
@@ -62,10 +62,10 @@ def test_what_svd_adds_is_the_difference_of_two_rankers(trained: TrainedShop) ->
 
 
 def test_rows_and_shoppers_are_bounded(trained: TrainedShop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surprise_ablation, "MOST_ROWS", 300)
-    monkeypatch.setattr(surprise_ablation, "MOST_SHOPPERS", 10)
+    monkeypatch.setattr(surprise_ablation, "MAX_ROWS", 300)
+    monkeypatch.setattr(surprise_ablation, "MAX_SHOPPERS", 10)
 
-    part = NarrowedFold.of(trained.test)
+    part = SampledFold.of(trained.test)
 
     assert len(part.fold) == len(part.rows) == 10
     assert part.fold.past.times.tolist() == trained.test.past.times[-300:].tolist()
@@ -75,9 +75,9 @@ def test_rows_and_shoppers_are_bounded(trained: TrainedShop, monkeypatch: pytest
 
 def test_the_own_factors_know_what_the_shopper_took(trained: TrainedShop) -> None:
     past = trained.test.past
-    svd = Remembering().fit(past, trained.training.model.catalog)
+    svd = SVDWithUserFactors().fit(past, trained.training.model.catalog)
 
-    scores = OwnFactors(svd).scores(np.arange(past.n_users, dtype=np.int32), None)
+    scores = LearnedUserFactors(svd).scores(np.arange(past.n_users, dtype=np.int32), None)
 
     took = np.zeros(scores.shape, bool)
     took[past.users, past.items] = True
@@ -91,7 +91,7 @@ def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedShop) -> None:
     asked = candidates_of(trained.training.model, fold)
     shoppers = list(zip(fold.profiles, fold.contexts, strict=True))
 
-    found = opinions(svd, asked.candidates, shoppers)
+    found = svd_features(svd, asked.candidates, shoppers)
 
     own = asked.candidates.rows == 3
     items = asked.candidates.items[own]
@@ -106,8 +106,8 @@ def test_without_a_ranker_nothing_is_added(trained: TrainedShop) -> None:
     asked = candidates_of(trained.training.model, fold)
     svd = SVD().fit(fold.past, trained.training.model.catalog)
 
-    assert added(replace(trained.training.model, ranker=None), fold, asked, svd) == {}
-    assert added(trained.training.model, fold, asked, svd) != {}
+    assert svd_feature_gain(replace(trained.training.model, ranker=None), fold, asked, svd) == {}
+    assert svd_feature_gain(trained.training.model, fold, asked, svd) != {}
 
 
 def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(trained: TrainedShop) -> None:
@@ -115,14 +115,14 @@ def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(traine
     plan = {**model.manifest["plan"], "members": (({"objective": NETWORK}, 100),)}
     alone = replace(model, manifest={**model.manifest, "plan": plan})
 
-    assert added(alone, fold, candidates_of(model, fold), SVD().fit(fold.past, model.catalog)) != {}
+    assert svd_feature_gain(alone, fold, candidates_of(model, fold), SVD().fit(fold.past, model.catalog)) != {}
 
 
 def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedShop) -> None:
     empty = replace(trained.test, users=np.empty(0, np.int64), profiles=[], targets=[])
 
     asked = candidates_of(trained.training.model, trained.test).of_rows(np.empty(0, np.int64))
-    found = surprise_ablation.surprise_ablation(trained.training.model, empty, asked, beside={})
+    found = surprise_ablation.surprise_ablation(trained.training.model, empty, asked, other_slates={})
 
     assert found == {"surprise": {}, "surprise_basis": {}}
 
@@ -142,9 +142,9 @@ def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
         taught.append(set(learnt.features[:, 0].tolist()))
         return SimpleNamespace(scores=answered)
 
-    monkeypatch.setattr("recsys.evaluation.surprise_added.fit_ranker", fit_ranker)
+    monkeypatch.setattr("recsys.evaluation.svd_as_feature.fit_ranker", fit_ranker)
     svd = SVD().fit(fold.past, model.catalog)
-    added(model, fold, replace(asked, features=shopper.astype(np.float32)), svd)
+    svd_feature_gain(model, fold, replace(asked, features=shopper.astype(np.float32)), svd)
 
     assert len(taught) == len(told) == 4
     assert not any(teachers & others for teachers, others in zip(taught, told, strict=True))

@@ -11,7 +11,7 @@ from recsys.data.catalog import Catalog
 from recsys.data.dataset import build
 from recsys.data.profile import Context, Profile
 from recsys.ranking.artifact import ArtifactError
-from recsys.ranking.item_statistics import attribute_rows, kin_codes
+from recsys.ranking.item_statistics import attribute_rows, categorical_codes
 from recsys.ranking.model import HybridModel
 from recsys.ranking.ranker import Ranker
 from recsys.sources.content import Content
@@ -181,7 +181,7 @@ def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained:
 
     more = trained.model.extended(fresh)
 
-    for name, codes in kin_codes(more.catalog).items():
+    for name, codes in categorical_codes(more.catalog).items():
         own = getattr(more.statistics, name)
         assert (own < 0).tolist() == (codes < 0).tolist()
         assert pd.factorize(own)[0].tolist() == pd.factorize(codes)[0].tolist()
@@ -222,7 +222,7 @@ def test_an_import_of_very_many_new_products_waits_for_the_next_training(
     fresh = pd.DataFrame({"item_id": ["new", "newer"], "title": ["Product 2", "Product 4"], "category": ["even"] * 2})
     assert model.extended(fresh).sources["content"].n_items == n + 2
 
-    monkeypatch.setattr("recsys.ranking.extension.MOST_PAIRS", 2 * (n + 2) - 1)
+    monkeypatch.setattr("recsys.ranking.extension.MAX_PAIRS", 2 * (n + 2) - 1)
     more = model.extended(fresh)
 
     assert more.sources["content"] is model.sources["content"]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from recsys.ranking.blend import (
-    alone,
     blend_scores,
-    followed,
-    listed,
+    chained_scores,
+    single_stage_sources,
+    with_positive_score,
 )
 from recsys.ranking.candidates import Candidates
 
@@ -25,7 +25,7 @@ def test_a_blend_sums_weights_over_sixty_and_the_rank_from_one_of_each_source_th
 
 def test_what_the_first_source_lists_comes_in_its_order_before_all_that_only_the_next_one_lists() -> None:
     def order(*names: str) -> list[int]:
-        candidates, scores = listed(ASKED, followed(ASKED, names))
+        candidates, scores = with_positive_score(ASKED, chained_scores(ASKED, names))
         return [int(item) for item in candidates.items[np.argsort(-scores, kind="stable")]]
 
     assert order("als", "popular") == [0, 1, 4, 2], "nobody lists the fourth"
@@ -36,5 +36,5 @@ def test_what_the_first_source_lists_comes_in_its_order_before_all_that_only_the
 
 
 def test_a_source_alone_is_filled_with_popular_products_and_those_with_nothing() -> None:
-    assert alone("als") == ("als", "popular")
-    assert alone("popular") == ("popular",)
+    assert single_stage_sources("als") == ("als", "popular")
+    assert single_stage_sources("popular") == ("popular",)

@@ -46,7 +46,7 @@ TARGETS = [np.array([row % 10]) for row in range(N_SHOPPERS)]
 
 
 def measured(strength: float) -> ExposureConstraint:
-    return ExposureConstraint.measured(slates(CANDIDATES, SCORES), n_items=N_ITEMS, strength=strength)
+    return ExposureConstraint.from_slates(slates(CANDIDATES, SCORES), n_items=N_ITEMS, strength=strength)
 
 
 def test_excess_is_zero_below_the_equal_share_and_one_for_the_most_shown() -> None:
@@ -61,7 +61,7 @@ def test_excess_grows_with_the_logarithm_of_what_the_first_ten_places_show() -> 
     shown = np.full((4, 12), -1, np.int32)
     shown[:, 0], shown[:2, 1], shown[0, 2], shown[:2, 9], shown[:, 10:] = 0, 1, 2, 3, 4
 
-    excess = ExposureConstraint.measured(shown, n_items=9, strength=0.5).excess
+    excess = ExposureConstraint.from_slates(shown, n_items=9, strength=0.5).excess
 
     # Nine places, one for each of nine items: these have 4, 2, 1 and 2 times as many, the last only behind the tenth.
     assert excess.tolist() == [1.0, 0.5, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]
@@ -78,7 +78,7 @@ def test_excess_grows_with_the_logarithm_of_what_the_first_ten_places_show() -> 
 def test_whoever_is_shown_most_has_all_of_the_excess_and_nobody_has_any_where_all_are_shown_alike_or_none(
     shown: list[list[int]], excess: list[float]
 ) -> None:
-    assert ExposureConstraint.measured(np.array(shown, np.int32), n_items=4, strength=0.5).excess.tolist() == excess
+    assert ExposureConstraint.from_slates(np.array(shown, np.int32), n_items=4, strength=0.5).excess.tolist() == excess
 
 
 def test_each_shoppers_scores_are_held_against_their_own_and_nobodys_against_none() -> None:
@@ -86,10 +86,10 @@ def test_each_shoppers_scores_are_held_against_their_own_and_nobodys_against_non
     nothing = np.zeros((5, 1), np.float32)
     exposure = ExposureConstraint(0.5, np.array([1.0, 0.5, 0.0], np.float32))
 
-    eased = exposure.eased(
+    eased = exposure.penalized_scores(
         Candidates(rows, items, nothing, nothing, ("one",), 3), np.array([12.0, 11.0, 10.0, -3.0, 97.0], np.float32)
     )
-    none = exposure.eased(
+    none = exposure.penalized_scores(
         Candidates(rows[:0], items[:0], nothing[:0], nothing[:0], ("one",), 3), np.empty(0, np.float32)
     )
 
@@ -98,7 +98,7 @@ def test_each_shoppers_scores_are_held_against_their_own_and_nobodys_against_non
 
 
 def test_strength_zero_changes_nothing() -> None:
-    assert measured(0.0).eased(CANDIDATES, SCORES) is SCORES
+    assert measured(0.0).penalized_scores(CANDIDATES, SCORES) is SCORES
 
 
 def curve(shop: TrainedShop, stage: str, *, strength: float = 0.0) -> list[dict[str, Any]]:
@@ -186,7 +186,7 @@ def test_new_products_have_no_excess() -> None:
 def test_a_shopper_whose_candidates_score_alike_is_served_the_least_shown() -> None:
     flat = np.zeros(len(SCORES), np.float32)
 
-    first = slates(CANDIDATES, measured(0.5).eased(CANDIDATES, flat))[:, 0]
+    first = slates(CANDIDATES, measured(0.5).penalized_scores(CANDIDATES, flat))[:, 0]
 
     assert (measured(0.5).excess[first] == 0).all()
 
@@ -194,7 +194,7 @@ def test_a_shopper_whose_candidates_score_alike_is_served_the_least_shown() -> N
 def test_a_bundle_keeps_its_constraint_and_answers_by_it(tmp_path: Path) -> None:
     free = model(("popular", "rp3beta", "covisitation"))
     shown = np.stack([free.slate(Profile.empty(1.76e9), Context(), 3).items] * 20)
-    held = replace(free, exposure=ExposureConstraint.measured(shown, n_items=free.catalog.n_items, strength=1.0))
+    held = replace(free, exposure=ExposureConstraint.from_slates(shown, n_items=free.catalog.n_items, strength=1.0))
 
     sealed = held.save(tmp_path / "model")
     again = HybridModel.load(tmp_path / "model", expected=sealed)

@@ -14,9 +14,9 @@ from recsys.data.time_split import cut_times
 from recsys.ranking import candidates
 from recsys.ranking.affinity import affinity_features
 from recsys.ranking.candidates import Candidates, gather
-from recsys.ranking.features import _of_top, feature_names, features
+from recsys.ranking.features import _share_of_top_score, feature_names, features
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics, attribute_rows
-from recsys.ranking.shoppers import Shoppers
+from recsys.ranking.profile_columns import ProfileColumns
 from recsys.sources.registry import make
 from tests.recsys import shops
 from tests.recsys.shop_history import history, products
@@ -59,23 +59,23 @@ def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -
 
     kept = np.random.default_rng(7).random(len(found.rows)) < 0.3
     for most in (1, 100, 333, 1_000_000):
-        monkeypatch.setattr("recsys.ranking.features.AT_ONCE", most)
+        monkeypatch.setattr("recsys.ranking.features.MAX_CHUNK_ROWS", most)
         np.testing.assert_array_equal(features(found, fold.profiles, fold.contexts, statistics), together)
-        some = features(found, fold.profiles, fold.contexts, statistics, kept=kept)
+        some = features(found, fold.profiles, fold.contexts, statistics, subset=kept)
         np.testing.assert_array_equal(some, together[kept])
 
 
 def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
     fold, statistics, found = asked()
     each = np.bincount(found.rows, minlength=len(fold)) + [len(profile.items) for profile in fold.profiles]
-    counted, sizes = Shoppers.of, []
+    counted, sizes = ProfileColumns.of, []
 
-    def told(profiles: Sequence[Profile]) -> Shoppers:
+    def told(profiles: Sequence[Profile]) -> ProfileColumns:
         sizes.append(len(profiles))
         return counted(profiles)
 
-    monkeypatch.setattr(Shoppers, "of", told)
-    monkeypatch.setattr("recsys.ranking.features.AT_ONCE", most := 10 * int(each.max()))
+    monkeypatch.setattr(ProfileColumns, "of", told)
+    monkeypatch.setattr("recsys.ranking.features.MAX_CHUNK_ROWS", most := 10 * int(each.max()))
     features(found, fold.profiles, fold.contexts, statistics)
 
     assert sum(sizes) == len(fold)
@@ -92,7 +92,7 @@ def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyP
     whole = gather(sources, fold.profiles, fold.contexts, quotas=quotas, n_items=n)
 
     monkeypatch.setattr(candidates, "CHUNK_CELLS", 3 * n)
-    monkeypatch.setattr(candidates, "LEAST_ROWS", 1)
+    monkeypatch.setattr(candidates, "MIN_CHUNK_ROWS", 1)
     parted = gather(sources, fold.profiles, fold.contexts, quotas=quotas, n_items=n)
 
     for name in ("rows", "items", "scores", "ranks"):
@@ -191,7 +191,7 @@ def test_what_is_given_beside_a_list_sets_no_scale_for_it() -> None:
     ranks = np.array([[np.nan], [0.0], [1.0]], np.float32)
     found = Candidates(np.zeros(3, np.int64), np.array([5, 1, 2], np.int32), scores, ranks, ("popular",), 1)
 
-    assert _of_top(found)[:, 0].tolist() == [2.0, 1.0, 0.5]
+    assert _share_of_top_score(found)[:, 0].tolist() == [2.0, 1.0, 0.5]
 
 
 def test_what_a_shopper_dislikes_speaks_for_nothing_of_its_kind() -> None:
@@ -206,7 +206,7 @@ def test_what_a_shopper_dislikes_speaks_for_nothing_of_its_kind() -> None:
 
     def told(profile: Profile) -> np.ndarray:
         asked = np.arange(catalog.n_items)
-        return np.column_stack(affinity_features(Shoppers.of([profile]), np.zeros_like(asked), asked, statistics))
+        return np.column_stack(affinity_features(ProfileColumns.of([profile]), np.zeros_like(asked), asked, statistics))
 
     np.testing.assert_array_equal(told(whole), told(liked))
     np.testing.assert_array_equal(told(nothing), told(Profile.empty(9.0)))

@@ -10,7 +10,7 @@ from bench import increments as benchmark
 from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
 from recsys.data.profile import Context, Profile
-from recsys.ranking.increment import incremented, renewed
+from recsys.ranking.increment import fit_increment, merge_catalogs
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
@@ -57,7 +57,7 @@ def test_quick_sources_and_facts_are_what_a_training_of_now_would_fit(morning: H
     now = build(history(), products())
     fresh = bundle_of(now)
 
-    found = incremented(morning, now.interactions, now.catalog)
+    found = fit_increment(morning, now.interactions, now.catalog)
 
     for name in QUICK:
         for key, array in fresh.sources[name].arrays.items():
@@ -73,7 +73,7 @@ def test_a_product_that_appeared_since_is_recommended_for_what_it_sells(morning:
     listed = pd.concat([products().assign(price=9.0), products(items=1).assign(item_id="a-new-one")])
     now = build(sold("a-new-one", by=30), listed)
 
-    found = incremented(morning, now.interactions, now.catalog)
+    found = fit_increment(morning, now.interactions, now.catalog)
 
     code = len(morning.catalog.item_ids)
     assert found.catalog.item_ids == (*morning.catalog.item_ids, "a-new-one")
@@ -88,7 +88,7 @@ def test_products_that_are_gone_keep_their_codes(morning: HybridModel) -> None:
     before = morning.catalog
     now = build(history()[lambda rows: rows["item_id"] != "i000"], products()[1:].assign(title="Today"))
 
-    catalog, codes = renewed(before, now.catalog)
+    catalog, codes = merge_catalogs(before, now.catalog)
 
     assert catalog.item_ids == before.item_ids
     assert catalog.titles[:2] == ("", "Today"), "no word of what is gone counts among the others"
@@ -98,8 +98,8 @@ def test_products_that_are_gone_keep_their_codes(morning: HybridModel) -> None:
 def test_columns_that_the_catalog_does_not_have() -> None:
     bare, dated = Catalog(("a",)), Catalog(("b",), titles=("B",), first_seen=np.array([5.0]))
 
-    forth, _ = renewed(bare, dated)
-    back, _ = renewed(dated, bare)
+    forth, _ = merge_catalogs(bare, dated)
+    back, _ = merge_catalogs(dated, bare)
 
     assert (forth.titles, back.titles) == (("", "B"), ())
     assert forth.first_seen is not None
@@ -113,7 +113,7 @@ def test_facts_after_products_came_and_went_are_those_of_a_training(morning: Hyb
     now = build(rows, pd.concat([products()[1:], products(items=1).assign(item_id="new", price=77.0)]))
     fresh = ItemStatistics.fit(now.interactions, now.catalog, until=float(now.interactions.times[-1]))
 
-    found = incremented(morning, now.interactions, now.catalog)
+    found = fit_increment(morning, now.interactions, now.catalog)
 
     codes = [found.catalog.item_ids.index(name) for name in now.catalog.item_ids]
     same = [column for column, name in enumerate(COLUMNS) if name != "category_newness"]
@@ -122,11 +122,11 @@ def test_facts_after_products_came_and_went_are_those_of_a_training(morning: Hyb
 
 def test_an_increment_is_an_artifact_and_can_learn_again(morning: HybridModel, tmp_path: Path) -> None:
     now = build(sold("a-new-one", by=5), products())
-    found = incremented(morning, now.interactions, now.catalog)
+    found = fit_increment(morning, now.interactions, now.catalog)
 
     hashes = {found.save(tmp_path / name) for name in ("one", "two")}
     loaded = HybridModel.load(tmp_path / "one", expected=hashes.pop())
-    again = incremented(loaded, now.interactions, now.catalog)
+    again = fit_increment(loaded, now.interactions, now.catalog)
 
     assert not hashes
     profile, asked = Profile.empty(now=found.statistics.until), Context()
@@ -138,7 +138,7 @@ def test_nothing_to_learn_from_is_an_error(morning: HybridModel) -> None:
     nothing = rows.select(slice(0))
 
     with pytest.raises(ValueError, match="nothing to learn from"):
-        incremented(morning, nothing, morning.catalog)
+        fit_increment(morning, nothing, morning.catalog)
 
 
 def test_the_benchmark_tells_what_it_brings_and_costs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,7 @@ def test_what_counts_has_the_largest_contribution(network: Network) -> None:
 
 
 def test_features_that_never_differ_are_not_used(network: Network) -> None:
-    assert network.used().tolist() == [True, True, False, False]
+    assert network.used_features().tolist() == [True, True, False, False]
 
 
 def test_values_beyond_all_that_was_seen_are_the_last_ones_seen(network: Network) -> None:

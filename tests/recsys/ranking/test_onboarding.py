@@ -11,14 +11,14 @@ from recsys.data.opinions import MAX_OPINIONS, opinions_of
 from recsys.data.profile import Profile
 from recsys.data.signals import SIGNAL_CODES
 from recsys.ranking.item_statistics import ItemStatistics
-from recsys.ranking.onboarding import put_back, questions
+from recsys.ranking.onboarding import demote_disliked, questions
 from recsys.ranking.taste_space import (
-    POOL,
+    POOL_SIZE,
     TasteSpace,
-    pool_of,
-    rows_of,
+    item_vectors,
+    question_pool,
 )
-from recsys.ranking.text_similarity import Kinship
+from recsys.ranking.text_similarity import TextSimilarity
 from recsys.sources.registry import make
 from tests.recsys.shops import START, catalog, checkerboard
 
@@ -31,7 +31,7 @@ Event = tuple[int, str, float]
 def space(name: str = "ease") -> TasteSpace:
     """Return the space of a shop with two tastes, even and odd, as the source tells likeness."""
     rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalog(N_ITEMS)
-    told = rows_of({name: make(name).fit(rows, shop)})
+    told = item_vectors({name: make(name).fit(rows, shop)})
     assert told is not None
     return TasteSpace.of(told, ALL, ItemStatistics.fit(rows, shop, until=float(rows.times.max())))
 
@@ -155,8 +155,8 @@ def test_the_questions_are_the_same_for_the_same_answers() -> None:
 def test_what_is_close_to_a_dislike_goes_back() -> None:
     where, order = space(), np.arange(12, dtype=np.int32)
 
-    moved = put_back(where, opinions_of(said(*disliked(0), *liked(1))), order).tolist()
-    unmoved = put_back(where, opinions_of(said(*liked(1))), order).tolist()
+    moved = demote_disliked(where, opinions_of(said(*disliked(0), *liked(1))), order).tolist()
+    unmoved = demote_disliked(where, opinions_of(said(*liked(1))), order).tolist()
 
     assert sorted(moved) == order.tolist()
     assert [item % 2 for item in moved[:5]].count(1) >= 4
@@ -164,13 +164,13 @@ def test_what_is_close_to_a_dislike_goes_back() -> None:
 
 
 def test_without_behavior_the_words_of_the_catalog_make_the_space() -> None:
-    where = TasteSpace.of(Kinship.of(catalog(N_ITEMS)).rows, ALL, None)
+    where = TasteSpace.of(TextSimilarity.of(catalog(N_ITEMS)).rows, ALL, None)
 
     assert {item % 2 for item in asked(where, k=2)} == {0, 1}
 
 
 def test_an_empty_shop_and_products_without_a_word_raise_nothing() -> None:
-    nothing = Kinship.of(catalog(0)).rows
+    nothing = TextSimilarity.of(catalog(0)).rows
     empty = TasteSpace.of(nothing, np.empty(0, np.int32), None)
     silent = TasteSpace.of(lambda codes: np.zeros((len(codes), 3), np.float32), ALL, None)
 
@@ -180,13 +180,13 @@ def test_an_empty_shop_and_products_without_a_word_raise_nothing() -> None:
 
 def test_a_product_outside_the_pool_stands_where_its_kind_does() -> None:
     rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalog(N_ITEMS)
-    told = rows_of({"ease": make("ease").fit(rows, shop)})
+    told = item_vectors({"ease": make("ease").fit(rows, shop)})
     assert told is not None
     whole = TasteSpace.of(told, ALL[:16], None)
 
-    even, odd, outside = (whole.at(np.array([code], np.int32))[0] for code in (2, 3, 20))
+    even, odd, outside = (whole.points_of(np.array([code], np.int32))[0] for code in (2, 3, 20))
 
-    assert whole.at(ALL[:16]).tolist() == whole.points.tolist()
+    assert whole.points_of(ALL[:16]).tolist() == whole.points.tolist()
     assert outside @ even > 0.5 > 0.1 > abs(outside @ odd)
 
 
@@ -194,14 +194,17 @@ def test_the_pool_holds_the_best_known_one_of_each_variant_group_on_sale() -> No
     popular, groups = np.array([4, 2, 0, 1, 3], np.int32), np.array([7, -1, 7, -1, 8], np.int32)
     on_sale = np.array([True, False, True, True, True])
 
-    assert pool_of(popular, groups, on_sale).tolist() == [4, 2, 3]
-    assert len(pool_of(np.arange(900, dtype=np.int32), np.full(900, -1, np.int32), np.ones(900, np.bool_))) == POOL
+    assert question_pool(popular, groups, on_sale).tolist() == [4, 2, 3]
+    assert (
+        len(question_pool(np.arange(900, dtype=np.int32), np.full(900, -1, np.int32), np.ones(900, np.bool_)))
+        == POOL_SIZE
+    )
 
 
 def test_a_page_of_questions_takes_two_milliseconds_at_most() -> None:
     rng = np.random.default_rng(7)
     vectors = rng.normal(size=(5_000, 64)).astype(np.float32)
-    where = TasteSpace.of(lambda codes: vectors[codes], np.arange(POOL, dtype=np.int32), None)
+    where = TasteSpace.of(lambda codes: vectors[codes], np.arange(POOL_SIZE, dtype=np.int32), None)
     opinions = opinions_of(said(*liked(*range(0, 40, 2)), *disliked(*range(1, 40, 2))))
     allowed, took = np.ones(5_000, np.bool_), []
     for _ in range(20):

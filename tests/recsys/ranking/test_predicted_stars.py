@@ -20,13 +20,13 @@ from recsys.ranking.candidates import gather
 from recsys.ranking.features import feature_names, features
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.predicted_ratings import (
-    FIVE,
-    PREDICTED,
+    CANDIDATE_CONFIGS,
+    FIVE_STAR_SPAN,
+    PREDICTED_STARS,
     RIDGES,
-    SETTINGS,
-    Stars,
+    RatingPredictor,
 )
-from recsys.ranking.shoppers import Shoppers
+from recsys.ranking.profile_columns import ProfileColumns
 from recsys.sources.registry import make
 from tests.recsys.rated_shop import of_one_value, ratings
 
@@ -49,20 +49,20 @@ def statistics(rated: Dataset, fold: Fold) -> ItemStatistics:
     return ItemStatistics.fit(fold.past, rated.catalog, until=fold.until)
 
 
-def stars_of(statistics: ItemStatistics) -> Stars:
+def stars_of(statistics: ItemStatistics) -> RatingPredictor:
     assert statistics.stars is not None
     return statistics.stars
 
 
-def held_back(stars: Stars) -> float:
+def held_back(stars: RatingPredictor) -> float:
     """Return how far tastes are held back on a scale of five stars."""
-    return float(stars.ridge / max(1.0, (stars.high - stars.low) / FIVE) ** 2)
+    return float(stars.ridge / max(1.0, (stars.high - stars.low) / FIVE_STAR_SPAN) ** 2)
 
 
-def given(stars: Stars, profile: Profile, item: int) -> float | None:
+def given(stars: RatingPredictor, profile: Profile, item: int) -> float | None:
     """Return the stars a shopper would give an item, None where one of them is unknown."""
     taste = stars.taste(profile)
-    found = np.nan if taste is None else float(stars.given(taste, np.array([item]))[0])
+    found = np.nan if taste is None else float(stars.predict_from_taste(taste, np.array([item]))[0])
     return None if np.isnan(found) else found
 
 
@@ -79,7 +79,7 @@ def test_the_ranker_sees_the_same_number_for_one_shopper_and_for_many(fold: Fold
     one = gather(source, [fold.profiles[9]], [fold.contexts[9]], quotas=QUOTAS, n_items=statistics.n_items)
     alone = features(one, [fold.profiles[9]], [fold.contexts[9]], statistics)
 
-    column = feature_names(many.sources).index(PREDICTED)
+    column = feature_names(many.sources).index(PREDICTED_STARS)
     np.testing.assert_array_equal(alone[:, column], together[many.rows == 9, column])
     assert np.isfinite(alone[:, column]).all()
     assert alone[0, column] == pytest.approx(given(stars_of(statistics), fold.profiles[9], int(one.items[0])))
@@ -91,7 +91,7 @@ def test_taste_shows_in_the_prediction(fold: Fold, statistics: ItemStatistics) -
 
     def taste(profile: Profile) -> np.ndarray:
         rows = np.zeros(statistics.n_items, np.int64)
-        return stars_of(statistics).predicted(Shoppers.of([profile]), rows, everything) - stars_of(statistics).bias
+        return stars_of(statistics).predict(ProfileColumns.of([profile]), rows, everything) - stars_of(statistics).bias
 
     agreement = [np.corrcoef(taste(one), taste(other))[0, 1] for one, other in zip(fold.profiles, turned, strict=False)]
 
@@ -104,7 +104,9 @@ def test_points_of_a_hundred_are_learnt_as_stars_are() -> None:
     stars = rows.assign(value=5 * (rows["value"] - low) / (high - low))
     five, hundred = (build(stars.assign(value=times * stars["value"])) for times in (1, 20))
 
-    found, wanted = (Stars.fit(one.interactions, one.catalog.n_items, until=float("inf")) for one in (hundred, five))
+    found, wanted = (
+        RatingPredictor.fit(one.interactions, one.catalog.n_items, until=float("inf")) for one in (hundred, five)
+    )
 
     assert found is not None
     assert wanted is not None
@@ -128,7 +130,7 @@ def test_who_never_rated_and_what_nobody_rated_are_unknown(fold: Fold, statistic
 
 
 def test_generosity_is_what_a_rating_is_above_the_mean_and_the_items_own_bias() -> None:
-    stars = Stars(3.0, 1.0, 5.0, np.array([1, -1], np.float32), np.zeros((2, 1), np.float32))
+    stars = RatingPredictor(3.0, 1.0, 5.0, np.array([1, -1], np.float32), np.zeros((2, 1), np.float32))
     ones, rated = np.ones(2, np.float32), np.full(2, RATING, np.int8)
     five = Profile(np.array([0, 2], np.int32), np.ones(2), rated, ones, np.array([5, 1], np.float32), now=2.0)
 
@@ -163,7 +165,7 @@ def test_predictions_stay_within_the_shops_scale(fold: Fold, statistics: ItemSta
 def test_later_ratings_are_not_looked_at(rated: Dataset, fold: Fold, statistics: ItemStatistics) -> None:
     just_before = float(np.nextafter(fold.until, 0))
 
-    with_future = Stars.fit(rated.interactions, statistics.n_items, until=just_before)
+    with_future = RatingPredictor.fit(rated.interactions, statistics.n_items, until=just_before)
 
     assert with_future is not None
     np.testing.assert_array_equal(with_future.vectors, stars_of(statistics).vectors)
@@ -184,7 +186,7 @@ def test_without_ratings_that_differ_there_is_nothing(kind: str, tmp_path: Path)
     artifact.write_statistics(tmp_path, statistics)
 
     assert statistics.stars is None
-    assert np.isnan(seen[:, feature_names(found.sources).index(PREDICTED)]).all()
+    assert np.isnan(seen[:, feature_names(found.sources).index(PREDICTED_STARS)]).all()
     assert [path.name for path in tmp_path.iterdir()] == ["statistics.npz"]
     assert artifact.read_statistics(tmp_path).stars is None
 
@@ -211,9 +213,9 @@ def test_saved_loaded_and_sealed_without_any_shopper(
 
 
 def test_settings_are_chosen_by_the_newest_ratings() -> None:
-    def chosen(frame: pd.DataFrame) -> Stars:
+    def chosen(frame: pd.DataFrame) -> RatingPredictor:
         rows = build(frame).interactions
-        stars = Stars.fit(rows, int(rows.items.max()) + 1, until=float(rows.times[-1]))
+        stars = RatingPredictor.fit(rows, int(rows.items.max()) + 1, until=float(rows.times[-1]))
         assert stars is not None
         return stars
 
@@ -223,25 +225,25 @@ def test_settings_are_chosen_by_the_newest_ratings() -> None:
     assert held_back(chosen(ratings())) == pytest.approx(RIDGES[0]), "taste is in them"
     assert held_back(chance) == pytest.approx(RIDGES[-1]), "there is none"
     assert held_back(few) == pytest.approx(RIDGES[0])
-    assert few.vectors.shape[1] == SETTINGS[0].factors, "too few to tell"
+    assert few.vectors.shape[1] == CANDIDATE_CONFIGS[0].factors, "too few to tell"
 
 
 def test_the_same_ratings_teach_the_same(fold: Fold, statistics: ItemStatistics) -> None:
-    again = Stars.fit(fold.past, statistics.n_items, until=fold.until)
+    again = RatingPredictor.fit(fold.past, statistics.n_items, until=fold.until)
 
     assert again is not None
     np.testing.assert_array_equal(again.vectors, stars_of(statistics).vectors)
 
 
 def test_a_slate_costs_next_to_nothing(fold: Fold, statistics: ItemStatistics) -> None:
-    shopper = Shoppers.of(fold.profiles[:1])
+    shopper = ProfileColumns.of(fold.profiles[:1])
     items = np.arange(200, dtype=np.int64) % statistics.n_items
     rows = np.zeros(200, np.int64)
 
     taken = []
     for _ in range(50):
         begun = time.perf_counter()
-        stars_of(statistics).predicted(shopper, rows, items)
+        stars_of(statistics).predict(shopper, rows, items)
         taken.append(time.perf_counter() - begun)
 
     assert min(taken) < 0.0003

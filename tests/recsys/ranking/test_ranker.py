@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys.ranking.network import Network
-from recsys.ranking.ranker import Ranker, RankingDataset, Trees, scale, train_trees
+from recsys.ranking.ranker import Ranker, RankingDataset, Trees, score_spread, train_trees
 from recsys.training.refit import fit_ranker
 
 NAMES = ("useful", "noise")
@@ -35,7 +35,7 @@ def test_each_model_counts_alike(dataset: RankingDataset, models: list[Trees | N
 
     mean = Ranker.mean(models, dataset, NAMES).scores(dataset.features)
 
-    parts = [one.scores(dataset.features) / scale(one.scores(dataset.features), rows) for one in models]
+    parts = [one.scores(dataset.features) / score_spread(one.scores(dataset.features), rows) for one in models]
     assert np.allclose(mean, sum(parts) / 3, atol=1e-5)
 
 
@@ -43,7 +43,7 @@ def test_contributions_add_up_to_the_score(dataset: RankingDataset, models: list
     mean, some = Ranker.mean(models, dataset, NAMES), dataset.features[:50]
 
     assert np.allclose(mean.contributions(some).sum(axis=1), mean.scores(some), atol=1e-4)
-    assert mean.used()[0]
+    assert mean.used_features()[0]
 
 
 def test_what_is_read_is_what_was_written(dataset: RankingDataset, models: list[Trees | Network]) -> None:

@@ -11,7 +11,7 @@ from surprise.model_selection import train_test_split
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Profile
 from recsys.data.signals import SIGNAL_CODES
-from recsys.ranking.predicted_ratings import Stars
+from recsys.ranking.predicted_ratings import RatingPredictor
 from tests.recsys import shops
 
 
@@ -46,12 +46,12 @@ def test_load_split_fit_predict(rated: Interactions) -> None:
 
 
 def test_ours_predicts_stars_of_a_folded_in_shopper(rated: Interactions) -> None:
-    model = Stars.fit(rated, 40, until=float(rated.times[-1]))
+    model = RatingPredictor.fit(rated, 40, until=float(rated.times[-1]))
     assert model is not None
 
     taste = model.taste(shopper({0: 5.0, 2: 5.0, 4: 4.5, 1: 2.0, 3: 1.5, 5: 2.0}))
     assert taste is not None
-    liked, disliked, unknown = model.given(taste, np.array([10, 11, 99])).tolist()
+    liked, disliked, unknown = model.predict_from_taste(taste, np.array([10, 11, 99])).tolist()
 
     assert 1 <= disliked < liked <= 5
     assert liked > 3.8

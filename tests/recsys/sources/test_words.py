@@ -7,7 +7,7 @@ import pytest
 
 from recsys.data.catalog import Catalog
 from recsys.data.profile import Context, Profile
-from recsys.ranking.text_similarity import Kinship
+from recsys.ranking.text_similarity import TextSimilarity
 from recsys.sources import text
 from recsys.sources.registry import make
 from recsys.sources.scoring import Scoring
@@ -35,10 +35,10 @@ def nearest(model: Scoring, code: int) -> int:
 @pytest.mark.parametrize("titles", SHELVES.values(), ids=SHELVES)
 def test_the_nearest_of_a_product_nobody_touched_is_the_one_of_another_color(titles: tuple[str, ...]) -> None:
     model = make("content").fit(shops.interactions([], n_users=1), shelf(*titles))
-    kinship = Kinship.of(shelf(*titles))
+    kinship = TextSimilarity.of(shelf(*titles))
 
     assert [nearest(model, code) for code in range(4)] == [1, 0, 3, 2]
-    assert [kinship.near(code, mask=EVERYTHING, k=1).tolist() for code in range(4)] == [[1], [0], [3], [2]]
+    assert [kinship.nearest(code, mask=EVERYTHING, k=1).tolist() for code in range(4)] == [[1], [0], [3], [2]]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recsys.data.folds import Fold
-from recsys.evaluation.model_checks.held_out import case_of
+from recsys.evaluation.model_checks.held_out_case import build_case
 from recsys.evaluation.model_checks.verdict import Verdict
 from recsys.ranking.model import HybridModel
 from recsys.ranking.network import Network
@@ -51,7 +51,7 @@ def test_the_same_plan_is_as_good_as_itself_and_passes_the_gate(small_training: 
     assert champion.exposure.strength == 0.2
     assert len(champion.exposure.excess) == small_training.test.n_items
     assert champion.manifest["until"] == small_training.test.until
-    case = case_of(champion, small_training.test, champion=champion, labels={})
+    case = build_case(champion, small_training.test, champion=champion, labels={})
     assert [check.name for check in Verdict.of(case, reference="itself").failed if check.name != "latency"] == []
 
 

@@ -11,7 +11,7 @@ from recsys.data import dataset as datasets
 from recsys.data.dataset import build
 from recsys.data.profile import Context
 from recsys.evaluation.evaluate import Options, evaluate, folds_of
-from recsys.evaluation.surprise_added import added
+from recsys.evaluation.svd_as_feature import svd_feature_gain
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.content import Content
@@ -72,7 +72,7 @@ def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
     grown = loaded.extended(pd.DataFrame({"item_id": ["new"], "title": ["Product 7 in red"], "category": ["odd"]}))
     assert len(grown.slate(profile, Context(), 10, strategy="hybrid")) == 10
     assert len(grown.slate(profile, Context(), 10, strategy="svd")) == 10
-    assert added(model, test, candidates_of(model, test), SVD()) == {}, "the ranker sees it anyway"
+    assert svd_feature_gain(model, test, candidates_of(model, test), SVD()) == {}, "the ranker sees it anyway"
 
 
 @pytest.mark.parametrize(("name", "words"), [("ease", "is no optional source"), ("sentences", "not installed: gt_all")])

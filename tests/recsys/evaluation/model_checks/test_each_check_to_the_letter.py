@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.evaluation.model_checks.case import Case, GateCheck
-from recsys.evaluation.model_checks.checks import judge
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.evaluation.model_checks.case import Case, ModelCheck
+from recsys.evaluation.model_checks.checks import run_checks
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.evaluation.model_checks.verdict import Verdict
 from recsys.metrics.intervals import Interval
 from tests.recsys.planted import (
@@ -26,8 +26,8 @@ EVERYBODY = np.full(N_SHOPPERS, True)
 FIRST_500 = np.arange(N_SHOPPERS) < 500
 
 
-def found(asked: Case) -> dict[str, GateCheck]:
-    return {one.name: one for one in judge(asked)}
+def found(asked: Case) -> dict[str, ModelCheck]:
+    return {one.name: one for one in run_checks(asked)}
 
 
 def missing(table: SlateTable, rows: Sequence[int] | np.ndarray) -> SlateTable:
@@ -91,7 +91,7 @@ def test_a_lift_on_the_bar_is_within_it() -> None:
     """Shown are one product of popularity 3 and one of popularity 0, wanted ones of popularity 1."""
     slates = np.tile(np.array([0, 1], np.int32), (N_SHOPPERS, 1))
     table = SlateTable(slates, (np.array([2]),) * N_SHOPPERS)
-    shelf = JudgedShelf(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
+    shelf = CatalogView(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
 
     lift = found(Case(table, table, shelf, has_champion=True))["popularity_lift"]
 
@@ -103,7 +103,7 @@ def test_a_lift_within_the_bar_passes_though_the_reference_s_is_surely_lower() -
     """Shown are products of popularity 3 and 0, by the reference those of popularity 1, as all that is wanted."""
     shown, usually = (np.tile(np.array(own, np.int32), (N_SHOPPERS, 1)) for own in ([0, 1], [2, 3]))
     table, reference = (SlateTable(slates, (np.array([2]),) * N_SHOPPERS) for slates in (shown, usually))
-    shelf = JudgedShelf(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
+    shelf = CatalogView(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
 
     lift = found(Case(table, reference, shelf, has_champion=True))["popularity_lift"]
 
@@ -116,14 +116,14 @@ def test_a_supplier_that_starves_is_enough_though_none_is_shown_far_beyond_its_s
     champion = usual()
     starving = replace(champion, slates=champion.slates + np.where(champion.slates % 20, 0, 1).astype(np.int32))
 
-    told = found(replace(case(starving, champion), shelf=shelf))["supplier_share"]
+    told = found(replace(case(starving, champion), catalog_view=shelf))["supplier_share"]
 
     assert not told.passed
     assert told.detail.startswith("exposure ÷ catalog share by supplier 0.00–1.20;")
 
 
 def test_who_is_spared_for_few_shoppers_is_told_the_number_too() -> None:
-    few, other = (one.ordered(np.arange(199)) for one in (unfair(usual()), usual()))
+    few, other = (one.take(np.arange(199)) for one in (unfair(usual()), usual()))
 
     words = found(case(few, other))["supplier_share"].detail
 
@@ -172,9 +172,9 @@ def test_what_learnt_too_late_is_named(until: float, parts: dict[str, float], la
 
 def test_a_verdict_is_kept_in_plain_numbers() -> None:
     checks = [
-        GateCheck("none", True, None, None, "so"),
-        GateCheck("numpy's", bool(np.True_), np.float64(0.5), np.float64(1.0), "so", "at most"),
-        GateCheck("no number", False, float("nan"), float("inf"), "thus", "at least"),
+        ModelCheck("none", True, None, None, "so"),
+        ModelCheck("numpy's", bool(np.True_), np.float64(0.5), np.float64(1.0), "so", "at most"),
+        ModelCheck("no number", False, float("nan"), float("inf"), "thus", "at least"),
     ]
 
     verdict = Verdict("popularity", checks)

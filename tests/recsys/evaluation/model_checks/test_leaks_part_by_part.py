@@ -4,9 +4,9 @@ from dataclasses import asdict, replace
 
 from recsys.data.folds import Fold
 from recsys.data.time_split import Sequences
-from recsys.evaluation.model_checks.checks import judge
-from recsys.evaluation.model_checks.held_out import case_of
-from recsys.evaluation.model_checks.leaks import promised
+from recsys.evaluation.model_checks.checks import run_checks
+from recsys.evaluation.model_checks.held_out_case import build_case
+from recsys.evaluation.model_checks.leaks import validation_ndcg
 from recsys.metrics.intervals import Interval
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
@@ -14,8 +14,8 @@ from tests.recsys.planted_bundles import fold, honest, shop
 
 
 def leak_of(bundle: HybridModel, asked: Fold) -> tuple[bool, str]:
-    case = case_of(bundle, asked, champion=honest(fold()), labels={})
-    return next((one.passed, one.detail) for one in judge(case) if one.name == "leak:time")
+    case = build_case(bundle, asked, champion=honest(fold()), labels={})
+    return next((one.passed, one.detail) for one in run_checks(case) if one.name == "leak:time")
 
 
 def test_facts_that_know_the_held_out_window_are_named() -> None:
@@ -59,5 +59,5 @@ def test_what_validation_promised_is_that_of_visits_that_begin() -> None:
     whole, begins = (Interval(value, value, value, 99) for value in (0.9, 0.1))
     step = {"stage": "ranker", "taken": True, "ndcg": asdict(whole)}
 
-    assert promised({"stage": "ranker", "ladder": [{**step, "begins": asdict(begins)}]}) == begins
-    assert promised({"stage": "ranker", "ladder": [step]}) == whole
+    assert validation_ndcg({"stage": "ranker", "ladder": [{**step, "begins": asdict(begins)}]}) == begins
+    assert validation_ndcg({"stage": "ranker", "ladder": [step]}) == whole

@@ -10,19 +10,19 @@ import pytest
 from recsys.data.catalog import Catalog
 from recsys.data.listing import listed_at
 from recsys.evaluation.model_checks.case import Case, Limits
-from recsys.evaluation.model_checks.checks import judge
+from recsys.evaluation.model_checks.checks import run_checks
 from recsys.evaluation.model_checks.fairness import (
-    beyond_chance,
-    drawn,
-    has_new,
+    exposure_draws,
+    has_new_items,
     has_suppliers,
     lift,
     mean_popularity,
-    new_share,
-    spread,
+    new_item_share,
+    significantly_above,
+    supplier_spread,
     worst_over_best,
 )
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable, suppliers
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable, suppliers
 from recsys.evaluation.model_checks.verdict import read_case, write_case
 from recsys.metrics.beyond_accuracy import coverage
 from recsys.metrics.intervals import Interval
@@ -33,7 +33,7 @@ POPULARITY = np.array([10.0, 2.0, 4.0, 1.0])
 
 def test_coverage_and_the_share_of_new_items() -> None:
     assert coverage(EXPOSURE) == 0.5
-    assert new_share(EXPOSURE, np.array([False, True, True, False])) == 0.25
+    assert new_item_share(EXPOSURE, np.array([False, True, True, False])) == 0.25
 
 
 def test_lift_is_the_popularity_of_what_is_shown_over_what_is_wanted() -> None:
@@ -51,22 +51,22 @@ def test_nothing_shown_is_no_lift() -> None:
 def test_shares_tell_something_of_fifty_products_of_which_two_suppliers_or_some_new_are_known(
     n_items: int, told: bool
 ) -> None:
-    def shelf(*supplier: int, new: bool) -> JudgedShelf:
-        return JudgedShelf(
+    def shelf(*supplier: int, new: bool) -> CatalogView:
+        return CatalogView(
             np.resize(np.array(supplier, np.int32), n_items), np.ones(n_items), np.arange(n_items) < new, cut=0.0
         )
 
     assert has_suppliers(shelf(0, 1, new=False)) is told
     assert not has_suppliers(shelf(0, -1, new=True))
-    assert has_new(shelf(0, new=True)) is told
-    assert not has_new(shelf(0, 1, new=False))
+    assert has_new_items(shelf(0, new=True)) is told
+    assert not has_new_items(shelf(0, 1, new=False))
 
 
 def test_what_is_sold_no_more_makes_no_shelf_larger() -> None:
     supplier, new = (np.arange(90) % 2).astype(np.int32), np.arange(90) < 9
 
-    found = [(has_suppliers(one), has_new(one)) for one in (
-        JudgedShelf(supplier, np.ones(90), new, cut=0.0, absent=absent) for absent in (40, 41)
+    found = [(has_suppliers(one), has_new_items(one)) for one in (
+        CatalogView(supplier, np.ones(90), new, cut=0.0, n_absent=absent) for absent in (40, 41)
     )]  # fmt: skip
 
     assert found == [(True, True), (False, False)]
@@ -88,21 +88,21 @@ def test_the_worst_group_is_held_against_the_best_and_who_finds_nothing_against_
 def test_worse_beyond_chance_is_what_nineteen_in_twenty_draws_find_worse_than_the_slack() -> None:
     gaps = np.where(np.arange(1_000) < 960, 0.03, 0.01)
 
-    assert beyond_chance(gaps, slack=0.02)
-    assert not beyond_chance(np.sort(gaps)[:700], slack=0.02)  # 40 of 700
-    assert not beyond_chance(np.full(200, 0.02), slack=0.02)
-    assert not beyond_chance(np.empty(0), slack=0.02)
+    assert significantly_above(gaps, slack=0.02)
+    assert not significantly_above(np.sort(gaps)[:700], slack=0.02)  # 40 of 700
+    assert not significantly_above(np.full(200, 0.02), slack=0.02)
+    assert not significantly_above(np.empty(0), slack=0.02)
 
 
 def test_suppliers_get_their_exposure_over_their_share_of_the_catalog() -> None:
-    low, high, gap = spread(EXPOSURE, np.array([0, 1, 1, -1], np.int32))
+    low, high, gap = supplier_spread(EXPOSURE, np.array([0, 1, 1, -1], np.int32))
 
     # One of three known products gets 6 of 8 places, the two others 2.
     assert [low, high] == pytest.approx([0.375, 2.25])
     assert gap == pytest.approx((np.log(2.25) + 2 * np.log(1 / 0.375)) / 3)
     # Who has no product any more has no share, and who is not shown at all counts as a thousandth of it.
-    assert spread(EXPOSURE, np.array([1, 3, 3, -1], np.int32)) == (low, high, gap)
-    assert spread(EXPOSURE, np.array([0, 0, 1, 1], np.int32)) == pytest.approx((0.0, 2.0, np.log(2_000) / 2))
+    assert supplier_spread(EXPOSURE, np.array([1, 3, 3, -1], np.int32)) == (low, high, gap)
+    assert supplier_spread(EXPOSURE, np.array([0, 0, 1, 1], np.int32)) == pytest.approx((0.0, 2.0, np.log(2_000) / 2))
 
 
 def test_a_supplier_is_the_attribute_of_that_name_or_else_the_brand() -> None:
@@ -111,7 +111,7 @@ def test_a_supplier_is_the_attribute_of_that_name_or_else_the_brand() -> None:
     )
 
     assert suppliers(shop).tolist() == [1, 0, -1]
-    shelf = JudgedShelf.of(replace(shop, first_seen=np.array([9.0, 1.0, 1.0])), popularity=np.ones(3), cut=5.0)
+    shelf = CatalogView.of(replace(shop, first_seen=np.array([9.0, 1.0, 1.0])), popularity=np.ones(3), cut=5.0)
     assert shelf.supplier.tolist() == [-1, 0, -1], "what was not there yet is no supplier's"
 
 
@@ -119,20 +119,20 @@ def test_what_appeared_within_thirty_days_before_the_cut_is_new_and_little_shelv
     days = np.array([-31.0, -30.0, 0.0, 1.0, np.nan])
     shop = Catalog(tuple("abcde"), first_seen=days * 86_400)
 
-    shelf = JudgedShelf.of(shop, popularity=np.ones(5), cut=0.0)
+    shelf = CatalogView.of(shop, popularity=np.ones(5), cut=0.0)
 
     assert shelf.new.tolist() == [False, True, True, False, False]
-    assert shelf.share_of_new == 2 / 4  # one of the five was not there yet
-    assert not has_new(shelf)
+    assert shelf.new_item_share == 2 / 4  # one of the five was not there yet
+    assert not has_new_items(shelf)
     assert not has_suppliers(shelf)
     sold_out = replace(shop, titles=("Rug", "Lamp", "Mug", "Bowl", ""))  # of the last one only its sales are known
-    left = JudgedShelf.of(sold_out, popularity=np.ones(5), cut=0.0)
-    assert left.share_of_new == 2 / 3
-    gone = JudgedShelf.of(
+    left = CatalogView.of(sold_out, popularity=np.ones(5), cut=0.0)
+    assert left.new_item_share == 2 / 3
+    gone = CatalogView.of(
         replace(shop, removed_at=np.array([np.nan, -1.0, np.nan, np.nan, np.nan])), popularity=np.ones(5), cut=0.0
     )
     assert gone.new.tolist() == [False, False, True, False, False], "what was taken out before the cut is not new"
-    assert left.of_listed(np.array([2.0, 0.0, 1.0, 4.0, 9.0])).tolist() == [2.0, 0.0, 1.0]
+    assert left.listed_exposure(np.array([2.0, 0.0, 1.0, 4.0, 9.0])).tolist() == [2.0, 0.0, 1.0]
 
 
 def test_what_could_be_shown_is_the_same_by_the_whole_catalog_and_by_that_of_the_moment() -> None:
@@ -151,23 +151,25 @@ def test_what_could_be_shown_is_the_same_by_the_whole_catalog_and_by_that_of_the
 def test_shoppers_are_drawn_with_all_their_answers() -> None:
     slates = np.array([[0], [0], [1], [-1]], np.int32)
 
-    exposures = np.array(list(drawn(slates, 2, shoppers=np.array([5, 5, 7, 7]))))
+    exposures = np.array(list(exposure_draws(slates, 2, shoppers=np.array([5, 5, 7, 7]))))
 
     assert {tuple(one) for one in exposures.tolist()} == {(4.0, 0.0), (2.0, 1.0), (0.0, 2.0)}
     behind_the_tenth = np.concatenate([slates, np.full((4, 9), -1, np.int32), slates], axis=1)
-    again = np.array(list(drawn(behind_the_tenth, 2, shoppers=np.array([5, 5, 7, 7]))))
+    again = np.array(list(exposure_draws(behind_the_tenth, 2, shoppers=np.array([5, 5, 7, 7]))))
     assert again.tolist() == exposures.tolist()
-    assert {tuple(one) for one in drawn(slates[:2], 3)} == {(2.0, 0.0, 0.0)}, "what nobody is shown is an item too"
+    assert {tuple(one) for one in exposure_draws(slates[:2], 3)} == {(2.0, 0.0, 0.0)}, (
+        "what nobody is shown is an item too"
+    )
 
 
 def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs() -> None:
     slates = np.arange(40, dtype=np.int32)[:, None]
     targets, labels = tuple(np.array([own]) for own in range(40)), tuple(str(own) for own in range(40))
     table = SlateTable(slates, targets, {"region": labels})
-    shelf = JudgedShelf(np.zeros(40, np.int32), np.ones(40), np.zeros(40, bool), 0.0)
+    shelf = CatalogView(np.zeros(40, np.int32), np.ones(40), np.zeros(40, bool), 0.0)
 
-    whole = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
-    case = whole.shuffled()
+    whole = Case(challenger=table, reference=table, catalog_view=shelf, has_champion=True)
+    case = whole.in_hash_order()
 
     order = case.challenger.slates[:, 0].tolist()
     assert order != list(range(40))
@@ -180,13 +182,13 @@ def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs()
 @pytest.mark.parametrize("listed", [np.array([True, False, True]), None], ids=["told", "of before"])
 def test_a_kept_table_keeps_what_could_be_shown(tmp_path: Path, listed: np.ndarray | None) -> None:
     table = SlateTable(np.array([[0, 1]], np.int32), (np.array([0]),))
-    shelf = JudgedShelf(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0, 1, listed)
-    case = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
+    shelf = CatalogView(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0, 1, listed)
+    case = Case(challenger=table, reference=table, catalog_view=shelf, has_champion=True)
 
     write_case(tmp_path / "table", case)
 
     kept = read_case(tmp_path / "table")
-    coverages = [{one.name: one.value for one in judge(told)}["coverage"] for told in (case, kept)]
+    coverages = [{one.name: one.value for one in run_checks(told)}["coverage"] for told in (case, kept)]
     assert coverages == [2 / 3 if listed is None else 1 / 2] * 2
 
 
@@ -201,16 +203,16 @@ def test_a_kept_table_keeps_all_that_is_judged(tmp_path: Path) -> None:
         parts={"plan": 5.0, "statistics": 4.0},
     )
     reference = SlateTable(np.array([[1, 0], [1, 2]], np.int32), targets, challenger.groups, fitted_until=3.0)
-    shelf = JudgedShelf(np.array([0, 1, -1], np.int32), np.array([3.0, 2.0, 0.0]), np.array([False, False, True]), 6.0)
+    shelf = CatalogView(np.array([0, 1, -1], np.int32), np.array([3.0, 2.0, 0.0]), np.array([False, False, True]), 6.0)
     promised = Interval(0.2, 0.1, 0.3, 60)
-    case = Case(challenger, reference, shelf, True, Limits(latency_p99_ms=9.0), promised, reference_rung="blend")
+    case = Case(challenger, reference, shelf, True, Limits(latency_p99_ms=9.0), promised, reference_stage="blend")
 
     write_case(tmp_path / "table", case)
 
     kept = read_case(tmp_path / "table")
     told = [json.dumps(asdict(one), default=np.ndarray.tolist, sort_keys=True) for one in (kept, case)]
     assert told[0] == told[1]
-    nobody = replace(case, challenger=challenger.ordered(np.empty(0, np.int64)), reference=reference)
+    nobody = replace(case, challenger=challenger.take(np.empty(0, np.int64)), reference=reference)
     write_case(tmp_path / "nobody", nobody)
     assert read_case(tmp_path / "nobody").challenger.targets == ()
 
@@ -219,25 +221,25 @@ def test_a_kept_table_is_judged_in_the_same_order(tmp_path: Path) -> None:
     labels = ("one", "other") * 500
     groups = {"region": labels, "device": labels}
     table = SlateTable(np.zeros((1_000, 1), np.int32), (np.array([0]),) * 1_000, groups)
-    shelf = JudgedShelf(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0)
-    case = Case(challenger=table, reference=table, shelf=shelf, has_champion=True)
+    shelf = CatalogView(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0)
+    case = Case(challenger=table, reference=table, catalog_view=shelf, has_champion=True)
 
     write_case(tmp_path / "table", case)
 
-    assert judge(read_case(tmp_path / "table")) == judge(case)
+    assert run_checks(read_case(tmp_path / "table")) == run_checks(case)
 
 
 def test_whoever_came_first_a_kept_table_is_the_same() -> None:
     rng = np.random.default_rng(3)
     slates = rng.permuted(np.tile(np.arange(50, dtype=np.int32), (300, 1)), axis=1)[:, :10]
     table = SlateTable(slates, tuple(own[:1].astype(np.int64) for own in rng.integers(0, 50, (300, 1))))
-    other = table.ordered(rng.permutation(300))
-    shelf = JudgedShelf(np.zeros(50, np.int32), np.ones(50), np.zeros(50, bool), 0.0)
+    other = table.take(rng.permutation(300))
+    shelf = CatalogView(np.zeros(50, np.int32), np.ones(50), np.zeros(50, bool), 0.0)
 
-    cases = [Case(own, own, shelf, has_champion=True).shuffled() for own in (table, other)]
+    cases = [Case(own, own, shelf, has_champion=True).in_hash_order() for own in (table, other)]
 
     assert cases[0].challenger.slates.tolist() == cases[1].challenger.slates.tolist()
-    assert judge(cases[0]) == judge(cases[1])
+    assert run_checks(cases[0]) == run_checks(cases[1])
 
 
 def test_the_bars_of_the_gate_are_those_of_its_page() -> None:

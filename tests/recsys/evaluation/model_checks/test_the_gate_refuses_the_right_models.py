@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recsys.evaluation.model_checks.checks import judge
-from recsys.evaluation.model_checks.slate_table import JudgedShelf, SlateTable
+from recsys.evaluation.model_checks.checks import run_checks
+from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.intervals import Interval
 from tests.house.tree import text_of
 from tests.recsys.planted import (
@@ -32,7 +32,7 @@ def champion() -> SlateTable:
 
 
 def refusals(challenger: SlateTable, champion: SlateTable) -> list[str]:
-    return [check.name for check in judge(case(challenger, champion)) if not check.passed]
+    return [check.name for check in run_checks(case(challenger, champion)) if not check.passed]
 
 
 def test_the_champion_itself_passes(champion: SlateTable) -> None:
@@ -59,7 +59,7 @@ def test_a_group_that_loses_hits_and_finds_nearly_as_many_others_lost_by_chance(
     slates[found, 0] = first[found]
     challenger = replace(champion, slates=slates)
 
-    (check,) = [one for one in judge(case(challenger, champion)) if one.name == "group_loss:activity:new"]
+    (check,) = [one for one in run_checks(case(challenger, champion)) if one.name == "group_loss:activity:new"]
 
     assert (check.passed, check.value is not None and check.value > 0.05) == (True, True)
     assert check.detail.endswith("loses 6.0% of its NDCG@10; above the limit, but as much may be lost by chance")
@@ -68,7 +68,7 @@ def test_a_group_that_loses_hits_and_finds_nearly_as_many_others_lost_by_chance(
 def test_groups_too_small_to_be_judged_are_told_and_change_nothing(champion: SlateTable) -> None:
     regions = np.array([""] * 600 + ["AT"] * 499 + ["CH"] * 10 + ["few"] * 9 + ["DE"] * 882)
     known = replace(champion, groups={**champion.groups, "region": tuple(regions.tolist())})
-    before, after = (judge(case(losing(one, 0.06), one)) for one in (champion, known))
+    before, after = (run_checks(case(losing(one, 0.06), one)) for one in (champion, known))
 
     told = [check for check in after if check.name == "groups_not_judged"]
 
@@ -86,7 +86,7 @@ def test_of_many_small_groups_the_largest_twenty_are_named(champion: SlateTable)
     regions = np.repeat([f"region {at:02d}" for at in range(25)], np.arange(25) + 20)
     known = replace(champion, groups={"region": (*regions.tolist(), *[""] * (N_SHOPPERS - len(regions)))})
 
-    (told,) = [check for check in judge(case(known, known)) if check.name == "groups_not_judged"]
+    (told,) = [check for check in run_checks(case(known, known)) if check.name == "groups_not_judged"]
 
     named = told.detail.removeprefix("fewer than 500 shoppers: ").split(", ")
     assert named[0] == "region region 24 (44 shoppers)"
@@ -114,9 +114,9 @@ def test_a_model_is_good_enough_where_all_find_at_the_same_place(shoppers: int) 
 
 
 def test_a_model_that_nobody_could_be_asked_about_is_refused(champion: SlateTable) -> None:
-    nobody = champion.ordered(np.arange(0))
+    nobody = champion.take(np.arange(0))
 
-    (refused,) = judge(case(nobody, nobody))
+    (refused,) = run_checks(case(nobody, nobody))
 
     assert (refused.name, refused.passed) == ("quality", False)
     assert "nobody could be asked" in refused.detail
@@ -138,7 +138,7 @@ def test_a_supplier_shown_far_beyond_its_share_is_enough_though_none_starves(cha
     slates = champion.slates.copy()
     slates[::4, 9] -= slates[::4, 9] % 20
 
-    verdicts = judge(replace(case(replace(champion, slates=slates), champion), shelf=shelf))
+    verdicts = run_checks(replace(case(replace(champion, slates=slates), champion), catalog_view=shelf))
 
     (refused,) = [check for check in verdicts if check.name == "supplier_share"]
     assert not refused.passed
@@ -149,9 +149,9 @@ def test_a_supplier_shown_far_beyond_its_share_is_enough_though_none_starves(cha
 def test_what_is_shown_to_all_refuses_nobody_where_few_were_asked(
     champion: SlateTable, shoppers: int, refused: list[str]
 ) -> None:
-    few, other = (one.ordered(np.arange(shoppers)) for one in (unfair(champion), champion))
+    few, other = (one.take(np.arange(shoppers)) for one in (unfair(champion), champion))
 
-    verdicts = {check.name: check for check in judge(case(few, other))}
+    verdicts = {check.name: check for check in run_checks(case(few, other))}
 
     assert [name for name, check in verdicts.items() if not check.passed] == refused
     spared = [name for name, check in verdicts.items() if "fewer than 200 shoppers were asked" in check.detail]
@@ -161,9 +161,9 @@ def test_what_is_shown_to_all_refuses_nobody_where_few_were_asked(
 def test_who_passes_beyond_a_bar_is_told_why(champion: SlateTable) -> None:
     unusual = unfair(champion)
 
-    (borne,) = [check for check in judge(case(unusual, unusual)) if check.name == "supplier_share"]
-    (refused,) = [check for check in judge(case(unusual, champion)) if check.name == "supplier_share"]
-    (usual_one,) = [check for check in judge(case(champion, champion)) if check.name == "supplier_share"]
+    (borne,) = [check for check in run_checks(case(unusual, unusual)) if check.name == "supplier_share"]
+    (refused,) = [check for check in run_checks(case(unusual, champion)) if check.name == "supplier_share"]
+    (usual_one,) = [check for check in run_checks(case(champion, champion)) if check.name == "supplier_share"]
 
     assert borne.passed
     assert "misses the bar, which refuses only a model that is worse here" in borne.detail
@@ -187,7 +187,7 @@ def test_a_first_model_is_no_leak_however_far_above_popularity() -> None:
     slates = poor.slates.copy()
     slates[:, 0] = [own[0] for own in poor.targets]
 
-    names = [check.name for check in judge(replace(case(replace(poor, slates=slates), poor), has_champion=False))]
+    names = [check.name for check in run_checks(replace(case(replace(poor, slates=slates), poor), has_champion=False))]
 
     assert "leak:too_good" not in names
 
@@ -197,10 +197,10 @@ def test_nor_is_what_follows_a_model_that_was_mere_popularity() -> None:
     slates = poor.slates.copy()
     slates[:, 0] = [own[0] for own in poor.targets]
 
-    asked = replace(case(replace(poor, slates=slates), poor), reference_rung="popular")
+    asked = replace(case(replace(poor, slates=slates), poor), reference_stage="popular")
 
-    assert "leak:too_good" not in [check.name for check in judge(asked)]
-    (leak,) = [check for check in judge(replace(asked, reference_rung="single")) if check.name == "leak:too_good"]
+    assert "leak:too_good" not in [check.name for check in run_checks(asked)]
+    (leak,) = [check for check in run_checks(replace(asked, reference_stage="single")) if check.name == "leak:too_good"]
     assert not leak.passed
 
 
@@ -212,7 +212,7 @@ def test_what_chance_explains_is_no_leak(shoppers: int, verdict: list[bool]) -> 
     slates = theirs.slates.copy()
     slates[:, 0] = [own[0] if at % 30 < 1 else (own[0] + 1) % 400 for at, own in enumerate(targets)]  # asked the same
 
-    found = judge(case(ours, replace(theirs, slates=slates, targets=targets)))
+    found = run_checks(case(ours, replace(theirs, slates=slates, targets=targets)))
 
     assert [check.passed for check in found if check.name == "leak:too_good"] == verdict
 
@@ -227,19 +227,19 @@ def test_a_model_that_finds_far_more_than_validation_promised_is_refused_where_e
     table = table_with_hits(np.arange(asked) < found * asked)
     expected = Interval(0.3, 0.25, 0.35, promised)  # three times the odds of .35 are those of .62
 
-    checks = judge(replace(case(table, table), expected=expected))
+    checks = run_checks(replace(case(table, table), expected=expected))
 
     told = [check for check in checks if check.name == "leak:unlike_validation"]
     assert [check.passed for check in told] == verdict
     assert all("on validation, as visits begin, 0.3000" in check.detail for check in told)
     assert [check.limit for check in told] == pytest.approx([3 * 0.35 / 0.65 / (1 + 3 * 0.35 / 0.65)] * len(verdict))
-    assert not any(check.name == "leak:unlike_validation" for check in judge(case(table, table)))
+    assert not any(check.name == "leak:unlike_validation" for check in run_checks(case(table, table)))
 
 
 def test_the_first_model_is_held_against_popularity_only_where_it_is_worse(champion: SlateTable) -> None:
     popular = replace(champion, slates=np.tile(np.arange(K, dtype=np.int32), (N_SHOPPERS, 1)))
 
-    checks = judge(replace(case(champion, popular), has_champion=False))
+    checks = run_checks(replace(case(champion, popular), has_champion=False))
 
     assert [check.name for check in checks if not check.passed] == []
     assert not {check.name.partition(":")[0] for check in checks} & {"group_loss", "gini", "coverage"}
@@ -247,10 +247,10 @@ def test_the_first_model_is_held_against_popularity_only_where_it_is_worse(champ
 
 def test_shares_of_a_shelf_of_a_few_products_are_not_judged(champion: SlateTable) -> None:
     slates = np.tile(np.array([0, 4, 8], np.int32), (N_SHOPPERS, 1))
-    tiny = JudgedShelf(SUPPLIER[:12], np.ones(12), np.arange(12) < 6, cut=100.0)
+    tiny = CatalogView(SUPPLIER[:12], np.ones(12), np.arange(12) < 6, cut=100.0)
     table = replace(champion, slates=slates, targets=(np.array([0]),) * N_SHOPPERS)
 
-    names = {check.name for check in judge(replace(case(table, table), shelf=tiny))}
+    names = {check.name for check in run_checks(replace(case(table, table), catalog_view=tiny))}
 
     assert not {"supplier_share", "new_items"} & names
 
@@ -287,7 +287,7 @@ def test_a_group_may_be_eight_tenths_as_well_served_only_where_that_is_sure(cham
     rows = np.arange(N_SHOPPERS)
     ours = table_with_hits((rows % 2 == 0) & (rows < 1_000) | (rows % 2 == 1) & (rows < 840))
 
-    verdicts = {check.name: check for check in judge(case(ours, champion))}
+    verdicts = {check.name: check for check in run_checks(case(ours, champion))}
 
     ratio = verdicts["group_ratio:activity"]
     assert not ratio.passed
@@ -305,9 +305,9 @@ def test_a_model_that_hides_a_part_of_the_catalog_is_refused(champion: SlateTabl
 def test_what_is_sold_no_more_is_in_neither_side_s_coverage_nor_gini(champion: SlateTable) -> None:
     gone = np.arange(N_ITEMS) >= N_ITEMS - 100
     slates = np.where(champion.slates >= N_ITEMS - 100, -1, champion.slates).astype(np.int32)  # it alone knows so
-    judged = replace(case(replace(champion, slates=slates), champion), shelf=replace(SHELF, listed=~gone))
+    judged = replace(case(replace(champion, slates=slates), champion), catalog_view=replace(SHELF, listed=~gone))
 
-    found = {one.name: one for one in judge(judged)}
+    found = {one.name: one for one in run_checks(judged)}
 
     assert (found["coverage"].value, found["coverage"].limit) == (1.0, 0.95)
     assert found["gini"].value is not None
@@ -320,9 +320,9 @@ def test_the_first_model_of_a_shop_is_refused_where_it_shows_best_sellers_or_not
     old[:, 1:] += np.where(old[:, 1:] % 20 == 0, 4, 0).astype(np.int32)
     best_sellers = replace(SHELF, popularity=np.where(np.arange(N_ITEMS) < 40, 10.0, 1.0))
 
-    def refused(slates: np.ndarray, shelf: JudgedShelf) -> list[str]:
-        asked = replace(case(replace(champion, slates=slates), champion), shelf=shelf, has_champion=False)
-        return [check.name for check in judge(asked) if not check.passed]
+    def refused(slates: np.ndarray, shelf: CatalogView) -> list[str]:
+        asked = replace(case(replace(champion, slates=slates), champion), catalog_view=shelf, has_champion=False)
+        return [check.name for check in run_checks(asked) if not check.passed]
 
     assert refused(popular, best_sellers) == ["popularity_lift"]
     assert refused(old, SHELF) == ["new_items"]
@@ -338,7 +338,7 @@ def test_who_shows_best_sellers_or_nothing_new_as_the_reference_does_passes_and_
     table = replace(champion, slates=slates)
     best_sellers = replace(SHELF, popularity=np.where(np.arange(N_ITEMS) < 40, 10.0, 1.0))
 
-    verdicts = {check.name: check for check in judge(replace(case(table, table), shelf=best_sellers))}
+    verdicts = {check.name: check for check in run_checks(replace(case(table, table), catalog_view=best_sellers))}
 
     for name in ("popularity_lift", "new_items"):
         assert verdicts[name].passed
@@ -348,7 +348,7 @@ def test_who_shows_best_sellers_or_nothing_new_as_the_reference_does_passes_and_
 def test_the_coverage_that_is_asked_is_a_share_of_the_champions(champion: SlateTable) -> None:
     half = replace(champion, slates=champion.slates % 200)
 
-    (found,) = [check for check in judge(case(half, half)) if check.name == "coverage"]
+    (found,) = [check for check in run_checks(case(half, half)) if check.name == "coverage"]
 
     assert (found.value, found.limit) == (0.5, 0.475)
 
@@ -370,13 +370,13 @@ def test_two_hundredths_on_an_absolute_bar_refuse_nobody_however_sure(champion: 
 def test_a_group_of_500_is_judged(champion: SlateTable) -> None:
     regions = tuple(["DE"] * 500 + [""] * (N_SHOPPERS - 500))
 
-    checks = judge(case(replace(champion, groups={"region": regions}), champion))
+    checks = run_checks(case(replace(champion, groups={"region": regions}), champion))
 
     assert "group_loss:region:DE" in [check.name for check in checks]
 
 
 def test_each_check_tells_the_side_of_its_limit_and_is_on_the_page(champion: SlateTable) -> None:
-    found = judge(case(champion, champion))
+    found = run_checks(case(champion, champion))
     _, gate = text_of("docs/models.md").split("\n## Gate\n")
     rows = re.findall(r"^\| (`[^|]+) \|", gate.split("\n## ")[0], re.MULTILINE)
 

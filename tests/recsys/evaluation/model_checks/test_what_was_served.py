@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from recsys.data.data_checks import Check
-from recsys.evaluation.model_checks.answers import Answers, Touches, answered_well
-from recsys.evaluation.model_checks.served import ServedDay, watched
-from recsys.evaluation.model_checks.slate_table import JudgedShelf
+from recsys.evaluation.model_checks.answers import Answers, Touches, ndcg_by_shopper
+from recsys.evaluation.model_checks.served import ServedDay, day_checks
+from recsys.evaluation.model_checks.slate_table import CatalogView
 
 N_ITEMS, K, SHOPPERS, JUDGED = 200, 10, 400, 1_800
 POPULARITY = (1.0 + np.arange(N_ITEMS)[::-1] % 50).astype(np.float64)
-SHELF = JudgedShelf((np.arange(N_ITEMS) % 4).astype(np.int32), POPULARITY, np.arange(N_ITEMS) % 10 == 3, cut=0.0)
+SHELF = CatalogView((np.arange(N_ITEMS) % 4).astype(np.int32), POPULARITY, np.arange(N_ITEMS) % 10 == 3, cut=0.0)
 WANTED = np.arange(N_ITEMS)
 THIRDS = tuple(np.repeat(["few events", "some events", "many events"], JUDGED // 3).tolist())
 
@@ -37,7 +37,7 @@ def named(checks: list[Check]) -> set[str]:
 
 @pytest.mark.parametrize("seed", range(20, 25))
 def test_a_usual_day_is_never_named(seed: int) -> None:
-    checks = watched(served(seed), WEEK, wanted=WANTED)
+    checks = day_checks(served(seed), WEEK, touched_items=WANTED)
 
     assert named(checks) == set()
     assert {check.name.removeprefix("served: ") for check in checks} == {
@@ -49,26 +49,26 @@ def test_a_usual_day_is_never_named(seed: int) -> None:
 
 
 def test_a_day_of_less_traffic_is_held_against_as_many_answers() -> None:
-    assert named(watched(served(20, answers=1), WEEK, wanted=WANTED)) == set()
+    assert named(day_checks(served(20, answers=1), WEEK, touched_items=WANTED)) == set()
 
 
 def test_a_day_on_which_half_of_the_catalog_is_not_shown_is_named() -> None:
     half = np.where(np.arange(N_ITEMS) % 8 < 4, POPULARITY**0.3, 1e-6)
 
-    assert {"gini", "coverage"} <= named(watched(served(20, chances=half), WEEK, wanted=WANTED))
+    assert {"gini", "coverage"} <= named(day_checks(served(20, chances=half), WEEK, touched_items=WANTED))
 
 
 def test_a_day_of_one_supplier_is_named() -> None:
     chances = POPULARITY**0.3 * np.where(SHELF.supplier == 0, 3.0, 1.0)
 
-    assert "supplier share" in named(watched(served(20, chances=chances), WEEK, wanted=WANTED))
+    assert "supplier share" in named(day_checks(served(20, chances=chances), WEEK, touched_items=WANTED))
 
 
 @pytest.mark.parametrize(("factor", "told"), [(1.6, "0.84–1.42"), (0.6, "0.71–1.10")])
 def test_a_supplier_shown_too_often_or_too_rarely_is_enough(factor: float, told: str) -> None:
     chances = POPULARITY**0.3 * np.where(SHELF.supplier == 0, factor, 1.0)
 
-    found = {check.name: check for check in watched(served(20, chances=chances), WEEK, wanted=WANTED)}
+    found = {check.name: check for check in day_checks(served(20, chances=chances), WEEK, touched_items=WANTED)}
 
     assert not found["served: supplier share"].passed
     assert told in found["served: supplier share"].message
@@ -81,15 +81,15 @@ def test_what_one_busy_shopper_was_shown_is_chance() -> None:
     many = replace(usual, answers=replace(usual.answers, slates=slates))
     one = replace(many, answers=replace(many.answers, shoppers=np.where(busy, 0, many.answers.shoppers)))
 
-    assert "supplier share" in named(watched(many, WEEK, wanted=WANTED))
-    assert named(watched(one, WEEK, wanted=WANTED)) == set()
+    assert "supplier share" in named(day_checks(many, WEEK, touched_items=WANTED))
+    assert named(day_checks(one, WEEK, touched_items=WANTED)) == set()
 
 
 def test_of_what_the_shelf_does_not_tell_nothing_is_said() -> None:
     bare = replace(SHELF, supplier=np.full(N_ITEMS, -1, np.int32), new=np.zeros(N_ITEMS, bool))
-    today, *week = (replace(day, shelf=bare) for day in (served(20), *WEEK))
+    today, *week = (replace(day, catalog_view=bare) for day in (served(20), *WEEK))
 
-    names = {check.name.removeprefix("served: ") for check in watched(today, week, wanted=WANTED)}
+    names = {check.name.removeprefix("served: ") for check in day_checks(today, week, touched_items=WANTED)}
 
     assert {"gini", "coverage", "popularity lift"} <= names
     assert not {"supplier share", "new items"} & names
@@ -98,12 +98,12 @@ def test_of_what_the_shelf_does_not_tell_nothing_is_said() -> None:
 def test_a_day_before_is_held_against_only_where_its_shelf_tells_anything() -> None:
     """Nobody can show what nobody sold yet: a day of which nothing was new is no day on which new products got none."""
     bare = replace(SHELF, supplier=np.full(N_ITEMS, -1, np.int32), new=np.zeros(N_ITEMS, bool))
-    young = [replace(day, shelf=bare) for day in WEEK]
+    young = [replace(day, catalog_view=bare) for day in WEEK]
     chances = POPULARITY**0.3 * np.where(SHELF.new, 0.05, 1.0) * np.where(SHELF.supplier == 0, 3.0, 1.0)
     today = served(20, chances=chances)
 
     def found(*before: ServedDay) -> dict[str, Check]:
-        return {check.name.removeprefix("served: "): check for check in watched(today, before, wanted=WANTED)}
+        return {check.name.removeprefix("served: "): check for check in day_checks(today, before, touched_items=WANTED)}
 
     enough, fewer = found(*young[:3], *WEEK[3:]), found(*young[:4], *WEEK[4:])
 
@@ -115,9 +115,9 @@ def test_a_day_before_is_held_against_only_where_its_shelf_tells_anything() -> N
 
 def test_a_shelf_without_suppliers_tells_of_new_products_still() -> None:
     nobodys = replace(SHELF, supplier=np.full(N_ITEMS, -1, np.int32))
-    today, *week = (replace(day, shelf=nobodys) for day in (served(20), *WEEK))
+    today, *week = (replace(day, catalog_view=nobodys) for day in (served(20), *WEEK))
 
-    names = {check.name.removeprefix("served: ") for check in watched(today, week, wanted=WANTED)}
+    names = {check.name.removeprefix("served: ") for check in day_checks(today, week, touched_items=WANTED)}
 
     assert ("supplier share" in names, "new items" in names) == (False, True)
 
@@ -125,13 +125,13 @@ def test_a_shelf_without_suppliers_tells_of_new_products_still() -> None:
 def test_a_day_of_popular_products_only_is_named() -> None:
     chances = np.where(POPULARITY > 40, 1.0, 0.02)
 
-    assert "popularity lift" in named(watched(served(20, chances=chances), WEEK, wanted=WANTED))
+    assert "popularity lift" in named(day_checks(served(20, chances=chances), WEEK, touched_items=WANTED))
 
 
 def test_a_day_without_new_products_is_named() -> None:
     chances = POPULARITY**0.3 * np.where(SHELF.new, 0.05, 1.0)
 
-    found = {check.name: check for check in watched(served(20, chances=chances), WEEK, wanted=WANTED)}
+    found = {check.name: check for check in day_checks(served(20, chances=chances), WEEK, touched_items=WANTED)}
 
     assert not found["served: new items"].passed
     assert found["served: new items"].value < found["served: new items"].bar == 0.5
@@ -141,7 +141,7 @@ def test_what_misses_a_bar_every_day_alarms_nobody_and_says_so() -> None:
     chances = POPULARITY**0.3 * np.where(SHELF.new, 0.05, 1.0)
     week = [served(seed, chances=chances) for seed in range(7)]
 
-    (check,) = [one for one in watched(served(20, chances=chances), week, wanted=WANTED) if "new" in one.name]
+    (check,) = [one for one in day_checks(served(20, chances=chances), week, touched_items=WANTED) if "new" in one.name]
 
     assert check.passed
     assert "beyond the bar, which alarms only" in check.message
@@ -151,21 +151,21 @@ def test_a_group_that_finds_less_than_on_every_day_before_is_named() -> None:
     usual = served(20)
     lost = usual.ndcg * np.where(np.array(THIRDS) == "few events", 0.5, 1.0)
 
-    checks = watched(replace(usual, ndcg=lost), WEEK, wanted=WANTED)
+    checks = day_checks(replace(usual, ndcg=lost), WEEK, touched_items=WANTED)
 
     assert named(checks) == {"loss of activity few events", "groups by activity"}
 
 
 def test_of_little_traffic_nothing_is_said_but_how_little_it_was() -> None:
     broken = np.where(np.arange(N_ITEMS) < 12, 1.0, 1e-6)
-    few = watched(served(20, chances=broken, shoppers=150), WEEK, wanted=WANTED)
+    few = day_checks(served(20, chances=broken, shoppers=150), WEEK, touched_items=WANTED)
     machine = served(20, chances=broken)
     one = replace(machine, answers=replace(machine.answers, shoppers=np.zeros(len(machine.answers), np.int64)))
-    young = watched(machine, WEEK[:3], wanted=WANTED)
+    young = day_checks(machine, WEEK[:3], touched_items=WANTED)
 
     told = [(check.name, check.value, check.grade, check.passed) for check in few]
     assert told == [("served: shoppers", 150, "notes", False), ("served: days before", 7, "notes", True)]
-    assert [check.value for check in watched(one, WEEK, wanted=WANTED)] == [1, 7]
+    assert [check.value for check in day_checks(one, WEEK, touched_items=WANTED)] == [1, 7]
     assert [(check.value, check.passed) for check in young] == [(400, True), (3, False)]
 
 
@@ -174,7 +174,7 @@ def test_only_days_of_as_much_traffic_are_held_against() -> None:
     few_answers, enough = served(9, shoppers=399, answers=1), served(9, shoppers=200)
 
     def told(*before: ServedDay) -> list[tuple[float, bool]]:
-        checks = watched(served(20), before, wanted=WANTED)
+        checks = day_checks(served(20), before, touched_items=WANTED)
         assert (len(checks) > 2) == checks[1].passed
         assert named(checks) <= {"days before"}
         return [(checks[1].value, checks[1].passed)]
@@ -189,7 +189,7 @@ def test_a_group_is_held_against_the_days_on_which_it_was_large_enough_and_found
     nothing = [replace(day, ndcg=day.ndcg * ~few) for day in WEEK]
 
     def judged(today: ServedDay, *before: ServedDay) -> set[str]:
-        names = {check.name.removeprefix("served: ") for check in watched(today, before, wanted=WANTED)}
+        names = {check.name.removeprefix("served: ") for check in day_checks(today, before, touched_items=WANTED)}
         return {name for name in names if name.startswith(("loss", "groups"))}
 
     every = {"loss of activity few events", "loss of activity some events", "loss of activity many events"}
@@ -203,7 +203,7 @@ def test_small_groups_are_not_judged_and_that_is_said() -> None:
     usual = served(20)
     small = replace(usual, ndcg=usual.ndcg[:90] * 0, groups={"activity": THIRDS[:90]})
 
-    checks = {check.name.removeprefix("served: "): check for check in watched(small, WEEK, wanted=WANTED)}
+    checks = {check.name.removeprefix("served: "): check for check in day_checks(small, WEEK, touched_items=WANTED)}
 
     assert (checks["shoppers judged"].value, checks["shoppers judged"].passed) == (90, False)
     assert not any(name.startswith(("loss", "groups")) for name in checks)
@@ -221,13 +221,13 @@ def test_an_answer_is_judged_by_what_its_shopper_touched_afterwards() -> None:
         times=np.array([15.0, 5.0, 25.0, 10.0, 40.0]),
     )
 
-    shoppers, values = answered_well(answers, touches, n_items=10)
+    shoppers, values = ndcg_by_shopper(answers, touches, n_items=10)
 
     # Shopper 0 found item 4 in the second place (of two targets), then nothing of one; 1 and 2 touched nothing later.
     second = (1 / np.log2(3)) / (1 + 1 / np.log2(3))
     assert shoppers.tolist() == [0]
     assert values == pytest.approx([second / 2])
-    assert answered_well(answers.first(1), touches, n_items=10)[1] == pytest.approx([second])
+    assert ndcg_by_shopper(answers.head(1), touches, n_items=10)[1] == pytest.approx([second])
 
 
 def test_many_answers_are_judged_as_each_would_be_by_itself() -> None:
@@ -239,7 +239,7 @@ def test_many_answers_are_judged_as_each_would_be_by_itself() -> None:
     )
     touches = Touches(rng.integers(0, 8, 24), rng.integers(0, 5, 24), rng.integers(0, 6, 24).astype(np.float64))
 
-    shoppers, values = answered_well(answers, touches, n_items=5)
+    shoppers, values = ndcg_by_shopper(answers, touches, n_items=5)
 
     each: dict[int, list[float]] = {}
     discounts = 1 / np.log2(np.arange(10) + 2)
@@ -256,8 +256,8 @@ def test_without_touches_nobody_is_judged() -> None:
     answers = Answers(np.array([[1]], np.int32), np.array([-1]), np.array([1.0]))
     nothing = Touches(np.array([], np.int64), np.array([], np.int64), np.array([]))
 
-    for some in (answers, answers.first(0)):
-        shoppers, values = answered_well(some, nothing, n_items=3)
+    for some in (answers, answers.head(0)):
+        shoppers, values = ndcg_by_shopper(some, nothing, n_items=3)
         assert (len(shoppers), len(values)) == (0, 0)
 
 
@@ -266,7 +266,7 @@ def test_each_number_of_a_day_is_what_the_page_says() -> None:
     week = [replace(served(seed, shoppers=450), ndcg=np.full(JUDGED, 0.2 + 0.1 * seed)) for seed in range(7)]
     today = replace(served(20), ndcg=np.where(np.array(THIRDS) == "few events", 0.1, 0.5))
 
-    found = {one.name.removeprefix("served: "): one for one in watched(today, week, wanted=WANTED[:40])}
+    found = {one.name.removeprefix("served: "): one for one in day_checks(today, week, touched_items=WANTED[:40])}
 
     shown = np.array([np.bincount(day.answers.slates[: 2 * SHOPPERS].ravel(), minlength=N_ITEMS) for day in week])
     ours = np.bincount(today.answers.slates.ravel(), minlength=N_ITEMS)
@@ -309,11 +309,13 @@ def test_a_day_as_bad_as_any_of_the_days_before_is_named_for_nothing(at: int) ->
     chances = POPULARITY**0.3 * np.where(SHELF.supplier == 0, 3.0, 1.0) * np.where(SHELF.new, 0.05, 1.0)
     week = [served(seed, chances=chances if seed == at else None) for seed in range(7)]
 
-    assert not {"supplier share", "new items"} & named(watched(served(20, chances=chances), week, wanted=WANTED))
+    assert not {"supplier share", "new items"} & named(
+        day_checks(served(20, chances=chances), week, touched_items=WANTED)
+    )
 
 
 def test_where_nobody_touched_anything_no_lift_is_told() -> None:
-    checks = watched(served(20), WEEK, wanted=WANTED[:0])
+    checks = day_checks(served(20), WEEK, touched_items=WANTED[:0])
 
     assert "served: popularity lift" not in {check.name for check in checks}
 
@@ -322,7 +324,7 @@ def test_a_kind_that_is_not_told_hides_no_other_kind() -> None:
     regions = {"region": ("",) * JUDGED}
     today, *week = (replace(day, groups={**regions, **day.groups}) for day in (served(20), *WEEK))
 
-    names = {check.name.removeprefix("served: ") for check in watched(today, week, wanted=WANTED)}
+    names = {check.name.removeprefix("served: ") for check in day_checks(today, week, touched_items=WANTED)}
 
     assert "groups by activity" in names
     assert "groups by region" not in names

@@ -1,4 +1,4 @@
-"""Many profiles as one set of columns, so that a feature is computed for one shopper or for five thousand alike."""
+"""The columns of many profiles end to end, so that one code computes features for one shopper or for thousands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +17,8 @@ from recsys.data.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
-class Shoppers:
-    """Columns of all profiles, one after the other: `rows` (int64, ascending) says whose; `now` is per profile."""
+class ProfileColumns:
+    """Events of all profiles end to end. `rows` (int64, ascending) is the profile of each; `now` is per profile."""
 
     rows: Longs
     items: Ints
@@ -30,8 +30,8 @@ class Shoppers:
     now: Times
 
     @property
-    def n(self) -> int:
-        """How many shoppers there are."""
+    def n_profiles(self) -> int:
+        """The number of profiles."""
         return len(self.now)
 
     @classmethod
@@ -39,37 +39,37 @@ class Shoppers:
         """Return the profiles' columns end to end; `steps` counts the distinct moments after the event."""
         sizes = np.fromiter((len(p.items) for p in profiles), np.int64, len(profiles))
         rows = np.repeat(np.arange(len(profiles), dtype=np.int64), sizes)
-        times = _joined([p.times for p in profiles], np.float64)
+        times = _concatenate([p.times for p in profiles], np.float64)
         return cls(
             rows=rows,
-            items=_joined([p.items for p in profiles], np.int32),
+            items=_concatenate([p.items for p in profiles], np.int32),
             times=times,
-            signals=_joined([p.signals for p in profiles], np.int8),
-            weights=_joined([p.weights for p in profiles], np.float32),
-            values=_joined([p.values for p in profiles], np.float32),
+            signals=_concatenate([p.signals for p in profiles], np.int8),
+            weights=_concatenate([p.weights for p in profiles], np.float32),
+            values=_concatenate([p.values for p in profiles], np.float32),
             steps=_steps_back(rows, times, sizes),
             now=np.fromiter((p.now for p in profiles), np.float64, len(profiles)),
         )
 
-    def weighty(self) -> Self:
-        """Return the same without events of no weight, as of what a shopper dislikes: they speak for no other item."""
-        kept = self.weights > 0
-        if kept.all():
+    def with_positive_weight(self) -> Self:
+        """Return the events of weight above 0. Others, as of disliked items, must not raise similar items."""
+        is_positive = self.weights > 0
+        if is_positive.all():
             return self
         names = ("rows", "items", "times", "signals", "weights", "values", "steps")
-        return replace(self, **{name: getattr(self, name)[kept] for name in names})
+        return replace(self, **{name: getattr(self, name)[is_positive] for name in names})
 
 
-def _joined(columns: list[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]
+def _concatenate(columns: list[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]
     return np.concatenate(columns).astype(dtype, copy=False) if columns else np.empty(0, dtype)
 
 
 def _steps_back(rows: Longs, times: Times, sizes: Longs) -> Floats:
     if not len(rows):
         return np.empty(0, np.float32)
-    moved = np.ones(len(rows), bool)
-    moved[1:] = (times[1:] != times[:-1]) | (rows[1:] != rows[:-1])
-    moment = np.cumsum(moved)
+    is_new_moment = np.ones(len(rows), bool)
+    is_new_moment[1:] = (times[1:] != times[:-1]) | (rows[1:] != rows[:-1])
+    moment = np.cumsum(is_new_moment)
     last = moment[np.maximum(np.cumsum(sizes) - 1, 0)]
     steps: Floats = (last[rows] - moment).astype(np.float32)
     return steps
