@@ -33,7 +33,7 @@ UNCLEAR_NAMES: dict[str, int] = {
     "modelops": 60,
     "portal": 1,
     "profiles": 51,
-    "recsys": 232,
+    "recsys": 231,
 }
 
 
