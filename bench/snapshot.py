@@ -97,7 +97,7 @@ def model(rows: "list[ProductRow]", options: argparse.Namespace, directory: Path
     if directory.exists():
         return
     dataset = build(history(options, seed), items_frame(rows))
-    with mock.patch.object(Content, "_similar", by_chance(options.neighbors)):
+    with mock.patch.object(Content, "_similarity", by_chance(options.neighbors)):
         sources = {name: make(name).fit(dataset.interactions, dataset.catalog) for name in SOURCES}
     until = float(dataset.interactions.times.max())
     statistics = ItemStatistics.fit(dataset.interactions, dataset.catalog, until=until)

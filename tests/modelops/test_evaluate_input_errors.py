@@ -122,7 +122,7 @@ def test_interrupt_writes_no_report(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def interrupted(*read: object, timed: bool) -> list[str]:
         raise KeyboardInterrupt  # a signal itself is ignored where a shell began the tests in the background
 
-    monkeypatch.setattr(command_line, "unusable", interrupted)
+    monkeypatch.setattr(command_line, "input_warnings", interrupted)
 
     with pytest.raises(CommandError, match="stopped before the end: no report is written") as error:
         call_command("evaluate", str(tmp_path), "--json", str(tmp_path / "report.json"))

@@ -115,7 +115,7 @@ def test_sources_of_one_window_are_let_go_before_those_of_another_are_fitted(mon
         living.extend(map(weakref.ref, ready.values()))
         return ready
 
-    monkeypatch.setattr(module, "fitted", fitted)
+    monkeypatch.setattr(module, "fit_all", fitted)
 
     training = train(build(history(), products()), names=NAMES)
 
