@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command named on the command line, against the running demo unless DATABASE_URL says otherwise."""
+    """Run the command, against the running demo unless DATABASE_URL is set."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from config import command_line, env
 

@@ -1,5 +1,5 @@
-"""Who may come in: staff users and their roles, API keys with scopes and origins, throttles.
+"""Staff users and their roles, API keys with scopes and origins, rate limits.
 
-A key is never stored, only its SHA-256. A revoked key stops within two seconds. Every change of a user or key is on the
-audit log, except the first login, which `createsuperuser` makes in a shell.
+Only a key's SHA-256 is stored; a revoked key stops within two seconds. Every change of a user or key is on the audit
+log, except the first user, whom `createsuperuser` makes from a shell.
 """

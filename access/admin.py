@@ -1,4 +1,4 @@
-"""The operator's doors: staff, API keys, schedules. A key's text is shown once, when it is made or rotated."""
+"""Admin pages of staff, API keys and schedules. A key's text is shown once, when it is created or rotated."""
 
 from typing import Any, ClassVar
 
@@ -23,7 +23,7 @@ from access.scopes import SCOPES
 from access.selectors import identity_secret
 from audit.staff import AuditedAdmin, actor_of
 from common import clock
-from common.comma_field import Listed
+from common.comma_field import CommaListField
 from common.errors import InvalidInput
 
 admin.site.unregister(Group)
@@ -42,7 +42,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
     identifying = ("username",)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Let who is added sign in: every account is one of staff, and sees nothing without a role."""
+        """Let a new user sign in: every account belongs to staff, and sees nothing without a role."""
         if not change:
             obj.is_staff = True
         super().save_model(request, obj, form, change)
@@ -53,12 +53,12 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
         return ", ".join(group.name for group in user.groups.all())
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Read the roles along."""
+        """Prefetch the roles."""
         users: QuerySet[User] = super().get_queryset(request)
         return users.prefetch_related("groups")
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        """Add to Django's list of changes which roles were given and taken: their names identify nobody."""
+        """Add given and taken roles to Django's list of changes: their names identify nobody."""
         message = super().construct_change_message(request, form, formsets, add)
         if "groups" in form.changed_data:
             before, after = ({group.name for group in of["groups"]} for of in (form.initial, form.cleaned_data))
@@ -66,17 +66,17 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type
         return message
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """Keep what makes a superuser from everybody else."""
+        """Make the fields that create superusers read-only for everybody else."""
         guarded = () if _superuser(request) else ("is_superuser", "user_permissions")
         return (*super().get_readonly_fields(request, obj), "last_login", "date_joined", *guarded)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """A superuser's row is for superusers."""
+        """Return whether the user may change the row; a superuser's row is for superusers."""
         allowed: bool = super().has_change_permission(request, obj)
         return allowed and (obj is None or not obj.is_superuser or _superuser(request))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """A superuser's row is for superusers."""
+        """Return whether the user may delete the row; a superuser's row is for superusers."""
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and (obj is None or not obj.is_superuser or _superuser(request))
 
@@ -87,12 +87,12 @@ class RoleAdmin(AuditedAdmin, DjangoGroupAdmin, ModelAdmin):
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
-    """A key's facts, checked by the service's own rules."""
+    """The settings of a key, checked by the rules of the service."""
 
     scopes = forms.MultipleChoiceField(
         choices=SCOPES, required=False, widget=forms.CheckboxSelectMultiple, help_text="For secret keys only."
     )
-    origins = Listed(
+    origins = CommaListField(
         help_text="Web origins that may use a publishable key, separated by commas: https://shop.example. Empty: any."
     )
 
@@ -119,7 +119,7 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when
         return cleaned
 
     def _would_open_nothing(self, cleaned: dict[str, Any]) -> None:
-        """Put an error where a key that is made would be of no use, so that nobody hands one out."""
+        """Add an error if the new key would have no effect, so that nobody hands one out."""
         if cleaned.get("kind") == "sk" and cleaned.get("scopes") == []:
             self.add_error("scopes", "a secret key opens what its scopes say: choose at least one")
         if (ends := cleaned.get("expires_at")) and ends <= clock.now():
@@ -139,33 +139,33 @@ class ApiKeyAdmin(ModelAdmin):
 
     @display(description="State", label={"live": "success", "expired": "warning", "revoked": "danger"})
     def state(self, key: ApiKey) -> str:
-        """Show whether the key opens anything."""
+        """Show whether the key is valid."""
         if key.revoked_at:
             return "revoked"
         return "live" if key.live(clock.now()) else "expired"
 
     @display(description="Identity secret")
     def secret_for_users(self, key: ApiKey) -> str:
-        """Show the secret that signs user ids to those who may change keys."""
+        """Show the secret that signs user ids. Only users who may change keys see this field."""
         return identity_secret(key)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
-        """Show what cannot be changed."""
+        """Return the fields that cannot be changed."""
         if obj is None:
             return ()
-        shown = ("kind", "prefix", "created_at", "last_used_at", "revoked_at", "previous_expires_at")
-        return (*shown, "secret_for_users") if self.has_change_permission(request) else shown
+        fields = ("kind", "prefix", "created_at", "last_used_at", "revoked_at", "previous_expires_at")
+        return (*fields, "secret_for_users") if self.has_change_permission(request) else fields
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: ApiKeyForm, change: bool) -> None:
-        """Make or change the key by its service."""
+        """Create or change the key through its service."""
         values = {name: form.cleaned_data[name] for name in CHANGEABLE}
         if change:
             services.change_key(obj.pk, actor=actor_of(request), changes=values)
             if self.get_unfold_action("rotate").action_name in request.POST:
                 self._rotated(request, obj)
             return
-        made, raw = services.create_key(kind=form.cleaned_data["kind"], actor=actor_of(request), **values)
-        obj.pk = made.pk
+        key, raw = services.create_key(kind=form.cleaned_data["kind"], actor=actor_of(request), **values)
+        obj.pk = key.pk
         obj.refresh_from_db()
         _show(request, raw)
 
@@ -174,14 +174,14 @@ class ApiKeyAdmin(ModelAdmin):
         return False
 
     def has_rotate_permission(self, request: HttpRequest, object_id: int | None = None) -> bool:
-        """Rotating and revoking are changes, of a key that is not revoked."""
+        """Return whether the user may rotate or revoke: both are changes, of a key that is not revoked."""
         if object_id is None:
             return bool(self.has_change_permission(request))
-        row = self.get_object(request, str(object_id))  # None where the address holds no number
+        row = self.get_object(request, str(object_id))  # None where the URL holds no number
         return row is not None and row.revoked_at is None and bool(self.has_change_permission(request))
 
     def _rotated(self, request: HttpRequest, key: ApiKey) -> None:
-        """Rotate, or say that somebody revoked the key since the page was opened."""
+        """Rotate, or report that somebody revoked the key since the page was opened."""
         if self.has_rotate_permission(request, key.pk):
             self.rotate(request, key)
         else:
@@ -189,13 +189,13 @@ class ApiKeyAdmin(ModelAdmin):
 
     @action(description="Save and rotate", permissions=["rotate"])
     def rotate(self, request: HttpRequest, obj: ApiKey) -> None:
-        """Give the key a new text; the old one opens for seven days."""
+        """Give the key a new text; the old one stays valid for seven days."""
         _, raw = services.rotate_key(obj.pk, actor=actor_of(request))
         _show(request, raw)
 
     @action(description="Revoke for good", url_path="revoke", permissions=["rotate"])
     def revoke_page(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Ask, then close the key: nobody opens it again."""
+        """Ask for confirmation, then revoke the key."""
         key = get_object_or_404(ApiKey, pk=object_id)
         back = reverse("admin:access_apikey_change", args=[key.pk])
         if request.method == "POST":

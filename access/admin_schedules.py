@@ -1,6 +1,6 @@
-"""The operator's door to what runs by itself: when, and whether. What it runs, and with what, is said in the code.
+"""The operator's page for scheduled tasks: time, and on or off. The code decides what runs, with which arguments.
 
-The scheduler's own admin would let an operator have a worker run any task with any arguments, and records nothing.
+The scheduler's own admin would allow any task with any arguments, and records nothing.
 """
 
 import json
@@ -27,19 +27,19 @@ admin.site.unregister([ClockedSchedule, CrontabSchedule, IntervalSchedule, Perio
 
 
 class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
-    """When and whether: one time, of the two kinds that this page offers."""
+    """Exactly one time, of the two kinds that this page offers."""
 
     def clean(self) -> dict[str, Any]:
-        """Ask for one of the two before the library asks for one of four."""
+        """Require one of the two kinds, before the library requires one of four."""
         cleaned = super().clean() or self.cleaned_data
         if bool(cleaned.get("interval")) == bool(cleaned.get("crontab")):
-            self._validate_unique = False  # where the library asks
+            self._validate_unique = False  # otherwise the library reports the same error again
             raise forms.ValidationError("Choose either an interval or a crontab.")
         return cleaned
 
 
 class NeverDeleted(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold has no types
-    """Rows that stay: with the time of a schedule its tasks would go."""
+    """Rows that are never deleted: a deleted schedule would delete its tasks."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never: a task is switched off instead."""
@@ -48,7 +48,7 @@ class NeverDeleted(AuditedAdmin, ModelAdmin):  # type: ignore[misc]  # unfold ha
 
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(NeverDeleted):
-    """What the settings schedule: switched on and off, moved to another time, run at once."""
+    """The scheduled tasks of the settings: switch on or off, move to another time, run now."""
 
     form = ScheduleForm
     list_display = ("name", "enabled", "scheduler", "last_run_at")
@@ -61,22 +61,22 @@ class PeriodicTaskAdmin(NeverDeleted):
     recorded = ("name", "task", "enabled", "interval", "crontab")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never: the settings say what is scheduled."""
+        """Never: the settings define what is scheduled."""
         return False
 
     @admin.action(description="Switch on", permissions=["change"])
     def switch_on(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Let the tasks run when they are due."""
+        """Enable the tasks."""
         self._switch(request, queryset, enabled=True)
 
     @admin.action(description="Switch off", permissions=["change"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Let the tasks run no more."""
+        """Disable the tasks."""
         self._switch(request, queryset, enabled=False)
 
     @admin.action(description="Run now", permissions=["change"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Hand the tasks to a worker."""
+        """Send the tasks to a worker."""
         with transaction.atomic():
             for task in queryset:
                 self.put_on_record(request, task, "run")
@@ -87,7 +87,7 @@ class PeriodicTaskAdmin(NeverDeleted):
     def _switch(self, request: HttpRequest, queryset: QuerySet[Any], *, enabled: bool) -> None:
         for task in queryset.exclude(enabled=enabled):
             task.enabled = enabled
-            task.save()  # one by one: only so the scheduler hears of it
+            task.save()  # one by one, because only `save` notifies the scheduler
             self.log_change(request, task, [{"changed": {"fields": ["Enabled"]}}])
         names = ", ".join(task.name for task in queryset.order_by("name"))
         messages.success(request, f"Switched {'on' if enabled else 'off'}: {names}.")

@@ -1,4 +1,4 @@
-"""The admin as a site: what it does by itself, outside of any table's page, is recorded too."""
+"""The admin site; it also records actions that belong to no table's page."""
 
 import math
 from collections.abc import Callable
@@ -17,23 +17,24 @@ from common.errors import Conflict, InvalidInput
 from common.problems import error_page
 
 View = Callable[..., HttpResponse]
-TAKEN: Final = "23505"
-"""PostgreSQL's word for a key that is there already."""
+UNIQUE_VIOLATION: Final = "23505"
+"""PostgreSQL's code for a duplicate key."""
 
 
 class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
-    """The admin, which records who changes their own password: that page belongs to the site, not to a table.
+    """The admin site, which records password changes: that page belongs to the site, not to a table.
 
-    Where somebody else was first between a form's checks and its writing, the form is asked again, and tells.
+    If another user was faster between a form's checks and its writes, the form is processed again and reports the
+    conflict.
     """
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Wrap a page of the admin."""
-        wrapped: View = super().admin_view(_asked_again(view), cacheable)
+        wrapped: View = super().admin_view(_retry_once(view), cacheable)
         return wrapped
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Ask who it is; of one address only so often in a time, before a password is hashed or anything recorded."""
+        """Sign in. Tries of one address are limited before a password is hashed or anything is recorded."""
         if request.method == "POST" and (seconds := seconds_to_sign_in(request)):
             detail = f"They came from this address. Please try again in {math.ceil(seconds / 60)} minutes."
             return error_page(HTTPStatus.TOO_MANY_REQUESTS, "Too many sign-ins", detail, retry_after=seconds)
@@ -41,31 +42,32 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         return response
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Change the password, and record it as where an operator changes it."""
+        """Change the password, and record it like a change by an operator."""
         with transaction.atomic():
             response: HttpResponse = super().password_change(request, extra_context)
-            if request.method == "POST" and isinstance(response, HttpResponseRedirect):  # else the form came back
+            # Without a redirect the form came back with errors.
+            if request.method == "POST" and isinstance(response, HttpResponseRedirect):
                 _record(request)
         return response
 
 
-def _asked_again(view: View) -> View:
-    """Wrap a view that writes all or nothing: what it had checked may be wrong by the time it writes, once."""
+def _retry_once(view: View) -> View:
+    """Retry a view once after a lost race. The view writes all or nothing, so its checks simply run again."""
 
     @wraps(view)
-    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except (IntegrityError, Conflict, InvalidInput) as error:
-            if request.method != "POST" or request.FILES or not _outrun(error):
+            if request.method != "POST" or request.FILES or not _lost_a_race(error):
                 raise
         return view(request, *args, **kwargs)
 
-    return asked
+    return wrapper
 
 
-def _outrun(error: Exception) -> bool:
-    return not isinstance(error, IntegrityError) or getattr(error.__cause__, "pgcode", None) == TAKEN
+def _lost_a_race(error: Exception) -> bool:
+    return not isinstance(error, IntegrityError) or getattr(error.__cause__, "pgcode", None) == UNIQUE_VIOLATION
 
 
 def _record(request: HttpRequest) -> None:

@@ -10,5 +10,5 @@ class AccessConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        """Let the OpenAPI document know how keys are sent, and the audit log who signs in."""
+        """Connect the OpenAPI document to the key schemes, and the audit log to sign-ins."""
         from access import openapi, sign_ins  # noqa: F401

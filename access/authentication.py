@@ -1,4 +1,4 @@
-"""Doors' key: from a request to a key record, for DRF and for plain views."""
+"""From a request to a key record, for DRF and for plain views."""
 
 import base64
 from typing import Final
@@ -27,9 +27,9 @@ def key_from_request(request: HttpRequest | Request) -> str | None:
 
 
 def admit(raw: str | None, *, origin: str | None) -> KeyRecord:
-    """Return the key's record where it may be used from this origin (None: not from a page), and note its use.
+    """Return the key's record if it may be used from this origin (None: not from a page), and note its use.
 
-    Raises Unauthenticated for no or an unknown key, Forbidden for a secret key on a page or a foreign origin.
+    Raises Unauthenticated for no key or an unknown one, Forbidden for a secret key on a page or a foreign origin.
     """
     if not raw:
         raise Unauthenticated(NEEDED)
@@ -53,7 +53,7 @@ class KeyAuthentication(BaseAuthentication):
     """DRF: `request.auth` becomes the KeyRecord. Shoppers and servers have keys; staff have sessions in the admin."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, KeyRecord] | None:
-        """Return nobody and the key, or None where the request carries no key."""
+        """Return an anonymous user and the key, or None if the request carries no key."""
         raw = key_from_request(request)
         if raw is None:
             return None
@@ -67,6 +67,6 @@ class KeyAuthentication(BaseAuthentication):
 def _basic_user(encoded: str) -> str | None:
     try:
         decoded = base64.b64decode(encoded, validate=True).decode()
-    except ValueError:  # no Base64, or of no text
+    except ValueError:  # no Base64, or no text in it
         return None
     return decoded.partition(":")[0] or None

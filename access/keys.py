@@ -1,4 +1,4 @@
-"""What a key is once it is known: a frozen record that doors decide by. Pure."""
+"""The frozen record of a known key, by which views decide. Pure."""
 
 import hashlib
 import re
@@ -24,7 +24,7 @@ class KeyRecord:
 
     @property
     def actor(self) -> str:
-        """How the audit log names the key."""
+        """The name of the key on the audit log."""
         return f"key:{self.id}"
 
     @property
@@ -44,10 +44,10 @@ class KeyRecord:
 
 
 def masked(text: str) -> str:
-    """Return the text, each key in it cut to the prefix that tells keys apart: `sk_0123456789_…`."""
+    """Return the text with each key cut to its prefix: `sk_0123456789_…`."""
     return _RAW.sub(r"\1…", text)
 
 
 def digest(raw: str) -> bytes:
-    """Return what is stored of a key: SHA-256. A key has 256 random bits, so no slow hash is needed."""
+    """Return the stored form of a key: SHA-256. A key has 256 random bits, so no slow hash is needed."""
     return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).digest()

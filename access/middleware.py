@@ -1,4 +1,4 @@
-"""CORS for the storefront's own pages: held to the key's origins, never with cookies."""
+"""CORS for the storefront's own pages: limited to the key's origins, never with cookies."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,7 +11,7 @@ from common.problems import is_machine
 
 ALLOW_HEADERS: Final = (
     "authorization, content-type, x-retry-count, x-api-key, x-user-hash, "
-    # RudderStack's SDK for browsers, at first and where it sends again.
+    # RudderStack's SDK for browsers, on the first try and on retries.
     "anonymousid, sentat, rsa-recovered, rsa-retry-attempt, rsa-retry-reason, "
     "rsa-since-first-attempt, rsa-since-last-attempt"
 )
@@ -20,10 +20,10 @@ EXPOSE_HEADERS: Final = "etag, retry-after, x-sse-support"
 
 
 class CorsMiddleware:
-    """Answers OPTIONS and names the caller's origin on answers, on the paths that programs call.
+    """Answers OPTIONS, and adds the CORS headers to answers on machine paths.
 
-    A preflight carries no key, so any origin may ask. The request that follows is held to its key's origins by
-    `access.authentication.admit`; what a foreign page can read is the refusal.
+    A preflight carries no key, so any origin is allowed. `access.authentication.admit` checks the origin of the request
+    that follows; a foreign page can only read the refusal.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

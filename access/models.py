@@ -1,4 +1,4 @@
-"""Tables of who may come in: staff users and API keys."""
+"""Tables of staff users and API keys."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -15,7 +15,7 @@ class User(AbstractUser):
 
 
 class ApiKey(models.Model):
-    """A key of a storefront or server: only digests are kept, and two digests are live while a key is rotated."""
+    """A key of a storefront or server. Only digests are stored; while a key is rotated two digests are valid."""
 
     name = models.CharField(max_length=100, help_text="Which storefront or server holds this key.")
     kind = models.CharField(max_length=2, choices=KINDS)
@@ -57,5 +57,5 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix}…)"
 
     def live(self, now: datetime) -> bool:
-        """Return whether the key opens anything at this moment."""
+        """Return whether the key is valid at this moment."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)

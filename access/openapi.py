@@ -1,4 +1,4 @@
-"""How the OpenAPI document describes keys: drf-spectacular finds this class once it is imported."""
+"""The key schemes of the OpenAPI document: drf-spectacular finds this class once it is imported."""
 
 from typing import Any
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:  # rest_framework.views imports this module while it is loaded
 
 
 class HasScope(BasePermission):
-    """A view says `scope = "catalog:read"`, or `scope = {"GET": "catalog:read", "PUT": "catalog:write"}`.
+    """A view declares `scope = "catalog:read"`, or `scope = {"GET": "catalog:read", "PUT": "catalog:write"}`.
 
-    `publishable = True` on a view lets publishable keys pass without the scope: for views that check a `user_hash`
-    themselves. A view without a scope is closed.
+    With `publishable = True` publishable keys pass without the scope, for views that check a `user_hash` themselves. A
+    view without a scope refuses every key.
     """
 
     message = "This key may not do this."
@@ -25,14 +25,14 @@ class HasScope(BasePermission):
         key = key_of(request)
         scope = required_scope(view, request.method or "")
         if scope is None:
-            # What the view does not know at all is refused by its dispatch, as a method (405).
+            # The view's dispatch refuses unknown methods itself (405).
             return not hasattr(view, (request.method or "").lower())
         self.message = f"This key lacks the scope {scope}."
         return key.may(scope) or (key.publishable and bool(getattr(view, "publishable", False)))
 
 
 def required_scope(view: "APIView", method: str) -> str | None:
-    """Return the scope that the view names for a method."""
+    """Return the scope that the view declares for a method."""
     scope = getattr(view, "scope", None)
     if isinstance(scope, dict):
         scope = scope.get("GET" if method == "HEAD" else method)

@@ -1,6 +1,6 @@
-"""The staff roles, and what each may do in the admin, as patterns over permissions (`app.action_model`). Pure.
+"""The staff roles and their admin permissions, as patterns over `app.action_model`. Pure.
 
-Patterns rather than names: a table that a room adds later falls into the roles that already look after that room.
+Patterns instead of names: a new table automatically belongs to the roles that manage its room.
 """
 
 from fnmatch import fnmatchcase

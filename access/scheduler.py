@@ -1,6 +1,6 @@
-"""Celery's clock, which leaves a schedule where an operator moved it.
+"""Celery beat's scheduler, which keeps the time that an operator set in the admin.
 
-The scheduler it is made of writes the settings' times over those of the admin at each start.
+The scheduler of django-celery-beat overwrites the admin's times with those of the settings at each start.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ TIMES = ("interval", "crontab", "solar", "clocked")
 
 
 class Entry(ModelEntry):  # type: ignore[misc]  # django_celery_beat has no types
-    """One schedule of the settings. Its row remembers, as its description, what they said when it was last set."""
+    """One schedule of the settings. Its row's description holds the settings' time of the last write."""
 
     @classmethod
     def _unpack_fields(cls, schedule: Any, *args: Any, **entry: Any) -> dict[str, Any]:
@@ -20,15 +20,15 @@ class Entry(ModelEntry):  # type: ignore[misc]  # django_celery_beat has no type
 
     @classmethod
     def from_entry(cls, name: str, app: Any = None, **entry: Any) -> "Entry":
-        """Write the schedule into its row: the time too only where the settings say another one than before."""
-        said = cls._unpack_fields(**entry)
-        if PeriodicTask.objects.filter(name=name, description=said["description"]).exists():
-            said = {field: value for field, value in said.items() if field not in TIMES}
-        row, _ = PeriodicTask.objects.update_or_create(name=name, defaults=said)
+        """Write the schedule into its row; the time only if the settings have changed it."""
+        values = cls._unpack_fields(**entry)
+        if PeriodicTask.objects.filter(name=name, description=values["description"]).exists():
+            values = {field: value for field, value in values.items() if field not in TIMES}
+        row, _ = PeriodicTask.objects.update_or_create(name=name, defaults=values)
         return cls(row, app=app)
 
 
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]
-    """Celery beat on the rows that the admin shows."""
+    """Celery beat on the rows of the admin."""
 
     Entry = Entry

@@ -1,4 +1,4 @@
-"""The words of access: kinds of keys, scopes, and the staff roles with what each may do. Pure."""
+"""Kinds of keys and their scopes. Pure."""
 
 from typing import Final, Literal
 
@@ -19,4 +19,4 @@ SCOPES: Final = (
 )
 SCOPE_NAMES: Final = frozenset(name for name, _ in SCOPES)
 PUBLISHABLE_SCOPES: Final = frozenset({"events:write", "recommendations:read"})
-"""What every publishable key may do, and all it may do."""
+"""The scopes of every publishable key. It has no others."""

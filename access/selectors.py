@@ -1,4 +1,4 @@
-"""Reads of access: from a raw key to its record."""
+"""Reads of keys."""
 
 import time
 from dataclasses import dataclass
@@ -15,40 +15,42 @@ from common.errors import Unauthenticated, Unavailable
 
 FRESH_SECONDS: Final = 2.0
 STALE_SECONDS: Final = 600.0
-MOST: Final = 10_000
-MOST_CHARACTERS: Final = 200
+MAX_KEYS: Final = 10_000
+MAX_LENGTH: Final = 200
 
 
 @dataclass(slots=True)
-class _Known:
-    """What the database said of a digest (None: no live key), and when."""
+class _CacheEntry:
+    """The record of a digest (None: no valid key), and when the database was asked."""
 
     record: KeyRecord | None
-    said: float
+    asked_at: float
 
 
-_cache: dict[bytes, _Known] = {}
+_cache: dict[bytes, _CacheEntry] = {}
 
 
 def resolve_key(raw: str) -> KeyRecord:
-    """Return the live key. Raises Unauthenticated for any other, Unavailable where the database is down.
+    """Return the valid key. Raises Unauthenticated for any other, Unavailable while the database is down.
 
-    Answers come from this process's memory for two seconds, so a revoked key stops within two seconds; while the
-    database is down, or hangs, a key seen in the last ten minutes still opens, because collecting must go on.
+    Records are cached for two seconds, so a revoked key stops within two seconds. While the database is down or hangs,
+    a key seen in the last ten minutes stays valid, because collecting must go on.
     """
-    if not raw or len(raw) > MOST_CHARACTERS:
+    if not raw or len(raw) > MAX_LENGTH:
         raise Unauthenticated("Unknown API key.")
     hashed = digest(raw)
-    known = _cache.get(hashed)
-    if known is None or time.monotonic() - known.said >= FRESH_SECONDS:
-        known = _ask(hashed, known)
-    if known.record is None:
+    entry = _cache.get(hashed)
+    if entry is None or time.monotonic() - entry.asked_at >= FRESH_SECONDS:
+        entry = _ask(hashed, entry)
+    if entry.record is None:
         raise Unauthenticated("Unknown API key.")
-    return known.record
+    return entry.record
 
 
 def key_named(actor: str) -> KeyRecord | None:
-    """Return the key that events name so (`key:ID`), or None. Live or not: it tells who sent, not who may send."""
+    """Return the key that events name as `key:ID`, or None. It may be revoked: the record only tells who sent the
+    event.
+    """
     kind, _, number = actor.partition(":")
     if kind != "key" or not number.isdecimal():
         return None
@@ -56,30 +58,30 @@ def key_named(actor: str) -> KeyRecord | None:
     return None if row is None else record_of(row)
 
 
-def was_made(raw: str) -> bool:
-    """Return whether there is such a key, whether it still opens anything or not."""
+def key_exists(raw: str) -> bool:
+    """Return whether the key exists, valid or not."""
     hashed = digest(raw)
     return ApiKey.objects.filter(Q(digest=hashed) | Q(previous_digest=hashed)).exists()
 
 
 def forget_keys() -> None:
-    """Empty this process's memory of keys, for instance after one was changed."""
+    """Clear this process's cache, for instance after a key was changed."""
     _cache.clear()
 
 
-def _ask(hashed: bytes, known: _Known | None) -> _Known:
+def _ask(hashed: bytes, entry: _CacheEntry | None) -> _CacheEntry:
     now = time.monotonic()
     try:
-        with postgres.briefly():
-            answer = _Known(_find(hashed), now)
+        with postgres.optional_query():
+            fresh = _CacheEntry(_find(hashed), now)
     except (OperationalError, InterfaceError) as error:
-        if known is None or known.record is None or now - known.said >= STALE_SECONDS:
+        if entry is None or entry.record is None or now - entry.asked_at >= STALE_SECONDS:
             raise Unavailable("Keys cannot be checked at the moment.") from error
-        return known
-    if len(_cache) >= MOST:
+        return entry
+    if len(_cache) >= MAX_KEYS:
         _cache.clear()
-    _cache[hashed] = answer
-    return answer
+    _cache[hashed] = fresh
+    return fresh
 
 
 def _find(hashed: bytes) -> KeyRecord | None:

@@ -1,4 +1,4 @@
-"""Writes of access: keys are made, rotated, changed and revoked here, each on the audit log."""
+"""Writes of keys: create, rotate, change and revoke, each on the audit log."""
 
 import logging
 import re
@@ -22,14 +22,14 @@ from audit.services import record
 from common import clock, postgres, sealed
 from common.errors import Conflict, InvalidInput
 
-NOTED_SECONDS: Final = 60.0
+NOTE_INTERVAL_SECONDS: Final = 60.0
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 HOST: Final = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?")
 ORIGIN_LENGTH: Final = 255
 OVERLAP: Final = timedelta(days=7)
-"""How long the old secret still opens after a rotation."""
+"""How long the old text stays valid after a rotation."""
 log = logging.getLogger(__name__)
-_noted: dict[int, float] = {}
+_last_noted: dict[int, float] = {}
 
 
 def create_key(
@@ -43,30 +43,30 @@ def create_key(
     raw: str | None = None,
     actor: str = "system:setup",
 ) -> tuple[ApiKey, str]:
-    """Return a new key and its raw text, which nothing stores: this is the only time it is seen.
+    """Return a new key and its raw text. The text is not stored, so this is the only time it is seen.
 
-    `raw` names the key's text instead of drawing 256 random bits: for the demo alone.
+    `raw` sets the text instead of 256 random bits; only the demo uses it.
     """
     check_scopes(kind, scopes)
-    prefix, drawn = _draw(kind)
+    prefix, new_raw = _new_key_text(kind)
     with transaction.atomic():
         key = ApiKey.objects.create(
             kind=kind,
             name=name,
             prefix=raw[:24] if raw else prefix,
-            digest=digest(raw or drawn),
+            digest=digest(raw or new_raw),
             scopes=sorted(set(scopes)),
             origins=[origin_of(text) for text in origins],
             requires_user_hash=requires_user_hash,
             expires_at=expires_at,
             identity_sealed=sealed.seal(secrets.token_urlsafe(32).encode(), purpose="access.identity"),
         )
-        _record("api_key.created", key, actor=actor, data=_facts(key))
-    return key, raw or drawn
+        _record("api_key.created", key, actor=actor, data=_settings_of(key))
+    return key, raw or new_raw
 
 
 def rotate_key(key_id: int, *, actor: str) -> tuple[ApiKey, str]:
-    """Return the key with a new raw text. The old one opens until the overlap ends; an older one stops now.
+    """Return the key with a new raw text. The old text stays valid for a week; an older one stops now.
 
     Raises Conflict for a revoked key.
     """
@@ -74,7 +74,7 @@ def rotate_key(key_id: int, *, actor: str) -> tuple[ApiKey, str]:
         key = ApiKey.objects.select_for_update().get(pk=key_id)
         if key.revoked_at is not None:
             raise Conflict("A revoked key cannot be rotated.")
-        prefix, raw = _draw(key.kind)
+        prefix, raw = _new_key_text(key.kind)
         key.previous_digest, key.previous_expires_at = key.digest, clock.now() + OVERLAP
         key.prefix, key.digest = prefix, digest(raw)
         key.save(update_fields=["previous_digest", "previous_expires_at", "prefix", "digest"])
@@ -89,13 +89,13 @@ def change_key(key_id: int, *, actor: str, changes: dict[str, Any]) -> ApiKey:
         if "origins" in changes:
             changes = {**changes, "origins": [origin_of(text) for text in changes["origins"]]}
         check_scopes(key.kind, changes.get("scopes", key.scopes))
-        before = _facts(key)
+        before = _settings_of(key)
         for name, value in changes.items():
             if name not in before:
                 raise InvalidInput.of(name, "cannot be changed")
             setattr(key, name, value)
         key.save(update_fields=list(changes))
-        after = _facts(key)
+        after = _settings_of(key)
         changed = {name: {"from": before[name], "to": after[name]} for name in after if before[name] != after[name]}
         if changed:
             _record("api_key.changed", key, actor=actor, data=changed)
@@ -103,7 +103,7 @@ def change_key(key_id: int, *, actor: str, changes: dict[str, Any]) -> ApiKey:
 
 
 def revoke_key(key_id: int, *, actor: str) -> None:
-    """Close a key for good; it stops within two seconds everywhere. Again: nothing."""
+    """Revoke a key; it stops within two seconds everywhere. A revoked key stays as it is."""
     with transaction.atomic():
         key = ApiKey.objects.select_for_update().get(pk=key_id)
         if key.revoked_at is None:
@@ -113,7 +113,7 @@ def revoke_key(key_id: int, *, actor: str) -> None:
 
 
 def sync_roles(*, actor: str) -> dict[str, int]:
-    """Make the role groups and set exactly their permissions; return how many each holds."""
+    """Create the role groups and set exactly their permissions; return the number of each."""
     permissions = {
         f"{app}.{codename}": pk
         for pk, app, codename in Permission.objects.values_list("pk", "content_type__app_label", "codename")
@@ -122,37 +122,37 @@ def sync_roles(*, actor: str) -> dict[str, int]:
     with transaction.atomic():
         for role in ROLES:
             group, created = Group.objects.get_or_create(name=role)
-            wanted = {pk for name, pk in permissions.items() if may(role, name)}
-            if created or wanted != set(group.permissions.values_list("pk", flat=True)):
-                group.permissions.set(wanted)
-                facts = {"role": role, "permissions": len(wanted)}
-                record(category="access", action="role.synced", actor=actor, object=f"role:{group.pk}", data=facts)
-            counts[role] = len(wanted)
+            permission_ids = {pk for name, pk in permissions.items() if may(role, name)}
+            if created or permission_ids != set(group.permissions.values_list("pk", flat=True)):
+                group.permissions.set(permission_ids)
+                data = {"role": role, "permissions": len(permission_ids)}
+                record(category="access", action="role.synced", actor=actor, object=f"role:{group.pk}", data=data)
+            counts[role] = len(permission_ids)
     return counts
 
 
 def forget_uses() -> None:
-    """Empty this process's memory of noted uses, for instance where a new database numbers its keys anew."""
-    _noted.clear()
+    """Clear this process's memory of noted uses, for instance after a new database numbers its keys from 1 again."""
+    _last_noted.clear()
 
 
 def note_use(key_id: int) -> None:
-    """Remember that a key was used, at most once a minute and process. A dead database does not stop the request."""
+    """Note the use of a key, at most once a minute and process. A database that is down does not stop the request."""
     now = time.monotonic()
-    if now - _noted.get(key_id, -NOTED_SECONDS) < NOTED_SECONDS:
+    if now - _last_noted.get(key_id, -NOTE_INTERVAL_SECONDS) < NOTE_INTERVAL_SECONDS:
         return
-    _noted[key_id] = now
+    _last_noted[key_id] = now
     moment = clock.now()
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=moment - timedelta(seconds=NOTED_SECONDS))
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=moment - timedelta(seconds=NOTE_INTERVAL_SECONDS))
     try:
-        with postgres.briefly():
+        with postgres.optional_query():
             ApiKey.objects.filter(stale, pk=key_id).update(last_used_at=moment)
     except (OperationalError, InterfaceError) as error:
         log.warning("api_key.use_not_noted key=%s error=%s", key_id, error)
 
 
 def check_scopes(kind: str, scopes: Sequence[str]) -> None:
-    """Raise InvalidInput for an unknown scope, or any scope on a publishable key: its scopes are fixed."""
+    """Raise InvalidInput for an unknown scope, or any scope on a publishable key, whose scopes are fixed."""
     if unknown := sorted(set(scopes) - SCOPE_NAMES):
         raise InvalidInput.of("scopes", f"unknown: {', '.join(unknown)}")
     if kind == "pk" and scopes:
@@ -161,31 +161,33 @@ def check_scopes(kind: str, scopes: Sequence[str]) -> None:
 
 def origin_of(text: str) -> str:
     """Return the web origin as browsers send it: `https://shop.example`. Raises InvalidInput."""
-    told = f"not a web origin: {text[:ORIGIN_LENGTH]}. Write it as https://shop.example, letters beyond a to z as xn--…"
-    wrong = InvalidInput.of("origins", told)
+    message = (
+        f"not a web origin: {text[:ORIGIN_LENGTH]}. Write it as https://shop.example, letters beyond a to z as xn--…"
+    )
+    error = InvalidInput.of("origins", message)
     try:
         parts = urlsplit(text.strip().lower())
         port = parts.port
     except ValueError:
-        raise wrong from None
+        raise error from None
     name = parts.hostname or ""
-    more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc or port == 0
-    if parts.scheme not in DEFAULT_PORTS or more or not (HOST.fullmatch(name) or ":" in name):
-        raise wrong
+    extra = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc or port == 0
+    if parts.scheme not in DEFAULT_PORTS or extra or not (HOST.fullmatch(name) or ":" in name):
+        raise error
     host = f"[{name}]" if ":" in name else name
     origin = f"{parts.scheme}://{host}" + (f":{port}" if port and port != DEFAULT_PORTS[parts.scheme] else "")
     if len(origin) > ORIGIN_LENGTH:
-        raise wrong
+        raise error
     return origin
 
 
-def _draw(kind: str) -> tuple[str, str]:
-    """Return a prefix that tells keys apart and the whole key: the prefix, then 256 random bits."""
+def _new_key_text(kind: str) -> tuple[str, str]:
+    """Return a visible prefix and the whole key: the prefix, then 256 random bits."""
     prefix = f"{kind}_{secrets.token_hex(5)}"
     return prefix, f"{prefix}_{secrets.token_urlsafe(32)}"
 
 
-def _facts(key: ApiKey) -> dict[str, Any]:
+def _settings_of(key: ApiKey) -> dict[str, Any]:
     return {
         "name": key.name,
         "scopes": list(key.scopes),
@@ -196,6 +198,6 @@ def _facts(key: ApiKey) -> dict[str, Any]:
 
 
 def _record(action: str, key: ApiKey, *, actor: str, data: dict[str, Any]) -> None:
-    facts = {"kind": key.kind, "prefix": key.prefix, **data}
-    record(category="access", action=action, actor=actor, object=f"api_key:{key.pk}", data=facts)
+    record_data = {"kind": key.kind, "prefix": key.prefix, **data}
+    record(category="access", action=action, actor=actor, object=f"api_key:{key.pk}", data=record_data)
     transaction.on_commit(forget_keys)

@@ -1,4 +1,4 @@
-"""Rate limits by key, and of sign-ins: counted atomically in Redis; open while it is down, for a limit is no outage."""
+"""Rate limits of keys and sign-ins, counted atomically in Redis. While Redis is down nothing is limited."""
 
 import logging
 import math
@@ -18,22 +18,22 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from access.keys import KeyRecord
-from common.rest import Rest
+from common.cooldown import Cooldown
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is loaded
     from rest_framework.views import APIView
 
 log = logging.getLogger(__name__)
-rest = Rest(1.0)
+cooldown = Cooldown(1.0)
 
 
 class KeyThrottle(BaseThrottle):
-    """DRF: a secret key has one allowance, a publishable key one for each client address."""
+    """DRF throttle: a secret key has one limit, a publishable key one for each client address."""
 
     seconds: float = 0.0
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        """Return whether the request is within the allowance, and count it."""
+        """Count the request; return whether it is within the limit."""
         key = request.auth
         if not isinstance(key, KeyRecord):
             return True
@@ -46,26 +46,26 @@ class KeyThrottle(BaseThrottle):
 
 
 def address_of(request: HttpRequest) -> str:
-    """Return the client's address, as the proxy tells it: what connects is the proxy."""
+    """Return the client's address from the proxy's header: the connection itself comes from the proxy."""
     return BaseThrottle().get_ident(Request(request)) or ""
 
 
 def seconds_to_wait(key: KeyRecord, *, client: str) -> float:
-    """Count one request of the key; return 0 where it is within the allowance, else the seconds to wait."""
+    """Count one request of the key; return 0 within the limit, else the seconds to wait."""
     who = (str(key.id), client) if key.publishable else (str(key.id),)
-    return _counted(settings.KEY_RATES[key.kind], *who)
+    return _hit(settings.KEY_RATES[key.kind], *who)
 
 
 def seconds_to_sign_in(request: HttpRequest) -> float:
-    """Count one try to sign in from the address; return 0 where it is within the allowance, else the seconds to wait.
+    """Count one sign-in try of the address; return 0 within the limit, else the seconds to wait.
 
-    By address, not by name: else a stranger who tries a name would keep out whose it is.
+    The limit is by address: by name, a stranger could lock the owner of the name out.
     """
-    return _counted(settings.SIGN_IN_RATE, "sign-in", address_of(request))
+    return _hit(settings.SIGN_IN_RATE, "sign-in", address_of(request))
 
 
-def _counted(rate: str, *who: str) -> float:
-    if rest.lasts():
+def _hit(rate: str, *who: str) -> float:
+    if cooldown.active():
         return 0.0
     item = _allowance(rate)
     try:
@@ -74,7 +74,7 @@ def _counted(rate: str, *who: str) -> float:
             return 0.0
         return max(1.0, math.ceil(limiter.get_window_stats(item, *who).reset_time - time.time()))
     except StorageError as error:
-        rest.begin()
+        cooldown.start()
         log.warning("throttle.open error=%s", error.storage_error)
         return 0.0
 

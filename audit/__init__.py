@@ -1,5 +1,5 @@
-"""Who did what, when, to what: append-only, and made so that an outsider can verify it.
+"""The audit log: who did what, when, to what. Append-only, and verifiable by outsiders.
 
-Promises that an event is written in its caller's transaction or the caller's action fails, that its bytes never
-change afterwards, and that a shopper can still be erased: what identifies lies in details whose key can be destroyed.
+An event is written in its caller's transaction, or the caller's action fails. Its bytes never change. A shopper can
+still be erased, because identifying data lies in details whose key can be destroyed.
 """

@@ -1,4 +1,4 @@
-"""The compliance officer's door: the audit log, to read and to search."""
+"""The compliance officer's page of the audit log: read and search."""
 
 from typing import ClassVar
 
@@ -13,15 +13,15 @@ from unfold.decorators import display
 
 from audit.models import AuditEvent
 from audit.selectors import read_detail, search
-from audit.staff import NamesActors, ReadOnly, actor_called
+from audit.staff import NamesActors, ReadOnly, actor_by_name
 from common.pagination import EstimatingPaginator
 
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
-    """Read only, newest first. A search for a shopper (`user:ID`, `anonymous:ID`) finds what was done about them."""
+    """Read only, newest first. A search for a shopper (`user:ID`, `anonymous:ID`) lists the events about them."""
 
-    list_display = ("at", "action", "who", "object", "facts")
+    list_display = ("at", "action", "who", "object", "data_summary")
     search_fields = ("object",)
     search_help_text = (
         "An object, an action or who did it, as they are written here, or a shopper: user:ID, anonymous:ID"
@@ -30,17 +30,28 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     paginator = EstimatingPaginator
-    fields: ClassVar = ("id", "at", "category", "action", "who", "object", "subject", "facts", "detail", "canonical")
+    fields: ClassVar = (
+        "id",
+        "at",
+        "category",
+        "action",
+        "who",
+        "object",
+        "subject",
+        "data_summary",
+        "detail",
+        "canonical",
+    )
     readonly_fields = fields
 
     @display(description="Actor", ordering="actor")
     def who(self, event: AuditEvent) -> str:
-        """Show the actor as the log knows it; of members of staff, whose name may change, the name of today before."""
+        """Show the actor as logged; before a staff id its current user name, because names may change."""
         called = self.called(event)
         return event.actor if called == event.actor else f"{called} ({event.actor})"
 
     @display(description="Data")
-    def facts(self, event: AuditEvent) -> str:
+    def data_summary(self, event: AuditEvent) -> str:
         """Show the event's data in one line."""
         return orjson.dumps(orjson.loads(bytes(event.body))["data"]).decode()[:300]
 
@@ -54,12 +65,12 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
 
     @display(description="Canonical bytes")
     def canonical(self, event: AuditEvent) -> SafeString:
-        """Show the very bytes that are hashed."""
+        """Show the hashed bytes."""
         return format_html("<code style='word-break:break-all'>{}</code>", bytes(event.body).decode())
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
     ) -> tuple[QuerySet[AuditEvent], bool]:
-        """Search by exact words, which the indices answer."""
+        """Search by exact words, through the indexes."""
         words = search_term.strip()
-        return (search(queryset, words, actor=actor_called(words)) if words else queryset), False
+        return (search(queryset, words, actor=actor_by_name(words)) if words else queryset), False

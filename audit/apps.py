@@ -1,4 +1,4 @@
-"""The audit room as Django sees it, and what the app's database role may do to its tables."""
+"""The audit room as Django sees it, and the rights of the app's database role on its tables."""
 
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ class AuditConfig(AppConfig):
     app_role_functions: ClassVar[tuple[str, ...]] = ("audit_ensure_month(timestamptz)",)
 
     def ready(self) -> None:
-        """Register what the log holds about shoppers. It goes last: it holds the proof that the rest went."""
+        """Register erasure and export. The audit log is erased last, because it proves that the rest was erased."""
         from audit import erasure
         from common import privacy
 

@@ -1,6 +1,6 @@
-"""The bytes of an audit event: RFC 8785 canonical JSON, the same that are stored, hashed and exported. Pure.
+"""The bytes of an audit event, as stored, hashed and exported: RFC 8785 canonical JSON. Pure.
 
-No floats: a number that two languages may print differently has no place in bytes that outsiders hash.
+Floats are refused: two languages may print the same number differently, and outsiders hash these bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,9 @@ def stamp(at: datetime) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return the value in JSON's words: decimals, ids, times, integers from 2**53 on as strings. Raises ValueError."""
+    """Return the value as JSON types: decimals, ids, times, and integers from 2**53 on become strings. Raises
+    ValueError.
+    """
     match value:
         case None | bool() | str():
             return value

@@ -1,4 +1,4 @@
-"""What the audit log holds about a shopper, registered with `common.privacy`."""
+"""Access and erasure of a shopper's data on the audit log, registered with `common.privacy`."""
 
 from audit import selectors, services
 from common.privacy import Export, Person, Store
@@ -10,7 +10,7 @@ def erase(person: Person) -> int:
 
 
 def export(person: Person) -> Export:
-    """Return what was done about the person, and the details."""
+    """Return the events about the person, with their details."""
     rows = [
         {
             "at": entry.at,
@@ -26,7 +26,7 @@ def export(person: Person) -> Export:
 
 
 def verify(person: Person) -> int:
-    """Return how many keys and details are left."""
+    """Return the number of keys and details left."""
     return sum(selectors.traces_of(subject) for subject in person.subjects)
 
 

@@ -10,7 +10,7 @@ from django.db import models
 
 
 class AuditEvent(models.Model):
-    """One thing that was done. `body` is the canonical JSON (RFC 8785); the other columns only help to search."""
+    """One audit event. `body` is the canonical JSON (RFC 8785); the other columns only serve searches."""
 
     id = models.UUIDField(primary_key=True)
     at = models.DateTimeField()
@@ -32,7 +32,7 @@ class AuditEvent(models.Model):
 
 
 class AuditLeaf(models.Model):
-    """The place of an event in the tree: contiguous from 0."""
+    """The position of an event in the tree: contiguous from 0."""
 
     idx = models.BigIntegerField(primary_key=True)
     event_id = models.UUIDField(unique=True)
@@ -63,7 +63,7 @@ class AuditCheckpoint(models.Model):
 
 
 class AuditPending(models.Model):
-    """Outbox: events that no leaf holds yet."""
+    """Outbox: events without a leaf yet."""
 
     seq = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField()
@@ -92,7 +92,7 @@ class SubjectKey(models.Model):
 
 
 class AuditDetail(models.Model):
-    """What identifies somebody, encrypted under the subject's data key: the only part of the log that can go."""
+    """Identifying data, encrypted under the subject's data key: the only part of the log that can be deleted."""
 
     event_id = models.UUIDField(primary_key=True)
     key_lookup = models.BinaryField(max_length=32, db_index=True)

@@ -30,17 +30,17 @@ class Entry:
 
 
 def entries(
-    *, action: str | None = None, object: str | None = None, but: Collection[str] = (), limit: int = 100
+    *, action: str | None = None, object: str | None = None, excluded_actions: Collection[str] = (), limit: int = 100
 ) -> list[Entry]:
-    """Return the newest events, of one action or about one object where asked, but those of the actions left out."""
-    asked = {"action": action, "object": object}
-    rows = AuditEvent.objects.filter(**{name: value for name, value in asked.items() if value is not None})
-    rows = rows.exclude(action__in=but) if but else rows
+    """Return the newest events, optionally of one action or about one object, without the excluded actions."""
+    filters = {"action": action, "object": object}
+    rows = AuditEvent.objects.filter(**{name: value for name, value in filters.items() if value is not None})
+    rows = rows.exclude(action__in=excluded_actions) if excluded_actions else rows
     return [_entry(row) for row in rows.order_by("-at", "-id")[:limit]]
 
 
 def entries_about(subject: str) -> list[Entry]:
-    """Return all events about a subject, oldest first; none where its keys are destroyed."""
+    """Return all events about a subject, oldest first; none if its keys are destroyed."""
     keys = open_keys(subject)
     if keys is None:
         return []
@@ -48,24 +48,24 @@ def entries_about(subject: str) -> list[Entry]:
 
 
 def search(events: QuerySet[AuditEvent], words: str, *, actor: str) -> QuerySet[AuditEvent]:
-    """Return the events that name exactly these words as object or action, are about this subject, or by the actor."""
+    """Return the events whose object, action or actor is exactly these words, or whose subject they name."""
     if "\x00" in words:
         return events.none()
-    named = Q(object=words) | Q(actor=actor) | Q(action=words)
+    condition = Q(object=words) | Q(actor=actor) | Q(action=words)
     keys = open_keys(words)
-    return events.filter(named | Q(subject=keys.pseudonym(words)) if keys else named)
+    return events.filter(condition | Q(subject=keys.pseudonym(words)) if keys else condition)
 
 
 def read_detail(event_id: UUID) -> dict[str, Any] | None:
-    """Return the detail of an event, or None where there is none, or none any more."""
+    """Return the detail of an event, or None if it has none or its key was destroyed."""
     row = AuditDetail.objects.filter(event_id=event_id).first()
     key = SubjectKey.objects.filter(lookup=bytes(row.key_lookup)).first() if row else None
     if row is None or key is None:
         return None
     data_key = sealed.unseal(bytes(key.data_key), purpose="audit.subject")
     detail, _ = decrypt_detail(bytes(row.ciphertext), nonce=bytes(row.nonce), data_key=data_key, event_id=event_id)
-    found: dict[str, Any] = orjson.loads(detail)
-    return found
+    content: dict[str, Any] = orjson.loads(detail)
+    return content
 
 
 def open_keys(subject: str) -> SubjectKeys | None:
@@ -81,7 +81,7 @@ def open_keys(subject: str) -> SubjectKeys | None:
 
 
 def traces_of(subject: str) -> int:
-    """Return how many keys and details of the subject are left."""
+    """Return the number of keys and details of the subject."""
     lookup = lookup_of(subject)
     return SubjectKey.objects.filter(lookup=lookup).count() + AuditDetail.objects.filter(key_lookup=lookup).count()
 

@@ -1,4 +1,4 @@
-"""Writes of the audit log. Everybody calls `record()` inside the transaction of what is recorded."""
+"""Writes of the audit log. Every room calls `record()` inside the transaction of the recorded action."""
 
 import os
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _open_months: set[tuple[object, int, int]] = set()
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was written: the event's id and its canonical bytes."""
+    """A recorded event: its id and canonical bytes."""
 
     id: UUID
     body: bytes
@@ -42,11 +42,12 @@ def record(
     data: Mapping[str, Any] | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> Recorded:
-    """Write one event in the caller's transaction; when it fails, so must the caller.
+    """Write one event in the caller's transaction; if it fails, so must the caller.
 
-    `action` reads `entity.verb`; `actor` and `object` are `kind:id`. `subject` (`user:ID`, `anonymous:ID`) is kept as a
-    pseudonym. What identifies somebody (e-mail, address, order id, free text) belongs in `detail`, which is encrypted
-    under the subject's key, or the actor's where there is no subject; `data` is kept for good and holds none of it.
+    `action` reads `entity.verb`; `actor` and `object` are `kind:id`. `subject` (`user:ID`, `anonymous:ID`) is stored as
+    a pseudonym. Identifying data (e-mail, address, order id, free text) belongs in `detail`, which is encrypted under
+    the key of the subject, or of the actor without one. `data` is kept forever and must not identify anybody.
+
     Raises ValueError for values that canonical JSON does not hold, floats among them.
     """
     id, at = uuid7(), clock.now()
@@ -73,7 +74,7 @@ def record(
 
 
 def destroy_subject(subject: str) -> int:
-    """Destroy the subject's keys and details; return how many rows went. The log itself stays whole and verifiable."""
+    """Destroy the subject's keys and details; return the number of rows. The log itself stays verifiable."""
     lookup = lookup_of(subject)
     with transaction.atomic():
         details, _ = AuditDetail.objects.filter(key_lookup=lookup).delete()
@@ -88,9 +89,9 @@ def _insert(id: UUID, at: datetime, body: bytes) -> None:
 
 
 def _ensure_month(at: datetime) -> None:
-    """Open the partitions of this month and the next, asking the database once a month and process.
+    """Open the partitions of this month and the next, with one query a month and process.
 
-    A month that was opened just now is asked for again: the caller may yet roll back.
+    A month that was opened just now is queried again next time, because the caller may still roll back.
     """
     month = (connection.settings_dict["NAME"], at.year, at.month)
     if month in _open_months:
@@ -103,7 +104,7 @@ def _ensure_month(at: datetime) -> None:
 
 
 def _keys_for(subject: str) -> SubjectKeys:
-    """Return the subject's keys, made at first need; whoever comes second waits and takes those of the first."""
+    """Return the subject's keys, created on first use. The second of two callers takes the keys of the first."""
     while (keys := open_keys(subject)) is None:
         SubjectKey.objects.bulk_create(
             [

@@ -1,4 +1,4 @@
-"""For every room's admin: what staff change is recorded in the transaction that changes it; and what nobody may."""
+"""Mixins of every room's admin: changes by staff are recorded in their transaction, and some rows are read-only."""
 
 import re
 from collections.abc import Iterable
@@ -9,40 +9,40 @@ from django.http import HttpRequest
 
 from audit.services import record
 
-SHOWN: Final = re.compile(r"\((staff:\d+)\)\Z")
+ACTOR_IN_PARENTHESES: Final = re.compile(r"\((staff:\d+)\)\Z")
 
 
 def actor_of(request: HttpRequest) -> str:
-    """Return how the log names the member of staff behind a request."""
+    """Return the actor of a request's user, as the log names staff."""
     return f"staff:{request.user.pk}"
 
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:
-    """Return what each actor is called: members of staff by user name, others as the log knows them. One query."""
-    told = set(actors)
-    numbers = [number for kind, _, number in (actor.partition(":") for actor in told) if kind == "staff"]
+    """Return the name of each actor: the user name of staff, others unchanged. One query."""
+    actor_ids = set(actors)
+    numbers = [number for kind, _, number in (actor.partition(":") for actor in actor_ids) if kind == "staff"]
     rows = get_user_model().objects.filter(pk__in=[number for number in numbers if number.isdecimal()])
     staff = {f"staff:{row.pk}": row.get_username() for row in rows}
-    return {actor: staff.get(actor, actor) for actor in told}
+    return {actor: staff.get(actor, actor) for actor in actor_ids}
 
 
 def name_of(actor: str) -> str:
-    """Return what one actor is called."""
+    """Return the name of one actor."""
     return names_of([actor])[actor]
 
 
-def actor_called(words: str) -> str:
-    """Return the actor that words name, members of staff as pages show them: `dee` or `dee (staff:4)`."""
-    if shown := SHOWN.search(words):
-        return shown[1]
+def actor_by_name(words: str) -> str:
+    """Return the actor of a name, as pages show staff: `dee` or `dee (staff:4)`."""
+    if match := ACTOR_IN_PARENTHESES.search(words):
+        return match[1]
     user = get_user_model().objects.filter(username=words).first()
     return f"staff:{user.pk}" if user else words
 
 
 class ReadOnly:
-    """A mixin in front of ModelAdmin, for rows that the product itself writes and people look up.
+    """Mixin before ModelAdmin for rows that only the product writes.
 
-    A shopper's rows go through a privacy request, which reaches every store.
+    A shopper's rows are deleted by a privacy request, which reaches every store.
     """
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -59,26 +59,28 @@ class ReadOnly:
 
 
 class NamesActors:
-    """A mixin in front of ModelAdmin, for rows with an `actor`: `called` says who that is, one query a list."""
+    """Mixin before ModelAdmin for rows with an `actor`: `called` returns the actor's name, with one query for each
+    list.
+    """
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Note on each row of the list what its actor is called."""
-        listed = super().get_changelist_instance(request)  # type: ignore[misc]
-        names = names_of(row.actor for row in listed.result_list)
-        for row in listed.result_list:
+        """Set each row's `actor_name`."""
+        changelist = super().get_changelist_instance(request)  # type: ignore[misc]
+        names = names_of(row.actor for row in changelist.result_list)
+        for row in changelist.result_list:
             row.actor_name = names[row.actor]
-        return listed
+        return changelist
 
     def called(self, row: Any) -> str:
-        """Return what the actor of a row is called."""
+        """Return the name of a row's actor."""
         return getattr(row, "actor_name", None) or name_of(row.actor)
 
 
 class AuditedAdmin:
-    """A mixin in front of ModelAdmin, for tables whose changes are no service of their own.
+    """Mixin before ModelAdmin for tables without services of their own.
 
-    Records which fields changed, and the values of those in `recorded` alone: others may identify somebody. Values of
-    those in `identifying` stand in the detail, which can be erased.
+    Records which fields changed, and the values of `recorded` fields only, because others may identify somebody. Values
+    of `identifying` fields stand in the detail, which can be erased.
     """
 
     recorded: ClassVar[tuple[str, ...]] = ()
@@ -90,19 +92,19 @@ class AuditedAdmin:
         return super().log_addition(request, obj, message)  # type: ignore[misc]
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Record the changed row; a form that was saved as it was shown changed nothing."""
+        """Record the changed row. A form saved without changes is not recorded."""
         if message:
             self.put_on_record(request, obj, "changed", message)
         return super().log_change(request, obj, message)  # type: ignore[misc]
 
     def log_deletions(self, request: HttpRequest, queryset: Iterable[Any]) -> Any:
-        """Record each row that goes."""
+        """Record each deleted row."""
         for obj in queryset:
             self.put_on_record(request, obj, "deleted")
         return super().log_deletions(request, queryset)  # type: ignore[misc]
 
     def put_on_record(self, request: HttpRequest, obj: Any, verb: str, message: Any = None) -> None:
-        """Write what was done to the row; `message` is Django's list of changes."""
+        """Record an action on the row; `message` is Django's list of changes."""
         meta = obj._meta
         data: dict[str, Any] = {"changes": message if isinstance(message, list) else []}
         if self.recorded:

@@ -1,4 +1,4 @@
-"""Subjects on the log: pseudonyms, and details that can be made unreadable. Pure but for randomness."""
+"""Subjects on the log: pseudonyms, and details that can be made unreadable. Pure except for randomness."""
 
 import hashlib
 import hmac
@@ -24,13 +24,13 @@ class SubjectKeys:
     data_key: bytes
 
     def pseudonym(self, subject: str) -> str:
-        """Return how the log names the subject: HMAC-SHA256 under its own key, in hex."""
+        """Return the subject's pseudonym on the log: HMAC-SHA256 under its own key, in hex."""
         return hmac.new(self.pseudonym_key, subject.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class SealedDetail:
-    """A detail as it is kept: `digest` goes on the log, the rest into the deletable table."""
+    """An encrypted detail: `digest` goes on the log, the rest into a table that can be deleted."""
 
     digest: str
     nonce: bytes
@@ -38,7 +38,7 @@ class SealedDetail:
 
 
 def lookup_of(subject: str) -> bytes:
-    """Return the name of a subject's key row: an HMAC under the master key, so that the table holds no ids."""
+    """Return the key of a subject's row: an HMAC under the master key, so that the table holds no ids."""
     return hmac.new(sealed.derive("audit.lookup"), subject.encode("utf-8", "surrogatepass"), hashlib.sha256).digest()
 
 
@@ -51,6 +51,6 @@ def encrypt_detail(plain: bytes, *, data_key: bytes, event_id: UUID) -> SealedDe
 
 
 def decrypt_detail(ciphertext: bytes, *, nonce: bytes, data_key: bytes, event_id: UUID) -> tuple[bytes, str]:
-    """Return the detail and the digest that the event must carry. Raises cryptography's InvalidTag."""
+    """Return the detail and its digest for comparison with the event. Raises cryptography's InvalidTag."""
     salted = AESGCM(data_key).decrypt(nonce, ciphertext, event_id.bytes)
     return salted[SALT:], hashlib.sha256(salted).hexdigest()

@@ -29,7 +29,7 @@ from recsys.sources.scoring import Scoring
 
 PARTS = 5
 METRICS = {"ndcg": "NDCG@10", "hit_rate": "HR@10"}
-Found = Mapping[str, Doubles]
+Figures = Mapping[str, Doubles]
 
 
 def main() -> None:
@@ -37,41 +37,44 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     seed = parser.parse_args().seed
-    known = get_data("demographics")["demographics"]
-    known = known.assign(user_id="user:" + known.pop("household_id").astype(str))
+    demographics = get_data("demographics")["demographics"]
+    demographics = demographics.assign(user_id="user:" + demographics.pop("household_id").astype(str))
     lines = purchases().assign(event="purchase")
-    everything, anybody = build(lines, None, known), build(lines, None, known[["user_id"]].assign(known="yes"))
-    popular = answered(everything, Popular(), known, seed=seed)
+    everything, anybody = (
+        build(lines, None, demographics),
+        build(lines, None, demographics[["user_id"]].assign(known="yes")),
+    )
+    popular = figures_of(everything, Popular(), demographics, seed=seed)
     print(f"{len(popular['ndcg'])} households; differences to popular, and to `known`, with 95 % intervals")
-    print(told("popular", popular, {}))
-    base = answered(anybody, Prior(), known, seed=seed)
-    print(told("known", base, {"popular": popular}))
-    for key in (str(name) for name in known.columns if name != "user_id"):
-        found = answered(build(lines, None, known[["user_id", key]]), Prior(), known, seed=seed)
-        print(told(key, found, {"popular": popular, "known": base}), flush=True)
+    print(line_of("popular", popular, {}))
+    base = figures_of(anybody, Prior(), demographics, seed=seed)
+    print(line_of("known", base, {"popular": popular}))
+    for key in (str(name) for name in demographics.columns if name != "user_id"):
+        figures = figures_of(build(lines, None, demographics[["user_id", key]]), Prior(), demographics, seed=seed)
+        print(line_of(key, figures, {"popular": popular, "known": base}), flush=True)
     for damping in (0.4, 0.7, 1.0):
-        found = answered(everything, Prior(PriorConfig(damping=damping)), known, seed=seed)
-        print(told(f"all, damping {damping}", found, {"popular": popular, "known": base}), flush=True)
+        figures = figures_of(everything, Prior(PriorConfig(damping=damping)), demographics, seed=seed)
+        print(line_of(f"all, damping {damping}", figures, {"popular": popular, "known": base}), flush=True)
 
 
-def answered(data: Dataset, model: Scoring, known: pd.DataFrame, *, seed: int) -> Found:
+def figures_of(data: Dataset, model: Scoring, demographics: pd.DataFrame, *, seed: int) -> Figures:
     """Return each metric per household, over the households with demographics that bought after the cut."""
     cut = cut_times(data.interactions.times)[-1]
     code = {name: at for at, name in enumerate(data.user_ids)}
-    asked = np.array(sorted(code[name] for name in known["user_id"] if name in code))
-    parts = np.array_split(np.random.default_rng(seed).permutation(asked), PARTS)
-    found = [_part(data, model, part, cut) for part in parts]
-    return {name: np.concatenate([one[name] for one in found]) for name in METRICS}
+    households = np.array(sorted(code[name] for name in demographics["user_id"] if name in code))
+    parts = np.array_split(np.random.default_rng(seed).permutation(households), PARTS)
+    parts_figures = [_part(data, model, part, cut) for part in parts]
+    return {name: np.concatenate([one[name] for one in parts_figures]) for name in METRICS}
 
 
-def _part(data: Dataset, model: Scoring, users: Longs, cut: float) -> Found:
+def _part(data: Dataset, model: Scoring, users: Longs, cut: float) -> Figures:
     rows, catalogue = data.interactions, data.catalogue
     past = before(rows, cut)
-    learnt = past.some(~np.isin(past.users, users))
+    learning = past.some(~np.isin(past.users, users))
     users, targets = targets_of(rows, users, cut)
     profiles = [newcomer(rows, user, cut) for user in users.tolist()]
-    slates = model.fit(learnt, catalogue).recommend_many(profiles, [Context()] * len(profiles), 10).items
-    slates[slates[:, 0] < 0] = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), 10).items
+    slates = model.fit(learning, catalogue).recommend_many(profiles, [Context()] * len(profiles), 10).items
+    slates[slates[:, 0] < 0] = Popular().fit(learning, catalogue).recommend(Profile.empty(cut), Context(), 10).items
     return per_shopper(hits(slates, targets, catalogue.n_items), sizes_of(targets), k=10)
 
 
@@ -79,8 +82,8 @@ def targets_of(rows: Interactions, users: Longs, cut: float) -> tuple[Longs, lis
     """Return who of the users took something from the cut on, and which distinct items."""
     later = rows.some(rows.times >= cut)
     own = [np.unique(later.items[later.users == user]).astype(np.int64) for user in users.tolist()]
-    kept = [at for at, items in enumerate(own) if len(items)]
-    return users[kept], [own[at] for at in kept]
+    positions = [at for at, items in enumerate(own) if len(items)]
+    return users[positions], [own[at] for at in positions]
 
 
 def newcomer(rows: Interactions, user: int, now: float) -> Profile:
@@ -89,13 +92,13 @@ def newcomer(rows: Interactions, user: int, now: float) -> Profile:
     return Profile(empty.items, empty.times, empty.signals, empty.weights, empty.values, now, rows.shoppers[user])
 
 
-def told(name: str, found: Found, others: Mapping[str, Found]) -> str:
+def line_of(name: str, figures: Figures, others: Mapping[str, Figures]) -> str:
     """Return a line: each metric, and its paired differences."""
     parts = [f"{name:18}"]
     for metric, title in METRICS.items():
-        parts.append(f"{title} {found[metric].mean():.4f}")
+        parts.append(f"{title} {figures[metric].mean():.4f}")
         for other in others.values():
-            gap = bootstrap(found[metric] - other[metric])
+            gap = bootstrap(figures[metric] - other[metric])
             parts.append(f"{gap.value:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]")
     return "  ".join(parts)
 

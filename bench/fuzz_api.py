@@ -48,8 +48,8 @@ def fuzzed(*, each: int, seed: int) -> int:
     _, secret = create_key(kind="sk", name="server", scopes=sorted(SCOPE_NAMES))
     _, publishable = create_key(kind="pk", name="page")
     tally, began = Tally(), time.perf_counter()
-    for name, found in fuzz(application, secret=secret, publishable=publishable, each=each, seed_value=seed):
-        tally = found
+    for name, failures in fuzz(application, secret=secret, publishable=publishable, each=each, seed_value=seed):
+        tally = failures
         statuses = dict(sorted(tally.statuses[name].items()))
         print(f"{tally.cases:6d} cases  {time.perf_counter() - began:6.0f} s  {name:48} {statuses}", flush=True)
     result = {"cases": tally.cases, "operations": len(tally.statuses), "wrong": len(tally.wrong)}

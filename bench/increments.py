@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.training_cost import real, shown
+from bench.training_cost import real, show_progress
 from recsys.arrays import Doubles
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold
@@ -39,15 +39,15 @@ def main() -> int:
     options = parser.parse_args()
     frame, items = real(options.folder)
     dataset = build(frame[: options.rows], items)
-    told(dataset, new_only=options.mode == "new", names=options.sources)
+    report(dataset, new_only=options.mode == "new", names=options.sources)
     return 0
 
 
-def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None) -> None:
+def report(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None) -> None:
     """Train, make the increment, train again; ask and print."""
     learning, validation, morning = folds_of(dataset, Options(new_only=new_only, shares=SHARES))
     *_, evening = folds_of(dataset, Options(new_only=new_only))
-    choice = choose(learning, validation, budget_s=0.0, seed=7, progress=shown, names=names)
+    choice = choose(learning, validation, budget_s=0.0, seed=7, progress=show_progress, names=names)
     catalogue = evening.catalogue
 
     def trained(fold: Fold) -> Bundle:
@@ -62,22 +62,22 @@ def told(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = None
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
         digest = fresh.save(Path(scratch) / "increment")
-        writing = time.monotonic() - begun
+        writing_s = time.monotonic() - begun
         megabytes = sum(one.stat().st_size for one in Path(scratch).rglob("*") if one.is_file()) / 1e6
         begun = time.monotonic()
         Bundle.load(Path(scratch) / "increment", expected=digest)
         loading = time.monotonic() - begun
-    found = {"as trained": as_trained, "with an increment": fresh, "trained again": trained(evening)}
-    values = {name: _values(bundle, evening) for name, bundle in found.items()}
+    bundles = {"as trained": as_trained, "with an increment": fresh, "trained again": trained(evening)}
+    values = {name: _values(bundle, evening) for name, bundle in bundles.items()}
     rows = len(evening.past) - len(morning.past)
     print(f"{len(morning.past):,} interactions at the training, {rows:,} since; {len(evening):,} questions")
     for name, own in values.items():
         whole, more = bootstrap(own), bootstrap(own - values["as trained"])
-        beside = "" if name == "as trained" else f", difference {more.value:+.4f} [{more.low:+.4f}, {more.high:+.4f}]"
-        print(f"{name:18} NDCG@10 {whole.value:.4f} [{whole.low:.4f}, {whole.high:.4f}]{beside} n={whole.n}")
+        gap = "" if name == "as trained" else f", difference {more.value:+.4f} [{more.low:+.4f}, {more.high:+.4f}]"
+        print(f"{name:18} NDCG@10 {whole.value:.4f} [{whole.low:.4f}, {whole.high:.4f}]{gap} n={whole.n}")
     print(
-        f"increment: {fitting:.1f} s to fit, {writing:.1f} s and {megabytes:.0f} MB to write, {loading:.1f} s to load;"
-        f" fitting the plan anew {training:.1f} s, without choosing it"
+        f"increment: {fitting:.1f} s to fit, {writing_s:.1f} s and {megabytes:.0f} MB to write, {loading:.1f} s to"
+        f" load; fitting the plan anew {training:.1f} s, without choosing it"
     )
 
 

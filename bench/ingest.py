@@ -47,15 +47,15 @@ def entries(run: str, count: int) -> list[Any]:
 
 def record(run: str, count: int) -> float:
     """Return the seconds the recorder takes."""
-    from events.services.record import Recorder, offsets
+    from events.services.recorder import Recorder, offsets
 
-    found = entries(run, count)
+    all_entries = entries(run, count)
     recorder, after = Recorder(), offsets(range(SHARDS))
     base = max(after.values())
     began = time.perf_counter()
     for start in range(0, count, BATCH):
         batch: dict[int, list[Any]] = {shard: [] for shard in range(SHARDS)}
-        for position, entry in enumerate(found[start : start + BATCH], start=start):
+        for position, entry in enumerate(all_entries[start : start + BATCH], start=start):
             batch[position % SHARDS].append((base + position + 1, entry))
         after = recorder.record(batch, after=after)
     return time.perf_counter() - began
@@ -67,15 +67,15 @@ def copy(run: str, count: int) -> float:
 
     from django.db import connection, transaction
 
-    from events.services import copying
+    from events.services import copy_text
     from events.services.decoding import decode
 
     rows = decode((0, number, entry) for number, entry in enumerate(entries(run, count))).rows
-    texts = ["".join(copying.lines(rows[start : start + BATCH])) for start in range(0, count, BATCH)]
+    texts = ["".join(copy_text.lines(rows[start : start + BATCH])) for start in range(0, count, BATCH)]
     began = time.perf_counter()
     for text in texts:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.copy_expert(copying.COPY, StringIO(text), 1 << 20)
+            cursor.copy_expert(copy_text.COPY, StringIO(text), 1 << 20)
     return time.perf_counter() - began
 
 
@@ -90,9 +90,9 @@ def main(arguments: list[str] | None = None) -> int:
         import django
 
         django.setup()
-        from events.consuming import calm_collector
+        from events.consumer import relax_garbage_collection
 
-        calm_collector()
+        relax_garbage_collection()
         record("warm", BATCH)
         rates: dict[str, list[float]] = {"recorder": [], "copy": []}
         for number in range(options.rounds):

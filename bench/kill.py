@@ -101,7 +101,7 @@ def run_once(it: Stage, *, target: str, events: int, kills: int, key: str, seed:
     ids = [f"{run}-{number}" for number in range(events)]
     batches = [ids[start : start + BATCH] for start in range(0, events, BATCH)]
     moments = sorted(randomly.uniform(0, 0.95 * events) for _ in range(kills))
-    waiting, began = iter(enumerate(batches)), time.monotonic()
+    pending, began = iter(enumerate(batches)), time.monotonic()
     pause = kills * SECONDS_A_KILL / len(batches)
     lock = threading.Lock()
 
@@ -109,7 +109,7 @@ def run_once(it: Stage, *, target: str, events: int, kills: int, key: str, seed:
         client = Client(it, key, ledger)
         while True:
             with lock:
-                position, batch = next(waiting, (0, None))
+                position, batch = next(pending, (0, None))
             # Paced, so that the run outlives its kills and what was killed comes back under load.
             time.sleep(max(0.0, began + pause * position - time.monotonic()))
             if batch is None:
@@ -131,14 +131,14 @@ def run_once(it: Stage, *, target: str, events: int, kills: int, key: str, seed:
         bar.update(len(ledger.acknowledged) - bar.n)
     sent = time.monotonic() - began
     until(lambda: len(recorded(it, run)) >= len(ledger.acknowledged), seconds=120, what="recording the rest")
-    found = recorded(it, run)
+    message_ids = recorded(it, run)
     return {
         "target": target,
         "kills": it.programs[target].kills,
         "acknowledged": len(ledger.acknowledged),
         "retried_requests": ledger.retries,
-        "lost": len(ledger.acknowledged - set(found)),
-        "doubled": len(found) - len(set(found)),
+        "lost": len(ledger.acknowledged - set(message_ids)),
+        "doubled": len(message_ids) - len(set(message_ids)),
         "seconds": round(sent, 1),
         "caught_up_after": round(time.monotonic() - began - sent, 1),
     }
@@ -178,13 +178,13 @@ def main(arguments: list[str] | None = None) -> int:
         it.run("profiler", sys.executable, "manage.py", "consume", "--only", "profiler")
         key = new_key(it)
         for target in options.targets:
-            found = run_once(it, target=target, events=options.events, kills=options.kills, key=key, seed=options.seed)
-            print(json.dumps(found), flush=True)
+            result = run_once(it, target=target, events=options.events, kills=options.kills, key=key, seed=options.seed)
+            print(json.dumps(result), flush=True)
             failed = (
                 failed
-                or found["kills"] != options.kills
-                or bool(found["lost"] or found["doubled"])
-                or found["acknowledged"] != options.events
+                or result["kills"] != options.kills
+                or bool(result["lost"] or result["doubled"])
+                or result["acknowledged"] != options.events
             )
     return int(failed)
 

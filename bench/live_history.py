@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.training_cost import real, shown
+from bench.training_cost import real, show_progress
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import in_the_middle
 from recsys.evaluation.evaluate import Options, folds_of
@@ -27,22 +27,22 @@ def main() -> int:
     parser.add_argument("--rows", type=int, help="the first so many only")
     options = parser.parse_args()
     frame, items = real(options.folder)
-    told(build(frame[: options.rows], items), new_only=options.mode == "new")
+    report(build(frame[: options.rows], items), new_only=options.mode == "new")
     return 0
 
 
-def told(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = None) -> None:
+def report(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = None) -> None:
     """Train twice, ask and print."""
     for name, live in (("windows alone", False), ("windows and next items", True)):
         learning, validation, window = folds_of(dataset, Options(new_only=new_only, live=live))
-        asked = {"beginning": window, "middle": in_the_middle(window, dataset, end=float("inf"))}
-        _, bundle = chosen(learning, validation, window, names=names, progress=shown)
-        for when, fold in asked.items():
-            found = asked_of(bundle, fold)
-            slates, _ = released_slates(bundle, fold, found)
+        folds = {"beginning": window, "middle": in_the_middle(window, dataset, end=float("inf"))}
+        _, bundle = chosen(learning, validation, window, names=names, progress=show_progress)
+        for when, fold in folds.items():
+            questions = asked_of(bundle, fold)
+            slates, _ = released_slates(bundle, fold, questions)
             of_sources = {
                 source: float(ndcg(own, fold.targets, dataset.catalogue.n_items).mean())
-                for source, own in rung_slates(bundle, fold, found, released=slates).items()
+                for source, own in rung_slates(bundle, fold, questions, released=slates).items()
                 if source in bundle.sources
             }
             best = max(of_sources, key=of_sources.__getitem__)

@@ -39,7 +39,7 @@ from recsys.sources.user_knn import UserKNN
 PARTS = 4
 CHOSEN_ON = 500
 """Households that settings were chosen on; judged are the others."""
-ASKED = (0, 1, 2, 3, 5, 8, 12, 20)
+QUESTION_COUNTS = (0, 1, 2, 3, 5, 8, 12, 20)
 Asker = Callable[[Sequence[int], Sequence[int]], int]
 """What a household said yes to, and what else it was asked → the next product."""
 
@@ -55,41 +55,41 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     shoppers = np.array_split(rng.permutation(data.interactions.n_users)[CHOSEN_ON:], PARTS)
     parts = [part(data, users, cut, options.space, rng) for users in shoppers]
-    found = {
+    curves = {
         name: [np.concatenate(columns) for columns in zip(*(one[name] for one in parts), strict=True)]
         for name in parts[0]
     }
-    (warm,) = found.pop("warm")
+    (warm,) = curves.pop("warm")
     half = warm.mean() / 2
-    print(f"{len(warm)} households; warm NDCG@10 {told(warm)}, half of it {half:.4f}; space by {options.space}")
-    for name, (*curve, likes) in found.items():
+    print(f"{len(warm)} households; warm NDCG@10 {text_of(warm)}, half of it {half:.4f}; space by {options.space}")
+    for name, (*curve, likes) in curves.items():
         print(f"{name}: half of warm after {crossing(curve, half)} questions; {likes.mean():.1f} of 20 liked")
-        for n, values, popular in zip(ASKED, curve, found["popular"], strict=False):
-            print(f"  {n:2}  {told(values)}  to popular {told(values - popular)}", flush=True)
+        for n, values, popular in zip(QUESTION_COUNTS, curve, curves["popular"], strict=False):
+            print(f"  {n:2}  {text_of(values)}  to popular {text_of(values - popular)}", flush=True)
 
 
 def part(data: Dataset, users: Longs, cut: float, space: str, rng: np.random.Generator) -> dict[str, list[Doubles]]:
     """Return, of held-out households, NDCG@10 after each of `ASKED` per way of asking, the likes, and `warm`."""
     rows, catalogue = data.interactions, data.catalogue
     past = before(rows, cut)
-    learnt = past.some(~np.isin(past.users, users))
+    learning = past.some(~np.isin(past.users, users))
     users, targets = targets_of(rows, users, cut)
     histories = Sequences.of(past).profiles(users, now=cut)
-    judge = Judge(learnt, catalogue, targets, cut)
-    found = {"warm": [judge.ndcg(histories)]}
-    for name, ask in askers(learnt, catalogue, cut, space, rng).items():
+    judge = Judge(learning, catalogue, targets, cut)
+    curves = {"warm": [judge.ndcg(histories)]}
+    for name, ask in askers(learning, catalogue, cut, space, rng).items():
         walks = [answering(ask, set(own.items.tolist()), cut) for own in histories]
         likes = np.array([len(walk[-1].items) for walk in walks], np.float64)
-        found[name] = [*(judge.ndcg([walk[n] for walk in walks]) for n in ASKED), likes]
-    return found
+        curves[name] = [*(judge.ndcg([walk[n] for walk in walks]) for n in QUESTION_COUNTS), likes]
+    return curves
 
 
 class Judge:
     """Answers held-out households with a recommender that never saw them."""
 
-    def __init__(self, learnt: Interactions, catalogue: Catalogue, targets: Sequence[Longs], cut: float) -> None:
-        self._model = UserKNN().fit(learnt, catalogue)
-        self._popular = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), 10).items
+    def __init__(self, learning: Interactions, catalogue: Catalogue, targets: Sequence[Longs], cut: float) -> None:
+        self._model = UserKNN().fit(learning, catalogue)
+        self._popular = Popular().fit(learning, catalogue).recommend(Profile.empty(cut), Context(), 10).items
         self._targets, self._n_items = targets, catalogue.n_items
 
     def ndcg(self, profiles: Sequence[Profile]) -> Doubles:
@@ -100,20 +100,20 @@ class Judge:
 
 
 def askers(
-    learnt: Interactions, catalogue: Catalogue, cut: float, name: str, rng: np.random.Generator
+    learning: Interactions, catalogue: Catalogue, cut: float, name: str, rng: np.random.Generator
 ) -> dict[str, Asker]:
     """Return the ways of asking. The random one draws from the same well known products as the adaptive one."""
-    popular = Popular().fit(learnt, catalogue).recommend(Profile.empty(cut), Context(), catalogue.n_items).items
+    popular = Popular().fit(learning, catalogue).recommend(Profile.empty(cut), Context(), catalogue.n_items).items
     everything = np.ones(catalogue.n_items, np.bool_)
     pool = pool_of(popular, np.full(catalogue.n_items, -1, np.int32), everything)
-    rows = rows_of({name: make(name).fit(learnt, catalogue)})
+    rows = rows_of({name: make(name).fit(learning, catalogue)})
     if rows is None:
         raise SystemExit(f"{name} does not tell which products are alike")
-    space = TasteSpace.of(rows, pool, ItemFacts.fit(learnt, catalogue, until=cut))
+    space = TasteSpace.of(rows, pool, ItemFacts.fit(learning, catalogue, until=cut))
 
-    def best(opinions: Opinions, asked: Sequence[int]) -> int:
+    def best(opinions: Opinions, question_ids: Sequence[int]) -> int:
         allowed = everything.copy()
-        allowed[list(asked)] = False
+        allowed[list(question_ids)] = False
         return int(questions(space, opinions, allowed, 1).items[0])
 
     def asked_of(codes: Sequence[int], likes: Sequence[int], others: Sequence[int]) -> int:
@@ -133,7 +133,7 @@ def answering(ask: Asker, bought: set[int], now: float) -> list[Profile]:
     likes: list[int] = []
     others: list[int] = []
     walk = [answered(likes, [], now)]
-    for _ in range(max(ASKED)):
+    for _ in range(max(QUESTION_COUNTS)):
         code = ask(likes, others)
         (likes if code in bought else others).append(code)
         walk.append(answered(likes, [], now))
@@ -156,7 +156,7 @@ def answered(likes: Sequence[int], dislikes: Sequence[int], now: float) -> Profi
 
 def crossing(curve: Sequence[Doubles], half: float) -> str:
     """Return after how many questions half is reached, between two measured points on the line between them."""
-    points = [(n, float(values.mean())) for n, values in zip(ASKED, curve, strict=True)]
+    points = [(n, float(values.mean())) for n, values in zip(QUESTION_COUNTS, curve, strict=True)]
     if points[0][1] >= half:
         return "0"
     for (n, low), (m, high) in zip(points, points[1:], strict=False):
@@ -165,7 +165,7 @@ def crossing(curve: Sequence[Doubles], half: float) -> str:
     return f"more than {points[-1][0]}"
 
 
-def told(values: Doubles) -> str:
+def text_of(values: Doubles) -> str:
     """Return the mean with its 95 % interval."""
     gap = bootstrap(values)
     return f"{gap.value:.4f} [{gap.low:.4f}, {gap.high:.4f}]"

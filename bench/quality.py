@@ -22,8 +22,8 @@ def main() -> int:
     options, rest = parser.parse_known_args()
     with tempfile.TemporaryDirectory() as scratch:
         answers = options.recommendations or str(Path(scratch) / "answers.parquet")
-        asked = ["--mode", options.mode, "--protocol", options.protocol, "--recommendations", answers]
-        command = [sys.executable, "manage.py", "evaluate", options.folder, "--peers", *asked, *rest]
+        arguments = ["--mode", options.mode, "--protocol", options.protocol, "--recommendations", answers]
+        command = [sys.executable, "manage.py", "evaluate", options.folder, "--peers", *arguments, *rest]
         code = subprocess.run(command, check=False).returncode
         if code or options.protocol != "temporal":
             return code

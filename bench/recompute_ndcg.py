@@ -35,8 +35,8 @@ def main() -> int:
     )
     print(f"NDCG@10 {value:.4f} over {shoppers} shoppers")
     if not options.all_targets:
-        hit, asked = hit_cold(rows, answers, new_only=options.mode == "new")
-        print(f"HR@10 {hit:.4f} of products nobody touched before, over {asked} shoppers")
+        hit, shoppers = hit_cold(rows, answers, new_only=options.mode == "new")
+        print(f"HR@10 {hit:.4f} of products nobody touched before, over {shoppers} shoppers")
     if unanswered:
         print(
             f"{unanswered} more have targets but no answer (5,000 are asked at most; machines, and rows that"
@@ -49,12 +49,12 @@ def main() -> int:
 def recomputed(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool, warm_only: bool) -> tuple[float, int, int]:
     """Return the mean NDCG@10 over the answered shoppers who have targets, how many these are, and how many known
     shoppers have targets but no answer."""
-    had, wanted, known = split(rows)
+    had, targets_of, past_items = split(rows)
     lists = first_ten(answers)
     gains, unanswered = [], 0
-    for user, own in wanted.items():
+    for user, own in targets_of.items():
         targets = own - (had.get(user, set()) if new_only else set())
-        targets = targets & known if warm_only else targets
+        targets = targets & past_items if warm_only else targets
         if not targets:
             continue
         if user in lists:
@@ -67,11 +67,11 @@ def recomputed(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool, war
 
 def hit_cold(rows: pd.DataFrame, answers: pd.DataFrame, *, new_only: bool) -> tuple[float, int]:
     """Return how often the first ten hold a target that nobody had touched before, and how many shoppers want one."""
-    had, wanted, known = split(rows)
+    had, targets_of, past_items = split(rows)
     lists = first_ten(answers)
     hits = []
-    for user, own in wanted.items():
-        targets = own - known - (had.get(user, set()) if new_only else set())
+    for user, own in targets_of.items():
+        targets = own - past_items - (had.get(user, set()) if new_only else set())
         if targets and user in lists:
             hits.append(not targets.isdisjoint(lists[user]))
     return sum(hits) / max(1, len(hits)), len(hits)
@@ -84,11 +84,11 @@ def split(rows: pd.DataFrame) -> tuple[dict[str, set[str]], dict[str, set[str]],
     named = named.dropna(subset=["user_id", "item_id"])
     past, future = named[named["timestamp"] < cut], named[named["timestamp"] >= cut]
     had: dict[str, set[str]] = defaultdict(set)
-    wanted: dict[str, set[str]] = defaultdict(set)
-    for users, frame in ((had, past), (wanted, future)):
+    targets_of: dict[str, set[str]] = defaultdict(set)
+    for users, frame in ((had, past), (targets_of, future)):
         for user, item in zip(frame["user_id"], frame["item_id"], strict=True):
             users[user].add(item)
-    return had, wanted, set(past["item_id"])
+    return had, targets_of, set(past["item_id"])
 
 
 def first_ten(answers: pd.DataFrame) -> dict[str, list[str]]:

@@ -64,12 +64,12 @@ def versions(rows: "list[ProductRow]", options: argparse.Namespace, models: Path
     from recsys.ranking.model import Bundle
     from tests.modelops.releases import passed_version
 
-    found = []
-    for seed, known in ((1, rows[: -2 * NEWER]), (2, rows[:-NEWER])):
-        folder = models / f"{len(known)}-{seed}"
-        snapshot.model(known, options, folder, seed=seed)
-        found.append(passed_version(Bundle.load(folder)))
-    return found[0], found[1]
+    bundles = []
+    for seed, product_rows in ((1, rows[: -2 * NEWER]), (2, rows[:-NEWER])):
+        folder = models / f"{len(product_rows)}-{seed}"
+        snapshot.model(product_rows, options, folder, seed=seed)
+        bundles.append(passed_version(Bundle.load(folder)))
+    return bundles[0], bundles[1]
 
 
 def decide(workers: Workers, first: str, second: str, options: argparse.Namespace) -> None:
@@ -79,7 +79,7 @@ def decide(workers: Workers, first: str, second: str, options: argparse.Namespac
     promote(first, actor="system:bench")
     workers.follow(live(first), within=START_SECONDS + PATIENCE)
 
-    def told(name: str, version: str, decision: Callable[[], Any]) -> None:
+    def timed(name: str, version: str, decision: Callable[[], Any]) -> None:
         time.sleep(options.rest)
         began = time.monotonic()
         decision()
@@ -87,9 +87,9 @@ def decide(workers: Workers, first: str, second: str, options: argparse.Namespac
         took = workers.follow(live(version), within=PATIENCE)
         print(f"{name:10} written in {wrote:5.2f} s, live everywhere {took:5.2f} s later; {LIMIT:.0f} s", flush=True)
 
-    told("promote", second, lambda: promote(second, actor="system:bench"))
+    timed("promote", second, lambda: promote(second, actor="system:bench"))
     for number in range(options.rounds):
-        told("roll back", (first, second)[number % 2], lambda: roll_back(actor="system:bench"))
+        timed("roll back", (first, second)[number % 2], lambda: roll_back(actor="system:bench"))
 
 
 if __name__ == "__main__":

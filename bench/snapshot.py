@@ -100,10 +100,10 @@ def model(rows: "list[ProductRow]", options: argparse.Namespace, directory: Path
     with mock.patch.object(Content, "_similar", by_chance(options.neighbors)):
         sources = {name: make(name).fit(dataset.interactions, dataset.catalogue) for name in SOURCES}
     until = float(dataset.interactions.times.max())
-    facts = ItemFacts.fit(dataset.interactions, dataset.catalogue, until=until)
+    item_facts = ItemFacts.fit(dataset.interactions, dataset.catalogue, until=until)
     even = dict.fromkeys(sources, 1.0)
     manifest = {"rung": "blend", "single": "rp3beta", "seed": seed}
-    Bundle(dataset.catalogue, sources, facts, None, dict.fromkeys(sources, 50), even, manifest).save(directory)
+    Bundle(dataset.catalogue, sources, item_facts, None, dict.fromkeys(sources, 50), even, manifest).save(directory)
 
 
 def by_chance(neighbors: int) -> Callable[..., Iterator[Any]]:
@@ -151,21 +151,21 @@ def follow(options: argparse.Namespace, models: Path) -> None:
 
     parts: dict[str, Any] = {"placements": {}, "rules": [], "now": NOW}
 
-    def made(bundle: Bundle, before: Snapshot | None) -> Snapshot:
-        found = Snapshot.build(bundle=bundle, model_version=None, rows=rows.values(), before=before, **parts)
-        _ = found.serving_catalog.kinship, found.onboarding_cache.space
-        return found
+    def build(bundle: Bundle, before: Snapshot | None) -> Snapshot:
+        result = Snapshot.build(bundle=bundle, model_version=None, rows=rows.values(), before=before, **parts)
+        _ = result.serving_catalog.kinship, result.onboarding_cache.space
+        return result
 
-    def timed(name: str, step: Callable[..., Any], *given: Any) -> Any:
+    def timed(name: str, step: Callable[..., Any], *arguments: Any) -> Any:
         with waiting() as stalls:
             began = time.process_time()
-            found = step(*given)
+            result = step(*arguments)
             took = time.process_time() - began
         print(f"{name:20} {took:6.2f} s  {1e3 * max(stalls):4.0f} ms  {memory():6,.0f} MB", flush=True)
-        return found
+        return result
 
     first = timed("load a version", Bundle.load, folders[0])
-    snapshot = timed("first snapshot", made, first, None)
+    snapshot = timed("first snapshot", build, first, None)
     timed("freeze_garbage_collection", freeze_garbage_collection)
     bundles = [first, timed("load another version", Bundle.load, folders[1])]
     for number in range(options.rounds):
@@ -174,9 +174,9 @@ def follow(options: argparse.Namespace, models: Path) -> None:
     for number in range(options.rounds):
         row = product(options.products + number)
         rows[row.product_id] = row
-        snapshot = timed("a new product", made, bundles[0], snapshot)
+        snapshot = timed("a new product", build, bundles[0], snapshot)
     for number in range(options.rounds):
-        snapshot = timed("another version", made, bundles[(number + 1) % 2], snapshot)
+        snapshot = timed("another version", build, bundles[(number + 1) % 2], snapshot)
 
 
 @contextmanager

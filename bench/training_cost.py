@@ -36,11 +36,11 @@ def history(rows: int, *, shoppers: int | None = None, items: int | None = None,
     center = (users * 7_919) % items
     own = (center + rng.geometric(0.05, rows)) % items
     common = np.minimum(items - 1, (items * rng.random(rows) ** 3).astype(np.int64))
-    taken = np.where(rng.random(rows) < 0.7, own, common)
+    item_numbers = np.where(rng.random(rows) < 0.7, own, common)
     return pd.DataFrame(
         {
             "user_id": np.char.add("u", users.astype(str)),
-            "item_id": np.char.add("i", taken.astype(str)),
+            "item_id": np.char.add("i", item_numbers.astype(str)),
             "timestamp": np.sort(1.7e9 + 365 * DAY * rng.random(rows)),
             "event": "purchase",
         }
@@ -72,20 +72,22 @@ def real(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     return pd.read_parquet(folder / "interactions.parquet"), pd.read_parquet(items) if items.exists() else None
 
 
-def shown(message: str, share: float) -> None:
+def show_progress(message: str, share: float) -> None:
     """Print what a training is at, beside what it finds."""
     print(f"{share:4.0%} {message}", file=sys.stderr)
 
 
 def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live: bool = False) -> None:
     """Train once and print seconds, peak memory and the artifact's hash as JSON."""
-    from profiles.history import KEPT
+    from profiles.history import MAX_INTERACTIONS
     from recsys.data.dataset import build
     from recsys.evaluation.pipeline import train
 
     plan = champions(frame[:CHAMPIONS], items) if as_live else None
     started = time.monotonic()
-    trained = train(build(frame, items), progress=shown, newest=KEPT if as_live else None, rival=plan)
+    trained = train(
+        build(frame, items), progress=show_progress, newest=MAX_INTERACTIONS if as_live else None, rival=plan
+    )
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
         digest = trained.bundle.save(Path(scratch) / "bundle")
@@ -95,12 +97,12 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
 
 def champions(frame: pd.DataFrame, items: pd.DataFrame | None) -> "Plan | None":
     """Return the plan of a champion trained on these rows, of which nothing else is kept: a shop has it on the disk."""
-    from profiles.history import KEPT
+    from profiles.history import MAX_INTERACTIONS
     from recsys.data.dataset import build
     from recsys.evaluation.pipeline import train
     from recsys.training.champion_refit import plan_of
 
-    return plan_of(json.loads(json.dumps(train(build(frame, items), newest=KEPT).bundle.manifest)))
+    return plan_of(json.loads(json.dumps(train(build(frame, items), newest=MAX_INTERACTIONS).bundle.manifest)))
 
 
 def main() -> int:

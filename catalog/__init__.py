@@ -1,5 +1,5 @@
-"""What can be shown: products with their variants, categories, attributes, price, cost and stock.
+"""Products with their variants, categories, attributes, prices, costs and stock.
 
-Promises that a change is visible to every serving process within seconds, that bad input is refused by the name of
-its field, and that every change is on the audit log.
+Every serving process sees a change within seconds. Bad input is refused with the name of its field. Every change is on
+the audit log.
 """

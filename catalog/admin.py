@@ -1,4 +1,4 @@
-"""The merchandiser's door to the catalogue: every change goes through the room's services."""
+"""The merchandiser's catalogue pages. Every change goes through the room's services."""
 
 import csv
 from decimal import Decimal
@@ -23,16 +23,16 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from audit.staff import actor_of
 from catalog import limits, services
 from catalog.models import Product
-from catalog.resources import ByName, ProductResource
+from catalog.resources import JSONByName, ProductResource
 from catalog.table import path_of, steps_of
 from catalog.uploads import Upload
 from catalog.validation import CHECKS, check_id, parse_product
 from common import clock
 from common.errors import InvalidInput
-from common.money import plain, shown
+from common.money import format_money, plain
 from common.pagination import EstimatingPaginator
 
-UNEVEN: Final = (
+UNEVEN_ROWS: Final = (
     "A row has more cells than the header. Cells are separated by commas in csv, by tabs in tsv; a cell that "
     "holds such a sign, as 9,90 does, stands in double quotes."
 )
@@ -74,7 +74,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic whe
                 self.initial[name] = Decimal(plain(amount, self.instance.currency))
 
     def clean(self) -> dict[str, Any]:
-        """Show what the room's checks say at the fields they say it of."""
+        """Show the errors of the room's checks at their fields."""
         cleaned = super().clean() or self.cleaned_data
         stated = {name: cleaned[name] for name in CHECKS if name in cleaned}
         try:
@@ -91,7 +91,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic whe
 
 
 class UploadForm(ImportForm):
-    """The import's first page: the browser leaves the format empty for a file of another kind."""
+    """The import's first page. The browser leaves the format empty for a file of an unknown kind."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -102,14 +102,14 @@ class UploadForm(ImportForm):
 
 @admin.register(Product)
 class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
-    """Products, quick with a million of them: found by id or by a part of the title, never counted in full."""
+    """Products. The pages stay quick with a million of them: search by id or part of the title, and no full count."""
 
     form = ProductForm
     resource_classes = (ProductResource,)
     import_form_class = UploadForm
     export_form_class = ExportForm
-    # No YAML, of which some hundred bytes, names of names, unfold to more than a machine can hold.
-    import_formats: ClassVar = [CSV, TSV, ByName]
+    # No YAML: with nested aliases some hundred bytes expand to more than the memory of a machine.
+    import_formats: ClassVar = [CSV, TSV, JSONByName]
     tmp_storage_class = Upload
     skip_admin_log = True
     list_display = ("picture", "product_id", "title", "path", "brand", "shown_price", "stock", "active")
@@ -137,7 +137,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
     @display(description="Price", ordering="price")
     def shown_price(self, product: Product) -> str:
         """Show the price with its currency."""
-        return "" if product.price is None else shown(product.price, product.currency)
+        return "" if product.price is None else format_money(product.price, product.currency)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         """Leave out what was removed."""
@@ -149,41 +149,43 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         return ("product_id", "created_at", "updated_at") if obj else ()
 
     def get_import_resource_kwargs(self, request: HttpRequest, **options: Any) -> dict[str, Any]:
-        """Say who imports."""
+        """Return who imports."""
         return {"actor": actor_of(request)}
 
     def _do_file_export(
         self, file_format: Format, request: HttpRequest, queryset: QuerySet[Product], export_form: Any = None
     ) -> HttpResponseBase:
-        """Send a text as it is written; of the library's own way a large catalogue would hold a worker's memory."""
+        """Stream text formats; the library's own export would hold a large catalogue in memory."""
         if not isinstance(file_format, CSV):
             if queryset[limits.BULK_LINES :].exists():
                 raise ValueError(f"More than {limits.BULK_LINES} products: take csv, which is written as it is sent.")
-            answer: HttpResponse = super()._do_file_export(file_format, request, queryset, export_form)
-            return answer
+            whole: HttpResponse = super()._do_file_export(file_format, request, queryset, export_form)
+            return whole
         resource = self.choose_export_resource_class(export_form, request)(
             **self.get_export_resource_kwargs(request, export_form=export_form)
         )
-        chosen = self.get_export_resource_fields_from_form(export_form)
-        sent = StreamingHttpResponse(resource.written(queryset, chosen), content_type=file_format.get_content_type())
+        fields = self.get_export_resource_fields_from_form(export_form)
+        response = StreamingHttpResponse(
+            resource.csv_lines(queryset, fields), content_type=file_format.get_content_type()
+        )
         name = self.get_export_filename(request, queryset, file_format)
-        sent["Content-Disposition"] = f'attachment; filename="{name}"'
-        return sent
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
 
     def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
-        """Say what to do about a file in another encoding, as spreadsheets write it, or about no table."""
+        """Explain errors of files in another encoding, as spreadsheets write it, and of files that are no table."""
         if isinstance(e, UnicodeDecodeError):
             form.add_error("import_file", "This file is not in UTF-8. Save it again as “CSV UTF-8”, and upload that.")
         elif isinstance(e, InvalidDimensions):
-            form.add_error("import_file", UNEVEN)
+            form.add_error("import_file", UNEVEN_ROWS)
         elif isinstance(e, csv.Error | ValueError):
-            named = self.import_formats[int(form.cleaned_data["format"])]().get_title()
-            form.add_error("import_file", f"This file cannot be read as {named}: {e}.")
+            format_name = self.import_formats[int(form.cleaned_data["format"])]().get_title()
+            form.add_error("import_file", f"This file cannot be read as {format_name}: {e}.")
         else:
             super().add_data_read_fail_error_to_form(form, e)
 
     def process_import(self, request: HttpRequest, **options: Any) -> HttpResponse:
-        """Write what the page before showed; say so where its file is gone, for instance because it was written."""
+        """Import the file of the preview; report if it no longer exists, for instance because it was imported."""
         try:
             answer: HttpResponse = super().process_import(request, **options)
         except FileNotFoundError:
@@ -192,7 +194,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         return answer
 
     def process_result(self, result: Any, request: HttpRequest) -> HttpResponse:
-        """Tell how it went: where an error came at the end, nothing was written."""
+        """Report the result; after an error at the end nothing was written."""
         if not result.has_errors() and not result.has_validation_errors():
             answer: HttpResponse = super().process_result(result, request)
             return answer
@@ -201,11 +203,11 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         return HttpResponseRedirect(reverse("admin:catalog_product_import"))
 
     def has_import_permission(self, request: HttpRequest) -> bool:
-        """A file may add and change."""
+        """Return whether the user may add and change products, as a file does."""
         return self.has_add_permission(request) and bool(self.has_change_permission(request))
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """A file holds what the pages show, what products cost the shop among it: who may not see these gets none."""
+        """Return whether the user may see products: the file also holds their costs."""
         return bool(self.has_view_permission(request))
 
     def save_model(self, request: HttpRequest, obj: Product, form: ProductForm, change: bool) -> None:

@@ -1,4 +1,4 @@
-"""Doors of the catalogue: upkeep of products over REST."""
+"""REST API of products."""
 
 from dataclasses import asdict
 from typing import Any, ClassVar
@@ -13,22 +13,22 @@ from rest_framework.views import APIView
 
 from access.authentication import key_of
 from catalog import limits, selectors, services
-from catalog.lines import read_lines
+from catalog.bulk_body import read_lines
 from catalog.records import BulkResult, ProductRow
 from common.errors import InvalidInput
 from common.money import DECIMALS, plain
-from common.problems import FieldErrorSerializer, ProblemSerializer, listed
+from common.problems import FieldErrorSerializer, ProblemSerializer, error_bodies
 
 
 class PriceField(serializers.DecimalField):
-    """A price in the document: a decimal, as string or number, or null."""
+    """A price in the OpenAPI document: a decimal as string or number, or null."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_digits=16, decimal_places=limits.PRICE_DECIMALS, min_value=0, allow_null=True, **options)
 
 
 class ProductSerializer(serializers.Serializer[Any]):
-    """A product as the shop states it. For the document: `catalog.validation` checks the input."""
+    """A product as the shop states it, for the OpenAPI document. `catalog.validation` checks the input."""
 
     title = serializers.CharField(max_length=limits.TITLE)
     description = serializers.CharField(max_length=limits.DESCRIPTION, required=False, allow_blank=True)
@@ -63,7 +63,7 @@ class ProductSerializer(serializers.Serializer[Any]):
 
 
 class StoredProductSerializer(ProductSerializer):
-    """A product as it is kept."""
+    """A stored product."""
 
     product_id = serializers.CharField(max_length=limits.ID)
 
@@ -84,7 +84,7 @@ class RejectedLineSerializer(serializers.Serializer[Any]):
 
 
 class BulkResultSerializer(serializers.Serializer[Any]):
-    """What became of a bulk upload."""
+    """The result of a bulk upload."""
 
     accepted = serializers.IntegerField()
     rejected = RejectedLineSerializer(many=True)
@@ -143,7 +143,7 @@ class ProductBulkView(APIView):
 
     @extend_schema(
         operation_id="products_bulk",
-        # The last is for generators of clients that know no media type of lines.
+        # The last is for client generators that know no media type for lines.
         request={
             "application/x-ndjson": OpenApiTypes.STR,
             "text/plain": OpenApiTypes.STR,
@@ -173,6 +173,7 @@ def body_of(row: ProductRow) -> dict[str, Any]:
 def bulk_body(result: BulkResult) -> dict[str, Any]:
     """Return the result line by line."""
     rejected = [
-        {"line": line.line, "product_id": line.product_id, "errors": listed(line.errors)} for line in result.rejected
+        {"line": line.line, "product_id": line.product_id, "errors": error_bodies(line.errors)}
+        for line in result.rejected
     ]
     return {"accepted": result.accepted, "rejected": rejected}

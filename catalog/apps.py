@@ -11,7 +11,7 @@ class CatalogConfig(AppConfig):
     verbose_name = "Catalogue"
 
     def ready(self) -> None:
-        """Look after each migration for what a restore left behind."""
-        from catalog.restored import after_migrate
+        """Reset transaction ids after each migration, in case the database was restored."""
+        from catalog.transaction_ids import after_migrate
 
         post_migrate.connect(after_migrate, sender=self)

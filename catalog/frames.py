@@ -1,4 +1,4 @@
-"""Products of the catalogue as models read them, in training and where an answer knows newer ones."""
+"""Products as frames for models, in training and for products added since."""
 
 from collections.abc import Iterable
 
@@ -8,15 +8,15 @@ from django.conf import settings
 from catalog.records import ProductRow
 
 
-def told_of(row: ProductRow) -> tuple[object, ...]:
-    """Return what `items_frame` tells of a row: two rows that tell the same are the same product to a model."""
-    named = row.title, row.description, row.category, row.brand, row.group_id
-    return *named, row.price_in(settings.SHOP_CURRENCY), row.attributes, row.first_seen
+def model_fields(row: ProductRow) -> tuple[object, ...]:
+    """Return the fields that models read: two rows with the same fields are the same product to a model."""
+    texts = row.title, row.description, row.category, row.brand, row.group_id
+    return *texts, row.price_in(settings.SHOP_CURRENCY), row.attributes, row.first_seen
 
 
 def items_frame(rows: Iterable[ProductRow]) -> pd.DataFrame:
     """Return products as the frame that training and `Bundle.extended` read."""
-    listed = [
+    items = [
         {
             "item_id": row.product_id,
             "title": row.title,
@@ -31,18 +31,18 @@ def items_frame(rows: Iterable[ProductRow]) -> pd.DataFrame:
         for row in rows
     ]
     columns = ["item_id", "title", "description", "category", "brand", "price", "attributes", "group_id", "first_seen"]
-    return pd.DataFrame(listed, columns=columns)
+    return pd.DataFrame(items, columns=columns)
 
 
 def attributes_of(row: ProductRow) -> list[str]:
-    """Return the attributes as "key=value", one a value, in the order of their names."""
-    found = []
+    """Return the attributes as "key=value", one for each value, in the order of their names."""
+    pairs = []
     for key, value in sorted(row.attributes.items()):
-        found += [f"{key}={one}" for one in (value if isinstance(value, list) else [value]) if one not in (None, "")]
-    return found
+        pairs += [f"{key}={one}" for one in (value if isinstance(value, list) else [value]) if one not in (None, "")]
+    return pairs
 
 
 def price_of(row: ProductRow) -> float:
-    """Return the price as models and filters compare prices, NaN where there is none in the shop's currency."""
+    """Return the price that models and filters compare, NaN if there is none in the shop's currency."""
     price = row.price_in(settings.SHOP_CURRENCY)
     return float("nan") if price is None else price

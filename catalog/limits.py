@@ -1,4 +1,4 @@
-"""How long and how much. Pure."""
+"""Length and number limits of products. Pure."""
 
 from decimal import Decimal
 from typing import Final

@@ -1,7 +1,7 @@
 """The table of products.
 
-`changed_xid` is set by a trigger to the transaction that last changed the row, whoever changed it and however: readers
-that poll for changes miss nothing, not even what commits late (`selectors.changed_since`).
+A trigger sets `changed_xid` to the transaction that last changed the row. Readers that poll for changes miss nothing,
+not even late commits (`selectors.changed_since`).
 """
 
 from typing import ClassVar
@@ -18,7 +18,9 @@ from common.money import DECIMALS
 
 
 class Product(models.Model):
-    """One sellable thing. Variants share a `group_id`. A removed product keeps its row: history still names it."""
+    """One product that can be sold. Variants share a `group_id`. A removed product keeps its row, because history names
+    it.
+    """
 
     product_id = models.CharField(
         max_length=limits.ID, unique=True, help_text="The shop's own id, as its events name it."
@@ -58,7 +60,7 @@ class Product(models.Model):
         ordering: ClassVar[list[str]] = ["product_id"]
         indexes: ClassVar[list[models.Index]] = [
             GinIndex(fields=["category"], name="catalog_category"),
-            # As Django asks: a lookup that ignores case compares what is in capitals.
+            # Django's case-insensitive lookups compare upper case.
             GinIndex(OpClass(Upper("title"), name="gin_trgm_ops"), name="catalog_title"),
             models.Index(Upper("brand"), name="catalog_brand"),
         ]

@@ -1,4 +1,4 @@
-"""What crosses the room's border about a product: frozen records. Pure."""
+"""Frozen records of products for other rooms. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class ProductData:
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """A product as the rooms downstream read it. A removed product is not `active`; history still names it."""
+    """A product for other rooms. A removed product is not `active`; history still names it."""
 
     product_id: str
     title: str
@@ -54,7 +54,7 @@ class ProductRow:
     removed: bool
 
     def price_in(self, currency: str) -> float | None:
-        """Return the price as a number to reckon with, None where there is none in this currency: no rate is known."""
+        """Return the price as a number, None if it is in another currency: no exchange rate is known."""
         return None if self.price is None or self.currency != currency else float(self.price)
 
     @property
@@ -74,7 +74,7 @@ class RejectedLine:
 
 @dataclass(frozen=True, slots=True)
 class BulkResult:
-    """What became of a bulk upload."""
+    """The result of a bulk upload."""
 
     accepted: int
     rejected: tuple[RejectedLine, ...]

@@ -19,11 +19,11 @@ from catalog.table import ATTRIBUTE, COLUMNS, cell, row_of, unknown_columns
 from common.errors import InvalidInput
 from common.strictjson import loads
 
-AT_ONCE: Final = 1_000
+CHUNK_SIZE: Final = 1_000
 
 
-class Checked(Widget):  # type: ignore[misc]  # import_export has no types
-    """Takes what the room's own checks returned; writes what they would read."""
+class CheckedWidget(Widget):  # type: ignore[misc]  # import_export has no types
+    """Returns values that the room's checks already parsed, and writes cells that they can read."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -38,8 +38,8 @@ class Checked(Widget):  # type: ignore[misc]  # import_export has no types
         return cell(self.name, value)
 
 
-class ByName(JSON):  # type: ignore[misc]  # import_export has no types
-    """A JSON file: a list of objects. The library would read them by the place of a name, not by the name."""
+class JSONByName(JSON):  # type: ignore[misc]  # import_export has no types
+    """A JSON file with a list of objects. The library would read columns by position instead of by name."""
 
     def create_dataset(self, in_stream: bytes | str, **options: Any) -> Dataset:
         """Return the table. Raises ValueError."""
@@ -51,14 +51,14 @@ class ByName(JSON):  # type: ignore[misc]  # import_export has no types
         return Dataset(*([row.get(name) for name in names] for row in rows), headers=names)
 
 
-class Plain(Error):  # type: ignore[misc]  # import_export has no types
-    """An error in words: how the code came there is nothing for a merchandiser's page."""
+class PlainError(Error):  # type: ignore[misc]  # import_export has no types
+    """An error without traceback, which would not help a merchandiser."""
 
     traceback = ""
 
     def __init__(self, error: Exception, row: Any = None, number: int | None = None) -> None:
-        told = "; ".join(error.messages) if isinstance(error, ValidationError) else error
-        super().__init__(told, row, number)
+        message = "; ".join(error.messages) if isinstance(error, ValidationError) else error
+        super().__init__(message, row, number)
 
 
 class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_export has no types
@@ -74,15 +74,17 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
 
     @classmethod
     def field_from_django_field(cls, field_name: str, django_field: Any, readonly: bool) -> fields.Field:
-        """Return a column that leaves reading and checking to the room's own code."""
-        return fields.Field(attribute=field_name, column_name=field_name, widget=Checked(field_name), readonly=readonly)
+        """Return a column without checks of its own: `before_import_row` parses and checks all cells."""
+        return fields.Field(
+            attribute=field_name, column_name=field_name, widget=CheckedWidget(field_name), readonly=readonly
+        )
 
     def __init__(self, actor: str = "system:import", **options: Any) -> None:
         super().__init__(**options)
         self.actor = actor
 
     def before_import(self, dataset: Any, **options: Any) -> None:
-        """Refuse columns that mean nothing, and files that no page can wait for."""
+        """Refuse unknown columns, and files too large for a page to wait for."""
         if len(dataset) > limits.BULK_LINES:
             raise ValidationError(
                 f"More than {limits.BULK_LINES} rows: upload them in parts, or use manage.py import_products."
@@ -91,7 +93,7 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
             raise ValidationError(unknown)
 
     def before_import_row(self, row: dict[str, Any], **options: Any) -> None:
-        """Check the row as REST would; put what the checks returned in its place."""
+        """Check the row as REST does, and replace its cells by the parsed values."""
         cells = {name: "" if value is None else value for name, value in row.items()}
         try:
             product_id, product = services.parse_row(row_of(cells))
@@ -102,45 +104,47 @@ class ProductResource(resources.ModelResource):  # type: ignore[misc]  # import_
         row.update(services.columns(product), product_id=product_id)
 
     def before_save_instance(self, instance: Product, row: Any, **options: Any) -> None:
-        """A product that comes again is no longer removed."""
+        """Restore a removed product that the file names again."""
         instance.removed_at = None
 
-    def written(self, products: QuerySet[Product], chosen: Sequence[str] | None) -> Iterator[str]:
-        """Yield the lines of a CSV file with the chosen columns, all where None, so that no more is held than some."""
+    def csv_lines(self, products: QuerySet[Product], columns: Sequence[str] | None) -> Iterator[str]:
+        """Yield the lines of a CSV file with the chosen columns (None: all), in chunks to save memory."""
         text = StringIO(newline="")
         lines = csv.writer(text)
-        lines.writerow(self.get_export_headers(selected_fields=chosen))
-        for count, product in enumerate(products.iterator(chunk_size=AT_ONCE), start=1):
-            lines.writerow(self.export_resource(product, selected_fields=chosen))
-            if count % AT_ONCE == 0:
-                yield _taken(text)
-        yield _taken(text)
+        lines.writerow(self.get_export_headers(selected_fields=columns))
+        for count, product in enumerate(products.iterator(chunk_size=CHUNK_SIZE), start=1):
+            lines.writerow(self.export_resource(product, selected_fields=columns))
+            if count % CHUNK_SIZE == 0:
+                yield _drain(text)
+        yield _drain(text)
 
     @classmethod
     def get_error_result_class(cls) -> type[Error]:
-        """Return what tells an error on the page."""
-        return Plain
+        """Return the class of errors on the page."""
+        return PlainError
 
     def after_import(self, dataset: Any, result: Any, **options: Any) -> None:
-        """Record one event for the whole file, in its transaction.
+        """Record one audit event for the whole file, in its transaction.
 
-        The library's own step sets the sequence of ids anew, for files that bring ids of rows. Ours bring none, and the
-        app's database role may not.
+        The library's own step resets the sequence of ids, for files that bring row ids. Ours bring none, and the app's
+        database role may not reset it.
         """
         if not options.get("dry_run"):
             services.note_import(counts=dict(result.totals), actor=self.actor)
 
 
-def _taken(text: StringIO) -> str:
-    """Return what was written, and leave nothing."""
-    found = text.getvalue()
+def _drain(text: StringIO) -> str:
+    """Return the buffer's content and empty it."""
+    written = text.getvalue()
     text.seek(0)
     text.truncate()
-    return found
+    return written
 
 
 def _messages(error: InvalidInput) -> dict[str, Any]:
-    found: dict[str, list[str]] = {}
-    for wrong in error.errors:
-        found.setdefault(wrong.field if wrong.field in COLUMNS else "__all__", []).append(wrong.message)
-    return found
+    messages: dict[str, list[str]] = {}
+    for field_error in error.errors:
+        messages.setdefault(field_error.field if field_error.field in COLUMNS else "__all__", []).append(
+            field_error.message
+        )
+    return messages

@@ -13,9 +13,9 @@ from catalog.records import ProductRow
 from common.errors import NotFound
 
 CHUNK: Final = 5_000
-TOLD: Final = ("first_seen", "removed")
-"""What a row tells that is no column: `created_at` and `removed_at` say it."""
-COLUMNS: Final = (*(one.name for one in fields(ProductRow) if one.name not in TOLD), "created_at", "removed_at")
+DERIVED: Final = ("first_seen", "removed")
+"""Fields of a row without a column of their own: `created_at` and `removed_at` give them."""
+COLUMNS: Final = (*(one.name for one in fields(ProductRow) if one.name not in DERIVED), "created_at", "removed_at")
 
 
 def get(product_id: str) -> ProductRow:
@@ -32,9 +32,9 @@ def catalog_rows() -> list[ProductRow]:
 
 
 def removals() -> Iterator[tuple[str, datetime]]:
-    """Yield the id of each removed product, and when it was taken out."""
-    taken = Product.objects.filter(removed_at__isnull=False).order_by().values_list("product_id", "removed_at")
-    for product_id, moment in taken.iterator(chunk_size=CHUNK):
+    """Yield the id of each removed product with the time of its removal."""
+    rows = Product.objects.filter(removed_at__isnull=False).order_by().values_list("product_id", "removed_at")
+    for product_id, moment in rows.iterator(chunk_size=CHUNK):
         if moment is not None:
             yield product_id, moment
 
@@ -42,8 +42,8 @@ def removals() -> Iterator[tuple[str, datetime]]:
 def changed_since(cursor: int | None) -> tuple[list[ProductRow], int]:
     """Return the products changed since the cursor (None: all) and the next cursor.
 
-    Nothing is missed: the cursor is the oldest transaction that was still open, so what it wrote comes with the next
-    call. A product may come twice. A removed one comes with `removed` set.
+    Nothing is missed: the cursor is the oldest transaction that is still open, so its rows come with the next call. A
+    product may come twice. A removed one comes with `removed` set.
     """
     with connection.cursor() as sql:
         sql.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
@@ -53,15 +53,15 @@ def changed_since(cursor: int | None) -> tuple[list[ProductRow], int]:
 
 
 def rows_of(products: QuerySet[Product]) -> Iterator[ProductRow]:
-    """Yield the products of a query, in its order, a part at a time."""
+    """Yield the products of a query in its order, in chunks."""
     for values in products.values_list(*COLUMNS).iterator(chunk_size=CHUNK):
         yield _row(*values)
 
 
 def _row(*values: object) -> ProductRow:
-    told = dict(zip(COLUMNS, values, strict=True))
-    removed = told.pop("removed_at") is not None
-    available_from, created_at = told["available_from"], told.pop("created_at")
-    told["category"] = tuple(told["category"])  # type: ignore[arg-type]
-    told["active"] = bool(told["active"]) and not removed
-    return ProductRow(**told, first_seen=available_from or created_at, removed=removed)  # type: ignore[arg-type]
+    fields = dict(zip(COLUMNS, values, strict=True))
+    removed = fields.pop("removed_at") is not None
+    available_from, created_at = fields["available_from"], fields.pop("created_at")
+    fields["category"] = tuple(fields["category"])  # type: ignore[arg-type]
+    fields["active"] = bool(fields["active"]) and not removed
+    return ProductRow(**fields, first_seen=available_from or created_at, removed=removed)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Writes of the catalogue. Each is one transaction with its audit event; then the catalogue's version moves on."""
+"""Writes of the catalogue. Each is one transaction with its audit event; then the catalogue's version is raised."""
 
 import hashlib
 import logging
@@ -35,28 +35,29 @@ def put_product(product_id: str, *, data: object, actor: str) -> bool:
         changed = sorted(_changed(before, product))
         created = before is None or before.removed_at is not None
         if created or changed:
-            facts = {"created": created, "fields": changed, "sha256": fingerprint(product_id, product)}
-            _record("product.put", f"product:{product_id}", actor=actor, data=facts)
+            audit_data = {"created": created, "fields": changed, "sha256": fingerprint(product_id, product)}
+            _record("product.put", f"product:{product_id}", actor=actor, data=audit_data)
     return created
 
 
 def remove_product(product_id: str, *, actor: str) -> None:
-    """Take the product out of the catalogue; its history stays. Raises NotFound when it is not there."""
+    """Remove the product from the catalogue; its history stays. Raises NotFound for an unknown one."""
     with transaction.atomic():
-        gone = Product.objects.filter(product_id=product_id, removed_at=None).update(removed_at=clock.now())
-        if not gone:
+        removed = Product.objects.filter(product_id=product_id, removed_at=None).update(removed_at=clock.now())
+        if not removed:
             raise NotFound(f"No product {product_id}.")
         _record("product.removed", f"product:{product_id}", actor=actor, data={})
 
 
 def bulk_upsert(rows: Iterable[Any], *, actor: str, source: str = "bulk") -> BulkResult:
-    """Put many products, each a mapping with `product_id`; what is wrong is refused by line, the rest is written.
+    """Put many products, each a mapping with `product_id`. Invalid lines are rejected by number, the others are
+    written.
 
-    All or nothing where something of ours fails; one audit event tells counts and a hash over what was written.
-    Of two lines with one product id the later holds. A row that is an InvalidInput stands for a line that could not
-    be read, None for a blank one, which is skipped.
+    After an error of ours nothing is written. One audit event holds the counts and a hash of the written products. Of
+    two lines with one product id the later wins. A row may be an InvalidInput for an unreadable line, or None for a
+    blank one, which is skipped.
     """
-    accepted, total, rejected = 0, hashlib.sha256(), list[RejectedLine]()
+    accepted, checksum, rejected = 0, hashlib.sha256(), list[RejectedLine]()
     batch: dict[str, ProductData] = {}
     with transaction.atomic():
         for line, row in enumerate(rows, start=1):
@@ -68,20 +69,25 @@ def bulk_upsert(rows: Iterable[Any], *, actor: str, source: str = "bulk") -> Bul
                 rejected.append(RejectedLine(line, _stated_id(row), error.errors))
                 continue
             batch[product_id] = product
-            total.update(fingerprint(product_id, product).encode())
+            checksum.update(fingerprint(product_id, product).encode())
             accepted += 1
             if len(batch) >= BATCH:
                 _upsert(batch)
                 batch = {}
         _upsert(batch)
         if accepted:
-            facts = {"source": source, "accepted": accepted, "rejected": len(rejected), "sha256": total.hexdigest()}
-            _record("product.bulk_put", "catalog:products", actor=actor, data=facts)
+            audit_data = {
+                "source": source,
+                "accepted": accepted,
+                "rejected": len(rejected),
+                "sha256": checksum.hexdigest(),
+            }
+            _record("product.bulk_put", "catalog:products", actor=actor, data=audit_data)
     return BulkResult(accepted, tuple(rejected))
 
 
 def note_import(*, counts: Mapping[str, int], actor: str) -> None:
-    """Record a file that was imported row by row, and move the version on. Call within its transaction."""
+    """Record a file that was imported row by row, and raise the version. Call within its transaction."""
     _record("product.imported", "catalog:products", actor=actor, data={"source": "admin", "rows": counts})
 
 
@@ -108,9 +114,9 @@ def parse_row(row: Any) -> tuple[str, ProductData]:
 
 
 def announce() -> None:
-    """Move the catalogue's version on, so that serving processes look for changes at once.
+    """Raise the catalogue's version, so that serving processes look for changes at once.
 
-    Without Redis they find them anyway, by polling.
+    Without Redis they find changes by polling.
     """
     try:
         client().incr(CATALOG_VERSION)
@@ -119,7 +125,7 @@ def announce() -> None:
 
 
 def fingerprint(product_id: str, product: ProductData) -> str:
-    """Return the hash by which the audit log knows what was written: SHA-256 over JSON with sorted names."""
+    """Return the hash of a written product for the audit log: SHA-256 over JSON with sorted names."""
     stated = {"product_id": product_id, **columns(product)}
     return hashlib.sha256(orjson.dumps(stated, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -130,7 +136,7 @@ def _record(action: str, about: str, *, actor: str, data: dict[str, Any]) -> Non
 
 
 def _upsert(products: Mapping[str, ProductData]) -> None:
-    """Write in the order of the ids: two uploads that cross cannot lock each other out."""
+    """Write products in the order of their ids, so that two uploads cannot deadlock."""
     rows = [Product(product_id=product_id, **columns(products[product_id])) for product_id in sorted(products)]
     Product.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["product_id"], update_fields=[*FIELDS, "removed_at"]
@@ -138,7 +144,7 @@ def _upsert(products: Mapping[str, ProductData]) -> None:
 
 
 def columns(product: ProductData) -> dict[str, Any]:
-    """Return the product as the table's columns hold it."""
+    """Return the product as column values."""
     return {**{name: getattr(product, name) for name in FIELDS}, "category": list(product.category)}
 
 

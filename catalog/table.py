@@ -1,4 +1,4 @@
-"""Products as a table of text, one row a product: what CSV files and spreadsheets hold. Pure.
+"""Products as a table of text, one row for each product, for CSV files and spreadsheets. Pure.
 
 Columns are the field names of the API. `category` is a path such as `Furniture > Chairs`; an attribute is a column
 `attributes.color`, or `attributes` holds them all as JSON. An empty cell means: not stated. A JSON file may hold lists
@@ -22,7 +22,7 @@ FALSE: Final = frozenset({"0", "false", "no", "n", "off"})
 
 
 def unknown_columns(header: Iterable[str | None]) -> str:
-    """Return in words which columns mean nothing; "" where each means something."""
+    """Return a message about unknown columns; "" without any."""
     names = [name or "" for name in header]
     unknown = [name for name in names if name not in COLUMNS and not (name.startswith(ATTRIBUTE) and name != ATTRIBUTE)]
     hint = ". Cells are separated by commas." if unknown and ";" in unknown[0] else ""
@@ -30,27 +30,27 @@ def unknown_columns(header: Iterable[str | None]) -> str:
 
 
 def row_of(cells: Mapping[Any, Any]) -> dict[str, Any] | InvalidInput:
-    """Return the row as `bulk_upsert` takes it, or an InvalidInput that stands for a row that cannot be read."""
+    """Return the row for `bulk_upsert`, or an InvalidInput for a row that cannot be read."""
     if None in cells or None in cells.values():
         return InvalidInput.of("", "the row has more or fewer cells than the header")
     row: dict[str, Any] = {"price": None}
     attributes: dict[str, Any] = {}
     errors: list[FieldError] = []
     for name, cell in cells.items():
-        told = cell if isinstance(cell, list | dict) else str(cell).strip()
-        if name is None or told == "":
+        value = cell if isinstance(cell, list | dict) else str(cell).strip()
+        if name is None or value == "":
             continue
         if name.startswith(ATTRIBUTE):
-            attributes[name.removeprefix(ATTRIBUTE)] = told
+            attributes[name.removeprefix(ATTRIBUTE)] = value
             continue
         try:
-            row[name] = _value(name, told) if isinstance(told, str) else told
+            row[name] = _value(name, value) if isinstance(value, str) else value
         except ValueError as error:
             errors.append(FieldError(name, str(error)))
     if errors:
         return InvalidInput(str(errors[0]), errors=tuple(errors))
-    if attributes and isinstance(known := row.get("attributes", {}), dict):
-        row["attributes"] = {**known, **attributes}
+    if attributes and isinstance(existing := row.get("attributes", {}), dict):
+        row["attributes"] = {**existing, **attributes}
     return row
 
 
@@ -74,7 +74,7 @@ def steps_of(path: str) -> list[str]:
 
 
 def path_of(steps: Iterable[str]) -> str:
-    """Return the path that `steps_of` reads."""
+    """Return the path as `steps_of` reads it."""
     return " > ".join(step.replace(">", "\\>") for step in steps)
 
 

@@ -1,4 +1,4 @@
-"""Where the catalogue's doors are. A product id may hold slashes."""
+"""URLs of the catalogue. A product id may hold slashes."""
 
 from django.urls import path
 

@@ -1,7 +1,7 @@
-"""From what a shop sends to a checked `ProductData`: one code for REST, bulk, CSV and services. Pure.
+"""From a shop's input to a checked `ProductData`, for REST, bulk, CSV and services. Pure.
 
-Every field has one check, which returns the normalized value or raises ValueError with what is wrong; all wrong fields
-are reported at once.
+Every field has one check, which returns the normalized value or raises ValueError. All invalid fields are reported at
+once.
 """
 
 import math
@@ -23,7 +23,7 @@ def parse_product(data: object, *, default_currency: str) -> ProductData:
     if not isinstance(data, Mapping):
         raise InvalidInput.of("", "expected an object")
     values: dict[str, Any] = {"currency": default_currency}
-    errors = [FieldError(_shown(name), "unknown field") for name in data if name not in CHECKS]
+    errors = [FieldError(_short_name(name), "unknown field") for name in data if name not in CHECKS]
     errors += [FieldError(name, "is required") for name in REQUIRED if name not in data]
     for name in CHECKS.keys() & data.keys():
         try:
@@ -38,7 +38,7 @@ def parse_product(data: object, *, default_currency: str) -> ProductData:
 
 def check_id(value: object) -> str:
     """Return a product id. Raises ValueError."""
-    text = _text(most=limits.ID)(value)
+    text = _text(max_length=limits.ID)(value)
     if not text:
         raise ValueError("must not be empty")
     if any(unicodedata.category(character) == "Cc" for character in text):
@@ -46,7 +46,7 @@ def check_id(value: object) -> str:
     return text
 
 
-def _text(*, most: int, required: bool = False) -> Callable[[object], str]:
+def _text(*, max_length: int, required: bool = False) -> Callable[[object], str]:
     def check(value: object) -> str:
         if value is None and not required:
             return ""
@@ -55,8 +55,8 @@ def _text(*, most: int, required: bool = False) -> Callable[[object], str]:
         text = value.strip()
         if required and not text:
             raise ValueError("must not be empty")
-        if len(text) > most:
-            raise ValueError(f"must not be longer than {most} characters")
+        if len(text) > max_length:
+            raise ValueError(f"must not be longer than {max_length} characters")
         return _clean(text)
 
     return check
@@ -122,7 +122,7 @@ def _category(value: object) -> tuple[str, ...]:
         raise ValueError("must be a list, from the widest category to the narrowest")
     if len(value) > limits.CATEGORY_DEPTH:
         raise ValueError(f"must not be deeper than {limits.CATEGORY_DEPTH}")
-    return tuple(_text(most=limits.CATEGORY, required=True)(part) for part in value)
+    return tuple(_text(max_length=limits.CATEGORY, required=True)(part) for part in value)
 
 
 def _attributes(value: object) -> dict[str, Any]:
@@ -132,13 +132,13 @@ def _attributes(value: object) -> dict[str, Any]:
         raise ValueError("must be an object of names and values")
     if len(value) > limits.ATTRIBUTES:
         raise ValueError(f"must not hold more than {limits.ATTRIBUTES} names")
-    name_of = _text(most=limits.ATTRIBUTE_NAME, required=True)
+    name_of = _text(max_length=limits.ATTRIBUTE_NAME, required=True)
     return {name_of(name): _attribute(inner) for name, inner in value.items()}
 
 
 def _attribute(value: object) -> Any:
     if isinstance(value, str):
-        return _text(most=limits.ATTRIBUTE_TEXT)(value)
+        return _text(max_length=limits.ATTRIBUTE_TEXT)(value)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -153,7 +153,7 @@ def _attribute(value: object) -> Any:
 
 
 def _url(value: object) -> str:
-    text = _text(most=limits.URL)(value)
+    text = _text(max_length=limits.URL)(value)
     try:
         parts = urlsplit(text)
     except ValueError:
@@ -181,17 +181,17 @@ def _moment(value: object) -> datetime | None:
 
 
 CHECKS: Final[dict[str, Callable[[object], Any]]] = {
-    "title": _text(most=limits.TITLE, required=True),
-    "description": _text(most=limits.DESCRIPTION),
+    "title": _text(max_length=limits.TITLE, required=True),
+    "description": _text(max_length=limits.DESCRIPTION),
     "category": _category,
-    "brand": _text(most=limits.BRAND),
+    "brand": _text(max_length=limits.BRAND),
     "price": _money,
     "compare_at_price": _money,
     "cost": _money,
     "currency": _currency,
     "stock": _stock,
     "active": _flag,
-    "group_id": _text(most=limits.ID),
+    "group_id": _text(max_length=limits.ID),
     "attributes": _attributes,
     "url": _url,
     "image_url": _url,
@@ -200,5 +200,5 @@ CHECKS: Final[dict[str, Callable[[object], Any]]] = {
 REQUIRED: Final = ("price", "title")
 
 
-def _shown(name: object) -> str:
+def _short_name(name: object) -> str:
     return str(name)[:100]

@@ -1,4 +1,4 @@
-"""Ground under every room: ids, clock, money, errors, the embedded services and the privacy registry.
+"""Basics for every room: ids, clock, money, errors and the privacy registry.
 
-Imports nothing of ours, holds no models, and names no other room.
+Imports no other room, and holds no models.
 """

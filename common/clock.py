@@ -1,4 +1,4 @@
-"""The time, asked in one place so that tests can hold it, and its two forms: microseconds since 1970, and aware UTC."""
+"""The current time, in one place so that tests can set it, and conversions between microseconds and aware UTC."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ HOW_TO_WRITE: Final = {
     "invalid_date": "Write the date as 2026-12-31.",
     "invalid_time": "Write the time as 18:00; a day begins at 00:00.",
 }
-"""What a form says of a date and time that it cannot read."""
+"""Error messages of forms for an invalid date or time."""
 
 
 def now() -> datetime:

@@ -1,4 +1,4 @@
-"""Telling the serving processes that what they hold is old."""
+"""Notifies serving processes of changed configuration."""
 
 import logging
 
@@ -11,9 +11,9 @@ log = logging.getLogger(__name__)
 
 
 def announce() -> None:
-    """After commit, raise the configuration's version; serving processes reload within their next poll.
+    """After commit, raise the configuration's version; serving processes reload at their next poll.
 
-    Where Redis is down nothing is lost: the processes also compare with the database.
+    Without Redis nothing is lost, because the processes also compare with the database.
     """
     transaction.on_commit(_raise, robust=True)
 

@@ -1,10 +1,10 @@
-"""Parts of addresses that hold the shop's own ids."""
+"""URL converter for the shop's own ids."""
 
 from django.urls import register_converter
 
 
 class ShopsId:
-    """Any text at all: an id may hold slashes, which `str` does not match, and line breaks, which `path` does not."""
+    """Any text: an id may hold slashes, which `str` does not match, and line breaks, which `path` does not."""
 
     regex = "(?s:.+)"
 
@@ -13,7 +13,7 @@ class ShopsId:
         return value
 
     def to_url(self, value: str) -> str:
-        """Return the id, which Django quotes."""
+        """Return the id; Django quotes it."""
         return value
 
 

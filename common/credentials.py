@@ -1,4 +1,4 @@
-"""Credentials that stand in addresses: no message, log or row repeats them."""
+"""Masks credentials in addresses, for messages, logs and rows."""
 
 import re
 
@@ -6,5 +6,5 @@ USERINFO = re.compile(r"(?<=://)[^\s/@]+(?:@[^\s/@]+)*@")
 
 
 def masked(text: str) -> str:
-    """Return the text, name and password of each address in it hidden: `postgresql://…@host/name`."""
+    """Return the text without name and password of each address: `postgresql://…@host/name`."""
     return USERINFO.sub("…@", text)

@@ -1,6 +1,6 @@
-"""Errors that a door may show. Each knows its HTTP status and whether a retry can help.
+"""Errors for clients. Each has its HTTP status.
 
-Services and selectors raise these; `common.problems` turns them into RFC 9457 problem documents.
+Services and selectors raise them; `common.problems` turns them into RFC 9457 problem documents.
 """
 
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one named field of the input."""
+    """An error of one input field."""
 
     field: str
     message: str
 
     def __str__(self) -> str:
-        """Return both as one sentence has them."""
+        """Return field and message as one sentence."""
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
 class DomainError(Exception):
-    """Base of all errors that are answered, not crashed on."""
+    """Base of all errors that become an answer instead of a crash."""
 
     status: ClassVar[int] = 400
     title: ClassVar[str] = "Bad request"
@@ -32,7 +32,7 @@ class DomainError(Exception):
 
 
 class InvalidInput(DomainError):
-    """The input is wrong; retrying the same input cannot help."""
+    """The input is invalid; the same input fails again."""
 
     title = "Invalid input"
 
@@ -44,35 +44,35 @@ class InvalidInput(DomainError):
 
 
 class Unauthenticated(DomainError):
-    """No key, or a key nobody knows."""
+    """No key, or an unknown one."""
 
     status = 401
     title = "Unauthenticated"
 
 
 class Forbidden(DomainError):
-    """The key or the person is known and may not do this."""
+    """The key or the user is known and lacks the right."""
 
     status = 403
     title = "Forbidden"
 
 
 class NotFound(DomainError):
-    """The thing named does not exist."""
+    """The named object does not exist."""
 
     status = 404
     title = "Not found"
 
 
 class Conflict(DomainError):
-    """The state of the thing does not allow this now."""
+    """The object's state does not allow this now."""
 
     status = 409
     title = "Conflict"
 
 
 class TooLarge(DomainError):
-    """More bytes or items than the contract allows."""
+    """More bytes or items than the API allows."""
 
     status = 413
     title = "Too large"
@@ -90,7 +90,7 @@ class Throttled(DomainError):
 
 
 class Unavailable(DomainError):
-    """A part of ours is down; the same request will work later."""
+    """A component is down; the same request works later."""
 
     status = 503
     title = "Unavailable"

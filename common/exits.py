@@ -1,6 +1,6 @@
-"""What a program answers the shell that called it."""
+"""Exit codes of commands."""
 
 from typing import Final
 
 STOPPED: Final = 130
-"""Of one that Ctrl-C ended."""
+"""After Ctrl-C."""

@@ -1,7 +1,7 @@
-"""Whose a store is: Redis and the folder of models bear the identity of the installation that first took them.
+"""Assigns stores to an installation: Redis and the model folder hold the identity of the first one that used them.
 
-Two installations on one Redis read each other's events, and on one folder each deletes the other's models. The identity
-is the moment of the database's first migration: a dump keeps it, another installation's database has another one.
+Two installations on one Redis would read each other's events, and on one folder delete each other's models. The
+identity is the time of the database's first migration: a dump keeps it, and another database has another.
 """
 
 import contextlib
@@ -22,17 +22,17 @@ FILE: Final = "installation"
 
 
 class ForeignStoreError(Conflict):
-    """A store bears the identity of another installation."""
+    """A store belongs to another installation."""
 
 
 class Store(Protocol):
-    """What bears an identity."""
+    """A store that holds an identity."""
 
     def read(self) -> str:
-        """Return the identity that it bears, or nothing."""
+        """Return the identity in the store, or ""."""
 
     def write(self, identity: str) -> None:
-        """Have it bear this one."""
+        """Write the identity."""
 
 
 class RedisStore:
@@ -42,31 +42,31 @@ class RedisStore:
         self.client = connect(url)
 
     def read(self) -> str:
-        """Return the identity that it bears, or nothing."""
-        found = self.client.get(KEY)
-        return found.decode() if isinstance(found, bytes) else ""
+        """Return the identity in the store, or ""."""
+        value = self.client.get(KEY)
+        return value.decode() if isinstance(value, bytes) else ""
 
     def write(self, identity: str) -> None:
-        """Have it bear this one. A store that is full bears none: it is the consumers who make room."""
+        """Write the identity. A full store stays without one; only consumers can make room."""
         with contextlib.suppress(redis.exceptions.OutOfMemoryError):
             self.client.set(KEY, identity)
 
 
 class Folder:
-    """A folder, made when it is first written to. One that cannot be read or written says nothing about whose it is."""
+    """A folder, created at the first write. A folder that cannot be read or written has no known owner."""
 
     def __init__(self, path: str | Path) -> None:
         self.file = Path(path) / FILE
 
     def read(self) -> str:
-        """Return the identity that it bears, or nothing."""
+        """Return the identity in the store, or ""."""
         try:
             return self.file.read_text(encoding="utf-8").strip()
         except (OSError, ValueError):
             return ""
 
     def write(self, identity: str) -> None:
-        """Have it bear this one."""
+        """Write the identity."""
         draft = self.file.with_name(f"{FILE}.{os.getpid()}")
         with contextlib.suppress(OSError):
             self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ class Folder:
 
 
 def stores() -> dict[str, Store]:
-    """Return the stores by the setting that names each."""
+    """Return the stores by the name of their setting."""
     return {
         "REDIS_URL": RedisStore(settings.REDIS_URL),
         "REDIS_BROKER_URL": RedisStore(settings.REDIS_BROKER_URL),
@@ -87,7 +87,7 @@ def stores() -> dict[str, Store]:
 
 
 def identity() -> str:
-    """Return this installation's, or nothing before the database is migrated."""
+    """Return this installation's identity, or "" before the first migration."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT min(applied) FROM django_migrations")
@@ -98,31 +98,31 @@ def identity() -> str:
 
 
 def take(*names: str) -> None:
-    """Have these stores, which this process writes to, bear our identity where they bear none.
+    """Write our identity into these stores where they have none.
 
-    Raises ForeignStoreError where one bears another's, and what database and Redis raise.
+    Raises ForeignStoreError for a store of another installation, and the errors of database and Redis.
     """
-    ours, every = identity(), stores()
-    for name in names if ours else ():
-        if not every[name].read():
-            every[name].write(ours)
+    own, all_stores = identity(), stores()
+    for name in names if own else ():
+        if not all_stores[name].read():
+            all_stores[name].write(own)
     check(*names)
 
 
 def check(*names: str) -> None:
-    """Raise ForeignStoreError where one of these stores bears another's identity."""
-    ours, every = identity(), stores()
-    found = {name: every[name].read() for name in names} if ours else {}
-    for name, theirs in found.items():
-        if theirs not in ("", ours):
+    """Raise ForeignStoreError if one of these stores belongs to another installation."""
+    own, all_stores = identity(), stores()
+    identities = {name: all_stores[name].read() for name in names} if own else {}
+    for name, other in identities.items():
+        if other not in ("", own):
             raise ForeignStoreError(
-                f"{name} belongs to the installation begun at {theirs}, this one's database was begun at {ours}: set "
+                f"{name} belongs to the installation begun at {other}, this one's database was begun at {own}: set "
                 f"another {name}; or, where the other one is no more, run manage.py adopt_stores"
             )
 
 
 def take_for_command(*names: str) -> None:
-    """Take these stores for a command. Raises CommandError where one bears another's identity."""
+    """Take these stores for a command. Raises CommandError if one belongs to another installation."""
     try:
         take(*names)
     except ForeignStoreError as error:
@@ -130,13 +130,14 @@ def take_for_command(*names: str) -> None:
 
 
 def adopt() -> tuple[list[str], list[str]]:
-    """Have every store bear our identity, whatever it bears.
+    """Write our identity into every store, whoever owns it.
 
-    Return the settings of those that bore another's: which are ours now, and which could not be written.
+    Return the settings of the stores that belonged to others: those that are ours now, and those that could not be
+    written.
     """
-    ours, every = identity(), stores()
-    foreign = [name for name, store in every.items() if store.read() not in ("", ours)] if ours else []
-    for store in every.values() if ours else ():
-        store.write(ours)
-    left = [name for name in foreign if every[name].read() != ours]
-    return [name for name in foreign if name not in left], left
+    own, all_stores = identity(), stores()
+    foreign = [name for name, store in all_stores.items() if store.read() not in ("", own)] if own else []
+    for store in all_stores.values() if own else ():
+        store.write(own)
+    unwritten = [name for name in foreign if all_stores[name].read() != own]
+    return [name for name in foreign if name not in unwritten], unwritten

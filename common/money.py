@@ -1,9 +1,9 @@
-"""Money: a decimal beside its currency, written with at least the currency's own decimals."""
+"""Money: a decimal with its currency, written with at least the currency's decimals."""
 
 from decimal import Decimal
 from typing import Final
 
-# ISO 4217, active codes; those with other than two decimals are listed apart.
+# ISO 4217, active codes; those without two decimals are listed apart.
 _TWO: Final = (
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP "
     "CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES "
@@ -25,21 +25,21 @@ _SYMBOLS: Final = {
     "AUD": "A$", "BRL": "R$", "CAD": "CA$", "CNY": "CN¥", "EUR": "€", "GBP": "£", "HKD": "HK$", "ILS": "₪", "INR": "₹",
     "JPY": "¥", "KRW": "₩", "MXN": "MX$", "NZD": "NZ$", "PHP": "₱", "TWD": "NT$", "USD": "$", "VND": "₫", "XCD": "EC$",
 }  # fmt: skip
-"""What English writes in place of a code, as browsers do."""
+"""Symbols that English uses instead of a code, as browsers do."""
 
 
 NO_BREAK: Final = "\N{NO-BREAK SPACE}"
 
 
 def plain(amount: Decimal, currency: str) -> str:
-    """Return the amount with the currency's decimals, and more only where the amount has more: `89.90`, `0.0125`."""
-    least = DECIMALS.get(currency, 2)
-    has = -int(amount.normalize().as_tuple().exponent)
-    return f"{amount:.{max(least, has)}f}"
+    """Return the amount with the currency's decimals, or more if the amount has more: `89.90`, `0.0125`."""
+    min_decimals = DECIMALS.get(currency, 2)
+    decimals = -int(amount.normalize().as_tuple().exponent)
+    return f"{amount:.{max(min_decimals, decimals)}f}"
 
 
-def shown(amount: Decimal, currency: str) -> str:
-    """Return the amount as pages in English show it, and as the snippet does: `€1,340.00`, `CHF 9.90`."""
+def format_money(amount: Decimal, currency: str) -> str:
+    """Return the amount as English pages and the snippet show it: `€1,340.00`, `CHF 9.90`."""
     sign, figures = ("-" if amount < 0 else ""), plain(abs(amount), currency)
     whole, point, rest = figures.partition(".")
     symbol = _SYMBOLS.get(currency) or (currency and currency + NO_BREAK)

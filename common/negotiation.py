@@ -1,4 +1,4 @@
-"""In what form DRF answers."""
+"""Content negotiation of the API."""
 
 from typing import Any
 
@@ -9,10 +9,12 @@ from rest_framework.request import Request
 
 
 class WhateverIsAccepted(DefaultContentNegotiation):
-    """Our first form for who asks for one that we have not: of a 4xx SDKs drop the events, and shelves stay empty."""
+    """Answers in the default format if the requested one is unknown: SDKs drop events on a 4xx, and placements stay
+    empty.
+    """
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        """Return the renderer that `Accept`, or `format` in the query, asks for, else the first, and its type."""
+        """Return the renderer that `Accept` or `format` requests, else the first, with its media type."""
         try:
             return super().select_renderer(request, renderers, format_suffix)
         except (NotAcceptable, Http404):

@@ -1,4 +1,4 @@
-"""What holds for every operation of the OpenAPI document, said once."""
+"""Rules for all operations of the OpenAPI document."""
 
 import json
 from typing import Any, Final
@@ -16,9 +16,9 @@ EVERYWHERE: Final = {
 
 
 def describe_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """drf-spectacular's hook: problems have their own media type, and operations with a key share their refusals.
+    """drf-spectacular's hook: problems get their own media type, and operations with a key their common errors.
 
-    Ways to send a key are alternatives; drf-spectacular writes those of one class as if all were needed at once.
+    The ways to send a key are alternatives; drf-spectacular would require all of one class at once.
     """
     for operation in _operations(result):
         if "security" in operation:
@@ -36,16 +36,16 @@ def describe_problems(result: dict[str, Any], generator: Any, request: Any, publ
 
 
 def tell_defaults(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """drf-spectacular's hook: of the fields of a body, the default is told in words.
+    """drf-spectacular's hook: move the default of a body's field into its description.
 
-    For generators of TypeScript take a field with a default for one that always comes, and ask for it in requests.
+    TypeScript generators treat a field with a default as always present, and require it in requests.
     """
     for schema in result["components"]["schemas"].values():
         for field in schema.get("properties", {}).values():
             default = field.pop("default", None)
             if default not in (None, ""):
-                told = (field.get("description"), f"Default: {json.dumps(default)}.")
-                field["description"] = " ".join(filter(None, told))
+                parts = (field.get("description"), f"Default: {json.dumps(default)}.")
+                field["description"] = " ".join(filter(None, parts))
     return result
 
 

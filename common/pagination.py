@@ -16,18 +16,18 @@ class EstimatingPaginator(Paginator):  # type: ignore[type-arg]
 
     @property
     def estimated(self) -> bool:
-        """Return whether `count` is an estimate, which the page then says."""
+        """Return whether `count` is an estimate; the page then says so."""
         return self.count > COUNTED
 
     @cached_property
     def count(self) -> int:
-        """Return the number of rows: counted up to 10,000, beyond that as PostgreSQL's planner expects it."""
+        """Return the number of rows: counted up to 10,000, beyond that PostgreSQL's estimate."""
         rows: Any = self.object_list.order_by()  # type: ignore[attr-defined]
         counted = int(rows[: COUNTED + 1].count())
         return counted if counted <= COUNTED else max(counted, _expected(rows))
 
 
 def _expected(rows: Any) -> int:
-    """Return how many rows the planner expects, from its statistics."""
+    """Return the planner's estimate of the rows."""
     (plan,) = orjson.loads(rows.explain(format="json"))
     return int(plan["Plan"]["Plan Rows"])

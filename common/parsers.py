@@ -1,4 +1,4 @@
-"""DRF's way in for JSON bodies."""
+"""DRF's parser of JSON bodies."""
 
 from typing import IO, Any
 
@@ -11,16 +11,16 @@ from common.strictjson import loads_unique
 
 
 class StrictJSONParser(BaseParser):
-    """`application/json`, refusing what readers of JSON disagree about."""
+    """`application/json`, without constructs that JSON readers interpret differently."""
 
     media_type = "application/json"
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
         """Return the parsed body. Raises ParseError, TooLarge beyond DATA_UPLOAD_MAX_MEMORY_SIZE."""
-        most: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
-        body = stream.read(most + 1)
-        if len(body) > most:
-            raise TooLarge(f"The body is larger than {most} bytes.")
+        max_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+        body = stream.read(max_bytes + 1)
+        if len(body) > max_bytes:
+            raise TooLarge(f"The body is larger than {max_bytes} bytes.")
         try:
             return loads_unique(body)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""How long a request waits for PostgreSQL. One that is dead refuses at once; one that hangs would hold it for ever."""
+"""Time limits for PostgreSQL. A dead server refuses at once, but one that hangs would block a request forever."""
 
 import select
 import threading
@@ -12,69 +12,68 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from psycopg2.extensions import POLL_OK, POLL_READ, STATUS_SETUP, connection, set_wait_callback
 
-from common.rest import Rest
+from common.cooldown import Cooldown
 
 CONNECT_SECONDS = 3.0
 BRIEF_SECONDS = 2.0
-rest = Rest(2 * BRIEF_SECONDS)
-_waiting = threading.local()
+cooldown = Cooldown(2 * BRIEF_SECONDS)
+_thread_limit = threading.local()
 
 
-def wait_with_limits() -> None:
-    """Let this process's queries mind limits. psycopg2 has no COPY then: doors alone do so, jobs do not."""
-    set_wait_callback(_wait)
-    connection_created.connect(_have_it_look_for_us)
+def limit_waiting() -> None:
+    """Apply time limits to this process's queries. psycopg2 then has no COPY, so only web processes do so, not jobs."""
+    set_wait_callback(_wait_for_server)
+    connection_created.connect(_check_client_connection)
 
 
 @contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Give up queries of this thread whose next word takes longer: OperationalError; the connection is closed.
+def time_limit(seconds: float) -> Iterator[None]:
+    """Abort queries of this thread whose next answer takes longer: OperationalError, and the connection is closed.
 
-    Who asks next opens another one, but in a transaction: that is lost.
+    The next query opens a new connection, except inside a transaction, which is lost.
     """
     before = _limit()
-    _waiting.seconds = seconds
+    _thread_limit.seconds = seconds
     try:
         yield
     finally:
-        _waiting.seconds = before
+        _thread_limit.seconds = before
         ours = connections[DEFAULT_DB_ALIAS]
         if ours.connection is not None and ours.connection.closed and not ours.in_atomic_block:
             ours.close()
 
 
 @contextmanager
-def briefly() -> Iterator[None]:
-    """Hold what a request can do without: it waits two seconds at most, and not at all where others just did so.
+def optional_query() -> Iterator[None]:
+    """Run a query that the request can do without: it waits two seconds at most, and not at all during the cooldown.
 
-    Of the requests that meet a database that is away, one every few seconds asks whether it is back. Raises
-    OperationalError or InterfaceError.
+    While the database is down, one request every few seconds tries again. Raises OperationalError or InterfaceError.
     """
-    if rest.lasts():
+    if cooldown.active():
         raise OperationalError("PostgreSQL did not answer lately")
-    if rest.began():
-        rest.begin()
+    if cooldown.pending():
+        cooldown.start()
     try:
-        with within(BRIEF_SECONDS):
+        with time_limit(BRIEF_SECONDS):
             yield
     except (OperationalError, InterfaceError):
-        rest.begin()
+        cooldown.start()
         raise
-    rest.end()
+    cooldown.clear()
 
 
 def _limit() -> float | None:
-    return getattr(_waiting, "seconds", None)
+    return getattr(_thread_limit, "seconds", None)
 
 
-def _have_it_look_for_us(connection: BaseDatabaseWrapper, **more: Any) -> None:
-    """Have the server look whether we still wait: what hangs there on a lock would keep a connection for each look."""
-    with suppress(DataError), connection.cursor() as cursor:  # of a server on Windows, which cannot look
+def _check_client_connection(connection: BaseDatabaseWrapper, **more: Any) -> None:
+    """Set the server's check of client connections: an abandoned query on a lock would keep its connection."""
+    with suppress(DataError), connection.cursor() as cursor:  # a server on Windows does not support the setting
         cursor.execute("SET client_connection_check_interval = %s", [int(1000 * BRIEF_SECONDS)])
 
 
-def _wait(opened: connection) -> None:
-    """Wait for the server as psycopg2 does by itself, but not longer than the thread's limit, or to connect."""
+def _wait_for_server(opened: connection) -> None:
+    """Wait for the server as psycopg2 does, but at most as long as the thread's limit or the connect timeout."""
     seconds = _limit() or (CONNECT_SECONDS if opened.status == STATUS_SETUP else None)
     while (state := opened.poll()) != POLL_OK:
         poller = select.poll()

@@ -25,16 +25,16 @@ from common.errors import DomainError, FieldError, Forbidden, InvalidInput, NotF
 
 CONTENT_TYPE: Final = "application/problem+json"
 MOST_ERRORS: Final = 20
-"""How many faults a problem document names: a body may hold hundreds of thousands."""
+"""Maximum of errors in a problem document: a body may hold hundreds of thousands."""
 MACHINE_PATHS: Final = ("/api/", "/v1/", "/mp/", "/cdn/", "/graphql", "/ofrep/", "/sub/", "/track")
-"""Paths that programs call: their errors are problem documents; elsewhere people get pages."""
+"""Paths that programs call: their errors are problem documents. People get pages on all others."""
 NO_ROUTE: Final = "There is no such route: /api/docs lists them, and none ends with a slash."
 
 log = logging.getLogger(__name__)
 
 
 class FieldErrorSerializer(serializers.Serializer[Any]):
-    """What is wrong with one field."""
+    """An error of one field."""
 
     field = serializers.CharField(help_text="Dotted path of the field, empty for the whole body.")
     message = serializers.CharField()
@@ -51,25 +51,25 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 def problem(status: int, title: str, detail: str, *, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
-    """Return the body of a problem document, which names the first errors."""
+    """Return the body of a problem document with the first errors."""
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": printable(detail)}
     if errors:
-        body["errors"] = listed(errors[:MOST_ERRORS])
+        body["errors"] = error_bodies(errors[:MOST_ERRORS])
     return body
 
 
-def listed(errors: Sequence[FieldError]) -> list[dict[str, str]]:
-    """Return field errors as a body names them."""
+def error_bodies(errors: Sequence[FieldError]) -> list[dict[str, str]]:
+    """Return field errors as parts of a body."""
     return [{"field": printable(error.field), "message": printable(error.message)} for error in errors]
 
 
 def printable(text: str) -> str:
-    """Return the text fit to be sent: input that we quote may hold lone surrogates."""
+    """Return the text encodable as UTF-8: quoted input may hold lone surrogates."""
     return text.encode("utf-8", "replace").decode()
 
 
 def respond(error: DomainError) -> HttpResponse:
-    """Return the answer to a plain Django request."""
+    """Return the error as an answer of a plain Django view."""
     body = problem(error.status, error.title, error.detail, errors=error.errors)
     response = HttpResponse(json.dumps(body), status=error.status, content_type=CONTENT_TYPE)
     for name, value in _headers(error).items():
@@ -78,7 +78,7 @@ def respond(error: DomainError) -> HttpResponse:
 
 
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
-    """Return DRF's answer to an exception, or None for a bug, which then becomes a 500."""
+    """Return DRF's answer to an exception; None for a bug, which becomes a 500."""
     error = domain_error(exc)
     if error is not None:
         body, status = problem(error.status, error.title, error.detail, errors=error.errors), error.status
@@ -94,7 +94,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
 
 
 def domain_error(exc: BaseException) -> DomainError | None:
-    """Return what an exception of the framework or of a store means to the caller, or None for a bug."""
+    """Return the client's error for an exception of a framework or a store; None for a bug."""
     match exc:
         case DomainError():
             return exc
@@ -123,13 +123,13 @@ def domain_error(exc: BaseException) -> DomainError | None:
 
 
 class ProblemMiddleware:
-    """Answers errors of plain Django views on machine paths with problem documents, and outages with 503 everywhere."""
+    """Answers errors of plain Django views: problem documents on machine paths, and 503 everywhere during an outage."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Pass on; turn an error page into a problem document."""
+        """Pass the request on; turn an error page into a problem document."""
         response = self.get_response(request)
         if response.status_code < 400 or not is_machine(request):
             return response
@@ -138,7 +138,7 @@ class ProblemMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer what a view raised."""
+        """Return the answer to an exception of a view."""
         error = domain_error(exception)
         if error is None:
             return None
@@ -146,17 +146,17 @@ class ProblemMiddleware:
             return respond(error)
         if isinstance(error, Unavailable):
             return _outage_page(error)
-        # Of the others, Django knows all but the NUL that PostgreSQL cannot hold.
+        # Django knows all other errors, but not the NUL that PostgreSQL refuses.
         return bad_request(request, exception) if isinstance(exception, ValueError) else None
 
 
 def is_machine(request: HttpRequest) -> bool:
-    """Return whether a program, not a person, called this path."""
+    """Return whether programs call this path."""
     return request.path.startswith(MACHINE_PATHS)
 
 
 def error_page(status: HTTPStatus, title: str, detail: str, *, retry_after: float) -> HttpResponse:
-    """Return the page that tells a person what is wrong for so many seconds."""
+    """Return an error page for people, with `Retry-After`."""
     headers = {"Retry-After": str(math.ceil(retry_after))}
     return HttpResponse(
         render_to_string("error.html", {"title": title, "detail": detail}), status=status, headers=headers

@@ -1,4 +1,4 @@
-"""The one Redis client of a process, with short timeouts: a request must not wait for a dead store."""
+"""The Redis client of a process, with short timeouts, so that no request waits for a dead store."""
 
 from functools import lru_cache
 
@@ -9,13 +9,13 @@ from redis.retry import Retry
 CONNECT_SECONDS = 1.0
 ANSWER_SECONDS = 2.0
 CONFIG_VERSION = "v:config"
-"""Counts the changes of placements and rules; the read of a shopper brings it along."""
+"""Counts changes of placements and rules; the read of a shopper returns it."""
 CATALOG_VERSION = "v:catalog"
-"""Counts the changes of the catalogue, as that."""
+"""Counts changes of the catalogue; the read of a shopper returns it."""
 
 
 def client() -> redis.Redis:
-    """Return the process-wide client of the log and the hot state; it answers in bytes."""
+    """Return the process-wide client of the log and the live state; its answers are bytes."""
     from django.conf import settings
 
     return connect(settings.REDIS_URL)
@@ -29,6 +29,6 @@ def connect(url: str) -> redis.Redis:
         socket_connect_timeout=CONNECT_SECONDS,
         socket_timeout=ANSWER_SECONDS,
         health_check_interval=30,
-        # A connection that broke is made anew; a store that hangs is not waited for once more.
+        # A broken connection is replaced, but a hanging store is not waited for a second time.
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2, supported_errors=(redis.ConnectionError,)),
     )

@@ -1,4 +1,4 @@
-"""Small secrets at rest: sealed with AES-256-GCM under a key derived from the installation's master key."""
+"""Encryption of small secrets: AES-256-GCM under a key derived from the installation's master key."""
 
 import os
 from functools import lru_cache
@@ -19,7 +19,7 @@ class Unsealable(Exception):
 
 
 def seal(secret: bytes, *, purpose: str) -> bytes:
-    """Return the secret encrypted for one purpose; it opens for no other."""
+    """Return the secret encrypted for one purpose; it cannot be decrypted for another."""
     nonce = os.urandom(NONCE)
     return nonce + AESGCM(derive(purpose)).encrypt(nonce, secret, purpose.encode())
 

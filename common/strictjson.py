@@ -1,33 +1,33 @@
-"""JSON, read strictly: UTF-8, finite numbers, no name twice, nested no deeper than anybody means to. Pure."""
+"""Strict JSON: UTF-8, finite numbers, limited nesting, optionally no duplicate names. Pure."""
 
 import json
 from typing import Any, Final
 
 import orjson
 
-DEEPEST: Final = 16
+MAX_DEPTH: Final = 16
 
 
 def loads(text: bytes | str) -> Any:
-    """Return the value. Raises ValueError for what is not JSON, holds NaN or infinity, or is nested too deeply."""
+    """Return the value. Raises ValueError for invalid JSON, NaN or infinity, and for too deep nesting."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise ValueError("not UTF-8, or compressed") if _no_text(text) else error from None
+        raise ValueError("not UTF-8, or compressed") if _is_not_utf8(text) else error from None
     if _too_deep(value):
-        raise ValueError(f"nested deeper than {DEEPEST}")
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
     return value
 
 
 def loads_unique(text: bytes | str) -> Any:
-    """Return the value as `loads` does. Raises ValueError also where an object holds a name twice."""
+    """Return the value as `loads` does. Raises ValueError also for duplicate names in an object."""
     value = loads(text)
     json.loads(text, object_pairs_hook=_unique)
     return value
 
 
-def _no_text(body: bytes | str) -> bool:
-    """Asked after a failure: of bytes that are no text, orjson says that surrogates are not allowed."""
+def _is_not_utf8(body: bytes | str) -> bool:
+    """Return whether bytes are not UTF-8: orjson's message for them speaks of surrogates."""
     try:
         return isinstance(body, bytes) and not body.decode()
     except UnicodeDecodeError:
@@ -35,9 +35,9 @@ def _no_text(body: bytes | str) -> bool:
 
 
 def _too_deep(value: Any) -> bool:
-    """Walks level by level: Python's own recursion has no part in it."""
+    """Return whether the value is nested too deeply. Walks level by level, without recursion."""
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(MAX_DEPTH + 1):
         level = [inner for outer in level for inner in _inside(outer)]
         if not level:
             return False
@@ -51,7 +51,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    value = dict(pairs)
+    if len(value) < len(pairs):
         raise ValueError("a name appears twice in one object")
-    return found
+    return value

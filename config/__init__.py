@@ -1,6 +1,6 @@
-"""The wiring, nothing else: settings, urls, asgi, wsgi, celery.
+"""The wiring: settings, URLs, ASGI, WSGI, Celery.
 
-Settings are read from the environment once, through the typed helpers of `config.env`.
+Settings are read from the environment once, through the typed readers of `config.env`.
 """
 
 from config.celery import app as celery_app

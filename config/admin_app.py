@@ -4,6 +4,6 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class StaffAdminConfig(AdminConfig):
-    """The admin's app; unfold, which draws it, leaves the site to it (`unfold.apps.BasicAppConfig`)."""
+    """The admin's app. Unfold's `BasicAppConfig` draws the pages and leaves the site to this app."""
 
     default_site = "access.admin_site.StaffSite"

@@ -1,4 +1,4 @@
-"""The Celery application. Tasks take ids, speak JSON, and are found in each room's `tasks.py`."""
+"""The Celery application. Tasks take ids, use JSON, and stand in each room's `tasks.py`."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ app.autodiscover_tasks()
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
 def take_stores(**more: Any) -> None:
-    """End a worker on stores of another installation, whose models it would delete; what is away is no reason to."""
+    """Stop a worker on another installation's stores, whose models it would delete. Stores that are down do not."""
     from django.db import InterfaceError, OperationalError, connection
 
     from common import installation

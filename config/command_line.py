@@ -1,27 +1,29 @@
-"""`manage.py` at its outermost: what is wrong with settings and stores is said in a sentence, not in a traceback."""
+"""The outermost part of `manage.py`: errors of settings and stores end in a sentence instead of a traceback."""
 
 import sys
 from typing import Final
 
 from common.exits import STOPPED
 
-# Of PostgreSQL: a table, a column or a function that the database does not know; a right that is not given.
+# PostgreSQL's codes for an unknown table, column or function, and for a missing right.
 NOT_MIGRATED: Final = ("42P01", "42703", "42883")
 NOT_GRANTED: Final = "42501"
 
 
 def run(words: list[str]) -> None:
-    """Run the command. Raises SystemExit with a sentence for what an operator can mend, but with `--traceback`."""
+    """Run the command. Raises SystemExit with a sentence for errors that an operator can fix, unless `--traceback` is
+    given.
+    """
     try:
         execute(words)
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped before the end\n")
         raise SystemExit(STOPPED) from None
     except Exception as error:
-        told = "" if "--traceback" in words else sentence(error)
-        if not told:
+        message = "" if "--traceback" in words else sentence(error)
+        if not message:
             raise
-        raise SystemExit(told) from None
+        raise SystemExit(message) from None
 
 
 def execute(words: list[str]) -> None:
@@ -32,7 +34,7 @@ def execute(words: list[str]) -> None:
 
 
 def sentence(error: Exception) -> str:
-    """Return what is wrong and what to do next, or nothing where the error is a fault of the code."""
+    """Return the error and the next step; "" if the error is a bug."""
     import redis
     from django.core.exceptions import ImproperlyConfigured
     from django.db import InterfaceError, OperationalError, ProgrammingError

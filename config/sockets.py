@@ -1,4 +1,4 @@
-"""Sockets: there is none yet."""
+"""WebSockets: there are none yet."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,6 +9,6 @@ Message = dict[str, Any]
 async def no_socket(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:
-    """Refuse whoever asks for a socket, which is no error of ours."""
+    """Close every socket without an error of ours."""
     await receive()
     await send({"type": "websocket.close"})

@@ -6,12 +6,12 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # whitenoise has no types
-    """WhiteNoise's storage, into which `collectstatic` copies every file anew.
+    """WhiteNoise's storage; `collectstatic` overwrites every file.
 
-    By default a younger file stays, even if it belongs to another release. A release that was unpacked earlier, or that
-    is restored, would then serve the other's scripts.
+    By default it keeps a file that is newer than its source. After a rollback, or after unpacking releases in another
+    order, pages would get the scripts of another release.
     """
 
     def get_modified_time(self, name: str) -> datetime:
-        """Return a time before that of any file."""
+        """Return the earliest time, so that every source counts as newer."""
         return datetime.min.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Every room's URLs, from the root. No route ends in a slash, but the admin's."""
+"""The URLs of all rooms. Only routes of the admin end in a slash."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def room_urls() -> list[URLPattern | URLResolver]:
 
 
 def has_urls(room: str) -> bool:
-    """Return whether the room opens doors of its own."""
+    """Return whether the room has URLs."""
     folder = apps.get_app_config(room).path
     return any((Path(folder) / name).exists() for name in ("urls.py", "urls/__init__.py"))
 

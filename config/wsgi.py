@@ -1,17 +1,17 @@
-"""The door for HTTP: REST, admin, pages."""
+"""The WSGI application: REST, admin, pages."""
 
 import os
 
 from django.core.wsgi import get_wsgi_application
 
-from config.bodies import read_to_the_end, with_length
-from config.workers import end_with_parent, load_early, wait_with_limits
+from config.request_bodies import read_to_the_end, with_length
+from config.web_workers import end_with_parent, limit_waiting, load_early
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-# Read when numpy is loaded. An answer's matrix products are small: other threads of a busy machine only make it wait.
+# Read when numpy is loaded. The matrix products of an answer are small, so threads would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 end_with_parent()
-wait_with_limits()
+limit_waiting()
 application = read_to_the_end(with_length(get_wsgi_application()))
 load_early()

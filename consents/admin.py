@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from audit.staff import AuditedAdmin
-from common.comma_field import Listed
+from common.comma_field import CommaListField
 from common.pagination import EstimatingPaginator
 from consents import selectors
 from consents.models import RESERVED_NAMES, ConsentEvent, PolicyText, Purpose, RegionRule
@@ -77,8 +77,8 @@ class ConsentEventAdmin(WrittenOnce):
 class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
     """A purpose's next version, or its first."""
 
-    data_categories = Listed(help_text=COMMAS)
-    recipients = Listed(help_text=COMMAS)
+    data_categories = CommaListField(help_text=COMMAS)
+    recipients = CommaListField(help_text=COMMAS)
 
     class Meta:
         model = Purpose

@@ -39,7 +39,7 @@ class Remembered(Generic[T]):
         if self._value is None or now - self._asked >= FRESH_SECONDS:
             self._asked = now
             try:
-                with postgres.briefly():
+                with postgres.optional_query():
                     self._value = self._read()
             except (OperationalError, InterfaceError):
                 self._value = self._value if self._value is not None else self._otherwise()

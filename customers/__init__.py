@@ -1,5 +1,5 @@
-"""Who the shopper is, and which ids are the same person.
+"""Customers, and which ids are the same person.
 
 An anonymous id belongs at any moment to the user of the latest identify; only alias joins users. Links are rows and
-never rewrite what happened.
+never change past events.
 """

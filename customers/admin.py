@@ -1,4 +1,4 @@
-"""Customers in the admin: to look up, not to edit."""
+"""Read-only admin pages of customers."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -12,7 +12,7 @@ from customers.models import Customer, CustomerLink
 
 @admin.register(Customer)
 class CustomerAdmin(ReadOnly, ModelAdmin):
-    """Raw ids and what was said about them."""
+    """Raw ids and their attributes."""
 
     when_empty = "A customer comes with the first event that names one."
     show_full_result_count = False
@@ -34,7 +34,7 @@ class CustomerAdmin(ReadOnly, ModelAdmin):
 
 @admin.register(CustomerLink)
 class CustomerLinkAdmin(ReadOnly, ModelAdmin):
-    """Which ids were linked, when."""
+    """Links between ids, with their times."""
 
     when_empty = "A link comes with the first login of a visitor."
     show_full_result_count = False

@@ -1,8 +1,8 @@
-"""Which ids are one person. Pure: claims and joins in, people out, in whatever order they arrived.
+"""Which ids are one person. Pure: claims and joins in, persons out; the order of arrival does not matter.
 
-The rules. An anonymous id belongs at any moment to the user of the latest claim (`identify`) at or before it, ties by
-message id. Before its first claim its history belongs to its first claimer. A claim never joins two users, so a shared
-device does not glue accounts together; only a join (`alias`) does.
+An anonymous id belongs at any moment to the user of the latest claim (`identify`) before it; message ids break ties.
+Its history before the first claim belongs to the first claimer. A claim never joins two users, so that a shared device
+does not merge accounts; only a join (`alias`) does.
 """
 
 from bisect import bisect_right
@@ -14,7 +14,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link seen on an event; `from_id` is an anonymous id (claim) or a previous user id (join)."""
+    """A link made by an event; `from_id` is an anonymous id (claim) or a previous user id (join)."""
 
     kind: Literal["claim", "join"]
     from_id: str
@@ -33,7 +33,7 @@ class Claim:
 
 
 def user_at(claims: Iterable[Claim], at: int) -> str | None:
-    """Return the user an anonymous id belonged to at a moment, or None when nobody ever claimed it."""
+    """Return the user an anonymous id belonged to at a moment, or None if nobody ever claimed it."""
     ordered = sorted(claims)
     if not ordered:
         return None
@@ -43,7 +43,7 @@ def user_at(claims: Iterable[Claim], at: int) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Half-open time, in microseconds, in which an anonymous id belonged to one user; None is without end."""
+    """Half-open time in microseconds in which an anonymous id belonged to one user; None is without end."""
 
     since: int | None
     until: int | None
@@ -53,7 +53,7 @@ class Span:
 
 
 def spans_of(claims: Iterable[Claim], users: frozenset[str]) -> tuple[Span, ...]:
-    """Return when an anonymous id belonged to any of these users, in order; what adjoins is one."""
+    """Return when an anonymous id belonged to any of these users, in order; adjacent spans are merged."""
     ordered = sorted(claims)
     spans: list[Span] = []
     for index, claim in enumerate(ordered):
@@ -69,14 +69,14 @@ def spans_of(claims: Iterable[Claim], users: frozenset[str]) -> tuple[Span, ...]
 
 @dataclass(slots=True)
 class People:
-    """All links, ready to tell whose an event was. Filled with `claim` and `join`, in any order."""
+    """All links of the shop, which resolve an event to its person. Filled with `claim` and `join`, in any order."""
 
     _claims: dict[str, list[Claim]] = field(default_factory=lambda: defaultdict(list))
     _parents: dict[str, str] = field(default_factory=dict)
     _sorted: set[str] = field(default_factory=set)
 
     def claim(self, anonymous_id: str, claim: Claim) -> None:
-        """Add that a user identified on an anonymous id."""
+        """Add an identify of a user on an anonymous id."""
         self._claims[anonymous_id].append(claim)
         self._sorted.discard(anonymous_id)
 
@@ -87,9 +87,9 @@ class People:
             self._parents[high] = low
 
     def person(self, *, user_id: str | None, anonymous_id: str | None, at: int) -> str:
-        """Return the key of the person an event at that time belongs to: `user:ID` or `anonymous:ID`.
+        """Return the key of the person of an event at that time: `user:ID` or `anonymous:ID`.
 
-        Of joined users the key is the least user id, whatever the order of the joins.
+        The key of joined users is the smallest user id, in whatever order they were joined.
         """
         owner = user_id or self._owner(anonymous_id, at)
         return f"user:{self._root(owner)}" if owner else f"anonymous:{anonymous_id}"
@@ -112,10 +112,10 @@ class People:
 
 def component(user_id: str, joins: Mapping[str, Iterable[str]]) -> frozenset[str]:
     """Return all users joined with this one, directly or through others."""
-    found, waiting = {user_id}, [user_id]
+    users, waiting = {user_id}, [user_id]
     while waiting:
         for other in joins.get(waiting.pop(), ()):
-            if other not in found:
-                found.add(other)
+            if other not in users:
+                users.add(other)
                 waiting.append(other)
-    return frozenset(found)
+    return frozenset(users)

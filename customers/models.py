@@ -6,11 +6,11 @@ from django.db import models
 
 
 class Customer(models.Model):
-    """One raw id that was seen, with what was said about it: `attributes` holds, per key, the latest value said."""
+    """One raw id with its attributes: `attributes` holds the latest value of each name."""
 
     raw_id = models.TextField(unique=True, help_text="user:ID, or anonymous:ID where attributes came before a login.")
     attributes = models.JSONField(default=dict, blank=True)
-    said = models.JSONField(
+    attribute_stamps = models.JSONField(
         default=dict, blank=True, help_text="Per attribute the time (microseconds) and message id it was said with."
     )
     created_at = models.DateTimeField(auto_now_add=True)

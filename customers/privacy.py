@@ -1,4 +1,4 @@
-"""What this room holds about a shopper, for access and erasure."""
+"""Access and erasure of a shopper's data in this room."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def register() -> None:
 def _rows(person: privacy.Person) -> tuple[QuerySet[Customer], QuerySet[CustomerLink]]:
     users = [one.partition(":")[2] for one in person.subjects if one.startswith("user:")]
     of_users = Q(user_id__in=users) | Q(kind="join", from_id__in=users)
-    # The claim of somebody else on a shared device is theirs and stays.
+    # Another person's claim of a shared device stays.
     return Customer.objects.filter(raw_id__in=person.subjects), CustomerLink.objects.filter(of_users)
 
 

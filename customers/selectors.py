@@ -1,4 +1,4 @@
-"""Reads of customers: attributes of a person, whose an event was, the ids of a person."""
+"""Reads of customers: attributes and ids of a person, and the person of an event."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,30 +14,30 @@ from customers.models import Customer, CustomerLink
 
 
 def people() -> People:
-    """Return all links of the shop, to resolve whose each event was (training, reports)."""
-    found = People()
+    """Return all links of the shop, to find the person of each event (training, reports)."""
+    resolver = People()
     rows = CustomerLink.objects.values_list("kind", "from_id", "user_id", "at", "message_id").iterator(
         chunk_size=10_000
     )
     for kind, from_id, user_id, at, message_id in rows:
         if kind == "claim":
-            found.claim(from_id, Claim(to_microseconds(at), message_id, user_id))
+            resolver.claim(from_id, Claim(to_microseconds(at), message_id, user_id))
         else:
-            found.join(from_id, user_id)
-    return found
+            resolver.join(from_id, user_id)
+    return resolver
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The ids of one person and what was said about them."""
+    """The ids of one person, and the person's attributes."""
 
     user_ids: tuple[str, ...]
     anonymous_ids: tuple[str, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    known: bool = False
+    was_seen: bool = False
     """Whether any of the ids was ever seen."""
     spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
-    """When each anonymous id was this person's; always, where it is not named."""
+    """When each anonymous id was this person's; ids without an entry always were."""
 
     @property
     def raw_ids(self) -> tuple[str, ...]:
@@ -57,8 +57,8 @@ def identity_of(subject: str, *, now: datetime) -> Identity:
     return replace(_with_attributes(tuple(sorted(users)), tuple(sorted(anonymous))), spans=spans)
 
 
-def named_users(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
-    """Return the first users by id about whom something was said, with what was said."""
+def users_with_attributes(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
+    """Return the first users by id that have attributes, with these."""
     rows = Customer.objects.filter(raw_id__startswith="user:").exclude(attributes={}).order_by("raw_id")
     return [
         (raw_id.removeprefix("user:"), attributes)
@@ -67,23 +67,24 @@ def named_users(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
 
 
 def attribute_of(accounts: Mapping[str, str], *, name: str) -> dict[str, str]:
-    """Return what was said last under one name about each subject, of any of its accounts, where that is a text."""
-    told = Q(attributes__has_key=name) | Q(said__has_key=name)
-    rows = Customer.objects.filter(told, raw_id__in=list(accounts))
+    """Return the latest text stated under one name by any account of each subject."""
+    stated = Q(attributes__has_key=name) | Q(attribute_stamps__has_key=name)
+    rows = Customer.objects.filter(stated, raw_id__in=list(accounts))
     latest: dict[str, tuple[tuple[int, str], Any]] = {}
-    for raw_id, value, said in rows.values_list("raw_id", f"attributes__{name}", f"said__{name}"):
-        at, message_id = said or (0, "")
-        known = latest.get(accounts[raw_id])
-        if known is None or (at, message_id) > known[0]:
+    for raw_id, value, stamp in rows.values_list("raw_id", f"attributes__{name}", f"attribute_stamps__{name}"):
+        at, message_id = stamp or (0, "")
+        previous = latest.get(accounts[raw_id])
+        if previous is None or (at, message_id) > previous[0]:
             latest[accounts[raw_id]] = (at, message_id), value
     return {subject: value for subject, (_, value) in latest.items() if isinstance(value, str)}
 
 
 def accounts_of(subjects: Iterable[str]) -> dict[str, str]:
-    """Return of every raw id that is one of the subjects (`user:ID`, `anonymous:ID`), or a user joined with one, which
-    subject that is: of joined users the key, as `People` gives it.
+    """Return the subject of each raw id: the subject itself (`user:ID`, `anonymous:ID`), and users joined with it.
+
+    The subject of joined users is their key, as `People` gives it.
     """
-    found = {subject: subject for subject in subjects}
+    subject_of = {subject: subject for subject in subjects}
     joins, resolver = CustomerLink.objects.filter(kind="join").values_list("from_id", "user_id"), People()
     users = set()
     for from_id, user_id in joins:
@@ -91,22 +92,22 @@ def accounts_of(subjects: Iterable[str]) -> dict[str, str]:
         users |= {from_id, user_id}
     for user_id in users:
         key = resolver.person(user_id=user_id, anonymous_id=None, at=0)
-        if key in found:
-            found[f"user:{user_id}"] = key
-    return found
+        if key in subject_of:
+            subject_of[f"user:{user_id}"] = key
+    return subject_of
 
 
 def _with_attributes(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> Identity:
     bare = Identity(user_ids, anonymous_ids)
-    rows = list(Customer.objects.filter(raw_id__in=bare.raw_ids).values_list("attributes", "said"))
-    return Identity(user_ids, anonymous_ids, merged(rows), known=bool(rows) or len(bare.raw_ids) > 1)
+    rows = list(Customer.objects.filter(raw_id__in=bare.raw_ids).values_list("attributes", "attribute_stamps"))
+    return Identity(user_ids, anonymous_ids, merged(rows), was_seen=bool(rows) or len(bare.raw_ids) > 1)
 
 
 def merged(rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
-    """Return the attributes of several ids as one: per key the value said last, ties by message id."""
+    """Return the attributes of several ids as one: the latest value of each name; message ids break ties."""
     latest: dict[str, tuple[tuple[int, str], Any]] = {}
-    for attributes, said in rows:
-        for name, (at, message_id) in said.items():
+    for attributes, stamps in rows:
+        for name, (at, message_id) in stamps.items():
             if name not in latest or (at, message_id) > latest[name][0]:
                 latest[name] = ((at, message_id), attributes.get(name))
     return {name: value for name, (_, value) in sorted(latest.items()) if value is not None}
@@ -127,20 +128,20 @@ def _claimed_by(users: Iterable[str]) -> set[str]:
 
 def _joins_around(user_id: str) -> dict[str, set[str]]:
     joins: dict[str, set[str]] = defaultdict(set)
-    asked: set[str] = set()
+    visited: set[str] = set()
     waiting = {user_id}
     while waiting:
-        asked |= waiting
+        visited |= waiting
         rows = CustomerLink.objects.filter(kind="join").filter(Q(from_id__in=waiting) | Q(user_id__in=waiting))
         for one, other in rows.values_list("from_id", "user_id"):
             joins[one].add(other)
             joins[other].add(one)
-        waiting = set(joins) - asked
+        waiting = set(joins) - visited
     return joins
 
 
 def first_links() -> Iterator[tuple[str, str, int]]:
-    """Yield every two raw ids that were linked, with the earliest time (microseconds) they were."""
+    """Yield every two linked raw ids with the earliest time (microseconds) of a link."""
     kinds = {"claim": ("anonymous",), "join": ("user", "anonymous")}
     rows = CustomerLink.objects.values("kind", "from_id", "user_id").annotate(first=Min("at")).order_by()
     for row in rows.iterator(chunk_size=10_000):

@@ -1,4 +1,4 @@
-"""Writes of customers, called by the recorder inside its transaction. All safe to run twice and in any order."""
+"""Writes of customers, called by the recorder inside its transaction. All may run twice and in any order."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from common.clock import from_microseconds
 from customers.identity import Link
 from customers.models import Customer, CustomerLink
 
-MOST_ATTRIBUTES, MOST_CHARACTERS, MOST_BYTES = 200, 100, 4_000
-"""Of one raw id, as many and as long names as a product's attributes may have; bytes of one value as JSON."""
+MAX_ATTRIBUTES, MAX_NAME_LENGTH, MAX_VALUE_BYTES = 200, 100, 4_000
+"""Number and name length of attributes of one raw id, as for products; bytes of one value as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StatedTraits:
     """Traits of one identify."""
 
     raw_id: str
@@ -25,7 +25,7 @@ class Said:
 
 
 def apply_links(links: Iterable[Link]) -> None:
-    """Keep each link once."""
+    """Store each link once."""
     rows = [
         CustomerLink(
             kind=link.kind,
@@ -40,52 +40,52 @@ def apply_links(links: Iterable[Link]) -> None:
         CustomerLink.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2000)
 
 
-def meet(raw_ids: Iterable[str]) -> None:
-    """Make a row for each id not met before."""
+def ensure_customers(raw_ids: Iterable[str]) -> None:
+    """Insert a row for each new id."""
     rows = [Customer(raw_id=raw_id) for raw_id in sorted(set(raw_ids))]
     if rows:
         Customer.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
 
 
-def apply_traits(said: Iterable[Said]) -> None:
-    """Merge what was said: per attribute the latest by event time wins, ties by message id.
+def apply_traits(stated: Iterable[StatedTraits]) -> None:
+    """Merge traits: the latest value by event time wins; message ids break ties.
 
-    Ids that were never met, or erased since, are met.
+    Rows of new ids, and of ids that were erased, are inserted.
     """
-    by_id: dict[str, list[Said]] = {}
-    for one in said:
+    by_id: dict[str, list[StatedTraits]] = {}
+    for one in stated:
         by_id.setdefault(one.raw_id, []).append(one)
     if not by_id:
         return
-    meet(by_id)
+    ensure_customers(by_id)
     rows = list(Customer.objects.select_for_update().filter(raw_id__in=by_id).order_by("raw_id"))
     for row in rows:
         for one in by_id[row.raw_id]:
-            merge(row.attributes, row.said, one)
+            merge(row.attributes, row.attribute_stamps, one)
     Customer.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["raw_id"],
-        update_fields=["attributes", "said"],
+        update_fields=["attributes", "attribute_stamps"],
         batch_size=2000,
     )
 
 
-def merge(attributes: dict[str, Any], said: dict[str, Any], one: Said) -> None:
-    """Take over each trait that is newer than what is known. A trait said to be null is removed, and stays removed.
+def merge(attributes: dict[str, Any], stamps: dict[str, Any], stated: StatedTraits) -> None:
+    """Take each trait that is newer than the known one. A null removes the attribute, and stays as a removal.
 
-    The `MOST_ATTRIBUTES` that were said last are kept, whatever order they come in. A value of over `MOST_BYTES` stands
-    in its event alone, and what was said before it no longer holds: each identify writes the whole row.
+    The `MAX_ATTRIBUTES` stated last are kept, in whatever order they come. A value above `MAX_VALUE_BYTES` is kept only
+    on its event and removes the previous value, because each identify writes the whole row.
     """
-    stamp = [one.at, one.message_id]
-    for name, value in one.traits.items():
-        if len(name) > MOST_CHARACTERS or (name in said and tuple(said[name]) >= tuple(stamp)):
+    stamp = [stated.at, stated.message_id]
+    for name, value in stated.traits.items():
+        if len(name) > MAX_NAME_LENGTH or (name in stamps and tuple(stamps[name]) >= tuple(stamp)):
             continue
-        said[name] = stamp
-        if value is None or len(orjson.dumps(value)) > MOST_BYTES:
+        stamps[name] = stamp
+        if value is None or len(orjson.dumps(value)) > MAX_VALUE_BYTES:
             attributes.pop(name, None)
         else:
             attributes[name] = value
-    for name in sorted(said, key=lambda name: (*said[name], name))[: max(0, len(said) - MOST_ATTRIBUTES)]:
-        del said[name]
+    for name in sorted(stamps, key=lambda name: (*stamps[name], name))[: max(0, len(stamps) - MAX_ATTRIBUTES)]:
+        del stamps[name]
         attributes.pop(name, None)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from access.scopes import SCOPE_NAMES
-from access.selectors import was_made
+from access.selectors import key_exists
 from access.services import create_key, sync_roles
 from personalization.selectors.placements import active_placements
 from personalization.services.placements import save_placement
@@ -50,9 +50,9 @@ def set_rest_days(days: int) -> None:
 
 
 def _keys() -> None:
-    if not was_made(PUBLIC_KEY):
+    if not key_exists(PUBLIC_KEY):
         create_key(kind="pk", name="Demo storefront", raw=PUBLIC_KEY, actor=ACTOR)
-    if not was_made(SECRET_KEY):
+    if not key_exists(SECRET_KEY):
         create_key(kind="sk", name="Demo server", scopes=sorted(SCOPE_NAMES), raw=SECRET_KEY, actor=ACTOR)
 
 

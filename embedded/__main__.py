@@ -1,4 +1,4 @@
-"""`python -m embedded up|down|clean`, what the Makefile calls."""
+"""`python -m embedded up|down|clean`, called by the Makefile."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from embedded import launch
 
 
 def main() -> None:
-    """Do as the command line says."""
+    """Run the command."""
     parser = argparse.ArgumentParser(description="Run the demo on embedded services.")
     parser.add_argument("order", choices=("up", "down", "clean"))
     parser.add_argument("--detach", action="store_true", help="return when the demo answers, and leave it running")
@@ -19,7 +19,7 @@ def main() -> None:
         else:
             launch.clean()
     except (RuntimeError, OSError) as error:
-        # The machine's: a full disk, a folder of somebody else. A traceback would hide the words that say what it is.
+        # A fault of the machine, such as a full disk or a folder of another user. A traceback would hide its message.
         raise SystemExit(f"\nThe demo stopped: {error}") from None
 
 

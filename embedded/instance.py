@@ -1,4 +1,4 @@
-"""One directory, one instance of the embedded services, and the environment that points at it."""
+"""One directory is one instance of the embedded services, with its environment variables."""
 
 import json
 import os
@@ -30,7 +30,7 @@ class Instance:
     valkey: Valkey
 
     def prepare(self) -> None:
-        """Make what is missing of both."""
+        """Create what is missing of both."""
         self.postgres.prepare()
         self.valkey.prepare()
 
@@ -39,12 +39,12 @@ class Instance:
         return self.valkey.ready() and self.postgres.ready()
 
     def pids(self) -> dict[str, int]:
-        """Return the numbers of those that run on our files, whoever started them."""
-        found = {"postgres": self.postgres.pid(), "valkey": self.valkey.pid()}
-        return {name: number for name, number in found.items() if number is not None}
+        """Return the process ids of servers on our files, whoever started them."""
+        pids = {"postgres": self.postgres.pid(), "valkey": self.valkey.pid()}
+        return {name: number for name, number in pids.items() if number is not None}
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that point the product here."""
+        """Return the environment variables for the product."""
         return {
             "DATABASE_URL": self.postgres.app_url,
             "DATABASE_OWNER_URL": self.postgres.owner_url,
@@ -53,7 +53,7 @@ class Instance:
 
 
 def load(directory: Path, *, throwaway: bool = False, preferred: dict[str, int] | None = None) -> Instance:
-    """Return the instance of the directory with its remembered passwords and, while they are free, its ports."""
+    """Return the instance of the directory with its stored passwords and, if they are free, its ports."""
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     remembered = remember(directory, preferred or {})
@@ -76,21 +76,21 @@ def load(directory: Path, *, throwaway: bool = False, preferred: dict[str, int] 
 
 
 def remember(directory: Path, preferred: dict[str, int]) -> dict[str, str]:
-    """Return the passwords and ports in `instance.json`; what it lacks is made now, and remembered."""
+    """Return the passwords and ports in `instance.json`; missing ones are created and stored."""
     file = directory / "instance.json"
-    known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    values = {name: secrets.token_hex(16) for name in PASSWORDS if name not in known}
-    values |= {f"{name}_port": str(ports.pick(preferred.get(name))) for name in STORES if f"{name}_port" not in known}
+    stored: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    values = {name: secrets.token_hex(16) for name in PASSWORDS if name not in stored}
+    values |= {f"{name}_port": str(ports.pick(preferred.get(name))) for name in STORES if f"{name}_port" not in stored}
     if values:
-        write(file, {**known, **values})
-    return {**known, **values}
+        write(file, {**stored, **values})
+    return {**stored, **values}
 
 
 @contextmanager
 def moved(directory: Path) -> Iterator[None]:
-    """Take new ports where a stranger sits on the remembered ones. Only for an instance that is not running.
+    """Take new ports where another process uses the stored ones. Only for an instance that is not running.
 
-    For the length of the block no other instance takes them: in it the servers start.
+    During the block, in which the servers start, no other instance takes these ports.
     """
     file = directory.resolve() / "instance.json"
     values: dict[str, str] = json.loads(file.read_text())
@@ -103,7 +103,7 @@ def moved(directory: Path) -> Iterator[None]:
 
 
 def write(file: Path, values: dict[str, str]) -> None:
-    """Replace the file in one step, readable by its owner alone."""
+    """Replace the file atomically, readable only by its owner."""
     fresh = file.with_suffix(".new")
     fresh.touch(mode=0o600)
     fresh.write_text(json.dumps(values, indent=1))
@@ -111,7 +111,7 @@ def write(file: Path, values: dict[str, str]) -> None:
 
 
 def start(instance: Instance) -> None:
-    """Start both servers in the background and return when they answer."""
+    """Start both servers in the background; return when they answer."""
     instance.prepare()
     for name, command in (("postgres", instance.postgres.command()), ("valkey", instance.valkey.command())):
         log = (instance.directory / f"{name}.log").open("ab")
@@ -120,13 +120,13 @@ def start(instance: Instance) -> None:
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/", start_new_session=True
             )
         (instance.directory / f"{name}.pid").write_text(str(process.pid))
-        # The server outlives us, or `stop` reaps it: nobody waits on this handle.
+        # The server outlives this process, or `stop` reaps it: nobody waits on this handle.
         process.returncode = 0
     wait(instance)
 
 
 def wait(instance: Instance) -> None:
-    """Return when both servers answer; raise when they do not in time."""
+    """Return when both servers answer; raise after the timeout."""
     deadline = time.monotonic() + START_SECONDS
     while not instance.ready():
         if time.monotonic() > deadline:
@@ -135,7 +135,7 @@ def wait(instance: Instance) -> None:
 
 
 def stop(instance: Instance) -> None:
-    """Stop both servers and return when they are gone."""
+    """Stop both servers; return when they have ended."""
     for name, how in STOP_SIGNALS.items():
         file = instance.directory / f"{name}.pid"
         if file.exists():
@@ -144,11 +144,11 @@ def stop(instance: Instance) -> None:
 
 
 def end(pid: int, how: signal.Signals) -> None:
-    """Send the signal and return when the process is gone."""
+    """Send the signal; return when the process has ended."""
     try:
         os.kill(pid, how)
         while True:
-            # Reaps our own child; somebody else's is watched until its number is free.
+            # Reaps our own child; another process is watched until its number is free.
             if not alive(pid):
                 return
             time.sleep(0.02)
@@ -157,7 +157,7 @@ def end(pid: int, how: signal.Signals) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Return whether the process runs, reaping it if it was our child."""
+    """Return whether the process runs; reaps it if it was our child."""
     try:
         return os.waitpid(pid, os.WNOHANG) == (0, 0)
     except ChildProcessError:
@@ -167,7 +167,7 @@ def alive(pid: int) -> bool:
 
 @contextmanager
 def running(directory: Path, *, throwaway: bool = False) -> Iterator[Instance]:
-    """Run the instance of the directory for the length of the block."""
+    """Run the instance of the directory during the block."""
     instance = load(directory, throwaway=throwaway)
     start(instance)
     try:

@@ -1,4 +1,4 @@
-"""`make demo`: the embedded stores, the database, every process of the Procfile, and the demo shop, in that order."""
+"""`make demo`: starts the embedded stores, the database, all processes of the Procfile, and the demo shop."""
 
 import contextlib
 import os
@@ -27,17 +27,17 @@ FOLDER = ROOT / "var" / "demo"
 READY_SECONDS = 120
 ORPHANS_SECONDS = 30
 FULL_BYTES = 32 * 1024 * 1024
-"""With less than this free, the disk is why a start failed: PostgreSQL alone asks for 16 MB at a time."""
+"""With less free space a failed start is blamed on the disk: PostgreSQL alone allocates 16 MB at a time."""
 LATE = ("mlflow",)
-"""Processes that nobody waits for: they start when the shop answers, and their own start is slow."""
-# What production's .env may have left in the shell and would lead past the demo's own stores.
+"""Processes that start after the shop answers, because their start is slow and nobody waits for them."""
+# Variables that a production .env may have left in the shell, and that would bypass the demo's stores.
 NOT_INHERITED = ("REDIS_BROKER_URL", "REDIS_CHANNELS_URL", "DATABASE_APP_ROLE")
-# Training shares the cores with all other processes: threads that spin while they wait would take them all.
+# Training shares the cores with all other processes: spinning threads would take them all.
 SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 
 
 def up(*, detach: bool) -> None:
-    """Start the demo and show its address; unless detached, stay until Ctrl-C and then stop it."""
+    """Start the demo and print its address; unless detached, stay until Ctrl-C and then stop it."""
     if supervisor.running(FOLDER):
         say("The demo is running already.")
         show_screen(surround(read_env()))
@@ -67,11 +67,11 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def start() -> None:
-    """Bring everything up, step by step, each with its name and its time."""
+    """Start everything step by step, each with its name and duration."""
     with step("embedded PostgreSQL and Valkey"), contextlib.ExitStack() as claims:
         stores = prepare_stores(claims)
-        held = hold_ports()
-        environment = prepare_environment(stores, {name: ports.number(port) for name, port in held.items()})
+        sockets = hold_ports()
+        environment = prepare_environment(stores, {name: ports.number(port) for name, port in sockets.items()})
         together = [name for name in procfile.read(ROOT / "Procfile") if name not in LATE]
         supervisor.configure(FOLDER, programs(stores, environment), together=together)
         supervisor.launch(FOLDER, environment)
@@ -81,18 +81,18 @@ def start() -> None:
     with step("static files"):
         collect_static(environment)
     with step("processes"):
-        release(held, together)
+        release(sockets, together)
         supervisor.control(FOLDER, "start", f"{supervisor.TOGETHER}:*")
         wait_for(environment, "/readyz")
     say("• demo shop, filled and trained through the running processes")
     manage(environment, "demo", quiet=False)
     show_screen(environment)
-    release(held, LATE)
+    release(sockets, LATE)
     supervisor.control(FOLDER, "start", *LATE)
 
 
 def down() -> None:
-    """Stop the demo's processes and stores. Once begun, it is not interrupted: half a stop would leave orphans."""
+    """Stop the demo's processes and stores. Cannot be interrupted, because half a stop would leave orphans."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     supervisor.shutdown(FOLDER)
@@ -100,32 +100,32 @@ def down() -> None:
 
 
 def end_orphans() -> None:
-    """End what a supervisor that was killed left running on our files, and say so. Raises SystemExit if it stays."""
+    """End processes on our files that a killed supervisor left, and report them. Raises SystemExit if they stay."""
     if not (FOLDER / "instance.json").exists():
         return
     stores, ended = instance.load(FOLDER), set[int]()
     deadline = time.monotonic() + ORPHANS_SECONDS
-    while left := orphans(stores):
-        for number in left.keys() - ended:
+    while running := orphans(stores):
+        for number in running.keys() - ended:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(number, left[number])
-        ended |= left.keys()
+                os.kill(number, running[number])
+        ended |= running.keys()
         if time.monotonic() > deadline:
-            raise SystemExit(f"Processes that an earlier demo left behind do not end: {sorted(left)}")
+            raise SystemExit(f"Processes that an earlier demo left behind do not end: {sorted(running)}")
         time.sleep(0.1)
     if ended:
         say(f"• ended {len(ended)} processes that a supervisor had left behind as it died")
 
 
 def orphans(stores: instance.Instance) -> dict[int, signal.Signals]:
-    """Return who runs on our files without a supervisor, and the signal that ends each: the stores, then the others."""
+    """Return the processes on our files without a supervisor, with the signal that ends each: first the stores."""
     servers = {number: instance.STOP_SIGNALS[name] for name, number in stores.pids().items()}
-    # The others may be killed at any moment. Not before PostgreSQL is gone: its own processes would be among them.
+    # The others may be killed at any moment, but only after PostgreSQL: its own processes would be among them.
     return servers or dict.fromkeys(supervisor.orphans(FOLDER), signal.SIGKILL)
 
 
 def clean() -> None:
-    """Stop the demo and forget everything it stored."""
+    """Stop the demo and delete its data."""
     down()
     if (FOLDER / "instance.json").exists():
         stores = instance.load(FOLDER)
@@ -134,56 +134,57 @@ def clean() -> None:
 
 
 def prepare_stores(claims: contextlib.ExitStack) -> instance.Instance:
-    """Return the demo's stores, made and with free ports, which no other demo takes until the claims are closed."""
+    """Return the demo's stores with free ports, which no other demo takes until the claims are closed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    # Before ports are chosen: these would be avoided, and two servers would write to the same files.
+    # Before ports are chosen: orphans would hold theirs, and two servers would write to the same files.
     end_orphans()
     instance.load(FOLDER, preferred={"postgres": 5432, "valkey": 6379}).prepare()
-    # After the making of a cluster, which takes seconds: the servers start at once.
+    # After the creation of a cluster, which takes seconds: the servers start at once.
     claims.enter_context(instance.moved(FOLDER))
     return instance.load(FOLDER)
 
 
 def hold_ports() -> dict[str, socket.socket]:
-    """Return a port for each process that listens, kept from everybody else until it is released to the process.
+    """Return a port for each process that listens, reserved until it is released to the process.
 
-    Some start a minute after their ports are written down, and Caddy shares a port with another Caddy without a word.
+    Some processes start a minute after their ports are written down, and Caddy silently shares a port with another
+    Caddy.
     """
     wishes = {"proxy": wished_port(), "web": None, "live": None, "mlflow": 5000}
     return {name: ports.hold(wish) for name, wish in wishes.items()}
 
 
 def wished_port() -> int:
-    """Return the port that the shop is to have. Raises SystemExit for what is none."""
+    """Return the shop's port. Raises SystemExit for an invalid one."""
     text = os.environ.get("PORT") or read_env().get("PORT", "8000")
     if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**16):
         raise SystemExit(f"PORT={text!r}: expected a port, 1 to 65535")
     return int(text)
 
 
-def release(held: dict[str, socket.socket], names: Iterable[str]) -> None:
-    """Give up the ports of these processes, which are about to start."""
+def release(sockets: dict[str, socket.socket], names: Iterable[str]) -> None:
+    """Release the ports of these processes, which are about to start."""
     for name in names:
-        if name in held:
-            held[name].close()
+        if name in sockets:
+            sockets[name].close()
 
 
 def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict[str, str]:
-    """Return the environment of every process, and write our part of it to `env`, where `manage.py` finds it."""
-    known = read_env()
+    """Return the environment of every process, and write our part of it to `env` for `manage.py`."""
+    previous = read_env()
     ours = {
         **stores.environment(),
-        "SECRET_KEY": known.get("SECRET_KEY", secrets.token_urlsafe(50)),
+        "SECRET_KEY": previous.get("SECRET_KEY", secrets.token_urlsafe(50)),
         "DEMO": "1",
-        # Says in which currency the shop counts: a command of another shell would count in euros.
+        # The shop's currency depends on it: a command in another shell would count in euros.
         "DATASET": os.environ.get("DATASET", ""),
         "PORT": str(port["proxy"]),
         "PUBLIC_URL": f"http://localhost:{port['proxy']}",
         "MODEL_DIR": str(FOLDER / "models"),
-        # The demo trains beside all its processes, on a machine that may be small: its clock tells little of a model.
-        "GATE_LATENCY_MILLISECONDS": known.get("GATE_LATENCY_MILLISECONDS", "500"),
-        # Its shoppers are made up: nights as short as they can be serve it best.
-        "TUNING_MINUTES": os.environ.get("TUNING_MINUTES") or known.get("TUNING_MINUTES", "0"),
+        # The demo trains beside all its processes on a small machine, so its latency says little about a model.
+        "GATE_LATENCY_MILLISECONDS": previous.get("GATE_LATENCY_MILLISECONDS", "500"),
+        # Its shoppers are simulated, so short nights suffice.
+        "TUNING_MINUTES": os.environ.get("TUNING_MINUTES") or previous.get("TUNING_MINUTES", "0"),
         "STATIC_ROOT": str(FOLDER / "static"),
         "MEDIA_ROOT": str(FOLDER / "media"),
         "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),
@@ -193,7 +194,7 @@ def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict
         **mlflow_environment(stores, port["mlflow"]),
     }
     environment = surround(ours)
-    manage(environment, "check")  # what is wrong is said here, and kept for no later start
+    manage(environment, "check")  # faults are reported here, before anything is stored for later starts
     fresh_folder(FOLDER / "metrics")
     file = FOLDER / "env"
     file.touch(mode=0o600)
@@ -202,14 +203,14 @@ def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict
 
 
 def surround(ours: dict[str, str]) -> dict[str, str]:
-    """Return our part of the environment with what a process needs of the shell's."""
+    """Return our part of the environment with the shell's variables that a process needs."""
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return {**inherited, **ours, "PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT), **SHARED_CORES}
 
 
 def mlflow_environment(stores: instance.Instance, port: int) -> dict[str, str]:
-    """Return where MLflow's server listens and what it keeps where, and where the product mirrors to."""
+    """Return MLflow's address, its stores, and the product's tracking URI."""
     return {
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}",
         "MLFLOW_HOST": "127.0.0.1",
@@ -222,20 +223,20 @@ def mlflow_environment(stores: instance.Instance, port: int) -> dict[str, str]:
 
 
 def read_env() -> dict[str, str]:
-    """Return what `env` held at the last start."""
+    """Return the content of `env` at the last start."""
     file = FOLDER / "env"
     lines = file.read_text().splitlines() if file.exists() else []
     return dict(line.split("=", 1) for line in lines)
 
 
 def fresh_folder(folder: Path) -> None:
-    """Make the folder empty: counters of dead processes would be added to those of living ones."""
+    """Empty the folder: counters of dead processes would be added to those of living ones."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
 
 
 def programs(stores: instance.Instance, environment: dict[str, str]) -> list[supervisor.Program]:
-    """Return what the supervisor keeps up: the stores at once, the Procfile's processes when told."""
+    """Return the supervised programs: the stores at once, the Procfile's processes on command."""
     engines = [
         supervisor.Program("postgres", stores.postgres.command(), Path("/"), 1, autostart=True, stopsignal="INT"),
         supervisor.Program("valkey", stores.valkey.command(), Path("/"), 2, autostart=True),
@@ -249,9 +250,9 @@ def programs(stores: instance.Instance, environment: dict[str, str]) -> list[sup
 
 
 def prepare_database(stores: instance.Instance, environment: dict[str, str]) -> None:
-    """Migrate and grant when migrations or rights changed since this cluster was last prepared."""
+    """Migrate and grant if migrations or rights changed since the last start of this cluster."""
     state = state_of([ROOT / "requirements.txt", *ROOT.glob("*/migrations/*.py"), *ROOT.glob("*/apps.py")])
-    # Beside the cluster, so that a cluster made anew is prepared anew.
+    # In the cluster's folder, so that a new cluster is prepared again.
     stamp = stores.postgres.data / "vitrine.stamp"
     if stamp.exists() and stamp.read_text() == state:
         return
@@ -261,12 +262,12 @@ def prepare_database(stores: instance.Instance, environment: dict[str, str]) -> 
 
 
 def state_of(files: Iterable[Path]) -> str:
-    """Return a text that changes when one of the files does."""
+    """Return a text that changes with any of the files."""
     return "\n".join(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in sorted(files))
 
 
 def collect_static(environment: dict[str, str]) -> None:
-    """Collect static files when they or their packages changed since the last time."""
+    """Collect static files if they or their packages changed since the last time."""
     state = state_of([ROOT / "requirements.txt", *(ROOT / "static").rglob("*")])
     stamp = FOLDER / "static.stamp"
     if stamp.exists() and stamp.read_text() == state:
@@ -276,9 +277,9 @@ def collect_static(environment: dict[str, str]) -> None:
 
 
 def manage(environment: dict[str, str], *words: str, quiet: bool = True) -> None:
-    """Run an administrative command; what a quiet one printed is shown when it fails."""
+    """Run an administrative command; print the output of a quiet one if it fails."""
     command = [sys.executable, "manage.py", *words]
-    # In a session of its own: it hears no Ctrl-C, which would end it in a traceback, and is killed when we hear one.
+    # In its own session: Ctrl-C would end it with a traceback, and we kill it on Ctrl-C ourselves.
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=quiet, text=True, check=False, start_new_session=True
     )
@@ -304,19 +305,19 @@ def wait_for(environment: dict[str, str], path: str) -> None:
 
 
 def watch() -> None:
-    """Wait until the supervisor ends or we are interrupted."""
+    """Wait until the supervisor ends or Ctrl-C."""
     while supervisor.running(FOLDER):
         time.sleep(1)
 
 
 def show_screen(environment: dict[str, str]) -> None:
-    """Print the addresses, the logins and a request that works."""
+    """Print the addresses, the logins and an example request."""
     manage(environment, "demo", "--screen", quiet=False)
 
 
 @contextlib.contextmanager
 def step(name: str) -> Iterator[None]:
-    """Say what is being done, and how long it took."""
+    """Print a step, and its duration at the end."""
     began = time.monotonic()
     sys.stdout.write(f"• {name} … ")
     sys.stdout.flush()

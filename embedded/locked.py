@@ -1,4 +1,4 @@
-"""`python locked.py FILE PROGRAM …`: be the program, and the only one that holds the file."""
+"""`python locked.py FILE PROGRAM …`: lock the file and become the program, so that only one process runs it."""
 
 import fcntl
 import os
@@ -6,14 +6,14 @@ import sys
 
 
 def main() -> None:
-    """Lock the file and become the program. Raises SystemExit where another process holds it."""
+    """Lock the file and become the program. Raises SystemExit if another process holds the lock."""
     file, *command = sys.argv[1:]
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise SystemExit(f"another process holds {file}") from error
-    # The program inherits the file without knowing it: the lock ends with the process, however that ends.
+    # The program inherits the open file without knowing it, so the lock ends with the process, however it ends.
     os.set_inheritable(descriptor, True)
     os.execv(command[0], command)
 

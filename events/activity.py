@@ -1,4 +1,4 @@
-"""Reads for pages: what is happening now, and what happened to one person."""
+"""Reads for pages: recent activity of the shop, and the history of one person."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,18 +21,19 @@ from events.types.products import product_id_of
 DAYS: Final = 14
 RECORDER: Final = "recorder"
 ALWAYS: Final = (Span(None, None),)
-UNDONE: Final = Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__gt=0, refunded__gte=F("revenue"))
-"""Orders of which nothing stands."""
+REVERSED: Final = Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__gt=0, refunded__gte=F("revenue"))
+"""Cancelled and wholly refunded orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """What happened lately. `days` are event counts of the last fourteen days, today last.
+    """Activity of the last days. `days` holds the event counts of the last fourteen days, today last.
 
-    `orders` and `revenue` are of thirty days, without what was cancelled or given back; `revenue` is the sum of each
-    currency, that of most orders first, as far as events told it.
+    `orders` and `revenue` cover thirty days, without cancelled orders and refunds. `revenue` holds the sum of each
+    currency, the one with most orders first; orders without an amount add nothing.
 
-    `counted` are today's events that were counted and not kept; `waiting` the set-aside items nobody replayed.
+    `counted` is the number of today's events that were counted and not kept, `waiting` that of rejected events that
+    nobody sent again.
     """
 
     last_hour: int
@@ -49,8 +50,8 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """One line of a person's timeline. `products` are the product ids it names."""
+class TimelineEvent:
+    """One line of a person's timeline. `products` holds the product ids it names."""
 
     id: UUID
     at: datetime
@@ -76,14 +77,14 @@ class OrderSummary:
 
 
 def pulse(*, now: datetime) -> Pulse:
-    """Return what happened lately."""
+    """Return the activity of the last days."""
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     recent = Event.objects.filter(at__gte=today - timedelta(days=DAYS - 1), at__lt=now + timedelta(hours=1))
     per_day = dict(recent.annotate(day=TruncDate("at")).values_list("day").annotate(n=Count("*")))
     days = [today.date() - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    sold = Order.objects.filter(placed_at__gte=now - timedelta(days=30)).exclude(UNDONE)
-    kept = Sum(F("revenue") - F("refunded"))
-    sums = list(sold.values_list("currency").annotate(n=Count("*"), kept=kept).order_by("-n", "currency"))
+    sold = Order.objects.filter(placed_at__gte=now - timedelta(days=30)).exclude(REVERSED)
+    net_revenue = Sum(F("revenue") - F("refunded"))
+    sums = list(sold.values_list("currency").annotate(n=Count("*"), net_revenue=net_revenue).order_by("-n", "currency"))
     return Pulse(
         last_hour=Event.objects.filter(at__gte=now - timedelta(hours=1), at__lt=now + timedelta(hours=1)).count(),
         days=tuple((day, per_day.get(day, 0)) for day in days),
@@ -95,25 +96,28 @@ def pulse(*, now: datetime) -> Pulse:
 
 
 def lag() -> int:
-    """Return how many log entries are not recorded yet. Raises Unavailable while the log does not answer."""
+    """Return the number of log entries that are not recorded yet. Raises Unavailable while the log does not answer."""
     log = get_log()
     offsets = dict(Offset.objects.filter(consumer=RECORDER).values_list("shard", "log_offset"))
     return sum(log.backlog(shard, offsets.get(shard, 0)) for shard in range(log.shards))
 
 
-def timeline(person: Identity, *, limit: int, before: tuple[datetime, UUID] | None = None) -> list[Happened]:
-    """Return the latest events of a person, the newest first; with `before` those that follow the one of that time and
-    id. Of one time there may be many: files have days alone."""
-    events = Event.objects.filter(_whose(person, at="at"))
+def timeline(person: Identity, *, limit: int, before: tuple[datetime, UUID] | None = None) -> list[TimelineEvent]:
+    """Return the latest events of a person, the newest first.
+
+    `before` is time and id of the last event of the page before. The id is needed because many events share a time:
+    files have days alone.
+    """
+    events = Event.objects.filter(_owned_by(person, at="at"))
     if before is not None:
         at, last = before
         events = events.filter(at__lte=at).exclude(at=at, id__gte=last)
-    return [_happened(row) for row in events.order_by("-at", "-id")[:limit]]
+    return [_timeline_event(row) for row in events.order_by("-at", "-id")[:limit]]
 
 
 def orders_of(person: Identity, *, limit: int) -> list[OrderSummary]:
     """Return the latest orders of a person with the products in them."""
-    whose = _whose(person, at="placed_at")
+    whose = _owned_by(person, at="placed_at")
     orders = Order.objects.filter(whose).prefetch_related("lines").order_by("-placed_at")[:limit]
     return [
         OrderSummary(
@@ -128,27 +132,27 @@ def orders_of(person: Identity, *, limit: int) -> list[OrderSummary]:
     ]
 
 
-def _whose(person: Identity, *, at: str) -> Q:
-    """Return the condition of what is the person's; of a device that was others' too, while it was theirs."""
+def _owned_by(person: Identity, *, at: str) -> Q:
+    """Return the condition for rows of the person; of a shared device only those of the person's own time."""
     always = [one for one in person.anonymous_ids if person.spans.get(one, ALWAYS) == ALWAYS]
-    found = Q(user_id__in=person.user_ids) | Q(anonymous_id__in=always, user_id=None)
+    condition = Q(user_id__in=person.user_ids) | Q(anonymous_id__in=always, user_id=None)
     for one in set(person.anonymous_ids) - set(always):
         for span in person.spans[one]:
-            found |= Q(anonymous_id=one, user_id=None) & _while(span, at)
-    return found
+            condition |= Q(anonymous_id=one, user_id=None) & _within(span, at)
+    return condition
 
 
-def _while(span: Span, at: str) -> Q:
+def _within(span: Span, at: str) -> Q:
     since = Q() if span.since is None else Q(**{f"{at}__gte": from_microseconds(span.since)})
     return since if span.until is None else since & Q(**{f"{at}__lt": from_microseconds(span.until)})
 
 
-def _happened(row: Event) -> Happened:
+def _timeline_event(row: Event) -> TimelineEvent:
     properties: dict[str, Any] = row.properties if isinstance(row.properties, dict) else {}
     lines = properties.get("products")
-    named = [properties, *(line for line in (lines if isinstance(lines, list) else []) if isinstance(line, dict))]
-    products = tuple(found for one in named if (found := product_id_of(one)))
-    return Happened(
+    holders = [properties, *(line for line in (lines if isinstance(lines, list) else []) if isinstance(line, dict))]
+    products = tuple(product_id for one in holders if (product_id := product_id_of(one)))
+    return TimelineEvent(
         id=row.id,
         at=row.at,
         kind=row.kind,
@@ -162,8 +166,8 @@ def _happened(row: Event) -> Happened:
 
 
 def _detail(properties: dict[str, Any]) -> str:
-    """Return the one or two facts a reader looks for."""
-    told = [
+    """Return the facts that a reader looks for."""
+    details = [
         (name, properties.get(name)) for name in ("query", "path", "rating", "seconds", "order_id", "total", "list_id")
     ]
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told if value not in (None, ""))
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in details if value not in (None, ""))

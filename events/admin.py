@@ -1,4 +1,4 @@
-"""What happened, to look up; what was set aside, to send again; orders."""
+"""Admin pages of events, rejected events and orders."""
 
 from typing import Any, ClassVar
 from uuid import UUID
@@ -12,17 +12,17 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
 from audit.staff import ReadOnly, actor_of
-from common.money import shown
+from common.money import format_money
 from common.pagination import EstimatingPaginator
 from events.models import Event, Order, OrderLine, SetAside
-from events.services.setting_aside import send_again
+from events.services.resend import resend
 from events.types.registry import EVENT_TYPES
 
 KNOWN_NAMES = sorted(EVENT_TYPES)
 
 
 class RecordedAdmin(ReadOnly, ModelAdmin):
-    """Rows that only the recorder writes; lists that stay quick with millions of them."""
+    """Rows that only the recorder writes. The lists stay quick with millions of rows."""
 
     show_full_result_count = False
     paginator = EstimatingPaginator
@@ -30,7 +30,9 @@ class RecordedAdmin(ReadOnly, ModelAdmin):
 
 
 class NameFilter(admin.SimpleListFilter):
-    """By the canonical name; the list of names is not asked of the table."""
+    """Filters by the canonical name. The names come from the registry, because a query for them would read the whole
+    table.
+    """
 
     title = "name"
     parameter_name = "name"
@@ -46,7 +48,7 @@ class NameFilter(admin.SimpleListFilter):
 
 @admin.register(Event)
 class EventAdmin(RecordedAdmin):
-    """Events, the last recorded first; those of one shopper by event time."""
+    """Events, the last recorded first; a search lists one shopper's by event time."""
 
     when_empty = "Events come from a shop's pages and servers, with a key of the page API keys."
     list_display = ("at", "name", "kind", "user_id", "anonymous_id", "source")
@@ -79,15 +81,15 @@ class EventAdmin(RecordedAdmin):
         kind, _, value = term.partition(":")
         if kind in ("user", "anonymous") and value:
             return queryset.filter(**{f"{kind}_id": value}), False
-        found = Q(user_id=term) | Q(anonymous_id=term)
+        by_id = Q(user_id=term) | Q(anonymous_id=term)
         try:
-            return queryset.filter(Q(id=UUID(term)) | found), False
+            return queryset.filter(Q(id=UUID(term)) | by_id), False
         except ValueError:
-            return queryset.filter(found), False
+            return queryset.filter(by_id), False
 
 
 class WaitingFilter(admin.SimpleListFilter):
-    """By what was done about it."""
+    """Filters by whether the event was sent again."""
 
     title = "sent again"
     parameter_name = "sent"
@@ -130,19 +132,19 @@ class SetAsideAdmin(RecordedAdmin):
     )
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        """Return whether the person may send items again."""
+        """Return whether the person may send events again."""
         return request.user.has_perm("events.change_setaside")
 
     @action(description="Send again", permissions=["replay"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> None:
-        """Send the chosen items through the collection door again."""
-        accepted, refused = send_again(queryset, actor=actor_of(request))
+        """Send the chosen events through the collection API again."""
+        accepted, refused = resend(queryset, actor=actor_of(request))
         if accepted:
             messages.success(request, f"{accepted} accepted.")
         if refused:
-            why = f"{reverse('admin:events_setaside_changelist')}?sent=refused"
-            told = format_html('{} refused once more: <a href="{}">see why</a>.', refused, why)
-            messages.warning(request, told)
+            link = f"{reverse('admin:events_setaside_changelist')}?sent=refused"
+            message = format_html('{} refused once more: <a href="{}">see why</a>.', refused, link)
+            messages.warning(request, message)
 
 
 class OrderLineInline(TabularInline):
@@ -163,13 +165,13 @@ class OrderLineInline(TabularInline):
 
     @display(description="Quantity")
     def units(self, line: OrderLine) -> str:
-        """Show how many, without the decimals that only what is weighed has."""
+        """Show the quantity without trailing zeros."""
         return f"{line.quantity.normalize():f}"
 
     @display(description="Price")
     def price_each(self, line: OrderLine) -> str | None:
-        """Show the price of one."""
-        return None if line.price is None else shown(line.price, line.order.currency)
+        """Show the price of one unit."""
+        return None if line.price is None else format_money(line.price, line.order.currency)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -188,19 +190,19 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 def amount(name: str) -> Any:
-    """Return a column that shows an amount of an order in its currency."""
+    """Return a column that shows an amount of the order in its currency."""
 
     @display(description=name.capitalize(), ordering=name)
     def column(self: Any, order: Order) -> str | None:
-        told = getattr(order, name)
-        return None if told is None else shown(told, order.currency)
+        value = getattr(order, name)
+        return None if value is None else format_money(value, order.currency)
 
     return column
 
 
 @admin.register(Order)
 class OrderAdmin(RecordedAdmin):
-    """Orders as their events tell them."""
+    """Orders as their events describe them."""
 
     when_empty = "An order comes with its event, Order Completed."
     list_display = ("order_id", "placed_at", "status", "user_id", "shown_revenue", "shown_refunded")

@@ -1,4 +1,4 @@
-"""The events room as Django sees it, and what the app's database role may do to its tables."""
+"""The events room as Django sees it, and the rights of the app's database role on its functions."""
 
 from typing import ClassVar
 
@@ -6,17 +6,17 @@ from django.apps import AppConfig
 
 
 class EventsConfig(AppConfig):
-    """What happened."""
+    """Events, the log and orders."""
 
     name = "events"
     verbose_name = "Events and orders"
     app_role_functions: ClassVar[tuple[str, ...]] = ("events_ensure_month(timestamptz)",)
 
     def ready(self) -> None:
-        """Say where the consent door writes its decisions, and register what this room erases and exports."""
+        """Connect the consent API to the log, and register erasure and export."""
         from consents.services import log_with
         from events import privacy
-        from events.services.journal import write_change
+        from events.services.consent_events import write_change
 
         log_with(write_change)
         privacy.register()

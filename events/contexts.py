@@ -1,4 +1,4 @@
-"""What the context of shoppers' latest events tells: the type of the device, the region."""
+"""Device type and region of shoppers, read from the context of their latest events."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -9,12 +9,12 @@ from django.db import connection
 from events.frames import PURPOSE
 
 PATHS: Final[Mapping[str, str]] = {"device": "{device,type}", "region": "{region}"}
-"""What may be asked for, and where in a context it is."""
+"""Names that may be requested, with their path in a context."""
 QUERY: Final = """
 SELECT asked.id, latest.said FROM unnest(%(ids)s::text[]) AS asked (id)
 CROSS JOIN LATERAL (
     SELECT context #>> %(path)s::text[] AS said FROM events_event
-    WHERE {whose} AND at >= %(since)s AND %(purpose)s = ANY(allowed) AND context #>> %(path)s::text[] <> 'bot'
+    WHERE {condition} AND at >= %(since)s AND %(purpose)s = ANY(allowed) AND context #>> %(path)s::text[] <> 'bot'
     ORDER BY at DESC, message_id DESC LIMIT 1
 ) AS latest
 """
@@ -22,17 +22,17 @@ WHOSE: Final = {"user": "user_id = asked.id", "anonymous": "anonymous_id = asked
 
 
 def latest_context(subjects: Iterable[str], *, name: str, since: datetime) -> dict[str, str]:
-    """Return what the latest event that tells it says of each subject (`user:ID`, `anonymous:ID`); others are left out.
+    """Return the latest value of each subject (`user:ID`, `anonymous:ID`); subjects without one are left out.
 
-    `name` is one of `PATHS`. Only events from `since` on that may train models are looked at, and none of bots. Raises
-    KeyError for another name.
+    `name` is a key of `PATHS`. Only events since `since` that may train models count, and none of bots. Raises KeyError
+    for another name.
     """
     parts = [subject.partition(":") for subject in subjects]
-    found: dict[str, str] = {}
-    for kind, whose in WHOSE.items():
+    values: dict[str, str] = {}
+    for kind, condition in WHOSE.items():
         ids = [value for own, _, value in parts if own == kind]
         arguments: dict[str, Any] = {"ids": ids, "path": PATHS[name], "since": since, "purpose": PURPOSE}
         with connection.cursor() as cursor:
-            cursor.execute(QUERY.format(whose=whose), arguments)
-            found |= {f"{kind}:{one}": said for one, said in cursor.fetchall()}
-    return found
+            cursor.execute(QUERY.format(condition=condition), arguments)
+            values |= {f"{kind}:{one}": value for one, value in cursor.fetchall()}
+    return values

@@ -1,4 +1,4 @@
-"""Interactions as columns, for training: read through the same code that live profiles use."""
+"""Interactions as columns for training, read through the code that live profiles use."""
 
 from array import array
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from common.clock import to_microseconds
 from consents.selectors import refusing, withdrawn
 from customers.identity import People
 from customers.selectors import people
-from events.reading import streamed
+from events.streaming import stream_rows
 from events.types.base import Event
 from events.types.registry import EVENT_TYPES, interactions
 
@@ -51,7 +51,7 @@ def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
 
 
 def _events(names: list[str], since: datetime) -> Iterator[tuple[Event, str | None]]:
-    for message_id, name, at, user_id, anonymous_id, properties, device in streamed(QUERY, [names, PURPOSE, since]):
+    for message_id, name, at, user_id, anonymous_id, properties, device in stream_rows(QUERY, [names, PURPOSE, since]):
         event = Event(
             message_id=message_id,
             kind="track",
@@ -66,7 +66,10 @@ def _events(names: list[str], since: datetime) -> Iterator[tuple[Event, str | No
 
 
 class Excluded:
-    """Who refuses training now, the raw id and everybody it was when it refused, and what others withdrew before."""
+    """Tests whether an event is excluded: its shopper refuses training now, or withdrew consent after the event.
+
+    A refusal covers the raw id and the person it belonged to at that time.
+    """
 
     def __init__(self, resolver: People) -> None:
         refusals = refusing(PURPOSE)

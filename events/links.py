@@ -1,14 +1,14 @@
-"""What an event says about whose ids are one person. Pure: the recorder and the profiler read the same."""
+"""Links between ids that an event makes. Pure: recorder and profiler share it."""
 
 from customers.identity import Link
 from events.types.base import Event
 
 
 def links_of(event: Event) -> list[Link]:
-    """Return the links an event makes.
+    """Return the links of an event.
 
-    An `identify` with both ids claims the anonymous id. An `alias` joins two users; as its previous id may also be an
-    anonymous id (Segment's browser library sends that), it claims that one too.
+    An `identify` with both ids claims the anonymous id. An `alias` joins two users; its previous id may also be an
+    anonymous id (Segment's browser library sends that), so it claims that one too.
     """
     if event.user_id is None:
         return []

@@ -1,11 +1,11 @@
-"""Tables of what happened: events by month, what was set aside, counts without ids, offsets, orders."""
+"""Tables of events (by month), rejected events, counts without ids, offsets and orders."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
 class Event(models.Model):
-    """One event, exactly once. Partitioned by month of `at`; written by the recorder with COPY, never changed."""
+    """One event, stored once. Partitioned by month of `at`; the recorder writes it with COPY, nobody changes it."""
 
     id = models.UUIDField(primary_key=True)
     message_id = models.TextField()
@@ -34,7 +34,7 @@ class Event(models.Model):
 
 
 class Dedupe(models.Model):
-    """A message id that was recorded. Its own table: a table partitioned by event time cannot hold this key."""
+    """A recorded message id. A table of its own, because one partitioned by event time cannot have this key."""
 
     message_hash = models.UUIDField(primary_key=True, help_text="The first 16 bytes of BLAKE2b of the message id.")
     seen_on = models.DateField()
@@ -47,7 +47,7 @@ class Dedupe(models.Model):
 
 
 class Offset(models.Model):
-    """How far a consumer that keeps its results in PostgreSQL has read; written in the transaction of the results."""
+    """The offset of a consumer that stores its results in PostgreSQL; written in the transaction of the results."""
 
     pk = models.CompositePrimaryKey("consumer", "shard")
     consumer = models.CharField(max_length=40)
@@ -62,16 +62,14 @@ class Offset(models.Model):
 
 
 class SetAside(models.Model):
-    """An item that was not accepted inside an otherwise good batch, or that could not be recorded, with the reason."""
+    """A rejected event: an invalid item of a valid batch, or an entry that could not be recorded, with the reason."""
 
     message_id = models.TextField(null=True, blank=True)
     reason = models.TextField()
     field = models.TextField(blank=True)
     payload = models.TextField(help_text="The item as it came, cut at 32 KB.")
-    carried = models.JSONField(
-        default=dict,
-        db_default={},
-        help_text="What its request said beside it: privacy signal, region, shared context.",
+    request_context = models.JSONField(
+        default=dict, help_text="What the request said for all its items: privacy signal, region, shared context."
     )
     source = models.TextField(blank=True)
     received_at = models.DateTimeField()
@@ -91,7 +89,7 @@ class SetAside(models.Model):
 
 
 class Count(models.Model):
-    """How often a thing happened that may not be kept: no ids, no address."""
+    """A count of events that may not be kept: no ids, no address."""
 
     day = models.DateField()
     name = models.TextField()
@@ -107,7 +105,7 @@ class Count(models.Model):
 
 
 class Order(models.Model):
-    """An order as its events tell it: content from the latest Completed or Updated, status from the latest of all."""
+    """An order as its events describe it: content of the latest Completed or Updated, status of the latest event."""
 
     order_id = models.TextField(unique=True)
     user_id = models.TextField(null=True, blank=True)
@@ -123,14 +121,15 @@ class Order(models.Model):
     currency = models.CharField(max_length=3, default="", blank=True)
     coupon = models.TextField(blank=True, default="")
     refunded = models.DecimalField(
-        max_digits=18, decimal_places=4, default=0, help_text="What was told, and the units back at the order's prices."
+        max_digits=18,
+        decimal_places=4,
+        default=0,
+        help_text="Stated amounts, and returned units at the order's prices.",
     )
-    units_back = models.JSONField(
-        default=dict, db_default={}, help_text="Units by product of refunds that told no amount for them."
+    refunded_stated = models.DecimalField(
+        max_digits=18, decimal_places=4, default=0, help_text="Sum of the amounts that refunds stated."
     )
-    units_worth = models.DecimalField(
-        max_digits=18, decimal_places=4, default=0, db_default=0, help_text="What of `refunded` the units back come to."
-    )
+    returned_units = models.JSONField(default=dict, help_text="Units by product of refunds that stated no amount.")
     wholly_refunded = models.BooleanField(default=False)
     status_at = models.DateTimeField(null=True)
     status_message = models.TextField(default="")
@@ -150,7 +149,7 @@ class Order(models.Model):
 
 
 class OrderLine(models.Model):
-    """One product of an order, with what a customer's history is asked by."""
+    """One product of an order, with the columns that customer histories are queried by."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
     position = models.SmallIntegerField()

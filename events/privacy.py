@@ -1,4 +1,4 @@
-"""What this room holds about a shopper, for access and erasure: events, the log, orders, rejected events."""
+"""Access and erasure of a shopper's data in this room: events, the log, orders, rejected events."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from events.types.base import raw_id_of
 from events.types.products import text
 
 ERASED = "erased"
-"""The owner of an order whose shopper was erased: the order itself is kept for tax."""
+"""The owner of an erased shopper's order; the order itself is kept for tax."""
 
 
 ID_FIELDS: Final = ("userId", "anonymousId", "previousId", "user_id", "anonymous_id", "previous_id")
@@ -27,14 +27,14 @@ def register() -> None:
 
 def _erase(person: privacy.Person) -> int:
     log = get_log()
-    # First: the recorder would write again what it finds there.
-    gone = sum(log.forget(shard, offsets) for shard, offsets in _in_log(log, person) if offsets)
-    gone += _rows(Event, person).delete()[0]
-    gone += SetAside.objects.filter(pk__in=_set_aside(person)).delete()[0]
+    # The log first: the recorder would write again what is still in it.
+    erased = sum(log.forget(shard, offsets) for shard, offsets in _in_log(log, person) if offsets)
+    erased += _rows(Event, person).delete()[0]
+    erased += SetAside.objects.filter(pk__in=_set_aside(person)).delete()[0]
     orders = _rows(Order, person)
     lines = OrderLine.objects.filter(order__in=list(orders.values_list("pk", flat=True)))
     lines.update(raw_id=ERASED, list_id="")
-    return gone + orders.update(user_id=None, anonymous_id=None, coupon="")
+    return erased + orders.update(user_id=None, anonymous_id=None, coupon="")
 
 
 def _verify(person: privacy.Person) -> int:
@@ -53,44 +53,46 @@ def _export(person: privacy.Person) -> dict[str, Iterator[dict[str, Any]]]:
 
 def _rows(model: Any, person: privacy.Person) -> QuerySet[Any]:
     users, visitors = _ids(person, "user:"), _ids(person, "anonymous:")
-    # An event of another account on a shared device is theirs: it goes by its user.
+    # Another account's event on a shared device belongs to that account.
     return QuerySet(model).filter(Q(user_id__in=users) | Q(user_id=None, anonymous_id__in=visitors))
 
 
 def _set_aside(person: privacy.Person) -> list[int]:
-    """Return the rejected items that name the person."""
+    """Return the ids of rejected events that name the person."""
     ids = {subject.partition(":")[2] for subject in person.subjects}
-    spelled = Q(pk__in=[])
+    condition = Q(pk__in=[])
     for one in ids:
-        spelled |= Q(payload__contains=_spelled(one))
-    return [item.pk for item in SetAside.objects.filter(spelled) if _names(item.payload, ids)]
+        condition |= Q(payload__contains=_as_json(one))
+    return [item.pk for item in SetAside.objects.filter(condition) if _names(item.payload, ids)]
 
 
 def _names(payload: str, ids: set[str]) -> bool:
-    """Return whether a rejected item names one of the ids, read as the door reads ids; a broken one: holds it."""
+    """Return whether a rejected event names one of the ids. Ids are read as the API reads them; broken JSON is
+    searched.
+    """
     try:
         fields = orjson.loads(payload)
     except orjson.JSONDecodeError:
         fields = None
     if isinstance(fields, dict):
         return any(text(fields.get(name)) in ids for name in ID_FIELDS)
-    return any(re.search(rf"(?<!\w){re.escape(_spelled(one))}(?!\w)", payload) for one in ids)
+    return any(re.search(rf"(?<!\w){re.escape(_as_json(one))}(?!\w)", payload) for one in ids)
 
 
-def _spelled(one: str) -> str:
-    """Return an id as JSON spells it, without quotes: it may stand there as a number, or with blanks around."""
+def _as_json(one: str) -> str:
+    """Return an id as JSON writes it, without quotes: payloads may hold it as a number or with blanks around it."""
     return orjson.dumps(one).decode()[1:-1]
 
 
 def _in_log(log: Log, person: privacy.Person) -> Iterator[tuple[int, list[int]]]:
-    """Yield for each shard the offsets of the person's events in the log."""
+    """Yield each shard with the offsets of the person's events in the log."""
     subjects = set(person.subjects)
     for shard in range(log.shards):
-        after, found = 0, []
+        after, offsets = 0, []
         while rows := log.read(shard, after):
-            found += [offset for offset, entry in rows if _is_about(entry, subjects)]
+            offsets += [offset for offset, entry in rows if _is_about(entry, subjects)]
             after = rows[-1][0]
-        yield shard, found
+        yield shard, offsets
 
 
 def _is_about(entry: Entry, subjects: set[str]) -> bool:
@@ -101,8 +103,8 @@ def _is_about(entry: Entry, subjects: set[str]) -> bool:
     if entry.kind == "set_aside":
         ids = {subject.partition(":")[2] for subject in subjects}
         payload = fields.get("payload", "")
-        told = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
-        return any(_spelled(one) in told for one in ids) and _names(told, ids)
+        payload_text = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
+        return any(_as_json(one) in payload_text for one in ids) and _names(payload_text, ids)
     return raw_id_of(fields.get("user_id"), fields.get("anonymous_id")) in subjects
 
 

@@ -1,4 +1,4 @@
-"""Reads of what happened: replay, frames for training, orders undone."""
+"""Reads of events for replay and training, and of refunds."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -10,36 +10,36 @@ from django.db.models import Q
 from common.clock import to_microseconds
 from events.frames import training_frame
 from events.models import Order
-from events.reading import streamed
 from events.shoppers import shoppers_frame
+from events.streaming import stream_rows
 from events.types.base import Event
 
-__all__ = ["recorded", "shoppers_frame", "training_frame", "undone_orders"]
+__all__ = ["recorded", "refunds_of", "shoppers_frame", "training_frame"]
 
 COLUMNS: Final = Event.__slots__
 """The table's columns have the names of an event's fields."""
 AS_TEXT: Final = ("properties", "traits", "context", "consents")
-"""Django leaves jsonb of streamed reads as text."""
+"""Columns that Django leaves as text in streamed reads of jsonb."""
 
 
 def recorded(shard: int, *, after: int, before: int | None = None) -> Iterator[tuple[int, Event]]:
-    """Yield the recorded events of a shard with their offsets, in the log's order, between two offsets (exclusive).
+    """Yield the recorded events of a shard between two offsets (exclusive), in the log's order, with their offsets.
 
-    This is how reading from an old offset goes on where the log itself has been trimmed.
+    Replay reads here what the log has already trimmed.
     """
     query = f"SELECT log_offset, {', '.join(COLUMNS)} FROM events_event WHERE shard = %s AND log_offset > %s"
     arguments: list[Any] = [shard, after]
     if before is not None:
         query, arguments = f"{query} AND log_offset < %s", [*arguments, before]
-    for offset, *columns in streamed(f"{query} ORDER BY log_offset", arguments):
+    for offset, *columns in stream_rows(f"{query} ORDER BY log_offset", arguments):
         yield offset, _event(columns)
 
 
-def undone_orders(order_ids: Iterable[str]) -> dict[str, Decimal | None]:
-    """Return what was given back for each of the orders where anything was; None where nothing of the order stands."""
-    named = Order.objects.filter(order_id__in=list(order_ids))
-    undone = named.filter(Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__gt=0))
-    rows = undone.values_list("order_id", "status", "wholly_refunded", "refunded", "revenue")
+def refunds_of(order_ids: Iterable[str]) -> dict[str, Decimal | None]:
+    """Return the refunded amount of each order with a refund; None for orders that are cancelled or wholly refunded."""
+    orders = Order.objects.filter(order_id__in=list(order_ids))
+    reversed_orders = orders.filter(Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__gt=0))
+    rows = reversed_orders.values_list("order_id", "status", "wholly_refunded", "refunded", "revenue")
     return {
         order_id: None if status == "cancelled" or wholly or (revenue is not None and refunded >= revenue) else refunded
         for order_id, status, wholly, refunded, revenue in rows

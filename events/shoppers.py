@@ -1,4 +1,4 @@
-"""Attributes of shoppers as columns, for training: of those who allow it, read as live profiles read them."""
+"""Attributes of shoppers as columns for training: of those who allow it, read through the code of live profiles."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,8 +9,8 @@ import pandas as pd
 from common.clock import to_microseconds
 from customers.selectors import people
 from events.frames import PURPOSE, Excluded
-from events.reading import streamed
-from events.said import said_in
+from events.shopper_attributes import attributes_in
+from events.streaming import stream_rows
 from events.types.base import Event
 
 QUERY: Final = """
@@ -20,14 +20,14 @@ WHERE kind = 'identify' AND %s = ANY(allowed) ORDER BY at, message_id
 
 
 def shoppers_frame(names: Sequence[str]) -> pd.DataFrame:
-    """Return user_id (the person's key, as in `training_frame`) and a column for each name: what was said last.
+    """Return user_id (the person's key, as in `training_frame`) and a column for each name, with the latest value.
 
-    Identify events count whose subject allowed training when they came and has not refused it since.
+    An identify event counts if its subject allowed training when it arrived and has not refused it since.
     """
     resolver = people()
     excluded = Excluded(resolver)
-    found: dict[str, dict[str, Any]] = {}
-    for message_id, at, user_id, anonymous_id, traits in streamed(QUERY, [PURPOSE]):
+    attributes: dict[str, dict[str, Any]] = {}
+    for message_id, at, user_id, anonymous_id, traits in stream_rows(QUERY, [PURPOSE]):
         event = Event(
             message_id=message_id,
             kind="identify",
@@ -39,7 +39,7 @@ def shoppers_frame(names: Sequence[str]) -> pd.DataFrame:
             traits=orjson.loads(traits),
         )
         person = resolver.person(user_id=user_id, anonymous_id=anonymous_id, at=event.at)
-        if not excluded(event, person) and (said := said_in(event, names)):
-            found.setdefault(person, {}).update(said)
-    rows = [{"user_id": person, **said} for person, said in found.items()]
+        if not excluded(event, person) and (stated := attributes_in(event, names)):
+            attributes.setdefault(person, {}).update(stated)
+    rows = [{"user_id": person, **stated} for person, stated in attributes.items()]
     return pd.DataFrame(rows, columns=["user_id", *names], dtype=object)

@@ -1,4 +1,4 @@
-"""Addresses of collection. None ends in a slash: a redirect would lose the body."""
+"""URLs of collection. None ends in a slash, because a redirect would lose the body."""
 
 from collections.abc import Iterator
 
@@ -11,17 +11,17 @@ from events.api.settings import SettingsView
 from events.types.base import KINDS
 
 
-def named(view: type[CollectView], operation: str, **attributes: str) -> type[CollectView]:
-    """Return a class of its own for one route, so that the OpenAPI document tells the routes apart."""
-    made = type(f"{operation.title()}View", (view,), {**attributes, "__doc__": view.__doc__})
-    return extend_schema_view(post=extend_schema(operation_id=f"collect_{operation}"))(made)
+def view_for_route(view: type[CollectView], operation: str, **attributes: str) -> type[CollectView]:
+    """Return a subclass for one route, so that the OpenAPI document distinguishes the routes."""
+    subclass = type(f"{operation.title()}View", (view,), {**attributes, "__doc__": view.__doc__})
+    return extend_schema_view(post=extend_schema(operation_id=f"collect_{operation}"))(subclass)
 
 
 def event_routes() -> Iterator[URLPattern]:
     """Yield the long and the one-letter route of a batch, and of each kind of event."""
     for long in ("batch", *KINDS):
         for route in (long, long[0]):
-            view = named(BatchView, route) if long == "batch" else named(SingleView, route, kind=long)
+            view = view_for_route(BatchView, route) if long == "batch" else view_for_route(SingleView, route, kind=long)
             yield path(f"v1/{route}", view.as_view(), name=f"collect-{route}")
 
 

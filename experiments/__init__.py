@@ -1,4 +1,4 @@
-"""A fair comparison: for now assignment alone, which nothing asks for yet.
+"""Fair comparisons: so far only the assignment of shoppers to arms, which nothing calls yet.
 
-Promises one shopper one arm, whichever SDK or route asks: the hash is GrowthBook's version 2.
+A shopper gets the same arm in every SDK and on every route, because the hash is GrowthBook's version 2.
 """

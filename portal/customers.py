@@ -16,7 +16,7 @@ from common import clock
 from common.clock import from_microseconds
 from consents import selectors as consents
 from consents.subjects import MAX_RAW_ID
-from customers.selectors import Identity, identity_of, named_users
+from customers.selectors import Identity, identity_of, users_with_attributes
 from events import activity
 from portal.permissions import may, staff_page
 from portal.profile import live_profile
@@ -31,7 +31,7 @@ SOME = 24
 class Moment:
     """One event of the timeline with its products."""
 
-    event: activity.Happened
+    event: activity.TimelineEvent
     products: list[ProductRow]
 
     @property
@@ -49,7 +49,7 @@ def search(request: HttpRequest) -> HttpResponse:
         return redirect("portal:customer", subject=subject_of(customer_id))
     people = [
         (user_id, ", ".join(f"{k} {v}" for k, v in attributes.items()))
-        for user_id, attributes in named_users(limit=SOME)
+        for user_id, attributes in users_with_attributes(limit=SOME)
     ]
     return render(request, "portal/customers.html", {**staff_context(request, title="Customers"), "people": people})
 
@@ -91,7 +91,7 @@ def _history(identity: Identity, before: str | None) -> dict[str, Any]:
     orders = activity.orders_of(identity, limit=ORDERS_SIZE)
     product_ids = {product_id for event in events for product_id in event.products[:6]}
     product_ids |= {product_id for order in orders for product_id in order.product_ids[:6]}
-    products = {row.product_id: row for row in browsing.named(sorted(product_ids))}
+    products = {row.product_id: row for row in browsing.products_by_id(sorted(product_ids))}
     return {
         "timeline": [Moment(event, _products_of(event.products, products)) for event in events],
         "orders": [(order, _products_of(order.product_ids, products)) for order in orders],

@@ -76,7 +76,7 @@ def _link(name: str) -> str | None:
 
 def _decisions() -> list[Entry]:
     """Return the latest audited decisions, with names of staff: the log itself stores only ids."""
-    decisions = list(entries(but=NO_DECISIONS, limit=AUDIT_SIZE))
+    decisions = list(entries(excluded_actions=NO_DECISIONS, limit=AUDIT_SIZE))
     names = names_of(one.actor for one in decisions)
     return [replace(one, actor=names[one.actor]) for one in decisions]
 

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from common import errors, installation, postgres
 from common import redis as stores
 from common.problems import respond
-from events.consuming import lags
+from events.consumer import lags
 from events.log import get_log
 from modelops import live
 from modelops.selectors.overview import open_alarms
@@ -123,7 +123,7 @@ class AlarmGauges(Collector):
         """Yield 1 for each open alarm, by kind."""
         gauge = GaugeMetricFamily("vitrine_model_alarms", "Open alarms about data and models", labels=["kind"])
         try:
-            with postgres.within(CHECK_SECONDS):
+            with postgres.time_limit(CHECK_SECONDS):
                 kinds = [alarm.kind for alarm in open_alarms()]
         except DatabaseError:
             return
@@ -135,7 +135,7 @@ class AlarmGauges(Collector):
 def outcome(check: Callable[[], str]) -> dict[str, Any]:
     """Return whether the check passed, and its detail."""
     try:
-        with postgres.within(CHECK_SECONDS):
+        with postgres.time_limit(CHECK_SECONDS):
             return {"ok": True, "detail": check()}
     except (NotMigratedError, installation.ForeignStoreError) as error:
         return {"ok": False, "detail": error.detail}

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from common.commas import listed
+from common.comma_lists import split_names
 from common.errors import DomainError
 from consents.subjects import MAX_RAW_ID
 from personalization.selectors.placements import active_placements
@@ -49,7 +49,7 @@ class PreviewForm(forms.Form):
         return Ask(
             placement=fields["placement"],
             who=Who(user_id=user, anonymous_id=anonymous),
-            product_ids=tuple(listed(fields["product_id"])),
+            product_ids=tuple(split_names(fields["product_id"])),
             limit=fields["limit"],
             personalized=bool(user or anonymous),
             explain=True,
@@ -60,7 +60,7 @@ class PreviewForm(forms.Form):
         fields = self.cleaned_data
         if not fields["effect"]:
             return None
-        lists = {name: listed(fields[name]) for name in ("products", "categories", "brands")}
+        lists = {name: split_names(fields[name]) for name in ("products", "categories", "brands")}
         numbers = {name: fields[name] for name in ("position", "factor", "cap") if fields[name] is not None}
         return {"effect": fields["effect"], "placements": [fields["placement"]], **lists, **numbers}
 

@@ -9,7 +9,7 @@ import redis
 from django.conf import settings
 
 from customers.selectors import Identity
-from profiles.portrait import OF_NEWEST, traits_of
+from profiles.customer_profile import OF_NEWEST, traits_of
 from profiles.traits.registry import TRAITS
 
 

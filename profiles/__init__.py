@@ -1,5 +1,5 @@
-"""What we know about a shopper: bounded histories and the traits folded from them, disposable, rebuilt from the log.
+"""Shoppers' profiles: bounded histories and the traits computed from them, rebuilt from the log at any time.
 
-State is kept by raw id, is the same in whatever order and however often events arrive, and is merged to a person only
-when it is read. Nothing is kept of events whose subject did not allow personalization.
+State is kept by raw id. It is the same in whatever order and however often events arrive, and is merged to a person
+when it is read. Events whose subject did not allow personalization leave nothing here.
 """

@@ -1,4 +1,4 @@
-"""Doors of the profiles: what is known about a customer, for the shop's own server."""
+"""REST API of customer profiles, for the shop's own server."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from common import clock
 from common.problems import ProblemSerializer
 from consents.subjects import parse_subject
-from profiles.portrait import OF_NEWEST, portrait_of
+from profiles.customer_profile import OF_NEWEST, customer_profile
 
 
 class SegmentSerializer(serializers.Serializer[Any]):
@@ -50,14 +50,14 @@ class CustomerView(APIView):
     )
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the customer. The id is `user:ID` or `anonymous:ID`; a bare id is a user."""
-        portrait = portrait_of(parse_subject(customer_id), now=clock.now())
+        profile = customer_profile(parse_subject(customer_id), now=clock.now())
         return Response(
             {
-                "user_ids": list(portrait.identity.user_ids),
-                "anonymous_ids": list(portrait.identity.anonymous_ids),
-                "traits": portrait.traits,
+                "user_ids": list(profile.identity.user_ids),
+                "anonymous_ids": list(profile.identity.anonymous_ids),
+                "traits": profile.traits,
                 "segments": [],
-                "attributes": dict(portrait.identity.attributes),
+                "attributes": dict(profile.identity.attributes),
             }
         )
 
@@ -74,5 +74,5 @@ class CustomerSegmentsView(APIView):
     )
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the segments: none, as long as the shop has defined none."""
-        portrait_of(parse_subject(customer_id), now=clock.now())
+        customer_profile(parse_subject(customer_id), now=clock.now())
         return Response({"segments": []})

@@ -1,6 +1,6 @@
-"""How an interaction is kept: the score of a sorted set is its time, the member is the rest. Pure.
+"""Stored form of interactions: members of a sorted set, whose score is the time. Pure.
 
-The time is no part of the member: a retried event comes with a slightly other time and must find itself there already.
+The time is not part of the member: a retried event has a slightly different time and must be the same member.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,17 +8,17 @@ from typing import Final
 
 import orjson
 
-from events.types.base import SIGNALS, TOLD_AGAIN, Interaction, Signal
+from events.types.base import SAME_ORDER_MICROSECONDS, SIGNALS, Interaction, Signal
 
-KEPT: Final = 300
-"""Newest interactions kept of each kind and raw id: browsing apart from purchases and opinions."""
+MAX_INTERACTIONS: Final = 300
+"""Interactions kept for each raw id: so many of browsing, and as many purchases and opinions."""
 LASTING: Final[frozenset[Signal]] = frozenset({"purchase", "rating", "like"})
-"""Signals kept apart, so that a long evening of browsing does not push them out."""
+"""Signals kept in a set of their own, so that a long evening of browsing does not displace them."""
 _CODES: Final = {signal: code for code, signal in enumerate(SIGNALS)}
 
 
 def member(interaction: Interaction, *, line: int) -> bytes:
-    """Return what is kept of an interaction, the `line`-th of its event."""
+    """Return the stored form of an interaction, the `line`-th of its event."""
     return orjson.dumps(
         [
             interaction.message_id,
@@ -35,8 +35,8 @@ def member(interaction: Interaction, *, line: int) -> bytes:
 
 
 def interactions(rows: Sequence[tuple[int, bytes]]) -> list[Interaction]:
-    """Return kept rows (time, member) as interactions, by time; those of one event in the order it lists them."""
-    parsed = orjson.loads(b"[" + b",".join([kept for _, kept in rows]) + b"]")
+    """Return stored rows (time, member) as interactions, by time; those of one event in its order."""
+    parsed = orjson.loads(b"[" + b",".join([row for _, row in rows]) + b"]")
     times = [at for at, _ in rows]
     order = sorted(range(len(rows)), key=lambda row: (times[row], parsed[row][0], parsed[row][1]))
     return [
@@ -46,46 +46,46 @@ def interactions(rows: Sequence[tuple[int, bytes]]) -> list[Interaction]:
     ]
 
 
-def told_once(found: Iterable[Interaction]) -> list[Interaction]:
-    """Return interactions (by time) without the lines of an order that another event told lately.
+def without_repeats(history: Iterable[Interaction]) -> list[Interaction]:
+    """Return interactions (by time) without order lines that another event repeated within the hour.
 
-    Browser and server both tell of an order; training counts its lines once too (`training.cleaning`).
+    Browser and server both send an order. Training counts its lines once too (`recsys.data.cleaning`).
     """
-    told: dict[tuple[str, str], tuple[int, str]] = {}
-    kept = []
-    for one in found:
+    last: dict[tuple[str, str], tuple[int, str]] = {}
+    result = []
+    for one in history:
         if one.signal == "purchase" and one.order_id:
             line = (one.product_id, one.order_id)
-            at, message = told.get(line, (one.at - TOLD_AGAIN, one.message_id))
-            again = message != one.message_id and one.at - at < TOLD_AGAIN
-            told[line] = (one.at, message if again else one.message_id)
-            if again:
+            at, first_message = last.get(line, (one.at - SAME_ORDER_MICROSECONDS, one.message_id))
+            repeated = first_message != one.message_id and one.at - at < SAME_ORDER_MICROSECONDS
+            last[line] = (one.at, first_message if repeated else one.message_id)
+            if repeated:
                 continue
-        kept.append(one)
-    return kept
+        result.append(one)
+    return result
 
 
-def distinct(found: Iterable[Interaction]) -> list[Interaction]:
-    """Return interactions without what is the same of one moment, as two lines of one product in an order: the first.
+def distinct(history: Iterable[Interaction]) -> list[Interaction]:
+    """Return interactions without duplicates of one moment, such as two lines of one product in an order.
 
-    For a model they are one purchase, in training too (`training.cleaning`); for what an order was worth, two lines.
+    For a model they are one purchase, in training too (`recsys.data.cleaning`); for the value of an order they are two.
     """
     first: dict[tuple[int, str, str, str | None], Interaction] = {}
-    for one in found:
+    for one in history:
         first.setdefault((one.at, one.product_id, one.signal, one.order_id), one)
     return list(first.values())
 
 
 def newest(rows: Iterable[tuple[int, bytes]]) -> list[Interaction]:
-    """Return what counts of a person's rows, by time: of each kind as much as one raw id may keep."""
-    found = told_once(interactions(list(rows)))
-    if len(found) <= KEPT:
-        return found
-    room = {True: KEPT, False: KEPT}
-    kept = []
-    for one in reversed(found):
-        lasting = one.signal in LASTING
-        if room[lasting]:
-            room[lasting] -= 1
-            kept.append(one)
-    return kept[::-1]
+    """Return the interactions of a person that count, by time: as many of each kind as one raw id may have."""
+    history = without_repeats(interactions(list(rows)))
+    if len(history) <= MAX_INTERACTIONS:
+        return history
+    room = {True: MAX_INTERACTIONS, False: MAX_INTERACTIONS}
+    result = []
+    for one in reversed(history):
+        is_lasting = one.signal in LASTING
+        if room[is_lasting]:
+            room[is_lasting] -= 1
+            result.append(one)
+    return result[::-1]

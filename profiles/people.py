@@ -11,46 +11,48 @@ ALWAYS = -(1 << 62)
 
 @dataclass(frozen=True, slots=True)
 class RawState:
-    """What is kept of one raw id: rows (time, member), sayings (time, saying), the latest refusal, the claims."""
+    """State of one raw id: rows (time, member), attributes (time, member), the latest refusal, the claims."""
 
     rows: Rows = field(default_factory=list)
-    said: Rows = field(default_factory=list)
+    attributes: Rows = field(default_factory=list)
     refused_at: int = ALWAYS
     claims: tuple[Claim, ...] = ()
 
 
 def history_of(states: Mapping[str, RawState], *, users: frozenset[str]) -> Rows:
-    """Return the rows that belong to the person of these users, or to the lone anonymous id when there are none.
+    """Return the rows of the person of these users, or of the single anonymous id without users.
 
-    Of an anonymous id only the time counts in which it belonged to one of the users. A refusal ends everything before
-    it, on all ids of the person; one made while a shared device belonged to somebody else is somebody else's.
+    Of an anonymous id only the time counts in which it belonged to one of the users. A refusal removes everything
+    before it on all ids of the person, unless a shared device belonged to somebody else at that time.
     """
-    return _owned(states, lambda state: state.rows, users=users)
+    return _rows_of_person(states, lambda state: state.rows, users=users)
 
 
-def said_of(states: Mapping[str, RawState], *, users: frozenset[str]) -> Rows:
-    """Return what was said of the person, by the same rules as the history."""
-    if not any(state.said for state in states.values()):
+def attributes_of(states: Mapping[str, RawState], *, users: frozenset[str]) -> Rows:
+    """Return the attributes of the person, by the same rules as the history."""
+    if not any(state.attributes for state in states.values()):
         return []
-    return _owned(states, lambda state: state.said, users=users)
+    return _rows_of_person(states, lambda state: state.attributes, users=users)
 
 
-def _owned(states: Mapping[str, RawState], kept: Callable[[RawState], Rows], *, users: frozenset[str]) -> Rows:
+def _rows_of_person(
+    states: Mapping[str, RawState], rows_of: Callable[[RawState], Rows], *, users: frozenset[str]
+) -> Rows:
     if not users:
-        return [row for state in states.values() for row in kept(state) if row[0] > state.refused_at]
+        return [row for state in states.values() for row in rows_of(state) if row[0] > state.refused_at]
     spans = {raw_id: spans_of(state.claims, users) for raw_id, state in states.items() if is_anonymous(raw_id)}
     refused_at = ALWAYS
     for raw_id, state in states.items():
         if not is_anonymous(raw_id) or any(state.refused_at in span for span in spans[raw_id]):
             refused_at = max(refused_at, state.refused_at)
-    found: Rows = []
+    result: Rows = []
     for raw_id, state in states.items():
-        since, rows = max(refused_at, state.refused_at), kept(state)
+        since, rows = max(refused_at, state.refused_at), rows_of(state)
         if is_anonymous(raw_id):
-            found += [row for row in rows if row[0] > since and any(row[0] in span for span in spans[raw_id])]
+            result += [row for row in rows if row[0] > since and any(row[0] in span for span in spans[raw_id])]
         else:
-            found += [row for row in rows if row[0] > since]
-    return found
+            result += [row for row in rows if row[0] > since]
+    return result
 
 
 def is_anonymous(raw_id: str) -> bool:

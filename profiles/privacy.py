@@ -1,4 +1,4 @@
-"""What this room holds about a shopper, for access and erasure."""
+"""Access and erasure of a shopper's data in this room."""
 
 from typing import Any
 
@@ -29,15 +29,15 @@ def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
         for whom in people
         for one in whom.history
     ]
-    said = [{"name": name, "value": value} for whom in people for name, value in whom.attributes.items()]
-    return {"profile": rows, "said": said}
+    attributes = [{"name": name, "value": value} for whom in people for name, value in whom.attributes.items()]
+    return {"profile": rows, "said": attributes}
 
 
 def _people(person: privacy.Person) -> list[Person]:
-    """Return what is known by the ids: each once, and of a device that others had too only the person's own time."""
-    found: list[Person] = []
-    for subject in sorted(person.subjects, key=is_anonymous):  # read by itself, a device is whose it was last
-        if not any(subject in known.ids for known in found):
+    """Return the persons of the ids, each once; of a shared device only the person's own time."""
+    people: list[Person] = []
+    for subject in sorted(person.subjects, key=is_anonymous):  # read alone, a device belongs to its last user
+        if not any(subject in one.ids for one in people):
             kind, _, value = subject.partition(":")
-            found.append(read_person(**{"user_id" if kind == "user" else "anonymous_id": value}))
-    return found
+            people.append(read_person(**{"user_id" if kind == "user" else "anonymous_id": value}))
+    return people

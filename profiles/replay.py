@@ -1,8 +1,8 @@
-"""Rebuilding all profiles from offset 0: from PostgreSQL what is recorded, from the log the rest.
+"""Rebuilds all profiles: recorded events from PostgreSQL, the rest from the log.
 
-Not all that is recorded is in the log: it is trimmed, and a Redis that came back from an older file lost its end.
+The log alone is not enough: it is trimmed, and a Redis restored from an older file lost its end.
 
-The consent mirror comes first, for Redis may have been lost: until then nobody has refused anything.
+Consents come first, because Redis may have lost them: without them nobody would have refused anything.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ from consents import cache_updates as mirroring
 from events.log import Batch, Log
 from events.selectors import recorded
 from events.services.decoding import decode, positions_of, readable
-from events.services.record import offsets
+from events.services.recorder import offsets
 from events.types.base import Event
 from events.types.registry import event_type
 from profiles import services
@@ -22,19 +22,19 @@ AT_ONCE: Final = 1000
 
 
 def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) -> int:
-    """Rebuild the consent mirror, forget all profiles and apply everything again; return how many events were applied.
+    """Rebuild the consents in Redis, delete all profiles and apply everything again; return the number of events.
 
-    May run beside the live profiler: what both apply is the same.
+    May run beside the live profiler, because applying an event twice changes nothing.
     """
     for _ in mirroring.rebuild():
         pass
     services.forget_everybody()
     count = 0
-    known = offsets(range(log.shards))
+    recorded_to = offsets(range(log.shards))
     for shard in range(log.shards):
-        # In front of the reading: what is appended later the live profiler applies. A log that was lost begins anew.
-        last = max(log.last(shard), known[shard])
-        happened = events_of(log, shard, known=known[shard], until=last)
+        # Read before the events: the live profiler applies what is appended later. A lost log starts at 0 again.
+        last = max(log.last(shard), recorded_to[shard])
+        happened = events_of(log, shard, recorded_to=recorded_to[shard], until=last)
         while events := list(islice(happened, AT_ONCE)):
             services.apply_events(events, offsets={})
             mirroring.link(seen_together(events))
@@ -45,9 +45,9 @@ def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) 
 
 
 def seen_together(events: Iterable[Event]) -> list[tuple[str, str, int]]:
-    """Return which raw ids stood on one event, with the earliest time: a refusal on one holds for the other.
+    """Return the pairs of raw ids on one event with the earliest time: a refusal of one holds for the other.
 
-    Events of our own name whom somebody asked for, which joins nobody.
+    Events of the server are left out: they name whom a page asked for, which joins nobody.
     """
     first: dict[tuple[str, str], int] = {}
     for event in events:
@@ -57,20 +57,20 @@ def seen_together(events: Iterable[Event]) -> list[tuple[str, str, int]]:
     return [(one, other, at) for (one, other), at in first.items()]
 
 
-def events_of(log: Log, shard: int, *, known: int, until: int) -> Iterator[Event]:
-    """Yield all events of a shard: those recorded up to the offset `known` from PostgreSQL, then the log's."""
-    yield from (event for _, event in recorded(shard, after=0, before=known + 1))
-    after = known
+def events_of(log: Log, shard: int, *, recorded_to: int, until: int) -> Iterator[Event]:
+    """Yield all events of a shard: up to the offset `recorded_to` from PostgreSQL, then from the log."""
+    yield from (event for _, event in recorded(shard, after=0, before=recorded_to + 1))
+    after = recorded_to
     while after < until:
         first = log.first(shard)
         if first is None or first > after + 1:
-            # Trimmed since `known` was asked for: these are recorded too.
+            # Trimmed since `recorded_to` was read, so these events are recorded too.
             yield from (event for _, event in recorded(shard, after=after, before=first))
             after = max(after, until if first is None else first - 1)
             continue
         batch: Batch = log.read_many({shard: after}, count=AT_ONCE)
         if log.first(shard) != first:
-            # Trimmed meanwhile: what is missing in the batch is in PostgreSQL now.
+            # Trimmed meanwhile: PostgreSQL now has what the batch lacks.
             continue
         if shard not in batch:
             return

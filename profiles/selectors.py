@@ -1,4 +1,4 @@
-"""Reads of profiles: a person, whole, in one round trip."""
+"""Reads of profiles: a whole person in one round trip."""
 
 from dataclasses import dataclass, field
 from hashlib import sha1
@@ -14,10 +14,10 @@ from consents.subjects import raw_ids
 from customers.identity import Claim
 from events.types.base import Interaction
 from profiles import attributes, history, keys
-from profiles.people import ALWAYS, RawState, history_of, is_anonymous, said_of
+from profiles.people import ALWAYS, RawState, attributes_of, history_of, is_anonymous
 
 MOST_IDS: Final = 64
-"""Ids of one person that are read, those linked last first."""
+"""Maximum of ids read for one person, those linked last first."""
 
 READ: Final = f"""
 local user, anonymous, now = ARGV[1], ARGV[2], ARGV[3]
@@ -57,7 +57,7 @@ for i = 1, #ids do
     redis.call('ZRANGE', '{keys.BROWSED}' .. id, 0, -1, 'WITHSCORES'),
     redis.call('ZRANGE', '{keys.LASTING}' .. id, 0, -1, 'WITHSCORES'),
     claims,
-    redis.call('HVALS', '{keys.SAID}' .. id),
+    redis.call('HVALS', '{keys.ATTRIBUTES}' .. id),
   }}
 end
 local others = {{}}
@@ -85,19 +85,20 @@ READ_SHA: Final = sha1(READ.encode()).hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What is known about one shopper. `ids` are raw ids, `asked` those that were named.
+    """One shopper. `ids` are raw ids, `requested_ids` those of the request.
 
-    `history` is sorted by time and cut by identity and refusals.
+    `history` is sorted by time, cut by identity and refusals.
 
-    `attributes` are what was said of them last, by name, of those that may count (`SHOPPER_ATTRIBUTES`).
-    `consent_states` also holds ids that consents know as linked, and those of a linked user (`consents.person_of`).
-    `epoch` grows with every change of mind and `version` with every change of history or links, so together they key
-    what was computed from this. `config_version` and `catalog_version` tell a serving process whether what it holds is
+    `attributes` holds the latest value of each name in `SHOPPER_ATTRIBUTES`. `consent_states` also holds ids linked by
+    consents, and those of a linked user (`consents.person_of`).
+
+    `epoch` grows with every change of consent and `version` with every change of history or links; together they are
+    the key of cached answers. `config_version` and `catalog_version` tell a serving process whether its snapshot is
     current.
     """
 
     ids: tuple[str, ...] = ()
-    asked: tuple[str, ...] = ()
+    requested_ids: tuple[str, ...] = ()
     history: tuple[Interaction, ...] = ()
     consent_states: dict[str, ConsentState] = field(default_factory=dict)
     epoch: int = 0
@@ -114,30 +115,30 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
         answer: Any = client.evalsha(READ_SHA, 0, *arguments)
     except NoScriptError:
         answer = client.eval(READ, 0, *arguments)
-    config, catalog, found, others = answer
-    consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*found, *others)}
-    ids = tuple(row[0].decode() for row in found)
-    states = {raw_id: _raw_state(row) for raw_id, row in zip(ids, found, strict=True)}
+    config, catalog, id_rows, others = answer
+    consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*id_rows, *others)}
+    ids = tuple(row[0].decode() for row in id_rows)
+    states = {raw_id: _raw_state(row) for raw_id, row in zip(ids, id_rows, strict=True)}
     users = frozenset(raw_id[5:] for raw_id in ids if not is_anonymous(raw_id))
     rows = history_of(states, users=users)
     return Person(
         ids=ids,
-        asked=tuple(raw_ids(user_id, anonymous_id)),
+        requested_ids=tuple(raw_ids(user_id, anonymous_id)),
         history=tuple(history.newest(rows)),
         consent_states=consents,
         epoch=sum(state.epoch for state in consents.values()),
-        version=sum(int(row[3] or 0) for row in found),
+        version=sum(int(row[3] or 0) for row in id_rows),
         config_version=int(config or 0),
         catalog_version=int(catalog or 0),
-        attributes=attributes.latest(said_of(states, users=users)),
+        attributes=attributes.latest(attributes_of(states, users=users)),
     )
 
 
 def _raw_state(row: list[Any]) -> RawState:
-    _, _, refused, _, browsed, lasting, claims, said = row
+    _, _, refused, _, browsed, lasting, claims, attribute_members = row
     return RawState(
         rows=_scored(browsed) + _scored(lasting),
-        said=attributes.sayings(said),
+        attributes=attributes.rows_of(attribute_members),
         refused_at=int(refused) if refused else ALWAYS,
         claims=tuple(_claim(member, at) for at, member in _scored(claims)),
     )
@@ -149,7 +150,7 @@ def _claim(member: bytes, at: int) -> Claim:
 
 
 def _scored(flat: list[bytes]) -> list[tuple[int, bytes]]:
-    # Scores are whole microseconds, below 2**53, so the double that Redis keeps is exact; parsed at once, for speed.
+    # Scores are whole microseconds below 2**53, so the double that Redis keeps is exact. One parse for all is faster.
     times: list[int | float] = orjson.loads(b"[" + b",".join(flat[1::2]) + b"]")
     return list(zip(map(int, times), flat[::2], strict=True))
 

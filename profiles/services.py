@@ -1,6 +1,6 @@
-"""Writes of profiles: what a batch of the log changes, applied in one MULTI together with the offset.
+"""Writes of profiles: the changes of a batch, applied in one MULTI together with the offset.
 
-Every write gives the same state whenever, however often and in whatever order it is made.
+Every write gives the same state, whenever, however often and in whatever order it runs.
 """
 
 import logging
@@ -17,17 +17,17 @@ from consents.subjects import raw_ids
 from customers.identity import Link
 from events.links import links_of
 from events.log import Batch
-from events.said import said_in
 from events.services.decoding import decode, positions_of, readable
+from events.shopper_attributes import attributes_in
 from events.types.base import Event
 from events.types.registry import interactions
 from profiles import attributes, history, keys
 
 PURPOSE: Final = "personalization"
 MOST_CLAIMS: Final = 200
-"""Newest claims kept of one anonymous id; PostgreSQL keeps all."""
+"""Newest claims kept for one anonymous id; PostgreSQL keeps all."""
 MOST_LINKED: Final = 200
-"""Ids kept of one user, those linked last: more than are read (`selectors.MOST_IDS`)."""
+"""Ids kept for one user, those linked last: more than are read (`selectors.MOST_IDS`)."""
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +60,8 @@ for i = 2, #ARGV, 3 do
   end
 end
 if changed > 0 then
-  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{history.KEPT + 1})
-  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -{history.KEPT + 1})
+  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{history.MAX_INTERACTIONS + 1})
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -{history.MAX_INTERACTIONS + 1})
   redis.call('INCR', KEYS[4])
 end
 return changed
@@ -77,34 +77,34 @@ for _, claim in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
 end
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{MOST_CLAIMS + 1})
 """
-"""Adds a claim. Of too many, those go first that say again who has the id anyway."""
+"""Adds a claim. If there are too many, claims that repeat the current user are removed first."""
 APPLY_SHA: Final = sha1(APPLY.encode()).hexdigest()
 
 
 @dataclass(slots=True)
 class Change:
-    """What a batch changes of one raw id: a refusal, and rows to add (which key of `state_keys`, time, member)."""
+    """Changes of one raw id: a refusal, and rows to add (which key of `state_keys`, time, member)."""
 
     refused_at: int | None = None
     rows: list[tuple[int, int, bytes]] = field(default_factory=list)
 
     def refuse(self, at: int) -> None:
-        """Take a refusal at that time."""
+        """Add a refusal at that time."""
         self.refused_at = at if self.refused_at is None else max(self.refused_at, at)
 
     def arguments(self) -> list[Any]:
-        """Return what `APPLY` takes."""
+        """Return the arguments of `APPLY`."""
         return ["" if self.refused_at is None else self.refused_at, *(part for row in self.rows for part in row)]
 
 
 def apply(batch: Batch) -> None:
-    """Apply a batch of the log and keep its last offsets. Raises redis errors; then apply it again."""
+    """Apply a batch of the log and store its last offsets. Raises redis errors; then apply it again."""
     decoded = decode(positions_of(batch))
     apply_events(readable(decoded.rows), offsets={shard: rows[-1][0] for shard, rows in batch.items()})
 
 
 def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None:
-    """Apply events, wherever they were read, and keep the offsets."""
+    """Apply events from any source and store the offsets."""
     changes: dict[str, Change] = defaultdict(Change)
     links: list[Link] = []
     for event in events:
@@ -112,10 +112,10 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None
             links += links_of(event)
             _collect(changes, event)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            # The recorder sets it aside. Who waits for it here would hold up every shopper behind it.
+            # The recorder stores it as rejected. Waiting for it here would hold up every shopper behind it.
             log.warning("event.unreadable message_id=%s error=%s", event.message_id, error)
     pipe = redis.client().pipeline(transaction=True)
-    # Inside the transaction: a server that has just been restarted knows no script.
+    # Inside the transaction, because a restarted server knows no script.
     pipe.script_load(APPLY)
     for raw_id, change in changes.items():
         pipe.evalsha(APPLY_SHA, 5, *state_keys(raw_id), *change.arguments())
@@ -130,13 +130,13 @@ def _collect(changes: dict[str, Change], event: Event) -> None:
     if event.consents.get(PURPOSE) is False:
         for raw_id in raw_ids(event.user_id, event.anonymous_id):
             changes[raw_id].refuse(event.at)
-    if PURPOSE in event.allowed and (found := interactions(event, currency=settings.SHOP_CURRENCY)):
+    if PURPOSE in event.allowed and (lines := interactions(event, currency=settings.SHOP_CURRENCY)):
         rows = changes[event.raw_id].rows
-        for line, interaction in enumerate(found):
+        for position, interaction in enumerate(lines):
             kind = 2 if interaction.signal in history.LASTING else 1
-            rows.append((kind, interaction.at, history.member(interaction, line=line)))
-    if PURPOSE in event.allowed and (said := said_in(event, settings.SHOPPER_ATTRIBUTES)):
-        changes[event.raw_id].rows += [(5, event.at, attributes.saying(event, *one)) for one in said.items()]
+            rows.append((kind, interaction.at, history.member(interaction, line=position)))
+    if PURPOSE in event.allowed and (stated := attributes_in(event, settings.SHOPPER_ATTRIBUTES)):
+        changes[event.raw_id].rows += [(5, event.at, attributes.member(event, *one)) for one in stated.items()]
 
 
 def _link(pipe: Any, link: Link) -> None:
@@ -166,41 +166,41 @@ def state_keys(raw_id: str) -> tuple[str, str, str, str, str]:
         f"{keys.LASTING}{raw_id}",
         f"{keys.REFUSED}{raw_id}",
         f"{keys.STATE}{raw_id}",
-        f"{keys.SAID}{raw_id}",
+        f"{keys.ATTRIBUTES}{raw_id}",
     )
 
 
 def offsets(shards: Iterable[int]) -> dict[int, int]:
-    """Return how far each shard is applied."""
-    wanted = list(shards)
-    if not wanted:
+    """Return the applied offset of each shard."""
+    shard_list = list(shards)
+    if not shard_list:
         return {}
-    found: Any = redis.client().hmget(keys.OFFSETS, [str(shard) for shard in wanted])
-    return {shard: int(value or 0) for shard, value in zip(wanted, found, strict=True)}
+    values: Any = redis.client().hmget(keys.OFFSETS, [str(shard) for shard in shard_list])
+    return {shard: int(value or 0) for shard, value in zip(shard_list, values, strict=True)}
 
 
 def forget(raw_ids: Iterable[str]) -> int:
-    """Remove everything kept of the raw ids; return how many keys went."""
+    """Delete all keys of the raw ids; return the number deleted."""
     names = [name for raw_id in raw_ids for name in all_keys(raw_id)]
     return int(redis.client().delete(*names)) if names else 0
 
 
 def all_keys(raw_id: str) -> tuple[str, ...]:
-    """Return every key this room may keep of a raw id."""
+    """Return every key that this room may have for a raw id."""
     kind, _, value = raw_id.partition(":")
     return (*state_keys(raw_id), f"{keys.CLAIMS if kind == 'anonymous' else keys.LINKED}{value}")
 
 
 def forget_everybody() -> int:
-    """Remove all profiles, to be rebuilt from the log; return how many keys went."""
-    client, gone = redis.client(), 0
+    """Delete all profiles, to be rebuilt from the log; return the number of keys deleted."""
+    client, removed = redis.client(), 0
     for prefix in keys.ALL:
         names: list[bytes] = []
         for name in client.scan_iter(match=f"{prefix}*", count=1000):
             names.append(name)
             if len(names) == 1000:
-                gone += int(client.delete(*names))
+                removed += int(client.delete(*names))
                 names = []
-        gone += int(client.delete(*names)) if names else 0
+        removed += int(client.delete(*names)) if names else 0
     client.delete(keys.OFFSETS)
-    return gone
+    return removed

@@ -1,4 +1,4 @@
-"""Where the doors of the profiles are. A customer id may hold slashes."""
+"""URLs of profiles. A customer id may hold slashes."""
 
 from django.urls import path
 

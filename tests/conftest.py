@@ -149,7 +149,7 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
 
     exposures.forget()
     forget_terms()
-    postgres.rest.end()
+    postgres.cooldown.clear()
     for client in redis_clients:
         client.flushdb()
 
@@ -181,7 +181,7 @@ def fill() -> None:
     if not active_placements():
         import_module("personalization.migrations.0002_default_placements").create(apps, editor)
     if not Purpose.objects.exists():
-        import_module("consents.migrations.0003_seed_purposes").seed(apps, editor)
+        import_module("consents.migrations.0002_seed_purposes").seed(apps, editor)
 
 
 def empty_audit_log() -> None:

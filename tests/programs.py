@@ -15,12 +15,12 @@ CHROMIUM_FLAGS = [
 @lru_cache(maxsize=1)
 def missing() -> tuple[str, ...]:
     """Return the markers whose program is not here."""
-    found = {
+    markers = {
         "browser": chromium() is not None,
         "sdk_node": bool(shutil.which("node") and shutil.which("npm")),
         "spark": shutil.which("java") is not None,
     }
-    return tuple(marker for marker, here in found.items() if not here)
+    return tuple(marker for marker, here in markers.items() if not here)
 
 
 def chromium() -> str | None:

@@ -3,8 +3,10 @@
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.core.validators
+from django.contrib.postgres.indexes import OpClass
 from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
+from django.db.models.functions import Upper
 
 # A row that an upsert did not change keeps its date: a nightly feed of the same products reloads nothing.
 TOUCH = """
@@ -274,8 +276,9 @@ class Migration(migrations.Migration):
                 "indexes": [
                     django.contrib.postgres.indexes.GinIndex(fields=["category"], name="catalog_category"),
                     django.contrib.postgres.indexes.GinIndex(
-                        fields=["title"], name="catalog_title", opclasses=["gin_trgm_ops"]
+                        OpClass(Upper("title"), name="gin_trgm_ops"), name="catalog_title"
                     ),
+                    models.Index(Upper("brand"), name="catalog_brand"),
                 ],
                 "constraints": [
                     models.CheckConstraint(

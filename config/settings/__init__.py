@@ -1,4 +1,4 @@
-"""Vitrine's settings, one file a topic. Every name here is read from the environment through `config.env`."""
+"""Vitrine's settings, one file for each topic. All names are read from the environment through `config.env`."""
 
 from config.settings.admin import *  # noqa: F403
 from config.settings.api import *  # noqa: F403

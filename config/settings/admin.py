@@ -1,4 +1,4 @@
-"""The admin's looks: Vitrine's colors, its sidebar and its home."""
+"""The admin's appearance: colors, sidebar and home page."""
 
 from django.templatetags.static import static
 

@@ -4,18 +4,18 @@ from limits import parse_many
 
 from config import env
 
-# Requests in a time, as `limits` writes it: a secret key as a whole, a publishable key for each client address.
+# Requests in a time, in the notation of `limits`: for a secret key in total, for a publishable key per client address.
 RATE = "a number and a time, such as 1200/minute"
 
 
 def one_rate(raw: str) -> bool:
-    """Return whether the text is one rate: of several, all but the first would be forgotten. Raises ValueError."""
+    """Return whether the text is one rate: `limits` would ignore all but the first. Raises ValueError."""
     return len(parse_many(raw)) == 1
 
 
 KEY_RATES = {
-    "sk": env.checked("KEY_RATE_SECRET", "60000/minute", reads=one_rate, expected=RATE),
-    "pk": env.checked("KEY_RATE_PUBLISHABLE", "1200/minute", reads=one_rate, expected=RATE),
+    "sk": env.checked("KEY_RATE_SECRET", "60000/minute", accepts=one_rate, expected=RATE),
+    "pk": env.checked("KEY_RATE_PUBLISHABLE", "1200/minute", accepts=one_rate, expected=RATE),
 }
 
 REST_FRAMEWORK = {
@@ -46,7 +46,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    # Each choice would be described by itself: 150 lines for the currencies, at every field that has one.
+    # Descriptions of all choices would take 150 lines for the currencies, at every field that has one.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -1,4 +1,4 @@
-"""The apps, in the order of the house, and the middleware."""
+"""The apps, in the order of the rooms, and the middleware."""
 
 from config import env
 

@@ -1,4 +1,4 @@
-"""What every Django project says: paths, language, time, templates, static files."""
+"""Basics of a Django project: paths, language, time, templates, static files."""
 
 from config import env
 

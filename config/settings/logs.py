@@ -1,4 +1,4 @@
-"""What the operator reads: logs, one line an event, named `entity.action`, with ids only; and Prometheus' numbers."""
+"""Logs, one line for each event, named `entity.action`, with ids only; and access to Prometheus' metrics."""
 
 import logging
 
@@ -11,8 +11,8 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "INFO", among=LEVELS)},
+    "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "INFO", choices=LEVELS)},
 }
 
-# With a token, /metrics asks for it as a Bearer token. Without one, let the proxy keep strangers away.
+# If set, /metrics requires it as a Bearer token. Without one the proxy must keep strangers away.
 METRICS_TOKEN = env.text("METRICS_TOKEN")

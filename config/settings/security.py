@@ -3,11 +3,11 @@
 from config import env
 from config.settings.api import RATE, one_rate
 
-# Empty is allowed only for commands that sign nothing: Django refuses to use an empty key.
+# May be empty only for commands that sign nothing: Django refuses to use an empty key.
 SECRET_KEY = env.text("SECRET_KEY")
-# Seals what must be readable again: subjects' keys of the audit log, identity secrets of API keys. Set it apart from
-# SECRET_KEY, so that the latter can be changed: under another master key what was sealed stays shut.
-MASTER_KEY = env.secret("MASTER_KEY", least=32) or SECRET_KEY
+# Encrypts the subjects' keys of the audit log and the identity secrets of API keys. With a value of its own, SECRET_KEY
+# can be changed; under another master key encrypted data is lost.
+MASTER_KEY = env.secret("MASTER_KEY", min_length=32) or SECRET_KEY
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
 
@@ -17,18 +17,18 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-# How often an address may try to sign in to the admin.
-SIGN_IN_RATE = env.checked("SIGN_IN_RATE", "100/hour", reads=one_rate, expected=RATE)
+# Sign-in tries of one address.
+SIGN_IN_RATE = env.checked("SIGN_IN_RATE", "100/hour", accepts=one_rate, expected=RATE)
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 
-# HTTPS is ended by the proxy in front, which tells so in this header.
+# The proxy ends HTTPS and says so in this header.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 HTTPS = env.flag("HTTPS")
 SECURE_SSL_REDIRECT = False
-# W008 asks for that redirect here: the proxy does it.
+# W008 wants the redirect to HTTPS here, but the proxy does it.
 SILENCED_SYSTEM_CHECKS = ["security.W008"]
-SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000, least=0) if HTTPS else 0
+SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000, minimum=0) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = HTTPS

@@ -1,4 +1,4 @@
-"""Serving: how a process keeps its snapshot fresh, how long a slot of a page may take, when models are trained anew."""
+"""Serving and its schedule: snapshot refresh, time limit of a slot, times of training."""
 
 from datetime import timedelta
 
@@ -6,24 +6,24 @@ from celery.schedules import crontab
 
 from config import env
 
-# "background": a thread of each process; "inline": before each answer (tests, commands).
-SERVING_REFRESH = env.choice("SERVING_REFRESH", "background", among=("background", "inline"))
-SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, least=1)
+# "background": a thread of each process refreshes; "inline": each answer does (tests, commands).
+SERVING_REFRESH = env.choice("SERVING_REFRESH", "background", choices=("background", "inline"))
+SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, minimum=1)
 
-TRAINING_HOUR = env.integer("TRAINING_HOUR", 3, least=0, most=23)
-# How often the live model learns again what is learnt in seconds; 0: only when it is trained.
-INCREMENT_MINUTES = env.integer("INCREMENT_MINUTES", 5, least=0)
-# One night's work is not made up for in the next. (The option's name is the scheduler's, which keeps tasks in rows.)
+TRAINING_HOUR = env.integer("TRAINING_HOUR", 3, minimum=0, maximum=23)
+# Interval of increments of the live model; 0: none.
+INCREMENT_MINUTES = env.integer("INCREMENT_MINUTES", 5, minimum=0)
+# A night's work is not repeated in the next night. (The option's name is the scheduler's, which keeps tasks in rows.)
 SAME_NIGHT = 6 * 3600
-# Nightly, in UTC. The schedule is copied into the admin's periodic tasks, where it may be moved: it stays there until
-# another time is said here.
+# Nightly, in UTC. The scheduler copies the times into the admin's periodic tasks. A time changed there stays until it
+# is changed here.
 CELERY_BEAT_SCHEDULE = {
     "nightly training": {
         "task": "modelops.train",
         "schedule": crontab(hour=TRAINING_HOUR, minute=17),
         "options": {"expire_seconds": SAME_NIGHT},
     },
-    # Before the training: afterwards the model knows the day that it would be held against.
+    # Before the training: afterwards the model knows the day that it is compared with.
     "nightly drift watch": {
         "task": "modelops.watch_drift",
         "schedule": crontab(hour=(TRAINING_HOUR - 1) % 24, minute=47),
@@ -32,7 +32,7 @@ CELERY_BEAT_SCHEDULE = {
     "increments": {
         "task": "modelops.increment",
         "schedule": timedelta(minutes=max(1, INCREMENT_MINUTES)),
-        # One that waited for a worker is not made up for.
+        # An increment that waited for a worker too long is dropped.
         "options": {"expire_seconds": 60 * max(1, INCREMENT_MINUTES)},
     },
 }

@@ -1,4 +1,4 @@
-"""The shop: its name, its money, its region's rules on consent."""
+"""The shop: name, currency, and consent rules of its regions."""
 
 from typing import get_args
 
@@ -7,11 +7,11 @@ from config import env
 from consents.rules import Mode, normalize_region, region_of_rule
 
 SHOP_NAME = env.text("SHOP_NAME", "Vitrine")
-# What `complete-journey`, a data set of the demo, tells was paid in dollars.
+# The demo's data set `complete-journey` was paid in dollars.
 SHOP_CURRENCY = env.checked(
     "SHOP_CURRENCY",
     "USD" if env.text("DATASET") == "complete-journey" else "EUR",
-    reads=lambda raw: raw.upper() in DECIMALS,
+    accepts=lambda raw: raw.upper() in DECIMALS,
     expected="an ISO 4217 code such as EUR",
 ).upper()
 
@@ -19,17 +19,17 @@ SHOP_CURRENCY = env.checked(
 SHOP_PUBLIC_KEY = env.text("SHOP_PUBLIC_KEY", "pk_demo")
 
 # region -> "opt_in" or "opt_out"; "*" is every other region.
-CONSENT_RULES = env.mapping("CONSENT_RULES", {"*": "opt_in"}, key=region_of_rule, among=get_args(Mode))
+CONSENT_RULES = env.mapping("CONSENT_RULES", {"*": "opt_in"}, key=region_of_rule, choices=get_args(Mode))
 CONSENT_DEFAULT_REGION = (
-    env.checked("CONSENT_DEFAULT_REGION", "", reads=normalize_region, expected="a region such as DE or US-CA") or None
+    env.checked("CONSENT_DEFAULT_REGION", "", accepts=normalize_region, expected="a region such as DE or US-CA") or None
 )
 
-# What may be known of a shopper besides what they do: traits of `identify` that may count in recommendations.
+# Traits of `identify` that may count in recommendations.
 SHOPPER_ATTRIBUTES = env.listing(
     "SHOPPER_ATTRIBUTES", "region,country,language,device,age,age_band,household_size,loyalty,segment"
 )
 
-# Where storefronts and staff reach this installation.
+# The address of this installation for storefronts and staff.
 PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000")
 # The header in which a trusted proxy names the visitor's region, such as CF-IPCountry; empty: none.
 CONSENT_REGION_HEADER = env.text("CONSENT_REGION_HEADER")

@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis, the event log and the folder of model files."""
+"""PostgreSQL, Redis, the event log and the model folder."""
 
 from config import env
 
@@ -26,11 +26,11 @@ CHANNEL_LAYERS = {
     },
 }
 
-EVENT_LOG_SHARDS = env.integer("EVENT_LOG_SHARDS", 4, least=1)
-EVENT_LOG_MAX_BYTES = env.integer("EVENT_LOG_MAX_BYTES", 2 * 1024**3, least=1024**2)
-# The log is trimmed behind every consumer after this long; older offsets are read from PostgreSQL.
-EVENT_LOG_RETENTION_HOURS = env.integer("EVENT_LOG_RETENTION_HOURS", 168, least=0)
+EVENT_LOG_SHARDS = env.integer("EVENT_LOG_SHARDS", 4, minimum=1)
+EVENT_LOG_MAX_BYTES = env.integer("EVENT_LOG_MAX_BYTES", 2 * 1024**3, minimum=1024**2)
+# The log is trimmed after this time, behind every consumer; older offsets are read from PostgreSQL.
+EVENT_LOG_RETENTION_HOURS = env.integer("EVENT_LOG_RETENTION_HOURS", 168, minimum=0)
 
 MODEL_DIR = env.path("MODEL_DIR", "var/models")
-# Of how many versions, the newest, artefacts are kept besides what is live and what a rollback leads to; 0: of all.
-MODELS_KEPT = env.integer("MODELS_KEPT", 14, least=0)
+# Number of newest versions whose artefacts are kept, besides the live one and the one a rollback leads to; 0: all.
+MODELS_KEPT = env.integer("MODELS_KEPT", 14, minimum=0)

@@ -1,10 +1,45 @@
-"""The tables of consent."""
+"""The tables of consent, and the triggers that deny changes of proofs, purposes and texts."""
 
 import django.contrib.postgres.fields
 import django.core.validators
 from django.db import migrations, models
 
 import common.ids
+
+# Proofs are append-only for everyone; only erasure may replace the raw id by a pseudonym.
+TRIGGERS = """
+CREATE FUNCTION consents_consentevent_deny() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND current_setting('vitrine.erasing', true) = 'on' AND NEW.raw_id LIKE 'erased:%' THEN
+    OLD.raw_id := NEW.raw_id;
+    IF OLD IS NOT DISTINCT FROM NEW THEN
+      RETURN NEW;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'consents_consentevent is append-only' USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+CREATE TRIGGER consents_consentevent_append_only BEFORE UPDATE OR DELETE ON consents_consentevent
+  FOR EACH ROW EXECUTE FUNCTION consents_consentevent_deny();
+
+CREATE FUNCTION consents_purpose_deny() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is never changed: write its next version', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+CREATE TRIGGER consents_purpose_immutable BEFORE UPDATE OR DELETE ON consents_purpose
+  FOR EACH ROW EXECUTE FUNCTION consents_purpose_deny();
+CREATE TRIGGER consents_policytext_immutable BEFORE UPDATE OR DELETE ON consents_policytext
+  FOR EACH ROW EXECUTE FUNCTION consents_purpose_deny();
+"""
+
+UNDO = """
+DROP TRIGGER consents_consentevent_append_only ON consents_consentevent;
+DROP TRIGGER consents_purpose_immutable ON consents_purpose;
+DROP TRIGGER consents_policytext_immutable ON consents_policytext;
+DROP FUNCTION consents_consentevent_deny();
+DROP FUNCTION consents_purpose_deny();
+"""
 
 
 class Migration(migrations.Migration):
@@ -60,6 +95,10 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("raw_id", "purpose", "message_id"), name="consents_consentevent_once"
                     )
+                ],
+                "indexes": [
+                    models.Index(fields=["-at", "-id"], name="consents_consentevent_at"),
+                    models.Index(fields=["message_id"], name="consents_consentevent_message"),
                 ],
             },
         ),
@@ -156,4 +195,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.RunSQL(TRIGGERS, UNDO),
     ]

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ),
                 ("attributes", models.JSONField(blank=True, default=dict)),
                 (
-                    "said",
+                    "attribute_stamps",
                     models.JSONField(
                         blank=True,
                         default=dict,

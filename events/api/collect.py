@@ -33,17 +33,17 @@ class CollectView(APIView):
     throttle_classes = ()
 
     def perform_authentication(self, request: Request) -> None:
-        """Wait: the key may stand in the body."""
+        """Do nothing yet: the key may stand in the body."""
 
     def handle_exception(self, exc: Exception) -> Any:
-        """Answer with a problem document, and in it the two members that RudderStack's SDK reads of a failure."""
+        """Answer with a problem document, plus the two members that RudderStack's SDK reads on a failure."""
         response = super().handle_exception(exc)
         if isinstance(response.data, dict):
             response.data |= {"code": str(response.status_code), "message": response.data.get("detail", "")}
         return response
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """Say that a browser's privacy signal was heard."""
+        """Add `Vary`, because the answer depends on the browser's privacy signal."""
         gpc.vary(response)
         return super().finalize_response(request, response, *args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""What every collection door does first: whose key, how much, and what the headers say of the shopper."""
+"""First steps of every collection view: check the key, read the body, read the shopper's signals from the headers."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from consents import gpc
 from consents.region import region_of
 from events.intake.items import Envelope
 from events.intake.limits import MAX_BODY, MAX_ITEM
-from events.intake.soundness import check_shared
+from events.intake.payload_limits import check_shared
 from events.intake.times import parse_time
 from events.intake.unpack import unpack
 from events.services.collect import Sender
@@ -25,14 +25,14 @@ SCOPE = "events:write"
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The unpacked text of a request, and when it came (microseconds since the epoch)."""
+    """The unpacked body of a request, and when it arrived (microseconds since the epoch)."""
 
     text: bytes
     received_at: int
 
 
 def read_content(request: Request) -> Content:
-    """Return the request's unpacked body. Raises TooLarge, before reading where the length is told."""
+    """Return the request's unpacked body. Raises TooLarge, before reading where the header states the length."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isascii() and length.isdigit() and int(length) > MAX_BODY:
         raise TooLarge(f"The body holds more than {MAX_BODY} bytes.")
@@ -41,13 +41,13 @@ def read_content(request: Request) -> Content:
 
 
 def sender_in_headers(request: Request) -> Sender | None:
-    """Return who sends by the key in the headers, or None where they hold none."""
+    """Return the sender of the key in the headers, or None without a key there."""
     raw = key_from_request(request)
     return admit_sender(request, raw) if raw else None
 
 
 def admit_sender(request: Request, raw: Any) -> Sender:
-    """Return who sends by the raw key.
+    """Return the sender of a raw key.
 
     Raises Unauthenticated, Forbidden, Throttled, and Unavailable where keys cannot be checked.
     """
@@ -61,16 +61,16 @@ def admit_sender(request: Request, raw: Any) -> Sender:
 
 
 def count_request(request: Request, key: KeyRecord) -> None:
-    """Count one request of the key's allowance. Raises Throttled where it is spent."""
+    """Count one request against the key's limit. Raises Throttled above it."""
     seconds = seconds_to_wait(key, client=KeyThrottle().get_ident(request))
     if seconds:
         raise Throttled("Too many requests with this key.", retry_after=math.ceil(seconds))
 
 
 def envelope_of(request: Request, content: Content, sender: Sender, rest: dict[str, Any]) -> Envelope:
-    """Return what holds for all items: the body's own fields, and a browser's user agent for the device's type.
+    """Return what all items share: fields of the body, and a browser's user agent for the device type.
 
-    Raises InvalidInput where the body's `context` or `integrations` could not stand on an item.
+    Raises InvalidInput where an item could not hold the body's `context` or `integrations`.
     """
     check_shared(rest)
     shared, integrations = rest.get("context") or {}, rest.get("integrations")

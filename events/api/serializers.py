@@ -1,4 +1,4 @@
-"""Shapes of collection, for the OpenAPI document: bodies are read by `events.intake`, which is far more forgiving."""
+"""Schemas of collection for the OpenAPI document. `events.intake` reads the bodies, and accepts far more spellings."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where `analytics.js` learns the address to send to."""
+"""The settings endpoint of `analytics.js`, which tells it where to send events."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class SettingsView(CollectView):
     authentication_classes = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Shorten the key before anything is refused: the log of refusals names the path."""
+        """Mask the key before anything is refused, because the log of refusals holds the path."""
         request._request.path = masked(request._request.path)
         super().initial(request, *args, **kwargs)
 
@@ -32,10 +32,10 @@ class SettingsView(CollectView):
     )
     def get(self, request: Request, key: str) -> Response:
         """Say where the browser sends its events. A secret key has no place in an address, which logs keep."""
-        known = admit(key, origin=request.META.get("HTTP_ORIGIN"))
-        if not known.publishable:
+        record = admit(key, origin=request.META.get("HTTP_ORIGIN"))
+        if not record.publishable:
             raise Forbidden("A secret key may not stand in an address: rotate it, for logs may hold it.")
-        count_request(request, known)
+        count_request(request, record)
         host = f"{request.get_host()}/v1"
         integration = {"apiKey": key, "apiHost": host, "protocol": request.scheme}
         return Response({"integrations": {"Segment.io": integration}})

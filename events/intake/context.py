@@ -1,6 +1,6 @@
-"""Data minimization: what of an event's context is kept. Pure.
+"""Data minimization: the parts of an event's context that are kept. Pure.
 
-No address, no user agent, no query of a page's address, no position finer than a region.
+No IP address, no user agent, no query of a page's address, no position finer than a region.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-_KEPT: Final[dict[str, tuple[str, ...]]] = {
+_CONTEXT_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "app": ("name", "version"),
     "campaign": ("name", "source", "medium", "term", "content"),
     "device": ("type",),
@@ -17,48 +17,48 @@ _KEPT: Final[dict[str, tuple[str, ...]]] = {
     "page": ("path", "title", "url", "referrer"),
     "screen": ("width", "height"),
 }
-_KEPT_VALUES: Final = ("locale", "timezone", "sessionId", "sessionStart")
+_CONTEXT_VALUES: Final = ("locale", "timezone", "sessionId", "sessionStart")
 _ADDRESSES: Final = {"url", "referrer", "initial_referrer", "tab_url", "page_location", "page_referrer"}
-"""Where SDKs write the page's address and where it was reached from, in a context or, on a page call, as properties."""
+"""Fields in which SDKs write page addresses, in a context or among the properties of a page call."""
 _LONGEST: Final = 512
 _NUMBER: Final = (int, float)
 _BOT: Final = re.compile(r"(?<!cu)bot|crawl|spider|headless")
-"""Words by which machines name themselves; Cubot is a maker of phones."""
+"""Words in user agents of machines. Cubot is a maker of phones."""
 
 
 def minimized(context: Mapping[str, Any], *, region: str | None, policy_version: str = "") -> dict[str, Any]:
-    """Return what is kept of a context, with the region that was worked out and the device type that was guessed."""
-    kept: dict[str, Any] = {
-        name: inner for name, fields in _KEPT.items() if (inner := _part(context.get(name), fields))
+    """Return the kept part of a context, with the region and the guessed device type."""
+    result: dict[str, Any] = {
+        name: inner for name, fields in _CONTEXT_FIELDS.items() if (inner := _part(context.get(name), fields))
     }
-    kept |= {name: value for name in _KEPT_VALUES if (value := _scalar(context.get(name))) is not None}
-    if "type" not in kept.get("device", {}) and (guess := device_type(context.get("userAgent"))):
-        kept["device"] = {**kept.get("device", {}), "type": guess}
+    result |= {name: value for name in _CONTEXT_VALUES if (value := _scalar(context.get(name))) is not None}
+    if "type" not in result.get("device", {}) and (guess := device_type(context.get("userAgent"))):
+        result["device"] = {**result.get("device", {}), "type": guess}
     if region:
-        kept["region"] = region
+        result["region"] = region
     if policy_version:
-        kept["consent"] = {"policy_version": policy_version}
-    return kept
+        result["consent"] = {"policy_version": policy_version}
+    return result
 
 
 def told_without_queries(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event's properties with the addresses of pages cut; browsers' SDKs write them on each page call."""
-    kept = {
+    """Return properties without the queries of page addresses, which browser SDKs write on each page call."""
+    cleaned = {
         name: _without_query(value) if name in _ADDRESSES and isinstance(value, str) else value
         for name, value in properties.items()
     }
-    if isinstance(kept.get("search"), str) and kept["search"].startswith("?"):
-        del kept["search"]
-    return kept
+    if isinstance(cleaned.get("search"), str) and cleaned["search"].startswith("?"):
+        del cleaned["search"]
+    return cleaned
 
 
 def _part(value: Any, fields: tuple[str, ...]) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {}
-    found = {name: _scalar(value.get(name)) for name in fields}
+    values = {name: _scalar(value.get(name)) for name in fields}
     return {
         name: _without_query(inner) if name in _ADDRESSES else inner
-        for name, inner in found.items()
+        for name, inner in values.items()
         if inner is not None
     }
 
@@ -70,7 +70,7 @@ def _scalar(value: Any) -> str | int | float | bool | None:
 
 
 def _without_query(address: Any) -> str:
-    """Return the address without user, query and fragment, which may name a person."""
+    """Return the address without user, query and fragment, which may identify a person."""
     try:
         parts = urlsplit(str(address))
         return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
@@ -79,7 +79,7 @@ def _without_query(address: Any) -> str:
 
 
 def device_type(user_agent: Any) -> str | None:
-    """Return bot, tablet, mobile or desktop by the words of a user agent, or None without one."""
+    """Return bot, tablet, mobile or desktop by the words of a user agent; None without one."""
     if not isinstance(user_agent, str) or not user_agent:
         return None
     words = user_agent.lower()

@@ -1,8 +1,7 @@
 """From a GA4 Measurement Protocol body to items in Segment's shape. Pure.
 
 Source: Measurement Protocol reference: `client_id`, `user_id`, `timestamp_micros`, `user_properties`, `consent`,
-`events[].name`, `events[].params`; at most 25 events. It has no event that says who a client is: a body with both ids
-says it.
+`events[].name`, `events[].params`; at most 25 events. GA4 has no identify event, so a body with both ids becomes one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ import orjson
 
 from common.errors import InvalidInput, TooLarge
 from events.intake.limits import MAX_ITEMS
-from events.intake.soundness import unsound
+from events.intake.payload_limits import limit_error
 from events.types.ga4 import translate
 from events.types.products import text
 
@@ -24,10 +23,9 @@ _AD_CHOICES: Final = ("ad_user_data", "ad_personalization")
 
 
 def items_of(body: Mapping[str, Any]) -> list[Any]:
-    """Return the items that a body stands for; what is no event stays as it is, to be set aside with its reason.
+    """Return the items of a body. What is no event stays unchanged, to be rejected with its reason.
 
-    Raises InvalidInput where there is none, TooLarge where they are too many: one event may stand for each of its
-    products.
+    Raises InvalidInput without any event, and TooLarge for too many: one event may become one item for each product.
     """
     events = body.get("events")
     if not isinstance(events, list) or not events:
@@ -48,7 +46,7 @@ def items_of(body: Mapping[str, Any]) -> list[Any]:
 
 
 def _first_clock(body: Mapping[str, Any], events: list[Any]) -> Any:
-    """Return the body's time, else that of its first event: who sends the same again identifies the same again."""
+    """Return the time of the body, else of its first event: the same body then gets the same message id."""
     timed = (event[_CLOCK] for event in events if isinstance(event, dict) and event.get(_CLOCK))
     return body.get(_CLOCK) or next(timed, None)
 
@@ -59,14 +57,14 @@ def _items(event: Any, position: int, body: Mapping[str, Any], shared: dict[str,
         return
     params = event.get("params")
     params = params if isinstance(params, dict) else {}
-    if unsound({name: value for name, value in params.items() if name != "items"}):
-        yield {**event, **shared}  # to be set aside once, not copied to each of its products
+    if limit_error({name: value for name, value in params.items() if name != "items"}):
+        yield {**event, **shared}  # rejected once, not copied to each of its products
         return
     clock = event.get(_CLOCK) or body.get(_CLOCK)
     stem = _stem(clock, event, (text(shared["anonymousId"]), text(shared["userId"]), position))
     for part, (name, properties) in enumerate(translate(event["name"], params)):
-        known = {"messageId": f"{stem}-{part}"} if stem else {}
-        yield {**shared, "type": "track", "event": name, "properties": properties, **_moment(clock), **known}
+        message_id = {"messageId": f"{stem}-{part}"} if stem else {}
+        yield {**shared, "type": "track", "event": name, "properties": properties, **_moment(clock), **message_id}
 
 
 def _moment(clock: Any) -> dict[str, Any]:
@@ -75,18 +73,18 @@ def _moment(clock: Any) -> dict[str, Any]:
 
 
 def _stem(clock: Any, event: dict[str, Any], place: tuple[Any, ...]) -> str | None:
-    """GA4 has no message id: an event that tells its time is known again by its content and its place."""
-    if not clock or not isinstance(clock, _CLOCKS) or unsound(event):
+    """Return a prefix for message ids, from content and position: GA4 has none. None for an event without a time."""
+    if not clock or not isinstance(clock, _CLOCKS) or limit_error(event):
         return None
-    told = orjson.dumps([clock, event, place], option=orjson.OPT_SORT_KEYS)
-    return "ga4-" + sha256(told).hexdigest()[:40]
+    content = orjson.dumps([clock, event, place], option=orjson.OPT_SORT_KEYS)
+    return "ga4-" + sha256(content).hexdigest()[:40]
 
 
 def _context(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return library and consent: a GRANTED or DENIED of either kind of advertising decides on `ads_share`."""
+    """Return library and consent: GRANTED or DENIED of either kind of advertising decides `ads_share`."""
     library = {"library": {"name": "ga4-measurement-protocol"}}
     consent = {} if body.get("consent") is None else body["consent"]
-    if not isinstance(consent, dict):  # refused where all events are read
+    if not isinstance(consent, dict):  # `events.intake.items` rejects it
         return {**library, "consent": consent}
     choices = [consent[name] for name in _AD_CHOICES if consent.get(name) in ("GRANTED", "DENIED")]
     decided = {} if consent.get("categoryPreferences") is None else consent["categoryPreferences"]

@@ -1,4 +1,4 @@
-"""From one item in Segment's shape to the canonical event, or to the reason why it is none. Pure."""
+"""From one item in Segment's shape to the canonical event, or to the reason for its rejection. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import orjson
 from common.errors import FieldError
 from common.ids import uuid7
 from events.intake.limits import MAX_CONSENTS, MAX_ITEM
-from events.intake.soundness import unsound
+from events.intake.payload_limits import limit_error
 from events.intake.times import event_time, parse_time
 from events.types.base import KINDS, Event, Kind
 from events.types.products import MAX_TEXT, text
@@ -22,7 +22,7 @@ OURSELVES: Final = "Vitrine"
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why an item is set aside: the reason, and the field where it lies ("" for the whole item)."""
+    """Why an item is rejected: the reason, and the field ("" for the whole item)."""
 
     reason: str
     field: str = ""
@@ -30,22 +30,22 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A sound event, and what came with it but is not kept on it.
+    """A valid event with data that is not kept on it.
 
-    `context` is the whole context as sent; the event's own is filled when it is minimized. `categories` are the
-    consent preferences it carried. `user_hash` may prove the user id.
+    `context` is the whole context as sent; the event's own is filled when it is minimized. `categories` are the consent
+    preferences. `user_hash` may prove the user id.
     """
 
     event: Event
     context: Mapping[str, Any] = field(default_factory=dict)
     categories: Mapping[str, Any] = field(default_factory=dict)
     user_hash: str | None = None
-    wanted: bool = True
+    for_us: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What holds for all items of a request."""
+    """What all items of a request share."""
 
     received_at: int
     source: str = ""
@@ -58,19 +58,19 @@ class Envelope:
 
 
 def read_item(item: Any, envelope: Envelope, *, kind: str | None = None) -> Item | Refused:
-    """Return the item's event, not yet minimized and without consent, or why it is set aside. `kind` fixes the type."""
+    """Return the item's event, still without context and consent, or why it is rejected. `kind` fixes the type."""
     if not isinstance(item, dict):
         return Refused("must be an object")
-    if found := unsound(item, maybe_large=envelope.maybe_large, maybe_nul=envelope.maybe_nul):
-        return Refused(*found)
+    if error := limit_error(item, maybe_large=envelope.maybe_large, maybe_nul=envelope.maybe_nul):
+        return Refused(*error)
     try:
         return _read(item, envelope, kind=kind or item.get("type"))
-    except _Wrong as wrong:
-        return Refused(wrong.error.message, wrong.error.field)
+    except _Invalid as invalid:
+        return Refused(invalid.error.message, invalid.error.field)
 
 
-class _Wrong(Exception):
-    """Leaves the reading of an item at its first fault."""
+class _Invalid(Exception):
+    """Ends the reading of an item at its first error."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
@@ -79,19 +79,19 @@ class _Wrong(Exception):
 
 def _read(item: dict[str, Any], envelope: Envelope, *, kind: Any) -> Item:
     if not isinstance(kind, str) or kind not in KINDS:
-        raise _Wrong("type", f"must be one of {', '.join(sorted(KINDS))}")
+        raise _Invalid("type", f"must be one of {', '.join(sorted(KINDS))}")
     context = {**envelope.context, **_object(item, "context")}
     own, ambient = _object(item, "traits"), _mapping(context.get("traits"))
     hashes = (own.get("user_hash"), ambient.get("user_hash"), context.get("user_hash"))
     traits = {**ambient, **own} if kind == "identify" else own
-    if "traits" in envelope.context and len(orjson.dumps(traits)) > MAX_ITEM:  # the batch's beside the item's own
-        raise _Wrong("traits", f"are larger than {MAX_ITEM} bytes")
+    if "traits" in envelope.context and len(orjson.dumps(traits)) > MAX_ITEM:  # with the batch's shared traits
+        raise _Invalid("traits", f"are larger than {MAX_ITEM} bytes")
     return Item(
         event=_event(item, envelope, kind=kind, traits=traits),
         context=context,
         categories=_decisions(context),
         user_hash=next((text(value) for value in hashes if text(value)), envelope.user_hash),
-        wanted={**envelope.integrations, **_mapping(item.get("integrations"))}.get(OURSELVES) is not False,
+        for_us={**envelope.integrations, **_mapping(item.get("integrations"))}.get(OURSELVES) is not False,
     )
 
 
@@ -114,86 +114,86 @@ def _event(item: dict[str, Any], envelope: Envelope, *, kind: Kind, traits: Mapp
 
 
 def _decisions(context: Mapping[str, Any]) -> Mapping[str, bool]:
-    """Return yes or no by purpose; of null, nothing was said. What is neither is wrong: it may have been a no."""
+    """Return the decision by purpose. Null is no decision; any other value is an error, for it may have meant no."""
     place, consent = "context.consent", context.get("consent")
     if isinstance(consent, dict):
         place, consent = f"{place}.categoryPreferences", consent.get("categoryPreferences")
     if consent is None:
         return {}
     if not isinstance(consent, dict):
-        raise _Wrong(place, "must be an object")
+        raise _Invalid(place, "must be an object")
     if len(consent) > MAX_CONSENTS:
-        raise _Wrong(place, f"holds more than {MAX_CONSENTS} purposes")
-    for name, given in consent.items():
-        if given is not None and not isinstance(given, bool):
-            raise _Wrong(f"{place}.{name}"[:MAX_TEXT], "must be true or false")
-    return {name: given for name, given in consent.items() if given is not None}
+        raise _Invalid(place, f"holds more than {MAX_CONSENTS} purposes")
+    for name, choice in consent.items():
+        if choice is not None and not isinstance(choice, bool):
+            raise _Invalid(f"{place}.{name}"[:MAX_TEXT], "must be true or false")
+    return {name: choice for name, choice in consent.items() if choice is not None}
 
 
 def _ids(item: dict[str, Any], kind: str) -> tuple[str | None, str | None, str | None]:
     user_id, anonymous_id, previous_id = (_id(item, name) for name in ("userId", "anonymousId", "previousId"))
     if not user_id and not anonymous_id:
-        raise _Wrong("userId", "one of userId and anonymousId is needed")
+        raise _Invalid("userId", "one of userId and anonymousId is needed")
     if kind != "alias":
         return user_id, anonymous_id, None
     if not (previous_id and user_id):
-        raise _Wrong("previousId" if user_id else "userId", "is needed on an alias")
+        raise _Invalid("previousId" if user_id else "userId", "is needed on an alias")
     return user_id, anonymous_id, previous_id
 
 
-def _id(item: dict[str, Any], spelled: str) -> str | None:
-    value = item.get(spelled)
+def _id(item: dict[str, Any], name: str) -> str | None:
+    value = item.get(name)
     if value is None or value == "":
         return None
-    found = text(value)
-    if found is None:
-        raise _Wrong(spelled, f"must be a string of at most {MAX_TEXT} characters")
-    return found
+    identifier = text(value)
+    if identifier is None:
+        raise _Invalid(name, f"must be a string of at most {MAX_TEXT} characters")
+    return identifier
 
 
 def _message_id(item: dict[str, Any]) -> str:
-    """Return the sender's message id; without one, the same for the same item that tells its time, else a new one."""
+    """Return the sender's message id. Without one it is a hash of an item that has a time, else a new id."""
     value = item.get("messageId")
     if value is not None and value != "":
-        found = text(value)
-        if found is None:
-            raise _Wrong("messageId", f"must be a string of at most {MAX_TEXT} characters")
-        return found
+        message_id = text(value)
+        if message_id is None:
+            raise _Invalid("messageId", f"must be a string of at most {MAX_TEXT} characters")
+        return message_id
     if item.get("originalTimestamp") or item.get("timestamp"):
-        told = {name: inner for name, inner in item.items() if name not in ("sentAt", "writeKey")}
-        return "content-" + sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:40]
+        content = {name: inner for name, inner in item.items() if name not in ("sentAt", "writeKey")}
+        return "content-" + sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:40]
     return str(uuid7())
 
 
 def _name(item: dict[str, Any], kind: str, properties: dict[str, Any]) -> str:
     if kind == "track":
-        found = item.get("event")
-        if not isinstance(found, str) or not found.strip() or len(found) > MAX_TEXT:
-            raise _Wrong("event", f"must be a non-empty string of at most {MAX_TEXT} characters")
-        return _checked_name(found, properties)
+        name = item.get("event")
+        if not isinstance(name, str) or not name.strip() or len(name) > MAX_TEXT:
+            raise _Invalid("event", f"must be a non-empty string of at most {MAX_TEXT} characters")
+        return _checked_name(name, properties)
     name = item.get("name") if kind in ("page", "screen") else None
     return name[:MAX_TEXT] if isinstance(name, str) else ""
 
 
 def _checked_name(name: str, properties: dict[str, Any]) -> str:
-    """Return the canonical name, once the properties pass what its type asks."""
-    found = event_type(name)
-    if found.server_only:
-        raise _Wrong("event", "is written by the server alone")
-    errors = found.validate(properties)
+    """Return the canonical name. Raises _Invalid where the properties do not fit its type."""
+    kind = event_type(name)
+    if kind.server_only:
+        raise _Invalid("event", "is written by the server alone")
+    errors = kind.validate(properties)
     if errors:
-        raise _Wrong(errors[0].field, errors[0].message)
-    return found.name
+        raise _Invalid(errors[0].field, errors[0].message)
+    return kind.name
 
 
 def _event_time(item: dict[str, Any], envelope: Envelope) -> int:
-    spelled = "originalTimestamp" if item.get("originalTimestamp") else "timestamp"
-    original = parse_time(item.get(spelled))
-    if original is None and item.get(spelled):
-        raise _Wrong(spelled, "must be an ISO 8601 time")
-    if spelled == "originalTimestamp" and (told := parse_time(item.get("timestamp"))) is not None:
-        # RudderStack's reading: beside the sender's clock, `timestamp` is what it was told, or worked out already.
-        return event_time(received_at=envelope.received_at, sent_at=None, original=told)
+    name = "originalTimestamp" if item.get("originalTimestamp") else "timestamp"
+    original = parse_time(item.get(name))
+    if original is None and item.get(name):
+        raise _Invalid(name, "must be an ISO 8601 time")
+    if name == "originalTimestamp" and (corrected := parse_time(item.get("timestamp"))) is not None:
+        # As RudderStack does: beside the sender's clock, `timestamp` is already corrected.
+        return event_time(received_at=envelope.received_at, sent_at=None, original=corrected)
     sent_at = parse_time(item.get("sentAt")) or envelope.sent_at
     return event_time(received_at=envelope.received_at, sent_at=sent_at, original=original)
 
@@ -209,7 +209,7 @@ def _object(item: dict[str, Any], name: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise _Wrong(name, "must be an object")
+        raise _Invalid(name, "must be an object")
     return value
 
 

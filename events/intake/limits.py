@@ -1,4 +1,4 @@
-"""How much a request may hold. Pure."""
+"""Size limits of a request. Pure."""
 
 from typing import Final
 
@@ -8,8 +8,8 @@ MAX_ITEMS: Final = 2500
 MAX_ITEM: Final = 32 * 1024
 """Bytes of one item, as compact JSON."""
 MAX_WRITTEN: Final = 2 * MAX_BODY
-"""Bytes that the items of one request may come to once what they share is copied to each."""
+"""Bytes of all items of a request together, after the shared parts are copied to each."""
 MAX_CONSENTS: Final = 64
-"""Purposes that one item may decide on: consent tools know a few dozen."""
+"""Purposes that one item may decide on. Consent tools know a few dozen."""
 MAX_DEPTH: Final = 8
-"""Objects and lists inside each other, the item itself counted."""
+"""Nesting depth of objects and lists, including the item itself."""

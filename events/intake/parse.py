@@ -1,7 +1,7 @@
 """From JSON text to the items of a request. Pure.
 
-A batch is read whole and fast. Only where that fails is it cut into its items, so that one item with a NaN, a number
-beyond a double, a broken text or a thousand brackets does not cost the others their place.
+A batch is parsed as a whole. If that fails it is cut into items, so that one item with a NaN, an overflowing number, a
+broken text or a thousand brackets does not reject the others.
 """
 
 import json
@@ -15,14 +15,14 @@ import orjson
 from common.errors import InvalidInput, TooLarge
 from events.intake.limits import MAX_ITEMS
 
-# Possessive, and the closing quote optional: never goes back, so hostile text costs no more than its length.
+# Possessive, and the closing quote optional: the expression never backtracks, so hostile text costs linear time.
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?+|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
 _OPEN, _CLOSE = b"{[", b"}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An item that is no JSON value as RFC 8259 means it, and why."""
+    """An item that is no JSON value (RFC 8259), with the reason."""
 
     reason: str
     text: str
@@ -30,14 +30,16 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A request's content: its items, and what stands beside them."""
+    """The content of a request: its items, and the other fields."""
 
     items: list[Any]
     rest: dict[str, Any]
 
 
 def parse_batch(text: bytes) -> Body:
-    """Return the items of `{"batch": [...]}` and the fields beside. Raises InvalidInput, TooLarge for too many."""
+    """Return the items of `{"batch": [...]}` and the other fields. Raises InvalidInput, and TooLarge for too many
+    items.
+    """
     try:
         whole = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -53,7 +55,7 @@ def parse_batch(text: bytes) -> Body:
 
 
 def parse_single(text: bytes) -> dict[str, Any]:
-    """Return the one event of a body, or raise InvalidInput."""
+    """Return the single event of a body. Raises InvalidInput."""
     try:
         item = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -66,7 +68,7 @@ def parse_single(text: bytes) -> dict[str, Any]:
 
 
 def _parse_apart(text: bytes) -> dict[str, Any]:
-    """Return the body with each item of its batch parsed alone; raise InvalidInput where it is no JSON object."""
+    """Return the body with each item of its batch parsed alone. Raises InvalidInput if the body is no JSON object."""
     start, pieces, end = _cut(text)
     try:
         rest = orjson.loads(text[:start] + text[end:])
@@ -78,7 +80,7 @@ def _parse_apart(text: bytes) -> dict[str, Any]:
 
 
 def _cut(text: bytes) -> tuple[int, list[bytes], int]:
-    """Return where the batch's content starts, its items as text, and where its content ends."""
+    """Return the start of the batch's content, its items as text, and the end of its content."""
     depth, key, previous = 0, b"", b""
     tokens = _tokens(text)
     for token, _, end in tokens:
@@ -109,11 +111,11 @@ def _pieces(text: bytes, tokens: Iterator[tuple[bytes, int, int]], start: int) -
 
 
 def _tokens(text: bytes) -> Iterator[tuple[bytes, int, int]]:
-    return ((found.group(), found.start(), found.end()) for found in _TOKEN.finditer(text))
+    return ((match.group(), match.start(), match.end()) for match in _TOKEN.finditer(text))
 
 
 def _item(text: bytes) -> Any:
-    """Return the item, or why it is unreadable; raise InvalidInput where it is not even nearly JSON."""
+    """Return the item, or the reason why it is unreadable. Raises InvalidInput for text far from JSON."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -1,4 +1,4 @@
-"""When it happened, by the sender's corrected clock. Pure. Times are microseconds since the epoch, UTC."""
+"""Event times, corrected by the sender's clock. Pure. Times are microseconds since the epoch, UTC."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -6,11 +6,11 @@ from typing import Any, Final
 from common.clock import to_microseconds
 
 EARLIEST: Final = to_microseconds(datetime(2000, 1, 1, tzinfo=UTC))
-"""A clock that says less is broken: the event is taken to have happened when it came."""
+"""Earlier times come from a broken clock: the event then counts from when it was received."""
 
 
 def parse_time(value: Any) -> int | None:
-    """Return an ISO 8601 text, or a number of (milli-, micro-) seconds, as microseconds; None where it is neither."""
+    """Return an ISO 8601 text, or a number of (milli-, micro-) seconds, as microseconds; None for anything else."""
     if isinstance(value, str):
         return _parse_text(value.strip())
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -28,9 +28,9 @@ def _parse_text(text: str) -> int | None:
 
 
 def event_time(*, received_at: int, sent_at: int | None, original: int | None) -> int:
-    """Return receivedAt - (sentAt - originalTimestamp): the delay is right even where the sender's clock is not.
+    """Return receivedAt - (sentAt - originalTimestamp): the delay is right even if the sender's clock is wrong.
 
-    Without `sent_at` the original time is believed. Nothing happens after it was received.
+    Without `sent_at` the original time counts. No event happens after it was received.
     """
     if original is None:
         return received_at

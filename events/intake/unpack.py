@@ -1,4 +1,4 @@
-"""Bytes in, text of JSON out: unpacks gzip, never more than the cap. Pure."""
+"""Unpacks gzip bodies, never beyond the size limit. Pure."""
 
 import zlib
 from typing import Final
@@ -9,14 +9,14 @@ from events.intake.limits import MAX_BODY
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _MOST_MEMBERS: Final = 16
-"""Archives one after the other in a body: each costs a copy of what follows it."""
+"""Maximum of concatenated archives in a body: each costs a copy of the rest."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
 def unpack(body: bytes) -> bytes:
-    """Return the body, unpacked where its first bytes say that it is gzip: clients mislabel it both ways.
+    """Return the body, unpacked if its first bytes say gzip: clients often send a wrong `Content-Encoding`.
 
-    Raises TooLarge over the cap, before or after unpacking, InvalidInput for a broken archive or very many.
+    Raises TooLarge above the limit, packed or unpacked, and InvalidInput for a broken archive or too many.
     """
     unpacked = _gunzip(body) if body.startswith(_GZIP_MAGIC) else body
     if len(unpacked) > MAX_BODY:

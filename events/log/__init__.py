@@ -1,4 +1,4 @@
-"""The log: the truth about what happened, ordered by raw id. What follows from it can be rebuilt."""
+"""The event log: the truth about what happened, ordered by raw id. Everything derived from it can be rebuilt."""
 
 from functools import lru_cache
 
@@ -8,7 +8,7 @@ __all__ = ["Batch", "Entry", "Log", "get_log", "shard_of"]
 
 
 def get_log() -> Log:
-    """Return the log that the settings name."""
+    """Return the log of the settings."""
     from django.conf import settings
 
     return _redis_streams(settings.REDIS_URL, settings.EVENT_LOG_SHARDS, settings.EVENT_LOG_MAX_BYTES)

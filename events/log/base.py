@@ -1,6 +1,6 @@
-"""The log behind one interface: an ordered, durable, sharded list of what happened.
+"""The interface of the event log: an ordered, durable, sharded list.
 
-Offsets are whole numbers that grow within a shard; 0 lies before the first entry. Every engine passes the suite in
+Offsets are whole numbers that grow within a shard; 0 lies before the first entry. Every engine passes the tests of
 `tests/behaviour/test_log.py`.
 """
 
@@ -12,15 +12,15 @@ from zlib import crc32
 
 EntryKind = Literal["event", "set_aside", "counted"]
 Batch = dict[int, list[tuple[int, "Entry"]]]
-"""Shard to its entries with their offsets, in order; shards that have nothing new are absent."""
+"""Shard to its new entries with their offsets, in order; shards without new entries are absent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the log.
 
-    `event`: `events.types.base.Event.encode()`. `set_aside`: JSON of what was refused, where and why. `counted`: JSON
-    of a day, a name and a reason, without any id. Entries with one `shard_key` keep their order.
+    `event`: `events.types.base.Event.encode()`. `set_aside`: JSON of a rejected item with reason and field. `counted`:
+    JSON of a day, a name and a reason, without any id. Entries with the same `shard_key` keep their order.
     """
 
     kind: EntryKind
@@ -34,7 +34,7 @@ def shard_of(shard_key: str, *, shards: int) -> int:
 
 
 class Log(ABC):
-    """What an engine promises.
+    """The contract of an engine.
 
     Every method raises `common.errors.Unavailable` while the engine does not answer.
     """
@@ -45,12 +45,12 @@ class Log(ABC):
     def append(self, entries: Sequence[Entry]) -> None:
         """Append all entries; return when they are durable. Raises `errors.Unavailable` when the log is full or down.
 
-        After an error some entries may be in the log: append the same again, the recorder knows them by message id.
+        After an error some entries may be in the log. Append the same again: the recorder knows them by message id.
         """
 
     @abstractmethod
     def read_many(self, after: Mapping[int, int], *, count: int = 1000, block_ms: int = 0) -> Batch:
-        """Return up to `count` entries of each shard behind its offset; wait up to `block_ms` where there are none."""
+        """Return up to `count` entries of each shard after its offset; wait up to `block_ms` if there are none."""
 
     @abstractmethod
     def first(self, shard: int) -> int | None:
@@ -62,7 +62,7 @@ class Log(ABC):
 
     @abstractmethod
     def backlog(self, shard: int, after: int) -> int:
-        """Return how many entries a consumer at that offset has before it; engines may estimate."""
+        """Return the number of entries after an offset; engines may estimate."""
 
     @abstractmethod
     def length(self) -> int:
@@ -70,20 +70,22 @@ class Log(ABC):
 
     @abstractmethod
     def size_bytes(self, shard: int | None = None) -> int:
-        """Return how many bytes count against the limit, of all shards or of one, whose part of it is as large as all
-        others'.
+        """Return the bytes that count against the limit, of one shard or of all. Each shard has an equal share of the
+        limit.
         """
 
     @abstractmethod
     def trim(self, shard: int, *, consumed: int, keep_since_ms: int) -> int:
-        """Drop entries that are both at or before `consumed` and older than `keep_since_ms`; return how many."""
+        """Remove entries that are both at or before `consumed` and older than `keep_since_ms`; return the number
+        removed.
+        """
 
     @abstractmethod
     def forget(self, shard: int, offsets: Sequence[int]) -> int:
-        """Remove single entries, for the erasure of a shopper; return how many were there."""
+        """Remove single entries, for the erasure of a shopper; return the number removed."""
 
     def read(
         self, shard: int, after: int | None = None, count: int = 1000, block_ms: int = 0
     ) -> list[tuple[int, Entry]]:
-        """Return up to `count` entries of one shard behind the offset."""
+        """Return up to `count` entries of one shard after the offset."""
         return self.read_many({shard: after or 0}, count=count, block_ms=block_ms).get(shard, [])

@@ -1,9 +1,10 @@
-"""Which shards are mine: consumers of one name share them by beating a common heart in Redis.
+"""Divides the shards among the consumers of one name, by heartbeats in Redis.
 
-Shards go round the living members in order of their names, so everybody comes to the same answer without talking. Who
-has not beaten for a while is dead, and its shards are taken over. So is who beat in the future: the server's clock was
-put back since, and the living beat again within half a second. For a moment two may hold one shard: consumers stand
-that, because each moves its offset only together with its results.
+Shards go round the living members in order of their names, so all members compute the same division without messages. A
+member whose heartbeat is too old is dead, and the others take its shards over. A heartbeat in the future is removed
+too: the server's clock was put back, and living members beat again within half a second.
+
+For a moment two members may hold one shard. That is safe, because each moves its offset only together with its results.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 import redis
 
-from events.log.redis_streams import answering
+from events.log.redis_streams import as_unavailable
 
 BEAT_SECONDS: Final = 0.5
 DEAD_SECONDS: Final = 3.0
@@ -31,7 +32,7 @@ return redis.call('ZRANGE', KEYS[1], 0, -1)
 
 
 def own_name() -> str:
-    """Return a name for this consumer that no other has."""
+    """Return a unique name for this consumer."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
 
 
@@ -44,22 +45,22 @@ class Membership:
     shards: int
     name: str = field(default_factory=own_name)
     _mine: frozenset[int] = frozenset()
-    _beaten: float = float("-inf")
+    _last_beat: float = float("-inf")
 
     def mine(self) -> frozenset[int]:
-        """Return the shards of this member; beats when it is time to. Raises `errors.Unavailable`."""
-        if time.monotonic() - self._beaten >= BEAT_SECONDS:
-            with answering():
+        """Return the shards of this member; sends a heartbeat if one is due. Raises `errors.Unavailable`."""
+        if time.monotonic() - self._last_beat >= BEAT_SECONDS:
+            with as_unavailable():
                 members: Any = self.client.eval(BEAT, 1, self._key, self.name, int(DEAD_SECONDS * 1000))
             ordered = sorted(member.decode() for member in members)
             rank = ordered.index(self.name)
             self._mine = frozenset(range(rank, self.shards, len(ordered)))
-            self._beaten = time.monotonic()
+            self._last_beat = time.monotonic()
         return self._mine
 
     def leave(self) -> None:
         """Give the shards back at once."""
-        with answering():
+        with as_unavailable():
             self.client.zrem(self._key, self.name)
 
     @property

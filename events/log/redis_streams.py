@@ -1,8 +1,6 @@
-"""The log on Redis Streams (Valkey when embedded): one stream a shard.
+"""The log on Redis Streams (Valkey when embedded): one stream for each shard.
 
-Durable means what the server's `appendfsync` says: it must be `always`, so that a kill loses no acknowledged
-event.
-The server must run with `noeviction`.
+The server must run with `appendfsync always`, so that a kill loses no acknowledged event, and with `noeviction`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +16,7 @@ SEQUENCE_BITS: Final = 20
 KINDS: Final[dict[bytes, EntryKind]] = {b"e": "event", b"s": "set_aside", b"c": "counted"}
 CODES: Final = {kind: code for code, kind in KINDS.items()}
 ENTRY_OVERHEAD: Final = 32
-"""Bytes of an entry beside its body: id, field names, bookkeeping."""
+"""Bytes of an entry besides its body: id, field names, bookkeeping."""
 
 APPEND: Final = f"""
 local size = tonumber(redis.call('GET', KEYS[2]) or '0')
@@ -34,8 +32,8 @@ if tonumber(n) >= {1 << SEQUENCE_BITS - 1} then
 end
 return added
 """
-"""While the server's clock is behind, it counts on within its last millisecond; before an offset has no room left for
-the number, it is led to the next one.
+"""While the server's clock is behind, stream ids count on within the last millisecond. Before the sequence number
+outgrows an offset, the stream moves on to the next millisecond.
 """
 REMOVE: Final = f"""
 local gone, size = 0, 0
@@ -49,9 +47,18 @@ end
 if size > 0 then redis.call('DECRBY', KEYS[2], size) end
 return gone
 """
-REMOVE_AT_ONCE: Final = 500
-NOT_NOW: Final = ("MISCONF", "READONLY", "LOADING", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "MASTERDOWN", "UNKILLABLE")
-"""Answers of a server that cannot take a write now; any other refusal is a bug of ours and is raised as it is."""
+REMOVE_BATCH: Final = 500
+TEMPORARY_ERRORS: Final = (
+    "MISCONF",
+    "READONLY",
+    "LOADING",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "NOREPLICAS",
+    "MASTERDOWN",
+    "UNKILLABLE",
+)
+"""Answers of a server that cannot write now. Any other error is a bug of ours and is raised unchanged."""
 
 
 class RedisStreams(Log):
@@ -67,24 +74,24 @@ class RedisStreams(Log):
         self._remove = client.register_script(REMOVE)
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Append in one round trip; return when the server has synced its file."""
+        """Append in one round trip; return after the server has synced its file."""
         batches: dict[int, list[bytes]] = {}
         for entry in entries:
             batch = batches.setdefault(shard_of(entry.shard_key, shards=self.shards), [])
             batch += (CODES[entry.kind], entry.body)
-        with answering():
+        with as_unavailable():
             self._append_batches(batches)
 
     def _append_batches(self, batches: Mapping[int, list[bytes]]) -> None:
         for attempt in (1, 2):
-            # No MULTI: the server syncs once for the whole pipeline either way, and each shard may live elsewhere.
+            # No MULTI: the server syncs once for the whole pipeline anyway, and each shard may live on another node.
             pipe = self.client.pipeline(transaction=False)
             for shard, arguments in batches.items():
                 pipe.evalsha(self._append.sha, 2, *self._keys(shard), self.max_shard_bytes, *arguments)
             try:
                 pipe.execute()
             except redis.exceptions.NoScriptError:
-                # A server that was restarted has forgotten the script; nothing of this pipeline was run.
+                # A restarted server does not know the script; nothing of this pipeline was executed.
                 if attempt == 2:
                     raise
                 self.client.script_load(APPEND)
@@ -92,32 +99,32 @@ class RedisStreams(Log):
                 return
 
     def read_many(self, after: Mapping[int, int], *, count: int = 1000, block_ms: int = 0) -> Batch:
-        """Read all shards in one call, which wakes at the first append to any of them."""
+        """Read all shards in one call, which returns at the first append to any of them."""
         if not after:
             return {}
         streams: dict[Any, Any] = {self._streams[shard]: stream_id(offset) for shard, offset in after.items()}
-        with answering():
+        with as_unavailable():
             answer: Any = self.client.xread(streams, count=count, block=block_ms or None)
         pairs = answer.items() if isinstance(answer, dict) else answer or ()
         return {self._shard_of_stream[bytes(name)]: list(_entries(rows)) for name, rows in pairs}
 
     def first(self, shard: int) -> int | None:
         """Return the offset of the oldest entry kept."""
-        with answering():
+        with as_unavailable():
             rows: Any = self.client.xrange(self._streams[shard], count=1)
         return offset_of(rows[0][0]) if rows else None
 
     def last(self, shard: int) -> int:
-        """Return the offset last given, also when that entry is gone."""
-        with answering():
+        """Return the last assigned offset, even if that entry was removed."""
+        with as_unavailable():
             if not self.client.exists(self._streams[shard]):
                 return 0
             info: Any = self.client.xinfo_stream(self._streams[shard])
         return offset_of(info["last-generated-id"])
 
     def backlog(self, shard: int, after: int) -> int:
-        """Return how many entries lie behind the offset, estimated from the time between; exact when there are none."""
-        with answering():
+        """Return an estimate, by time, of the entries after the offset; exact when there are none."""
+        with as_unavailable():
             rows: Any = self.client.xrange(self._streams[shard], min="(" + stream_id(after), count=1)
             if not rows:
                 return 0
@@ -127,34 +134,34 @@ class RedisStreams(Log):
         return max(1, int(total * share))
 
     def length(self) -> int:
-        """Return how many entries all shards keep."""
-        with answering():
+        """Return the number of entries of all shards."""
+        with as_unavailable():
             lengths: list[Any] = [self.client.xlen(stream) for stream in self._streams]
         return sum(int(length) for length in lengths)
 
     def size_bytes(self, shard: int | None = None) -> int:
-        """Return the bytes of all shards, or of one, as the limit counts them."""
-        asked = range(self.shards) if shard is None else [shard]
-        with answering():
-            values: Any = self.client.mget([self._keys(one)[1] for one in asked])
+        """Return the bytes that count against the limit, of one shard or of all."""
+        shards = range(self.shards) if shard is None else [shard]
+        with as_unavailable():
+            values: Any = self.client.mget([self._keys(one)[1] for one in shards])
         return sum(int(value or 0) for value in values)
 
     def trim(self, shard: int, *, consumed: int, keep_since_ms: int) -> int:
-        """Drop what every consumer has and retention no longer asks for, a few hundred entries at a time."""
+        """Remove entries that every consumer has read and retention allows, a few hundred at a time."""
         newest = min(consumed, max(0, (keep_since_ms << SEQUENCE_BITS) - 1))
-        gone = 0
-        with answering():
+        removed = 0
+        with as_unavailable():
             while rows := self._oldest(shard, newest):
-                gone += int(self._remove(keys=self._keys(shard), args=rows))
-        return gone
+                removed += int(self._remove(keys=self._keys(shard), args=rows))
+        return removed
 
     def forget(self, shard: int, offsets: Sequence[int]) -> int:
         """Remove single entries."""
-        with answering():
+        with as_unavailable():
             return int(self._remove(keys=self._keys(shard), args=[stream_id(offset) for offset in offsets]))
 
     def _oldest(self, shard: int, newest: int) -> list[bytes]:
-        rows: Any = self.client.xrange(self._streams[shard], max=stream_id(newest), count=REMOVE_AT_ONCE)
+        rows: Any = self.client.xrange(self._streams[shard], max=stream_id(newest), count=REMOVE_BATCH)
         return [row[0] for row in rows]
 
     def _keys(self, shard: int) -> tuple[str, str]:
@@ -174,14 +181,14 @@ def stream_id(offset: int) -> str:
 
 
 @contextmanager
-def answering() -> Iterator[None]:
-    """Turn whatever keeps the server from answering into `Unavailable`."""
+def as_unavailable() -> Iterator[None]:
+    """Raise `Unavailable` for errors that keep the server from answering."""
     try:
         yield
     except redis.exceptions.RedisError as error:
         if "LOGFULL" in str(error) or isinstance(error, redis.exceptions.OutOfMemoryError):
             raise Unavailable("The event log is full; send the same again later.", retry_after=10) from error
-        if isinstance(error, redis.exceptions.ResponseError) and not str(error).startswith(NOT_NOW):
+        if isinstance(error, redis.exceptions.ResponseError) and not str(error).startswith(TEMPORARY_ERRORS):
             raise
         raise Unavailable("The event log is not reachable; send the same again.") from error
 

@@ -34,11 +34,11 @@ CREATE INDEX events_event_offset ON events_event USING brin (log_offset);
 CREATE TABLE events_event_default PARTITION OF events_event DEFAULT;
 """
 
-# A month is opened when its first event comes. Rows of it that went to the default partition before (clocks that run
-# ahead) move along. SECURITY DEFINER: the app's role may open a month, and nothing else.
+# The first event of a month opens its partition. Rows that the default partition already holds for it, because a clock
+# ran ahead or a long reader held the lock, move along. SECURITY DEFINER: the app's role may open a month, nothing else.
 MONTHS = """
 CREATE FUNCTION events_ensure_month(moment timestamptz) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC' SET lock_timeout = '100ms' AS $$
 DECLARE
     opens timestamptz := date_trunc('month', moment);
     closes timestamptz := opens + interval '1 month';
@@ -54,6 +54,11 @@ BEGIN
                    'INSERT INTO %I SELECT * FROM moved', opens, closes, month);
     EXECUTE format('ALTER TABLE events_event ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', month, opens, closes);
     RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    -- A longer wait would hold up every reader behind the lock, so another batch tries again. This lock keeps others
+    -- from opening the month while this batch still writes its rows into the default partition.
+    LOCK TABLE events_event_default IN ROW EXCLUSIVE MODE;
+    RETURN to_regclass(month) IS NOT NULL;
 END $$;
 COMMENT ON FUNCTION events_ensure_month IS 'Open the month of a moment; return whether it has a partition of its own.';
 REVOKE ALL ON FUNCTION events_ensure_month FROM PUBLIC;
@@ -153,6 +158,13 @@ class Migration(migrations.Migration):
                 ("reason", models.TextField()),
                 ("field", models.TextField(blank=True)),
                 ("payload", models.TextField(help_text="The item as it came, cut at 32 KB.")),
+                (
+                    "request_context",
+                    models.JSONField(
+                        default=dict,
+                        help_text="What the request said for all its items: privacy signal, region, shared context.",
+                    ),
+                ),
                 ("source", models.TextField(blank=True)),
                 ("received_at", models.DateTimeField()),
                 ("shard", models.SmallIntegerField()),
@@ -198,7 +210,20 @@ class Migration(migrations.Migration):
                 ("discount", models.DecimalField(**MONEY, null=True)),
                 ("currency", models.CharField(blank=True, default="", max_length=3)),
                 ("coupon", models.TextField(blank=True, default="")),
-                ("refunded", models.DecimalField(**MONEY, default=0)),
+                (
+                    "refunded",
+                    models.DecimalField(
+                        **MONEY, default=0, help_text="Stated amounts, and returned units at the order's prices."
+                    ),
+                ),
+                (
+                    "refunded_stated",
+                    models.DecimalField(**MONEY, default=0, help_text="Sum of the amounts that refunds stated."),
+                ),
+                (
+                    "returned_units",
+                    models.JSONField(default=dict, help_text="Units by product of refunds that stated no amount."),
+                ),
                 ("wholly_refunded", models.BooleanField(default=False)),
                 ("status_at", models.DateTimeField(null=True)),
                 ("status_message", models.TextField(default="")),

@@ -19,7 +19,7 @@ from consents.verdict import KEPT_FOR, EventConsent, EventVerdict, Link, judge
 from events.intake.context import minimized, told_without_queries
 from events.intake.items import Item
 from events.log.base import Entry
-from events.services.journal import consent_updated
+from events.services.consent_events import consent_updated
 from events.types.base import Event
 from events.types.consent_updated import CONSENT_UPDATED
 from events.types.registry import EVENT_TYPES, event_type
@@ -69,7 +69,7 @@ class Acceptance:
         if verdict.kept:
             self.writes.entries.append(_kept(item, verdict, region=consent.region))
         else:
-            self.writes.entries.append(_counted(item.event, verdict.reason if item.wanted else "not_for_us"))
+            self.writes.entries.append(_counted(item.event, verdict.reason if item.for_us else "not_for_us"))
         self.writes.entries += [_updated(notice, item, region=consent.region) for notice in verdict.notices]
         return verdict.kept
 
@@ -84,7 +84,7 @@ class Acceptance:
             verified=verified,
             gpc=self._gpc,
             region=region_in(item.context) or self._region,
-            uses=uses_of(event) if item.wanted else (),
+            uses=uses_of(event) if item.for_us else (),
         )
 
 

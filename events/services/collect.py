@@ -1,4 +1,4 @@
-"""Accepting events: items in, the log's entries out; returns once the log holds them."""
+"""Accepts events: items in, log entries out; returns once the log holds them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,20 +20,19 @@ from events.intake.limits import MAX_ITEM, MAX_WRITTEN
 from events.intake.parse import Unreadable
 from events.log import get_log
 from events.log.base import Entry
-from events.services import carrying
 from events.services.acceptance import Acceptance
-from events.services.carrying import SECRETS, without
+from events.services.request_context import SECRETS, envelope_of, request_context_of, without
 from events.types.base import Event
 
-DROPPED: Final = ("ip", "userAgent", "location", "network", "user_hash")
-"""What of an item's context is not even kept aside."""
-_TOLD: Final = re.compile(r'("(?:writeKey|user_hash|ip|userAgent)"\s*+:\s*+)"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-"""The same in the text of an item that could not be read."""
+DROPPED_CONTEXT: Final = ("ip", "userAgent", "location", "network", "user_hash")
+"""Fields of a context that even a rejected event does not keep."""
+_SECRET_FIELDS: Final = re.compile(r'("(?:writeKey|user_hash|ip|userAgent)"\s*+:\s*+)"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+"""Secret and locating fields, in the text of an item that could not be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends: a key (None: our own server), and what the request's headers say of the shopper."""
+    """The sender: a key (None: our own server), and the shopper's signals from the request's headers."""
 
     key: KeyRecord | None = None
     gpc: bool = False
@@ -41,7 +40,7 @@ class Sender:
 
     @property
     def source(self) -> str:
-        """How the events name where they came from."""
+        """The name of the sender on events."""
         return self.key.actor if self.key else "server"
 
     @property
@@ -50,7 +49,7 @@ class Sender:
         return self.key is not None and self.key.publishable and self.key.requires_user_hash
 
     def verifies(self, item: Item) -> bool:
-        """Return whether the sender may speak for the item's user: a server always, a browser by the user hash."""
+        """Return whether the sender may speak for the item's user: a server always, a browser with the user hash."""
         user_id = item.event.user_id
         if self.key is None or not self.key.publishable or user_id is None:
             return True
@@ -59,9 +58,9 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch: how many events are kept, how many only counted, and what was set aside."""
+    """The result of a batch: events kept, events only counted, and rejected items."""
 
-    kept: int
+    stored: int
     counted: int
     set_aside: tuple[Refused, ...]
 
@@ -69,10 +68,10 @@ class Outcome:
 def collect(
     items: Sequence[Any], *, sender: Sender, envelope: Envelope, kind: str | None = None, prefix: str = "batch"
 ) -> Outcome:
-    """Accept the sound items of a request, set the others aside; return when the log holds all of it.
+    """Accept the valid items of a request and set the others aside; return when the log holds all of them.
 
-    Raises InvalidInput where no item is sound, TooLarge where copies of what the items share make too much of them
-    (then nothing is written), Unavailable or redis errors where the log or the consent cache does not answer: the same
+    Raises InvalidInput where no item is valid, and TooLarge where copies of shared parts make the items too large; then
+    nothing is written. Raises Unavailable or redis errors where the log or the consent store does not answer; the same
     request may be sent again.
     """
     sound, refused = _sort(items, sender, envelope, kind)
@@ -85,18 +84,18 @@ def collect(
         gpc=sender.gpc,
         region=sender.region,
     )
-    kept = sum(acceptance.take(item, verified=verified) for item, verified in sound)
+    stored = sum(acceptance.take(item, verified=verified) for item, verified in sound)
     aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
     entries = [*acceptance.writes.entries, *aside]
     if sum(len(entry.body) for entry in entries) > MAX_WRITTEN:
         raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
-    # Should we die here, the recorder writes the decisions again; links nobody writes before a replay.
+    # After a crash here the recorder writes these decisions again, but only a replay writes the links again.
     link(acceptance.writes.links)
     get_log().append(entries)
     pipe = redis.client().pipeline(transaction=False)
     if acceptance.writes.queue_cache(pipe):
         pipe.execute()
-    return Outcome(kept, len(sound) - kept, tuple(why for _, why in refused))
+    return Outcome(stored, len(sound) - stored, tuple(why for _, why in refused))
 
 
 def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Outcome:
@@ -104,12 +103,14 @@ def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Out
     return collect(items, sender=Sender(), envelope=Envelope(received_at=clock.epoch_us(), source=source))
 
 
-def replay(payload: str, *, source: str, received_at: int, carried: Mapping[str, Any], message_id: str) -> Outcome:
-    """Accept an item that was set aside, once more; with its message id it is never counted twice.
+def replay(
+    payload: str, *, source: str, received_at: int, request_context: Mapping[str, Any], message_id: str
+) -> Outcome:
+    """Accept a rejected event once more; with its message id it is never counted twice.
 
-    It speaks for whom its sender may speak, came when it came (microseconds since the epoch), with what it `carried`
-    then. `message_id` is for an item that has none, nor a time from which one is made. Raises InvalidInput while it is
-    still not sound, or where nobody knows who sent it.
+    Sender, `received_at` (microseconds since the epoch) and `request_context` are those of the first time. `message_id`
+    is for an item that has neither an id nor a time to make one from. Raises InvalidInput where the item is still not
+    valid, or where its key is unknown.
     """
     try:
         item = orjson.loads(payload)
@@ -117,8 +118,8 @@ def replay(payload: str, *, source: str, received_at: int, carried: Mapping[str,
         raise InvalidInput.of("", f"is not JSON: {error.msg}") from error
     if isinstance(item, dict) and not any(item.get(name) for name in ("messageId", "originalTimestamp", "timestamp")):
         item["messageId"] = message_id
-    sender = replace(_sender(source), gpc=carried.get("gpc", False), region=carried.get("region"))
-    envelope = carrying.envelope_of(carried, received_at=received_at, source=source)
+    sender = replace(_sender(source), gpc=request_context.get("gpc", False), region=request_context.get("region"))
+    envelope = envelope_of(request_context, received_at=received_at, source=source)
     return collect([item], sender=sender, envelope=envelope)
 
 
@@ -133,24 +134,24 @@ def _sender(source: str) -> Sender:
 def _sort(
     items: Sequence[Any], sender: Sender, envelope: Envelope, kind: str | None
 ) -> tuple[list[tuple[Item, bool]], list[tuple[int, Refused]]]:
-    """Return the sound items, each with whether its user is proven, and the others with their position and fault."""
-    sound: list[tuple[Item, bool]] = []
-    refused: list[tuple[int, Refused]] = []
+    """Return the valid items, each with whether its user is proven, and the others with position and reason."""
+    valid: list[tuple[Item, bool]] = []
+    rejected: list[tuple[int, Refused]] = []
     for position, raw in enumerate(items):
-        found = Refused(raw.reason) if isinstance(raw, Unreadable) else read_item(raw, envelope, kind=kind)
-        if isinstance(found, Refused):
-            refused.append((position, found))
+        result = Refused(raw.reason) if isinstance(raw, Unreadable) else read_item(raw, envelope, kind=kind)
+        if isinstance(result, Refused):
+            rejected.append((position, result))
             continue
-        verified = sender.verifies(found)
+        verified = sender.verifies(result)
         if not verified and sender.must_prove:
-            refused.append((position, Refused("is needed with this key, and must prove the user id", "user_hash")))
+            rejected.append((position, Refused("is needed with this key, and must prove the user id", "user_hash")))
         else:
-            sound.append((_claiming(found) if sender.must_prove else found, verified))
-    return sound, refused
+            valid.append((_as_claim(result) if sender.must_prove else result, verified))
+    return valid, rejected
 
 
-def _claiming(item: Item) -> Item:
-    """Return an alias as the claim of an anonymous id: its hash proves the new user id, nothing about the previous."""
+def _as_claim(item: Item) -> Item:
+    """Return an alias as the claim of an anonymous id: its hash proves the new user id, not the previous one."""
     event = item.event
     if event.kind != "alias":
         return item
@@ -172,16 +173,16 @@ def _errors(refused: Sequence[tuple[int, Refused]], prefix: str) -> tuple[FieldE
 
 
 def _entry_aside(raw: Any, why: Refused, envelope: Envelope, sender: Sender) -> Entry:
-    """Return the entry of an item that is set aside: what came, without address and secrets, cut to size."""
+    """Return the log entry of a rejected item: its payload without address and secrets, cut to size."""
     message_id = raw.get("messageId") if isinstance(raw, Mapping) else None
     payload = _payload(raw)
-    whole = isinstance(raw, Mapping) and len(payload) <= MAX_ITEM  # what is not can never be sent again
+    whole = isinstance(raw, Mapping) and len(payload) <= MAX_ITEM  # a cut item can never be sent again
     body = {
         "message_id": message_id if isinstance(message_id, str) else None,
         "reason": why.reason,
         "field": why.field,
         "payload": payload[:MAX_ITEM],
-        "carried": carrying.carried_with(raw, envelope, gpc=sender.gpc, region=sender.region) if whole else {},
+        "carried": request_context_of(raw, envelope, gpc=sender.gpc, region=sender.region) if whole else {},
         "received_at": envelope.received_at,
         "source": envelope.source,
     }
@@ -190,19 +191,19 @@ def _entry_aside(raw: Any, why: Refused, envelope: Envelope, sender: Sender) -> 
 
 def _payload(raw: Any) -> str:
     if isinstance(raw, Unreadable):
-        return masked(_TOLD.sub(r'\1"…"', raw.text.replace("\x00", "\N{REPLACEMENT CHARACTER}")))
+        return masked(_SECRET_FIELDS.sub(r'\1"…"', raw.text.replace("\x00", "\N{REPLACEMENT CHARACTER}")))
     try:
-        return masked(orjson.dumps(_fit_to_show(raw) if isinstance(raw, dict) else raw).decode())
+        return masked(orjson.dumps(_without_secrets(raw) if isinstance(raw, dict) else raw).decode())
     except TypeError:
         return "nested too deeply to be shown"
 
 
-def _fit_to_show(item: dict[str, Any]) -> dict[str, Any]:
-    """Return the item without what tells where somebody is, and without what opens or proves something."""
-    shown = without(item, SECRETS)
-    if "context" in shown:
-        shown["context"] = without(shown["context"], DROPPED)
-    for part in (shown, shown.get("context")):
+def _without_secrets(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the item without fields that locate somebody, grant access or prove an id."""
+    payload = without(item, SECRETS)
+    if "context" in payload:
+        payload["context"] = without(payload["context"], DROPPED_CONTEXT)
+    for part in (payload, payload.get("context")):
         if isinstance(part, dict) and "traits" in part:
             part["traits"] = without(part["traits"], SECRETS)
-    return cast(dict[str, Any], shown)
+    return cast(dict[str, Any], payload)

@@ -1,6 +1,6 @@
-"""From log entries to what the recorder writes. Pure.
+"""From log entries to the rows that the recorder writes. Pure.
 
-What cannot be understood becomes a set-aside item, never an error.
+An entry that cannot be decoded becomes a rejected event, never an error.
 """
 
 import logging
@@ -24,21 +24,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One event as the log holds it: the fields of `Event` that are not empty."""
+    """One event of the log: the fields of `Event` that are not empty."""
 
     shard: int
     offset: int
     fields: dict[str, Any]
 
     def event(self) -> Event:
-        """Return the event itself. Fields that a newer version wrote are left out. Raises TypeError where some lack."""
-        known = {name: value for name, value in self.fields.items() if name in Event.__slots__}
-        return Event(**{"name": "", **known, "allowed": tuple(known.get("allowed", ()))})
+        """Return the event, without unknown fields. Raises TypeError where required fields are missing."""
+        fields = {name: value for name, value in self.fields.items() if name in Event.__slots__}
+        return Event(**{"name": "", **fields, "allowed": tuple(fields.get("allowed", ()))})
 
 
 @dataclass(frozen=True, slots=True)
 class SetAsideItem:
-    """One item to set aside. `received_at` in microseconds since the epoch."""
+    """One rejected event. `received_at` in microseconds since the epoch."""
 
     shard: int
     offset: int
@@ -48,36 +48,36 @@ class SetAsideItem:
     payload: str
     source: str
     received_at: int
-    carried: dict[str, Any]
+    request_context: dict[str, Any]
 
 
 @dataclass(slots=True)
 class Decoded:
-    """What one batch of the log holds."""
+    """The decoded content of one batch."""
 
     rows: list[Row] = field(default_factory=list)
-    refused: list[SetAsideItem] = field(default_factory=list)
+    rejected: list[SetAsideItem] = field(default_factory=list)
     counts: Counter[tuple[date, str, str]] = field(default_factory=Counter)
 
 
 def positions_of(batch: Batch) -> list[Position]:
-    """Return the entries in the order in which they are recorded."""
+    """Return the entries in the order of recording."""
     return [(shard, offset, entry) for shard in sorted(batch) for offset, entry in batch[shard]]
 
 
 def decode(positions: Iterable[Position]) -> Decoded:
-    """Return what the entries hold."""
+    """Return the decoded entries."""
     decoded = Decoded()
     for position in positions:
         try:
             _decode_one(decoded, position)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            decoded.refused.append(refused(position, f"not readable: {error}"))
+            decoded.rejected.append(rejected_item(position, f"not readable: {error}"))
     return decoded
 
 
 def readable(rows: Iterable[Row]) -> Iterator[Event]:
-    """Yield the events of the rows; one that is none is left out and logged: the recorder sets it aside."""
+    """Yield the events of the rows. Unreadable rows are skipped and logged; the recorder stores them as rejected."""
     for row in rows:
         try:
             yield row.event()
@@ -98,10 +98,10 @@ def _decode_one(decoded: Decoded, position: Position) -> None:
     elif entry.kind == "counted":
         decoded.counts[date.fromisoformat(fields["day"]), str(fields["name"]), str(fields["reason"])] += 1
     else:
-        decoded.refused.append(_as_refused(shard, offset, fields))
+        decoded.rejected.append(_as_rejected(shard, offset, fields))
 
 
-def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideItem:
+def _as_rejected(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideItem:
     payload = fields.get("payload", "")
     text = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
     return SetAsideItem(
@@ -113,12 +113,12 @@ def _as_refused(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideItem
         payload=text[:MAX_ITEM],
         source=str(fields.get("source") or ""),
         received_at=int(fields.get("received_at") or clock.epoch_us()),
-        carried=dict(fields.get("carried") or {}),
+        request_context=dict(fields.get("carried") or {}),
     )
 
 
-def refused(position: Position, reason: str) -> SetAsideItem:
-    """Return an entry that could not be recorded, as an item to set aside: whole, so that it can be sent again."""
+def rejected_item(position: Position, reason: str) -> SetAsideItem:
+    """Return an entry that could not be recorded as a rejected event, uncut so that it can be sent again."""
     shard, offset, entry = position
     return SetAsideItem(
         shard=shard,
@@ -129,7 +129,7 @@ def refused(position: Position, reason: str) -> SetAsideItem:
         payload=entry.body.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}"),
         source="recorder",
         received_at=clock.epoch_us(),
-        carried={},
+        request_context={},
     )
 
 

@@ -1,14 +1,14 @@
 """Orders from their events, whatever order those arrive in.
 
-An order's content (money, lines, owner) is what the latest Completed or Updated said, its status what the latest event
-of all said, ties by message id; what was refunded is the sum of its refunds, and what these leave untold is valued by
-the order's lines as they now are. Each event comes here once.
+An order's content (money, lines, owner) comes from the latest Completed or Updated, its status from the latest event of
+all; message ids break ties. `refunded` is the sum of the amounts that refunds state, plus the units they return without
+an amount, at the prices of the order's current lines. Each event comes here once.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable
 from copy import copy
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from io import StringIO
 from typing import Final
 
@@ -18,9 +18,9 @@ from django.db.models import F, Sum
 
 from common.clock import from_microseconds
 from events.models import Order, OrderLine
-from events.services.copying import escaped
+from events.services.copy_text import escaped
 from events.types.base import raw_id_of
-from events.types.orders import MOST, OrderRecord
+from events.types.orders import MAX_AMOUNT, OrderRecord
 from events.types.products import MAX_PRODUCTS, ProductLine
 
 CONTENT: Final = ("completed", "updated")
@@ -29,19 +29,17 @@ NULL: Final = "\\N"
 COPY_LINES: Final = (
     "COPY events_orderline (order_id, raw_id, placed_at, position, product_id, quantity, price, list_id) FROM STDIN"
 )
-SMALLEST: Final = Decimal("0.0001")
-"""What columns of money round to."""
 MONEY: Final = ("revenue", "total", "shipping", "tax", "discount")
 
 
 def apply(records: Iterable[OrderRecord]) -> None:
-    """Merge what events said about orders. Call inside the recorder's transaction."""
+    """Merge order records into the tables. Call inside the recorder's transaction."""
     by_order: dict[str, list[OrderRecord]] = defaultdict(list)
     for record in records:
         by_order[record.order_id].append(record)
     if not by_order:
         return
-    # Rows first, then their locks: two recorders that meet on a new order would else both insert their own truth.
+    # Insert first, then lock: otherwise two recorders that meet on a new order would both insert it.
     stubs = [Order(order_id=order_id) for order_id in sorted(by_order)]
     Order.objects.bulk_create(stubs, ignore_conflicts=True, batch_size=2000)
     rows = list(Order.objects.select_for_update().filter(order_id__in=by_order).order_by("order_id"))
@@ -56,11 +54,11 @@ def apply(records: Iterable[OrderRecord]) -> None:
     for row in rows:
         if row.pk not in contents and row.placed_at != before[row.pk].placed_at:
             row.lines.update(placed_at=row.placed_at)
-    _value_units_back({row.pk: row for row in rows if row.units_back})
+    _add_returned_units({row.pk: row for row in rows if row.returned_units})
 
 
 def merge_all(row: Order, records: Iterable[OrderRecord]) -> OrderRecord | None:
-    """Merge records into the row; return the one whose content it now has, or None when its content did not change."""
+    """Merge records into the row; return the one that now gives its content, or None if that did not change."""
     newest = None
     for record in records:
         newest = record if merge(row, record) else newest
@@ -68,7 +66,7 @@ def merge_all(row: Order, records: Iterable[OrderRecord]) -> OrderRecord | None:
 
 
 def merge(row: Order, record: OrderRecord) -> bool:
-    """Merge one record into the row; return whether the order's content is now this record's."""
+    """Merge one record into the row; return whether the row's content is now this record's."""
     at = from_microseconds(record.at)
     stamp = (at, record.message_id)
     if row.status_at is None or stamp > (row.status_at, row.status_message):
@@ -78,9 +76,10 @@ def merge(row: Order, record: OrderRecord) -> bool:
     if record.status == "completed" and (row.placed_at is None or at < row.placed_at):
         row.placed_at = at
     if record.status == "refunded":
-        row.refunded += record.told_back
-        row.units_back = _with_units(row.units_back, record.untold_back)
-        row.wholly_refunded = row.wholly_refunded or record.of_the_whole
+        row.refunded_stated += record.refund_stated
+        row.refunded = row.refunded_stated
+        row.returned_units = _with_units(row.returned_units, record.returned_lines)
+        row.wholly_refunded = row.wholly_refunded or record.names_no_part
     if record.status not in CONTENT or (row.content_at and stamp <= (row.content_at, row.content_message)):
         return False
     _take_content(row, record)
@@ -97,31 +96,27 @@ def _take_content(row: Order, record: OrderRecord) -> None:
     row.coupon = record.coupon or ""
 
 
-def _with_units(known: dict[str, str], lines: Iterable[ProductLine]) -> dict[str, str]:
-    units = {product: Decimal(told) for product, told in known.items()}
+def _with_units(existing: dict[str, str], lines: Iterable[ProductLine]) -> dict[str, str]:
+    units = {product: Decimal(count) for product, count in existing.items()}
     for line in lines:
         units[line.product_id] = units.get(line.product_id, Decimal(0)) + line.quantity
-    # An order has no more products: a stream of refunds must not let its row grow. The first by id, whichever come.
+    # A stream of refunds must not let the row grow. The first by id stay, so that the order of arrival does not matter.
     return {product: str(units[product]) for product in sorted(units)[:MAX_PRODUCTS]}
 
 
-def _value_units_back(orders: dict[int, Order]) -> None:
-    """Have `refunded` of the orders hold the units back, up to those bought, at the mean price paid.
-
-    What it held of them before is `units_worth`: the rest was told, also by a recorder of a release that values none.
-    """
+def _add_returned_units(orders: dict[int, Order]) -> None:
+    """Set `refunded` to the stated amounts plus the returned units, at most those bought, at the mean price paid."""
     if not orders:
         return
     priced = OrderLine.objects.filter(order__in=list(orders), price__isnull=False, quantity__gt=0)
     paid = priced.values("order_id", "product_id").annotate(units=Sum("quantity"), paid=Sum(F("price") * F("quantity")))
-    worth: dict[int, Decimal] = defaultdict(Decimal)
+    values: dict[int, Decimal] = defaultdict(Decimal)
     for line in paid:
-        back = Decimal(orders[line["order_id"]].units_back.get(line["product_id"], 0))
-        worth[line["order_id"]] += line["paid"] * min(back, line["units"]) / line["units"]
+        returned = Decimal(orders[line["order_id"]].returned_units.get(line["product_id"], 0))
+        values[line["order_id"]] += line["paid"] * min(returned, line["units"]) / line["units"]
     for pk, order in orders.items():
-        now = worth[pk].quantize(SMALLEST, ROUND_HALF_UP) if worth[pk] < MOST else Decimal(0)
-        order.refunded, order.units_worth = order.refunded - order.units_worth + now, now
-    Order.objects.bulk_update(orders.values(), ["refunded", "units_worth"], batch_size=2000)
+        order.refunded = order.refunded_stated + (values[pk] if values[pk] < MAX_AMOUNT else 0)
+    Order.objects.bulk_update(orders.values(), ["refunded"], batch_size=2000)
 
 
 def _write_lines(orders: dict[int, Order], contents: dict[int, OrderRecord]) -> None:
@@ -137,7 +132,7 @@ def _write_lines(orders: dict[int, Order], contents: dict[int, OrderRecord]) -> 
 
 
 def _head(order: Order) -> str:
-    """Return what all lines of an order begin with."""
+    """Return the columns that all lines of an order share."""
     placed = order.placed_at or order.content_at
     owner = escaped(raw_id_of(order.user_id, order.anonymous_id))
     return f"{order.pk}\t{owner}\t{placed.isoformat() if placed else NULL}"

@@ -1,7 +1,6 @@
-"""The event every room downstream reads, and what an event says about products. Pure.
+"""The canonical event that every room downstream reads, and its interactions with products. Pure.
 
-`Event` is the canonical record on the log. Doors translate foreign shapes (Segment, RudderStack, GA4) into it;
-nobody downstream sees anything else.
+Views translate foreign shapes (Segment, RudderStack, GA4) into `Event`; nobody downstream sees anything else.
 """
 
 from dataclasses import dataclass, field
@@ -14,26 +13,26 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Signal = Literal[
     "view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating"
 ]
-"""What a shopper may do to a product; the position is the stored code, so append only."""
+"""What a shopper may do to a product. The position is the stored code, so new signals go to the end."""
 SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
-TOLD_AGAIN = 3_600_000_000
-"""Microseconds within which the same line of the same order is the same. Later, its number may be another order's."""
+SAME_ORDER_MICROSECONDS = 3_600_000_000
+"""Within this time a repeated line of an order is the same line. Later, its number may be another order's."""
 
 _EMPTY: tuple[Any, ...] = (None, {}, (), "")
 
 
 def raw_id_of(user_id: str | None, anonymous_id: str | None) -> str:
-    """Return whose something is: `user:U` when known, else `anonymous:A`."""
+    """Return the raw id: `user:U` when known, else `anonymous:A`."""
     return f"user:{user_id}" if user_id else f"anonymous:{anonymous_id}"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened.
+    """One event.
 
     `at` (event time) and `received_at` are microseconds since the epoch, UTC. At least one of `user_id` and
-    `anonymous_id` is set. `previous_id` is set on alias only. `consents` are the decisions this event carried;
-    `allowed` are the purposes that were allowed for its subject when it was accepted, so that replay decides alike.
+    `anonymous_id` is set; `previous_id` is set on alias only. `consents` are the decisions on this event. `allowed` are
+    the purposes that its subject allowed when it was accepted, so that a replay decides the same.
     """
 
     message_id: str
@@ -53,11 +52,11 @@ class Event:
 
     @property
     def raw_id(self) -> str:
-        """The id the log is sharded and the profile is kept by."""
+        """The id by which the log is sharded and profiles are kept."""
         return raw_id_of(self.user_id, self.anonymous_id)
 
     def encode(self) -> bytes:
-        """Return the bytes the log keeps (compact JSON, empty fields left out)."""
+        """Return the bytes for the log (compact JSON without empty fields)."""
         fields = ((name, getattr(self, name)) for name in self.__slots__)
         return orjson.dumps({name: value for name, value in fields if value not in _EMPTY or name == "name"})
 
@@ -74,7 +73,7 @@ class Event:
 class Interaction:
     """What one event says about one product.
 
-    `at` in microseconds since the epoch; `quantity` units; `price` of one unit in the shop's currency, or None;
+    `at` in microseconds since the epoch; `quantity` in units; `price` of one unit in the shop's currency, or None;
     `value` is the stars of a rating, else 1.0.
     """
 

@@ -1,4 +1,4 @@
-"""What every kind of event declares. Pure."""
+"""The declaration of an event type. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ Reader = Callable[[Event], list[Interaction]]
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One kind of event: its canonical name, why it may be kept, its fields, and what it says about products.
+    """One event type: canonical name, purpose, fields, and how to read its interactions.
 
-    `purpose` is the consent purpose the event is kept for (`essential`: always). `interactions` is the one reading
-    of the event that live profiles and training share. `server_only` names are refused from clients.
+    `purpose` is the consent purpose that the event needs (`essential`: none). Live profiles and training share
+    `interactions`. Names with `server_only` are refused from clients.
     """
 
     name: str
@@ -29,16 +29,16 @@ class EventType:
     server_only: bool = False
 
     def validate(self, properties: Mapping[str, Any]) -> list[FieldError]:
-        """Return what is wrong with the properties; unknown names are always fine."""
+        """Return the errors of the properties; unknown names are always allowed."""
         return [error for field in self.fields for error in field.errors(properties)]
 
     def interactions(self, event: Event) -> list[Interaction]:
-        """Return what the event says about products, in the order the event lists them. Never raises on odd input."""
+        """Return the event's interactions, in the order of its products. Never raises on odd input."""
         return self.reader(event) if self.reader else []
 
 
 def one_product(signal: Signal) -> Reader:
-    """Return the reading "the shopper did this to the product on the properties"."""
+    """Return a reader of the product on the properties."""
 
     def read(event: Event) -> list[Interaction]:
         line = line_of(event.properties)
@@ -48,7 +48,7 @@ def one_product(signal: Signal) -> Reader:
 
 
 def each_product(signal: Signal) -> Reader:
-    """Return the reading "the shopper did this to each product of the list"."""
+    """Return a reader of each product in the list."""
     return lambda event: [interaction(event, signal, line) for line in lines_of(event.properties)]
 
 

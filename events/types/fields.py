@@ -1,4 +1,4 @@
-"""What an event's properties may hold: named fields that say what is wrong with a value. Pure."""
+"""Fields of event properties, each with its check. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from common.errors import FieldError
 from events.types.products import MAX_PRODUCTS, number, product_id_of, text
 
 Check = Callable[[Any], str | None]
-"""Takes a value, returns what is wrong with it, or None."""
+"""Takes a value; returns an error message, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Field:
     required: bool = False
 
     def errors(self, properties: Mapping[str, Any]) -> list[FieldError]:
-        """Return what is wrong with this field of the properties."""
+        """Return the errors of this field."""
         value = properties.get(self.name)
         if _nothing(value):
             return [FieldError(f"properties.{self.name}", "is required")] if self.required else []
@@ -31,7 +31,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class ProductField:
-    """The product an event is about, on the properties themselves."""
+    """The product of an event, on the properties themselves."""
 
     name: str = "product_id"
     note: str = "The product, as the catalogue names it; `productId`, `sku` or `id` are read where it is absent."
@@ -46,14 +46,14 @@ class ProductField:
 
 @dataclass(frozen=True, slots=True)
 class ProductsField:
-    """The list of products an event is about."""
+    """The product list of an event."""
 
     name: str = "products"
     note: str = "Product objects: `product_id`, `quantity`, `price`, `list_id`, and what else the shop sends."
     required: bool = False
 
     def errors(self, properties: Mapping[str, Any]) -> list[FieldError]:
-        """Return what is wrong with the list and with each product in it."""
+        """Return the errors of the list and of each product in it."""
         products = properties.get(self.name)
         if _nothing(products) and not self.required:
             return []
@@ -73,15 +73,17 @@ def _product_errors(position: int, product: object) -> list[FieldError]:
         return [FieldError(path, "must be an object")]
     if product_id_of(product) is None:
         return [FieldError(f"{path}.product_id", "must be a non-empty string")]
-    told = [
+    checks = [
         (name, check) for name, check in (("price", amount), ("quantity", units)) if not _nothing(product.get(name))
     ]
-    found = {name: check(product[name]) for name, check in told}
-    return [FieldError(f"{path}.{name}", message) for name, message in found.items() if message]
+    messages = {name: check(product[name]) for name, check in checks}
+    return [FieldError(f"{path}.{name}", message) for name, message in messages.items() if message]
 
 
 def _nothing(value: Any) -> bool:
-    """Shops' templates write "" for what they do not have; an order is not lost for a coupon that nobody used."""
+    """Return whether a value is empty. Shops' templates write "" for missing values, and an unused coupon loses no
+    order.
+    """
     return value is None or value == ""
 
 
@@ -92,26 +94,26 @@ def words(value: Any) -> str | None:
 
 def amount(value: Any) -> str | None:
     """A finite number that is not negative, below 1e12."""
-    found = number(value)
-    return None if found is not None and found >= 0 else "must be a number from 0 to below 1e12"
+    result = number(value)
+    return None if result is not None and result >= 0 else "must be a number from 0 to below 1e12"
 
 
 def units(value: Any) -> str | None:
     """A quantity above zero, below 1e12."""
-    found = number(value)
-    return None if found is not None and found > 0 else "must be a number above 0 and below 1e12"
+    result = number(value)
+    return None if result is not None and result > 0 else "must be a number above 0 and below 1e12"
 
 
 def stars(value: Any) -> str | None:
     """A rating from 0 to 5."""
-    found = number(value)
-    return None if found is not None and 0 <= found <= 5 else "must be a number from 0 to 5"
+    result = number(value)
+    return None if result is not None and 0 <= result <= 5 else "must be a number from 0 to 5"
 
 
 def fraction(value: Any) -> str | None:
     """A share from 0 to 100, in percent."""
-    found = number(value)
-    return None if found is not None and 0 <= found <= 100 else "must be a number from 0 to 100"
+    result = number(value)
+    return None if result is not None and 0 <= result <= 100 else "must be a number from 0 to 100"
 
 
 def currency_code(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""From a Google Analytics 4 event to ours: names, and `items` to `products`. Pure.
+"""From Google Analytics 4 names and `items` to our names and `products`. Pure.
 
 Source: Measurement Protocol reference, "Recommended events". `value` of a purchase is the sum of its items without
 shipping and tax, which is our `revenue`.
@@ -48,10 +48,10 @@ _CATEGORY_FIELDS = ("item_category", "item_category2", "item_category3", "item_c
 
 
 def translate(name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name and the properties of each of our events that the GA4 event stands for.
+    """Yield name and properties of each event that the GA4 event becomes.
 
-    One, but for a list of several items on an event about one product: then one an item. Names without a
-    counterpart are kept as they are, as custom events.
+    An event type about one product with several items becomes one event for each item; any other becomes one event.
+    Unknown names stay as they are, as custom events.
     """
     properties = {_PARAM_FIELDS.get(key, key): value for key, value in params.items() if key != "items"}
     items = params.get("items")
@@ -62,7 +62,7 @@ def translate(name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, dict[
         yield from ((NAMES[name], {**properties, **_mapping(_product(item))}) for item in items)
         return
     if name in _ORDERS and properties.get("revenue") not in (None, ""):
-        # An order whose money is told is not lost for a line that names no product; the item stays as it came.
+        # An order with an amount is not rejected for a line without a product id; that line stays as it came.
         by_name = [item for item in items if _has_name_only(item)]
         items = [item for item in items if not _has_name_only(item)]
         properties |= {"items": by_name} if by_name else {}
@@ -75,12 +75,14 @@ def _product(item: Any) -> Any:
     if not isinstance(item, Mapping):
         return item
     product = {_ITEM_FIELDS.get(key, key): value for key, value in item.items() if key not in _CATEGORY_FIELDS}
-    path = [found for key in _CATEGORY_FIELDS if (found := text(item.get(key)))]
+    path = [name for key in _CATEGORY_FIELDS if (name := text(item.get(key)))]
     return {**product, "category": "/".join(path)} if path else product
 
 
 def _has_name_only(item: Any) -> bool:
-    """GA4 asks for one of `item_id` and `item_name`; a name may be of several products, or of none."""
+    """Return whether an item has `item_name` but no id: GA4 asks for either, and a name may mean several products or
+    none.
+    """
     return isinstance(item, Mapping) and bool(text(item.get("item_name"))) and product_id_of(_product(item)) is None
 
 

@@ -1,4 +1,4 @@
-"""From an order event to an order: money in decimals, and which figure its revenue came from. Pure."""
+"""From an order event to an order: decimal amounts, and the source of its revenue. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ _STATUS: dict[str, OrderStatus] = {
     "Order Refunded": "refunded",
     "Order Cancelled": "cancelled",
 }
-MOST = Decimal(10) ** 12
-"""A sum of lines that is no less is nobody's, and no column holds it; amounts told are below it."""
+MAX_AMOUNT = Decimal(10) ** 12
+"""Every amount lies below it; a sum of lines that does not is no real order's, and no column holds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
     """What one event says about one order.
 
-    `revenue` excludes shipping and tax; `revenue_basis` tells where it came from: the event's `revenue`, its `total`,
-    or the sum of its lines. A refund's amounts are what was given back; one that names no part of the order is
-    `of_the_whole`. `currency` is None where the event names none: the shop's currency then.
+    `revenue` excludes shipping and tax; `revenue_basis` says where it came from: the event's `revenue`, its `total`, or
+    the sum of its lines. A refund's amounts are what the shop paid back. `currency` is None where the event names none;
+    the shop's currency counts then.
     """
 
     order_id: str
@@ -46,23 +46,23 @@ class OrderRecord:
     lines: tuple[ProductLine, ...]
 
     @property
-    def of_the_whole(self) -> bool:
-        """Whether the event names no part of the order: shipping or tax alone are one too."""
+    def names_no_part(self) -> bool:
+        """Whether a refund names neither lines nor amounts, and so is of the whole order."""
         return self.revenue is None and not (self.lines or self.shipping or self.tax)
 
     @property
-    def told_back(self) -> Decimal:
-        """What a refund tells of its amount: its revenue, else what its lines with a price come to."""
-        return _worth(self.lines) or Decimal(0) if self.revenue is None else self.revenue
+    def refund_stated(self) -> Decimal:
+        """The amount a refund states: its revenue, else the sum of its lines that have a price."""
+        return _sum_of(self.lines) or Decimal(0) if self.revenue is None else self.revenue
 
     @property
-    def untold_back(self) -> tuple[ProductLine, ...]:
-        """The lines of a refund that it leaves to the order to value."""
+    def returned_lines(self) -> tuple[ProductLine, ...]:
+        """The lines of a refund without an amount: the order's own prices value them."""
         return () if self.revenue is not None else tuple(line for line in self.lines if line.price is None)
 
 
 def order_of(event: Event) -> OrderRecord | None:
-    """Return the order an event tells of, or None where it is no order event or names no order."""
+    """Return what the event says about an order, or None where it is no order event or names no order."""
     status = _STATUS.get(event.name) if event.kind == "track" else None
     properties = event.properties
     order_id = text(properties.get("order_id"))
@@ -94,17 +94,17 @@ def _revenue(properties: dict[str, Any], lines: tuple[ProductLine, ...]) -> tupl
         return revenue, "revenue"
     if (total := number(properties.get("total"))) is not None:
         return total, "total"
-    worth = _worth(lines) if lines and all(line.price is not None for line in lines) else None
-    return (None, "unknown") if worth is None else (worth, "lines")
+    amount = _sum_of(lines) if lines and all(line.price is not None for line in lines) else None
+    return (None, "unknown") if amount is None else (amount, "lines")
 
 
-def _worth(lines: Iterable[ProductLine]) -> Decimal | None:
-    """Return what the lines with a price come to, or None where that is nobody's."""
-    worth = sum((line.price * line.quantity for line in lines if line.price is not None), Decimal(0))
-    return worth if worth < MOST else None
+def _sum_of(lines: Iterable[ProductLine]) -> Decimal | None:
+    """Return the sum of the lines that have a price, or None where it reaches MAX_AMOUNT."""
+    amount = sum((line.price * line.quantity for line in lines if line.price is not None), Decimal(0))
+    return amount if amount < MAX_AMOUNT else None
 
 
 def currency_of(properties: Mapping[str, Any]) -> str | None:
-    """Return the currency that an event's amounts are in, or None where it names none: the shop's then."""
+    """Return the currency of an event's amounts, or None where it names none and the shop's counts."""
     code = text(properties.get("currency"))
     return code.upper() if code and len(code) == 3 and code.isalpha() and code.isascii() else None

@@ -6,7 +6,7 @@ from events.types.fields import Field, ProductField, flag, stars, words
 from events.types.products import line_of, number
 
 DISLIKE_STARS = 1.0
-"""A dislike has no signal of its own: it counts as the lowest rating."""
+"""Returns the interaction of a preference. A dislike has no signal of its own and counts as the lowest rating."""
 
 
 def _read(event: Event) -> list[Interaction]:

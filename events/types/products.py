@@ -1,4 +1,4 @@
-"""How a product is spelled on an event: alone on the properties, or in a `products` list (Segment). Pure."""
+"""Products on an event: one on the properties, or several in a `products` list (Segment). Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 MAX_PRODUCTS = 500
-"""The most products one event may list."""
+"""The most products of one event."""
 MAX_TEXT = 512
 """The longest id or name, in characters."""
 _NUMERIC = (int, float, str)
@@ -24,7 +24,9 @@ class ProductLine:
 
 
 def text(value: object) -> str | None:
-    """Return an id or a name as text, or None where it is neither a non-empty, not too long string nor an integer."""
+    """Return an id or a name as text; None unless it is an integer or a non-empty string of at most MAX_TEXT
+    characters.
+    """
     if isinstance(value, str):
         return value.strip() or None if len(value) <= MAX_TEXT else None
     if isinstance(value, int) and not isinstance(value, bool):
@@ -33,14 +35,14 @@ def text(value: object) -> str | None:
 
 
 def number(value: object) -> Decimal | None:
-    """Return a finite number below 1e12, given as a JSON number or as numeric text, else None."""
+    """Return a finite number below 1e12 from a JSON number or numeric text, else None."""
     if isinstance(value, bool) or not isinstance(value, _NUMERIC):
         return None
-    written = str(value).strip()
-    if "_" in written:  # Decimal reads 1_0 as ten
+    digits = str(value).strip()
+    if "_" in digits:  # Decimal reads 1_0 as ten
         return None
     try:
-        result = Decimal(written)
+        result = Decimal(digits)
     except InvalidOperation:
         return None
     # By the exponent: arithmetic with 1e999999999 raises Overflow.
@@ -49,14 +51,14 @@ def number(value: object) -> Decimal | None:
 
 def product_id_of(properties: Mapping[str, Any]) -> str | None:
     """Return the product's id in the shop's own words, or None."""
-    return next((found for name in _ID_FIELDS if (found := text(properties.get(name)))), None)
+    return next((product_id for name in _ID_FIELDS if (product_id := text(properties.get(name)))), None)
 
 
 def line_of(product: object, *, list_id: str | None = None) -> ProductLine | None:
     """Return one product object as a line, or None where it names no product."""
     if not isinstance(product, dict) or (product_id := product_id_of(product)) is None:
         return None
-    # Not every type of event checks them: a view of nought units, as some shops tell it, is a view all the same.
+    # Not every event type checks quantities: a view with 0 units, as some shops send it, is still a view.
     quantity, price = number(product.get("quantity")), number(product.get("price"))
     return ProductLine(
         product_id=product_id,
@@ -72,5 +74,5 @@ def lines_of(properties: Mapping[str, Any]) -> tuple[ProductLine, ...]:
     if not isinstance(products, list):
         return ()
     list_id = text(properties.get("list_id"))
-    found = (line_of(product, list_id=list_id) for product in products[:MAX_PRODUCTS])
-    return tuple(line for line in found if line is not None)
+    lines = (line_of(product, list_id=list_id) for product in products[:MAX_PRODUCTS])
+    return tuple(line for line in lines if line is not None)

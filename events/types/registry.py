@@ -1,4 +1,4 @@
-"""All event types Vitrine knows by name: one line a type. Pure."""
+"""All known event types: one line for each type. Pure."""
 
 from dataclasses import replace
 from types import MappingProxyType
@@ -77,9 +77,9 @@ _ALL = (
     RECOMMENDATION_SERVED,
     CONSENT_UPDATED,
 )
-EVENT_TYPES = MappingProxyType({found.name: found for found in _ALL})
+EVENT_TYPES = MappingProxyType({kind.name: kind for kind in _ALL})
 """Every known type by its canonical name."""
-_BY_LOWER = {name.lower(): found for name, found in EVENT_TYPES.items()}
+_BY_LOWER = {name.lower(): kind for name, kind in EVENT_TYPES.items()}
 
 
 def event_type(name: str) -> EventType:
@@ -88,15 +88,15 @@ def event_type(name: str) -> EventType:
 
 
 def custom(name: str) -> EventType:
-    """Return the type of an event the shop made up: kept for analytics, read by nobody."""
+    """Return the type of a shop's own event: kept for analytics, without interactions."""
     return EventType(name=name, summary="An event of the shop's own.")
 
 
 def interactions(event: Event, *, currency: str) -> list[Interaction]:
-    """Return what an event says about products: the one reading that live profiles and training share.
+    """Return the interactions of an event; live profiles and training share this reading.
 
-    `currency` is the shop's: what the event tells in another one has no price that could be counted beside the rest.
+    `currency` is the shop's. Prices in another currency are dropped, because no exchange rate is known.
     """
-    found = event_type(event.name).interactions(event) if event.kind == "track" else []
-    told = currency_of(event.properties) if found else None
-    return found if told in (None, currency) else [replace(one, price=None) for one in found]
+    result = event_type(event.name).interactions(event) if event.kind == "track" else []
+    stated_currency = currency_of(event.properties) if result else None
+    return result if stated_currency in (None, currency) else [replace(one, price=None) for one in result]

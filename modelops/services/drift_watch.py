@@ -11,7 +11,7 @@ from django.db import transaction
 
 from common import clock
 from events.selectors import training_frame
-from events.shown import shown_products, shown_to
+from events.served_lists import served_counts, served_shoppers
 from modelops.live import directory_of, increment_of
 from modelops.models import AlarmKind, ModelDrift, ModelVersion
 from modelops.selectors.registry import live_version
@@ -144,9 +144,9 @@ def _slate_checks(popularity_bins: "pd.Series[int]", *, now: datetime) -> list[C
         shown_by(
             _bins(pd.Series(list(counts), dtype=object), popularity_bins), np.fromiter(counts.values(), np.float64)
         )
-        for counts in (shown_products(since=since, before=end) for since, end in windows)
+        for counts in (served_counts(since=since, before=end) for since, end in windows)
     ]
-    shoppers = min(shown_to(since=since, before=end) for since, end in windows)
+    shoppers = min(served_shoppers(since=since, before=end) for since, end in windows)
     return served(bins[0], bins[1], shoppers=shoppers)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from events.shown import shown_lists
+from events.served_lists import served_lists
 from modelops.services.gate import CONTEXT_DAYS, labels_of
 from recsys.arrays import Longs
 from recsys.data.activity import third_of
@@ -85,7 +85,7 @@ def _touches(frame: pd.DataFrame, codes: Mapping[str, int]) -> tuple[Touches, Se
 def _answers(since: datetime, codes: Mapping[str, int], persons: Mapping[str, int]) -> list[Answers]:
     """Return each day's answers. Shoppers without interactions have negative codes; each unnamed answer has its own."""
     lists_by_day, others = [_Lists() for _ in range(DAYS)], dict[str, int]()
-    for at, one in enumerate(shown_lists(since=since, days=DAYS, most=MOST_LISTS), 1):
+    for at, one in enumerate(served_lists(since=since, days=DAYS, limit=MOST_LISTS), 1):
         lists = lists_by_day[one.day]
         codes_shown = [codes.get(name, -1) for name in one.product_ids[:K]]
         lists.items.extend([*codes_shown, *[-1] * (K - len(codes_shown))])

@@ -34,7 +34,7 @@ from modelops.services.run_progress import (
 )
 from modelops.services.runs import close_silent_runs
 from modelops.services.shop_data import shop_dataset
-from profiles.history import KEPT
+from profiles.history import MAX_INTERACTIONS
 from recsys.progress import Progress
 from recsys.ranking.artifact import ArtefactError, unseal
 
@@ -111,7 +111,7 @@ def _trained(progress: RunProgress, slates: Path | None) -> str:
             seed=run.seed,
             search=search,
             progress=progress.part(DATA_SHARE, TRAIN_SHARE),
-            newest=KEPT,
+            newest=MAX_INTERACTIONS,
             rival=rival,
             names=names,
             exposure=run.exposure,

@@ -17,8 +17,8 @@ from unfold.widgets import (
 from audit.selectors import entries
 from audit.staff import name_of
 from common import clock
-from common.comma_field import Listed
-from common.commas import joined
+from common.comma_field import CommaListField
+from common.comma_lists import join_names
 from common.errors import InvalidInput
 from common.money import plain
 from personalization.models import Placement, Rule, RuleVersion
@@ -49,7 +49,7 @@ LISTED: Final = ("category", "brand")
 """Filters that hold a list of names."""
 
 
-class WeightedSources(Listed):
+class WeightedSources(CommaListField):
     """Sources with their weights: `content 1, covisitation 0.6`."""
 
     def prepare_value(self, value: Any) -> Any:
@@ -111,9 +111,9 @@ class PlacementForm(PlacementModelForm):
     sources = WeightedSources(
         help_text="Recommenders with weights: content 1, covisitation 0.6. Empty: all of the model."
     )
-    fallback = Listed(help_text="Recommenders that fill a slate which is too short, in this order.")
-    filter_category = Listed(label="Only categories", help_text="Furniture/Chairs, or one name of a path.")
-    filter_brand = Listed(label="Only brands")
+    fallback = CommaListField(help_text="Recommenders that fill a slate which is too short, in this order.")
+    filter_category = CommaListField(label="Only categories", help_text="Furniture/Chairs, or one name of a path.")
+    filter_brand = CommaListField(label="Only brands")
     filter_min_price = amount(label="Price from")
     filter_max_price = amount(label="Price to")
     filter_in_stock = forms.BooleanField(label="Only what is in stock", required=False)
@@ -227,16 +227,16 @@ class RuleForm(RuleModelForm):
         widget=UnfoldAdminIntegerFieldWidget(),
         help_text="Where two rules want one place, the higher wins.",
     )
-    placements = Listed(help_text="home, cart. Empty: everywhere.")
-    context_products = Listed(label="When looking at products", help_text="Product ids.")
-    context_categories = Listed(
+    placements = CommaListField(help_text="home, cart. Empty: everywhere.")
+    context_products = CommaListField(label="When looking at products", help_text="Product ids.")
+    context_categories = CommaListField(
         label="When looking at categories", help_text="Furniture/Chairs, or one name of a path."
     )
     starts_at = moment(label="From", help_text=CLOCK)
     ends_at = moment(label="Until", help_text=CLOCK)
-    products = Listed(help_text="Product ids. A pin of several takes places one after the other.")
-    categories = Listed(help_text="Furniture/Chairs, or one name of a path.")
-    brands = Listed()
+    products = CommaListField(help_text="Product ids. A pin of several takes places one after the other.")
+    categories = CommaListField(help_text="Furniture/Chairs, or one name of a path.")
+    brands = CommaListField()
     min_price = amount(label="Price from")
     max_price = amount(label="Price to")
     min_stock = number(label="Stock from")
@@ -313,7 +313,7 @@ def filters_in_words(row: Placement) -> str:
         str(PlacementForm.base_fields[f"filter_{name}"].label): value for name, value in filters_of(row).items()
     }
     texts_by_label = {
-        label: joined(value) if isinstance(value, list) else value for label, value in values_by_label.items()
+        label: join_names(value) if isinstance(value, list) else value for label, value in values_by_label.items()
     }
     lines = [label if value is True else f"{label}: {value}" for label, value in texts_by_label.items()]
     return "\n".join(lines) or "every product"

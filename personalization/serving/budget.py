@@ -14,8 +14,8 @@ from typing import Any, Final
 import redis
 from redis.exceptions import NoScriptError
 
+from common.cooldown import Cooldown
 from common.redis import client
-from common.rest import Rest
 
 TOTAL: Final = "v:n:"
 """Key prefix, per product: impressions while it is new."""
@@ -24,7 +24,7 @@ TODAY: Final = "v:n:day:"
 TOTAL_SECONDS: Final = 92 * 86_400
 TODAY_SECONDS: Final = 2 * 86_400
 log = logging.getLogger(__name__)
-rest = Rest(0.5)
+rest = Cooldown(0.5)
 
 RESERVE: Final = f"""
 local shown, cap, enough = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -65,7 +65,7 @@ def reserve(
     The budget of a product on this placement is `cap` impressions a day. It ends at `enough` impressions on all
     placements. Returns None where no candidate has budget left, or Redis does not answer.
     """
-    if rest.lasts():
+    if rest.active():
         return None
     day = now.date().isoformat()
     keys = [f"{TOTAL}{one}" for one in shown_products]
@@ -74,7 +74,7 @@ def reserve(
     try:
         place, had_budget = _run(keys, len(shown_products), cap, enough)
     except redis.RedisError as error:  # also where Redis is full or read-only
-        rest.begin()
+        rest.start()
         log.warning("exploration.store_down error=%s", error)
         return None
     return Reservation(place - 1, tuple(free == 1 for free in had_budget)) if place else None

@@ -21,7 +21,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from common import clock
 from common.errors import Unavailable
 from common.ids import uuid7
-from events.services.server import ServerEvent, append_server_events
+from events.services.server_events import ServerEvent, append_server_events
 from personalization.serving.answers import Answer, Item
 from personalization.serving.asking import Ask
 from personalization.serving.gauges import EXPOSURES

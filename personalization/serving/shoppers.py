@@ -7,7 +7,7 @@ import numpy as np
 import redis
 from django.conf import settings
 
-from common.rest import Rest
+from common.cooldown import Cooldown
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.types.base import Interaction
@@ -34,7 +34,7 @@ HOUR_SECONDS = 3600.0
 N_LATEST = 3
 """Text similarity uses the products of this many latest events."""
 log = logging.getLogger(__name__)
-rest = Rest(0.5)
+rest = Cooldown(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def may_personalize(person: Person, *, gpc: bool, region: str | None = None) -> 
 
     Both the ids of the request and all ids of the person must allow it, because the history of all ids is used.
     """
-    people = [person_of(ids, person.consent_states) for ids in (person.asked, person.ids)]
+    people = [person_of(ids, person.consent_states) for ids in (person.requested_ids, person.ids)]
     return all(
         whom.verdict(terms().get(PURPOSE), rule=rule_of(region or whom.region), gpc=gpc).allowed for whom in people
     )
@@ -142,11 +142,11 @@ def _full_hour(now: float) -> float:
 
 
 def _read(who: Who) -> Person | None:
-    if rest.lasts():
+    if rest.active():
         return None
     try:
         return read_person(user_id=who.user_id, anonymous_id=who.anonymous_id)
     except (redis.ConnectionError, redis.TimeoutError) as error:
-        rest.begin()
+        rest.start()
         log.warning("profile.store_down error=%s", error)
         return None

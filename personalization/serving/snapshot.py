@@ -6,7 +6,7 @@ from datetime import datetime
 
 import numpy as np
 
-from catalog.frames import items_frame, told_of
+from catalog.frames import items_frame, model_fields
 from catalog.records import ProductRow
 from personalization.rules.rule_set import Rule, RuleSet
 from personalization.selectors.placements import STRATEGIES, PlacementConfig
@@ -70,7 +70,7 @@ class Snapshot:
         if bundle is None:
             catalogue = extended_catalogue(extended_catalogue(Catalogue(item_ids=()), frames[0]), frames[1])
         else:
-            same_order = list(map(told_of, old_new_rows)) == list(map(told_of, new_rows[: len(old_new_rows)]))
+            same_order = list(map(model_fields, old_new_rows)) == list(map(model_fields, new_rows[: len(old_new_rows)]))
             bundle = bundle.extended(frames[0], gone=frames[1], before=same.bundle if same and same_order else None)
             catalogue = bundle.catalogue
         serving_catalog = ServingCatalog.of(
@@ -145,7 +145,7 @@ class Snapshot:
         if code is None or code < self.n_trained:
             return code is not None
         old = self.serving_catalog.rows[code]
-        return old is not None and old.removed == row.removed and told_of(old) == told_of(row)
+        return old is not None and old.removed == row.removed and model_fields(old) == model_fields(row)
 
     def at(self, now: datetime, *, placements: dict[str, PlacementConfig]) -> "Snapshot":
         """Return the same shop at another moment: products available since then are on sale."""

@@ -10,7 +10,7 @@ from access.identity import sign_user
 from access.selectors import resolve_key
 from common import clock
 from common.errors import Unauthenticated
-from customers.selectors import identity_of, named_users
+from customers.selectors import identity_of, users_with_attributes
 
 KEY: Final = "shop.user"
 GUIDES = 12
@@ -47,7 +47,7 @@ def guides() -> list[DemoShopper]:
     """Return some customers as whom the visitor may log in."""
     return [
         DemoShopper(user_id, str(attributes.get("first_name") or user_id), about=_about(attributes))
-        for user_id, attributes in named_users(limit=GUIDES)
+        for user_id, attributes in users_with_attributes(limit=GUIDES)
     ]
 
 

@@ -62,7 +62,7 @@ def variants(product: ProductRow) -> list[ProductRow]:
 
 def products_on_sale(product_ids: Sequence[str]) -> dict[str, ProductRow]:
     """Return the products that are on sale, by id."""
-    return {row.product_id: row for row in browsing.named(product_ids) if row.active}
+    return {row.product_id: row for row in browsing.products_by_id(product_ids) if row.active}
 
 
 def priced_lines(lines: Sequence[CartLine]) -> list[PricedLine]:

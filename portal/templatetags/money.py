@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django import template
 
-from common.money import shown
+from common.money import format_money
 
 register = template.Library()
 
@@ -12,4 +12,4 @@ register = template.Library()
 @register.filter
 def money(amount: Decimal | str | None, currency: str) -> str:
     """Return the amount with its currency, "" without an amount: `{{ price|money:currency }}`."""
-    return "" if amount is None else shown(Decimal(amount), currency)
+    return "" if amount is None else format_money(Decimal(amount), currency)

@@ -1,1 +1,1 @@
-"""Traits: what can be said about a shopper from their history. Pure: one file a trait, one line in the registry."""
+"""Traits: values computed from a shopper's history. Pure: one file for each trait, one line in the registry."""

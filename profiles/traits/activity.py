@@ -1,11 +1,11 @@
-"""How often the shopper did what."""
+"""How often the shopper did what, and on how many days."""
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, Products, Trait, Undone, add
+from profiles.traits.base import DAY, Products, Refunds, Trait, add
 
 
 class ActionCounts(Trait[dict[str, int]]):
-    """State: how often each signal came."""
+    """State: count of each signal."""
 
     key = "action_counts"
     title = "Actions"
@@ -22,13 +22,13 @@ class ActionCounts(Trait[dict[str, int]]):
         """Add the counts."""
         return add(dict(state), other)
 
-    def value(self, state: dict[str, int], *, now: int, products: Products, undone: Undone) -> dict[str, int] | None:
+    def value(self, state: dict[str, int], *, now: int, products: Products, refunds: Refunds) -> dict[str, int] | None:
         """Return the counts by name."""
         return dict(sorted(state.items())) or None
 
 
 class ActiveDays(Trait[frozenset[int]]):
-    """State: the days on which the shopper did something."""
+    """State: the days with any interaction."""
 
     key = "active_days"
     title = "Days active"
@@ -45,6 +45,6 @@ class ActiveDays(Trait[frozenset[int]]):
         """Join the days."""
         return state | other
 
-    def value(self, state: frozenset[int], *, now: int, products: Products, undone: Undone) -> int | None:
-        """Return how many days."""
+    def value(self, state: frozenset[int], *, now: int, products: Products, refunds: Refunds) -> int | None:
+        """Return the number of days."""
         return len(state) or None

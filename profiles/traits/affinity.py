@@ -1,10 +1,10 @@
-"""Which categories and brands the shopper likes, by what they did to their products."""
+"""Favorite categories and brands, by interactions with their products."""
 
 from abc import abstractmethod
 from typing import Any, Final
 
 from events.types.base import Interaction, Signal
-from profiles.traits.base import ProductFacts, Products, Trait, Undone, add
+from profiles.traits.base import ProductInfo, Products, Refunds, Trait, add
 
 WEIGHTS: Final[dict[Signal, int]] = {
     "view": 1,
@@ -17,18 +17,18 @@ WEIGHTS: Final[dict[Signal, int]] = {
     "checkout": 3,
     "purchase": 5,
 }
-SHOWN: Final = 5
+MAX_NAMES: Final = 5
 
 
 class Affinity(Trait[dict[str, int]]):
-    """State: a weight for each product; what is liked is worked out from the catalogue when it is read."""
+    """State: a weight for each product. Categories and brands come from the catalogue when the value is read."""
 
     def empty(self) -> dict[str, int]:
         """Return no weights."""
         return {}
 
     def update(self, state: dict[str, int], one: Interaction) -> dict[str, int]:
-        """Add the weight of the action; a rating counts by its distance from the middle."""
+        """Add the weight of the signal; a rating counts by its distance from the middle."""
         weight = round(2 * (one.value - 3)) if one.signal == "rating" else WEIGHTS.get(one.signal, 0)
         return add(state, {one.product_id: weight}) if weight else state
 
@@ -37,34 +37,34 @@ class Affinity(Trait[dict[str, int]]):
         return add(dict(state), other)
 
     def value(
-        self, state: dict[str, int], *, now: int, products: Products, undone: Undone
+        self, state: dict[str, int], *, now: int, products: Products, refunds: Refunds
     ) -> list[dict[str, Any]] | None:
-        """Return the most liked with their share of all liking, the strongest first."""
+        """Return the strongest names with their share of the total weight."""
         sums: dict[str, int] = {}
         for product_id, weight in state.items():
-            if facts := products.get(product_id):
-                for name in self.names(facts):
+            if info := products.get(product_id):
+                for name in self.names(info):
                     add(sums, {name: weight})
         liked = sorted(
             ((weight, name) for name, weight in sums.items() if weight > 0), key=lambda one: (-one[0], one[1])
         )
         total = sum(weight for weight, _ in liked)
-        return [{"name": name, "share": round(weight / total, 3)} for weight, name in liked[:SHOWN]] or None
+        return [{"name": name, "share": round(weight / total, 3)} for weight, name in liked[:MAX_NAMES]] or None
 
     @abstractmethod
-    def names(self, facts: ProductFacts) -> tuple[str, ...]:
-        """Return what of the product is liked."""
+    def names(self, info: ProductInfo) -> tuple[str, ...]:
+        """Return the names of a product that get its weight."""
 
 
 class FavoriteCategories(Affinity):
-    """By the most special category of each product."""
+    """By the full category path of each product."""
 
     key = "favorite_categories"
     title = "Favorite categories"
 
-    def names(self, facts: ProductFacts) -> tuple[str, ...]:
+    def names(self, info: ProductInfo) -> tuple[str, ...]:
         """Return the whole path, so that two categories of one name stay apart."""
-        return (" / ".join(facts.category),) if facts.category else ()
+        return (" / ".join(info.category),) if info.category else ()
 
 
 class FavoriteBrands(Affinity):
@@ -73,6 +73,6 @@ class FavoriteBrands(Affinity):
     key = "favorite_brands"
     title = "Favorite brands"
 
-    def names(self, facts: ProductFacts) -> tuple[str, ...]:
+    def names(self, info: ProductInfo) -> tuple[str, ...]:
         """Return the brand."""
-        return (facts.brand,) if facts.brand else ()
+        return (info.brand,) if info.brand else ()

@@ -1,8 +1,8 @@
-"""What a trait is. Pure.
+"""The interface of traits. Pure.
 
-A trait folds interactions into a small state. `update` must not depend on the order of interactions and `merge` must be
-commutative and associative, so that a person's value is the same live and replayed, from one id or from many. Counts
-and money are therefore whole numbers: sums of floats depend on their order.
+A trait folds interactions into a small state. `update` must not depend on the order of interactions, and `merge` must
+be commutative and associative, so that a person's value is the same live and replayed, from one id or from many. Counts
+and money are whole numbers, because sums of floats depend on their order.
 """
 
 from abc import ABC, abstractmethod
@@ -18,17 +18,17 @@ DAY: Final = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class ProductFacts:
-    """What traits may ask about a product when their value is read; `price` in the shop's currency."""
+class ProductInfo:
+    """Product fields for the value of a trait; `price` in the shop's currency."""
 
     category: tuple[str, ...] = ()
     brand: str = ""
     price: float | None = None
 
 
-Products = Mapping[str, ProductFacts]
-Undone = Mapping[str, int | None]
-"""Order id to the hundredths given back, None where nothing of the order stands: cancelled, or wholly refunded."""
+Products = Mapping[str, ProductInfo]
+Refunds = Mapping[str, int | None]
+"""Order id to refunded hundredths; None for an order that is cancelled or wholly refunded."""
 
 
 class Trait(ABC, Generic[S]):
@@ -49,13 +49,13 @@ class Trait(ABC, Generic[S]):
 
     @abstractmethod
     def merge(self, state: S, other: S) -> S:
-        """Return the state of both together; leaves `other` alone."""
+        """Return the state of both together; does not change `other`."""
 
     @abstractmethod
-    def value(self, state: S, *, now: int, products: Products, undone: Undone) -> Any:
-        """Return what is shown, as JSON, or None when there is nothing to say. `now` in microseconds.
+    def value(self, state: S, *, now: int, products: Products, refunds: Refunds) -> Any:
+        """Return the value as JSON, or None without one. `now` in microseconds.
 
-        Products and orders are as they stand now: what was bought stays in a history whatever became of the order.
+        Products and refunds are current: a purchase stays in a history whatever becomes of its order.
         """
 
     def fold(self, history: Iterable[Interaction]) -> S:

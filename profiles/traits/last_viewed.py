@@ -1,16 +1,16 @@
-"""The products the shopper looked at last."""
+"""Products that the shopper viewed last."""
 
 from typing import Final
 
 from events.types.base import Interaction
-from profiles.traits.base import Products, Trait, Undone
+from profiles.traits.base import Products, Refunds, Trait
 
-SHOWN: Final = 10
+MAX_PRODUCTS: Final = 10
 Latest = dict[str, int]
 
 
 class LastViewed(Trait[Latest]):
-    """State: for each product when it was last viewed, the latest ten."""
+    """State: the last view of each product, for the latest ten."""
 
     key = "last_viewed"
     title = "Last viewed"
@@ -20,7 +20,7 @@ class LastViewed(Trait[Latest]):
         return {}
 
     def update(self, state: Latest, one: Interaction) -> Latest:
-        """Keep the view when it is among the latest."""
+        """Keep the view if it is among the latest."""
         return self.merge(state, {one.product_id: one.at}) if one.signal == "view" else state
 
     def merge(self, state: Latest, other: Latest) -> Latest:
@@ -28,8 +28,8 @@ class LastViewed(Trait[Latest]):
         merged = dict(state)
         for product_id, at in other.items():
             merged[product_id] = max(at, merged.get(product_id, at))
-        return dict(sorted(merged.items(), key=lambda seen: (-seen[1], seen[0]))[:SHOWN])
+        return dict(sorted(merged.items(), key=lambda item: (-item[1], item[0]))[:MAX_PRODUCTS])
 
-    def value(self, state: Latest, *, now: int, products: Products, undone: Undone) -> list[str] | None:
+    def value(self, state: Latest, *, now: int, products: Products, refunds: Refunds) -> list[str] | None:
         """Return product ids, the latest first."""
-        return [product_id for product_id, _ in sorted(state.items(), key=lambda seen: (-seen[1], seen[0]))] or None
+        return [product_id for product_id, _ in sorted(state.items(), key=lambda item: (-item[1], item[0]))] or None

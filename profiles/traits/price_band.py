@@ -1,11 +1,11 @@
-"""In which price range the shopper looks and buys."""
+"""The price range in which the shopper looks and buys."""
 
 from events.types.base import Interaction
-from profiles.traits.base import Products, Trait, Undone, add
+from profiles.traits.base import Products, Refunds, Trait, add
 
 
 class PriceBand(Trait[dict[str, int]]):
-    """State: how often each product was looked at or bought; a purchase counts three times."""
+    """State: how often each product was viewed or bought; a purchase counts three times."""
 
     key = "price_band"
     title = "Price range"
@@ -23,12 +23,14 @@ class PriceBand(Trait[dict[str, int]]):
         """Add the counts."""
         return add(dict(state), other)
 
-    def value(self, state: dict[str, int], *, now: int, products: Products, undone: Undone) -> dict[str, float] | None:
+    def value(
+        self, state: dict[str, int], *, now: int, products: Products, refunds: Refunds
+    ) -> dict[str, float] | None:
         """Return the weighted quartiles of today's prices."""
         priced = sorted(
             (price, count)
             for product_id, count in state.items()
-            if (facts := products.get(product_id)) and (price := facts.price) is not None
+            if (info := products.get(product_id)) and (price := info.price) is not None
         )
         if not priced:
             return None
@@ -36,10 +38,10 @@ class PriceBand(Trait[dict[str, int]]):
 
 
 def quantile(priced: list[tuple[float, int]], share: float) -> float:
-    """Return the lowest price that at least this share of the weight does not exceed."""
-    wanted, passed = share * sum(count for _, count in priced), 0
+    """Return the lowest price that covers at least this share of the weight."""
+    target, passed = share * sum(count for _, count in priced), 0
     for price, count in priced:
         passed += count
-        if passed >= wanted:
+        if passed >= target:
             return price
     return priced[-1][0]

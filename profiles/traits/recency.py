@@ -1,7 +1,7 @@
-"""Days since the shopper last did anything."""
+"""Days since the shopper's last interaction."""
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, Products, Trait, Undone
+from profiles.traits.base import DAY, Products, Refunds, Trait
 
 
 class RecencyDays(Trait[int]):
@@ -11,7 +11,7 @@ class RecencyDays(Trait[int]):
     title = "Days since last seen"
 
     def empty(self) -> int:
-        """Return never."""
+        """Return 0."""
         return 0
 
     def update(self, state: int, one: Interaction) -> int:
@@ -22,6 +22,6 @@ class RecencyDays(Trait[int]):
         """Keep the later."""
         return max(state, other)
 
-    def value(self, state: int, *, now: int, products: Products, undone: Undone) -> int | None:
+    def value(self, state: int, *, now: int, products: Products, refunds: Refunds) -> int | None:
         """Return whole days."""
         return max(0, now - state) // DAY if state else None

@@ -1,4 +1,4 @@
-"""All traits: one line a trait. Pure."""
+"""All traits: one line for each. Pure."""
 
 from collections.abc import Iterable
 from types import MappingProxyType
@@ -7,7 +7,7 @@ from typing import Any, Final
 from events.types.base import Interaction
 from profiles.traits.activity import ActionCounts, ActiveDays
 from profiles.traits.affinity import FavoriteBrands, FavoriteCategories
-from profiles.traits.base import Products, Trait, Undone
+from profiles.traits.base import Products, Refunds, Trait
 from profiles.traits.last_viewed import LastViewed
 from profiles.traits.price_band import PriceBand
 from profiles.traits.recency import RecencyDays
@@ -28,10 +28,10 @@ TRAITS: Final[dict[str, Trait[Any]]] = {trait.key: trait for trait in _ALL}
 
 
 def values(
-    history: Iterable[Interaction], *, now: int, products: Products, undone: Undone = MappingProxyType({})
+    history: Iterable[Interaction], *, now: int, products: Products, refunds: Refunds = MappingProxyType({})
 ) -> dict[str, Any]:
-    """Return the value of each trait that has something to say about the history."""
-    kept = list(history)
-    known: dict[str, Any] = {"now": now, "products": products, "undone": undone}
-    found = ((key, trait.value(trait.fold(kept), **known)) for key, trait in TRAITS.items())
-    return {key: value for key, value in found if value is not None}
+    """Return the value of each trait that has one."""
+    interactions = list(history)
+    context: dict[str, Any] = {"now": now, "products": products, "refunds": refunds}
+    all_values = ((key, trait.value(trait.fold(interactions), **context)) for key, trait in TRAITS.items())
+    return {key: value for key, value in all_values if value is not None}

@@ -1,15 +1,15 @@
 """Recency, frequency and monetary value of purchases."""
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, Products, Trait, Undone
+from profiles.traits.base import DAY, Products, Refunds, Trait
 
 Orders = dict[str, tuple[int, int | None]]
 
 
 class Rfm(Trait[Orders]):
-    """State: for each order its time and its worth in hundredths; an order without an id is its event.
+    """State: time and value in hundredths of each order; an order without an id is its event.
 
-    The worth is of the lines whose price is known, None where none is: told without, or in another currency.
+    The value covers lines with a known price. It is None without any: no price stated, or another currency.
     """
 
     key = "rfm"
@@ -33,17 +33,17 @@ class Rfm(Trait[Orders]):
             _add(merged, order, at, worth)
         return merged
 
-    def value(self, state: Orders, *, now: int, products: Products, undone: Undone) -> dict[str, float | None] | None:
-        """Return days since the last order, how many orders, their whole and their average worth.
+    def value(self, state: Orders, *, now: int, products: Products, refunds: Refunds) -> dict[str, float | None] | None:
+        """Return days since the last order, number of orders, their total and average value.
 
-        Orders that were cancelled or wholly refunded count nowhere, of others not what was given back. Orders of
-        unknown worth are in neither sum; how many there are is told beside it.
+        Cancelled and wholly refunded orders do not count; refunds reduce the others. Orders of unknown value are in
+        neither sum and are counted apart.
         """
-        standing = {order: known for order, known in state.items() if undone.get(order, 0) is not None}
+        standing = {order: order_state for order, order_state in state.items() if refunds.get(order, 0) is not None}
         if not standing:
             return None
         worths = [
-            max(0, worth - (undone.get(order) or 0)) for order, (_, worth) in standing.items() if worth is not None
+            max(0, worth - (refunds.get(order) or 0)) for order, (_, worth) in standing.items() if worth is not None
         ]
         return {
             "recency_days": max(0, now - max(at for at, _ in standing.values())) // DAY,

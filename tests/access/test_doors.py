@@ -116,9 +116,9 @@ def test_a_method_that_a_door_does_not_know_is_not_the_keys_fault() -> None:
     _, raw = create_key(kind="sk", name="server", scopes=["recommendations:read"])
     ours = APIClient(headers={"x-api-key": raw})
 
-    refused = ours.patch(URL)
+    response = ours.patch(URL)
 
-    assert (refused.status_code, refused["Allow"]) == (405, "GET, PUT, DELETE, HEAD, OPTIONS")
+    assert (response.status_code, response["Allow"]) == (405, "GET, PUT, DELETE, HEAD, OPTIONS")
     assert ours.get(URL).status_code == 403
     assert APIClient().patch(URL).status_code == 401
 

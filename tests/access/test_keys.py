@@ -87,8 +87,8 @@ def test_a_revoked_key_stops_within_two_seconds_elsewhere(monkeypatch: pytest.Mo
 
 
 def test_while_the_database_is_down_known_keys_open_and_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    _, known = create_key(kind="sk", name="server")
-    resolve_key(known)
+    _, raw = create_key(kind="sk", name="server")
+    resolve_key(raw)
     with pytest.raises(Unauthenticated):
         resolve_key("sk_other")
     start = time.monotonic()
@@ -98,13 +98,13 @@ def test_while_the_database_is_down_known_keys_open_and_others_wait(monkeypatch:
 
     monkeypatch.setattr(selectors, "_find", down)
     monkeypatch.setattr("access.selectors.time.monotonic", lambda: start + 300)
-    assert resolve_key(known).name == "server"
+    assert resolve_key(raw).name == "server"
     with pytest.raises(Unavailable):
         resolve_key("sk_other")
     monkeypatch.setattr("access.selectors.time.monotonic", lambda: start + 700)
 
     with pytest.raises(Unavailable):
-        resolve_key(known)
+        resolve_key(raw)
 
 
 @pytest.mark.parametrize(

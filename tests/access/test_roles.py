@@ -57,14 +57,14 @@ def test_an_operator_becomes_no_superuser_and_takes_no_permission() -> None:
     me, root = User.objects.get(username="ops"), User.objects.create_superuser("root")
     more = {"is_superuser": "on", "user_permissions": [Permission.objects.get(codename="change_product").pk]}
 
-    taken = operator.post(f"/admin/access/user/{me.pk}/change/", {**form(me), **more, "first_name": "Oda"})
+    allowed = operator.post(f"/admin/access/user/{me.pk}/change/", {**form(me), **more, "first_name": "Oda"})
     denied = operator.post(f"/admin/access/user/{root.pk}/change/", {**form(root), "username": "mine"})
     password = operator.post(
         f"/admin/access/user/{root.pk}/password/", {"password1": "new horse battery", "password2": "new horse battery"}
     )
     deleted = operator.post(f"/admin/access/user/{root.pk}/delete/", {"post": "yes"})
 
-    assert [answer.status_code for answer in (taken, denied, password, deleted)] == [302, 403, 403, 403]
+    assert [answer.status_code for answer in (allowed, denied, password, deleted)] == [302, 403, 403, 403]
     me.refresh_from_db()
     root.refresh_from_db()
     assert (me.first_name, me.is_superuser, me.user_permissions.exists()) == ("Oda", False, False)
@@ -143,15 +143,17 @@ def test_the_log_names_the_roles_that_were_given_and_taken() -> None:
     for names in (["merchandiser", "marketer"], ["merchandiser", "data scientist"], []):
         operator.post(f"/admin/access/user/{dee.pk}/change/", {**form(dee), "groups": [roles[name] for name in names]})
         if names:
-            listed = operator.get("/admin/access/user/", {"q": "dee"}).context["cl"]
-            assert [set(listed.model_admin.roles(one).split(", ")) for one in listed.result_list] == [set(names)]
+            changelist = operator.get("/admin/access/user/", {"q": "dee"}).context["cl"]
+            assert [set(changelist.model_admin.roles(one).split(", ")) for one in changelist.result_list] == [
+                set(names)
+            ]
     operator.post(f"/admin/access/user/{dee.pk}/change/", {**form(dee), "first_name": "Deirdre"})
 
-    told = [
+    data = [
         [change["roles"] for change in event.data["changes"] if "roles" in change]
         for event in reversed(audit.entries(action="user.changed"))
     ]
-    assert told == [
+    assert data == [
         [{"given": ["marketer", "merchandiser"], "taken": []}],
         [{"given": ["data scientist"], "taken": ["marketer"]}],
         [{"given": [], "taken": ["data scientist", "merchandiser"]}],
@@ -173,14 +175,14 @@ def test_an_operator_makes_rotates_and_revokes_a_key_and_sees_it_once() -> None:
     rotated = operator.post(url, {**facts, button(operator, url, "rotate"): "1"}, follow=True)
     key.refresh_from_db()
     assert f"{key.prefix}_" in rotated.content.decode()
-    asked = reverse("admin:access_apikey_revoke_page", args=[key.pk])
-    assert (asked in operator.get(url).content.decode(), operator.get(asked).status_code) == (True, 200)
+    revoke_url = reverse("admin:access_apikey_revoke_page", args=[key.pk])
+    assert (revoke_url in operator.get(url).content.decode(), operator.get(revoke_url).status_code) == (True, 200)
     key.refresh_from_db()
     assert not ApiKey.objects.exclude(revoked_at=None).exists(), "it was asked only"
-    operator.post(asked)
+    operator.post(revoke_url)
     key.refresh_from_db()
     assert key.revoked_at is not None
-    assert operator.get(asked).status_code == 403
+    assert operator.get(revoke_url).status_code == 403
     assert operator.post(f"/admin/access/apikey/{key.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
@@ -239,10 +241,10 @@ def test_the_list_of_keys_tells_which_of_them_open() -> None:
     create_key(kind="sk", name="old", expires_at=clock.now())
     revoke_key(create_key(kind="sk", name="lost")[0].pk, actor="staff:1")
 
-    listed = staff("ops", "operator").get("/admin/access/apikey/").context["cl"]
+    changelist = staff("ops", "operator").get("/admin/access/apikey/").context["cl"]
 
-    told = {key.name: listed.model_admin.state(key) for key in listed.result_list}
-    assert told == {"open": "live", "old": "expired", "lost": "revoked"}
+    states = {key.name: changelist.model_admin.state(key) for key in changelist.result_list}
+    assert states == {"open": "live", "old": "expired", "lost": "revoked"}
 
 
 def test_olu_sees_keys_but_neither_changes_them_nor_reads_their_secrets() -> None:
@@ -250,10 +252,10 @@ def test_olu_sees_keys_but_neither_changes_them_nor_reads_their_secrets() -> Non
     olu, operator = staff("olu", "compliance officer"), staff("ops", "operator")
     url = f"/admin/access/apikey/{key.pk}/change/"
 
-    shown = olu.get(url)
+    page = olu.get(url)
 
-    assert shown.status_code == 200
-    assert "Identity secret" not in shown.content.decode()
+    assert page.status_code == 200
+    assert "Identity secret" not in page.content.decode()
     assert identity_secret(key) in operator.get(url).content.decode()
     assert olu.post(url, {"name": "mine"}).status_code == 403
 

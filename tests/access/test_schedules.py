@@ -36,7 +36,7 @@ def act(client: Client, name: str, *tasks: PeriodicTask) -> None:
     assert client.post(LIST, {"action": name, "_selected_action": [task.pk for task in tasks]}).status_code == 302
 
 
-def told(night: PeriodicTask) -> list[tuple[str, bool]]:
+def messages_of(night: PeriodicTask) -> list[tuple[str, bool]]:
     """Return what the log has of the task, oldest first, with whether it was switched on then."""
     events = reversed(audit.entries(object=f"periodictask:{night.pk}"))
     return [(event.action, event.data["values"]["enabled"]) for event in events]
@@ -52,7 +52,7 @@ def test_switching_off_and_on_is_recorded_and_the_scheduler_hears_of_it(operator
 
     assert PeriodicTask.objects.get().enabled
     assert PeriodicTasks.last_change() is not None
-    assert told(night) == [("periodictask.changed", False), ("periodictask.changed", True)]
+    assert messages_of(night) == [("periodictask.changed", False), ("periodictask.changed", True)]
 
 
 def test_a_schedule_without_a_time_or_with_two_is_told_what_to_choose(operator: Client, night: PeriodicTask) -> None:
@@ -78,7 +78,7 @@ def test_running_at_once_is_recorded(operator: Client, night: PeriodicTask) -> N
         act(operator, "run_now", night)
 
     send.assert_called_once_with("modelops.train", args=[], kwargs={})
-    assert told(night) == [("periodictask.run", True)]
+    assert messages_of(night) == [("periodictask.run", True)]
 
 
 def test_a_change_keeps_task_and_arguments(operator: Client, night: PeriodicTask) -> None:
@@ -97,7 +97,7 @@ def test_a_change_keeps_task_and_arguments(operator: Client, night: PeriodicTask
         "{}",
     )
     assert (night.crontab, night.enabled) == (later, False)
-    assert told(night) == [("periodictask.changed", False)]
+    assert messages_of(night) == [("periodictask.changed", False)]
 
 
 def test_no_schedule_is_added_or_deleted(operator: Client, night: PeriodicTask) -> None:
@@ -107,7 +107,7 @@ def test_no_schedule_is_added_or_deleted(operator: Client, night: PeriodicTask) 
 
     assert (added.status_code, deleted.status_code, time.status_code) == (403, 403, 403)
     assert PeriodicTask.objects.get() == night
-    assert told(night) == []
+    assert messages_of(night) == []
 
 
 def test_another_time_of_a_schedule_is_recorded(operator: Client, night: PeriodicTask) -> None:
@@ -140,7 +140,7 @@ def test_who_only_sees_schedules_neither_switches_nor_runs_them(night: PeriodicT
             client.post(LIST, {"action": name, "_selected_action": [night.pk]})
 
     assert PeriodicTask.objects.get().enabled
-    assert (send.call_count, told(night)) == (0, [])
+    assert (send.call_count, messages_of(night)) == (0, [])
 
 
 def begin(hour: int) -> PeriodicTask:

@@ -67,13 +67,13 @@ def test_dee_changes_her_own_password(client: Client) -> None:
     client.force_login(dee)
     wrong = {"old_password": "guess", "new_password1": "new horse battery", "new_password2": "new horse battery"}
 
-    refused = client.post("/admin/password_change/", wrong)
+    response = client.post("/admin/password_change/", wrong)
     before = audit.entries(action="user.changed")
     changed = client.post("/admin/password_change/", {**wrong, "old_password": "correct horse battery"})
 
     dee.refresh_from_db()
     (event,) = audit.entries(action="user.changed")
-    assert (refused.status_code, before, changed.status_code) == (200, [], 302)
+    assert (response.status_code, before, changed.status_code) == (200, [], 302)
     assert dee.check_password("new horse battery")
     assert (event.actor, event.object) == (f"staff:{dee.pk}", f"user:{dee.pk}")
     assert event.data == {"changes": [{"changed": {"fields": ["Password"]}}]}

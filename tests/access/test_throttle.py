@@ -19,7 +19,7 @@ def key(id: int, kind: Any = "sk") -> KeyRecord:
 def five_a_minute(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Allow five requests a minute, and forget that Redis ever failed."""
     settings.KEY_RATES = {"sk": "5/minute", "pk": "5/minute"}
-    monkeypatch.setattr(throttles.rest, "until", 0.0)
+    monkeypatch.setattr(throttles.cooldown, "until", 0.0)
 
 
 @pytest.mark.django_db

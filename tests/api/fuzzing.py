@@ -95,8 +95,14 @@ def _ask(operation: Any, name: str, tally: Tally, *, keys: tuple[str, str], each
 
 def _befriend(case: Any, name: str, publishable: str, *, whole: bool) -> None:
     """Let the case name what exists; `whole`: ask exactly what the documentation shows."""
-    known = {"placement": "home", "product_id": "desk", "subject": "user:ada", "customer_id": "ada", "key": publishable}
-    case.path_parameters = {part: known.get(part, value) for part, value in (case.path_parameters or {}).items()}
+    known_ids = {
+        "placement": "home",
+        "product_id": "desk",
+        "subject": "user:ada",
+        "customer_id": "ada",
+        "key": publishable,
+    }
+    case.path_parameters = {part: known_ids.get(part, value) for part, value in (case.path_parameters or {}).items()}
     if not whole:
         return
     case.query = {"measurement_id": "G-1", "api_secret": publishable} if name.endswith("/mp/collect") else {}

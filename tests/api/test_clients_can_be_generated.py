@@ -9,14 +9,14 @@ from django.test import Client
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     """The document as it is served."""
-    found: dict[str, Any] = Client().get("/api/schema?format=json").json()
-    return found
+    schema: dict[str, Any] = Client().get("/api/schema?format=json").json()
+    return schema
 
 
 @pytest.fixture
 def schemas(document: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = document["components"]["schemas"]
-    return found
+    result: dict[str, Any] = document["components"]["schemas"]
+    return result
 
 
 def test_what_a_body_may_leave_out_has_no_default_which_typescript_takes_for_always_there(
@@ -33,10 +33,10 @@ def test_what_a_body_may_leave_out_has_no_default_which_typescript_takes_for_alw
 
 
 def test_the_default_is_told_in_words(schemas: dict[str, Any]) -> None:
-    told = schemas["RecommendFieldsRequest"]["properties"]
+    properties = schemas["RecommendFieldsRequest"]["properties"]
 
-    assert told["explain"]["description"].endswith(" Default: false.")
-    assert told["personalized"]["description"].endswith(" Default: true.")
+    assert properties["explain"]["description"].endswith(" Default: false.")
+    assert properties["personalized"]["description"].endswith(" Default: true.")
 
 
 def test_a_stored_product_and_a_problem_hold_every_field(schemas: dict[str, Any]) -> None:

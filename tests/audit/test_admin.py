@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 LIST = "/admin/audit/auditevent/"
 
 
-def found(client: Client, words: str) -> list[str]:
+def search_results(client: Client, words: str) -> list[str]:
     answer = client.get(LIST, {"q": words})
     assert answer.status_code == 200
     return [event.object for event in answer.context["cl"].result_list]
@@ -25,11 +25,11 @@ def test_olu_finds_events_by_object_actor_action_and_shopper() -> None:
     record(category="privacy", action="erasure.requested", actor="staff:0", object="request:1", subject="user:ada")
     record(category="catalog", action="product.put", actor="key:5", object="product:P1")
 
-    assert found(olu, "product:P1") == ["product:P1"]
-    assert found(olu, "staff:0") == ["request:1"]
-    assert found(olu, "erasure.requested") == ["request:1"]
-    assert found(olu, "user:ada") == ["request:1"]
-    assert found(olu, "user:eve") == []
+    assert search_results(olu, "product:P1") == ["product:P1"]
+    assert search_results(olu, "staff:0") == ["request:1"]
+    assert search_results(olu, "erasure.requested") == ["request:1"]
+    assert search_results(olu, "user:ada") == ["request:1"]
+    assert search_results(olu, "user:eve") == []
     assert olu.get(LIST, {"q": "a\x00b"}).status_code == 200
 
 
@@ -38,9 +38,9 @@ def test_olu_finds_what_somebody_did_by_the_name_that_the_list_shows() -> None:
     actor = f"staff:{dee.session['_auth_user_id']}"
     record(category="catalog", action="product.put", actor=actor, object="product:P1")
 
-    assert "product:P1" in found(olu, actor)
-    assert found(olu, f"dee ({actor})") == found(olu, "dee") == found(olu, actor)
-    assert found(olu, "eve") == []
+    assert "product:P1" in search_results(olu, actor)
+    assert search_results(olu, f"dee ({actor})") == search_results(olu, "dee") == search_results(olu, actor)
+    assert search_results(olu, "eve") == []
 
 
 def test_olu_opens_an_event_with_its_detail_until_it_is_erased() -> None:

@@ -47,7 +47,7 @@ def test_the_bytes_are_rfc_8785_with_a_fixed_set_of_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "spelling"),
     [
         (datetime(2026, 11, 25, 8, tzinfo=UTC), "2026-11-25T08:00:00.000000Z"),
         (-(2**53), "-9007199254740992"),
@@ -56,8 +56,8 @@ def test_the_bytes_are_rfc_8785_with_a_fixed_set_of_names() -> None:
         (("b", {"a": Decimal("2.0")}), ["b", {"a": "2.0"}]),
     ],
 )
-def test_one_value_has_one_spelling(value: Any, told: Any) -> None:
-    assert plain(value) == told
+def test_one_value_has_one_spelling(value: Any, spelling: Any) -> None:
+    assert plain(value) == spelling
 
 
 @pytest.mark.django_db
@@ -136,7 +136,7 @@ def test_the_newest_events_are_told_without_those_that_are_left_out() -> None:
     def told(**wanted: Any) -> list[str]:
         return [entry.object[-2:] for entry in selectors.entries(**wanted)]
 
-    assert told(but=["role.synced", "product.deleted"]) == ["P2", "P0"]
+    assert told(excluded_actions=["role.synced", "product.deleted"]) == ["P2", "P0"]
     assert told(limit=3) == ["P3", "P2", "P1"]
     assert told(action="product.put", object="product:P0") == ["P0"]
 

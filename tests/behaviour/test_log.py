@@ -40,19 +40,19 @@ def entry(key: str, body: str = "x") -> Entry:
 
 
 def everything(log: Log) -> dict[int, list[bytes]]:
-    found = log.read_many(dict.fromkeys(range(SHARDS), 0))
-    return {shard: [one.body for _, one in rows] for shard, rows in found.items()}
+    entries = log.read_many(dict.fromkeys(range(SHARDS), 0))
+    return {shard: [one.body for _, one in rows] for shard, rows in entries.items()}
 
 
 def test_what_was_appended_is_read_in_order_from_its_shard(log: Log) -> None:
     log.append([entry("user:ada", "1"), entry("user:bo", "2"), entry("user:ada", "3")])
     log.append([entry("user:ada", "4")])
 
-    found = everything(log)
+    bodies = everything(log)
 
-    ada = [body for body in found[shard_of("user:ada", shards=SHARDS)] if body != b"2"]
+    ada = [body for body in bodies[shard_of("user:ada", shards=SHARDS)] if body != b"2"]
     assert ada == [b"1", b"3", b"4"]
-    assert sum(len(bodies) for bodies in found.values()) == 4
+    assert sum(len(bodies) for bodies in bodies.values()) == 4
     assert log.length() == 4
 
 

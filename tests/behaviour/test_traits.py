@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from events.types.base import SIGNALS, Interaction
 from profiles import traits
-from profiles.traits.base import DAY, ProductFacts, Trait
+from profiles.traits.base import DAY, ProductInfo, Trait
 from profiles.traits.registry import TRAITS, values
 
 NOW = 1_790_000_000_000_000
 PRODUCTS = {
-    "A": ProductFacts(("Furniture", "Chairs"), "Nord", 89.9),
-    "B": ProductFacts(("Furniture", "Desks"), "Sol", 250.0),
-    "C": ProductFacts(("Garden",), "Nord", 10.0),
-    "D": ProductFacts(),
+    "A": ProductInfo(("Furniture", "Chairs"), "Nord", 89.9),
+    "B": ProductInfo(("Furniture", "Desks"), "Sol", 250.0),
+    "C": ProductInfo(("Garden",), "Nord", 10.0),
+    "D": ProductInfo(),
 }
 UNDONE = {"O1": 500, "O9": None}
 INTERACTIONS = st.builds(
@@ -45,14 +45,14 @@ def trait(request: pytest.FixtureRequest) -> Trait[Any]:
 
 
 def value(trait: Trait[Any], state: Any) -> Any:
-    return trait.value(state, now=NOW, products=PRODUCTS, undone=UNDONE)
+    return trait.value(state, now=NOW, products=PRODUCTS, refunds=UNDONE)
 
 
 def test_every_trait_of_the_folder_is_in_the_registry_by_a_key_of_its_own() -> None:
     modules = [import_module(f"{traits.__name__}.{file.stem}") for file in Path(*traits.__path__).glob("*.py")]
-    found = {own for module in modules for own in vars(module).values() if isinstance(own, type)}
+    classes = {own for module in modules for own in vars(module).values() if isinstance(own, type)}
 
-    for kind in (own for own in found if issubclass(own, Trait) and not isabstract(own)):
+    for kind in (own for own in classes if issubclass(own, Trait) and not isabstract(own)):
         assert type(TRAITS.get(kind.key)) is kind, f"registry.py needs {kind.__name__}, alone with the key {kind.key}"
 
 
@@ -87,9 +87,9 @@ def test_nothing_is_said_about_an_empty_history(trait: Trait[Any]) -> None:
 
 @given(HISTORIES)
 def test_values_are_json(history: list[Interaction]) -> None:
-    found = values(history, now=NOW, products=PRODUCTS)
+    result = values(history, now=NOW, products=PRODUCTS)
 
-    assert orjson.loads(orjson.dumps(found)) == found
+    assert orjson.loads(orjson.dumps(result)) == result
 
 
 def test_a_trait_has_a_name_for_the_api_and_one_for_people(trait: Trait[Any]) -> None:

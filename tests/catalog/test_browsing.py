@@ -12,8 +12,8 @@ pytestmark = pytest.mark.django_db
 
 
 def stock(number: int, *category: str, **fields: object) -> None:
-    given = {"title": f"Product {number}", "currency": "EUR", "image_url": f"/p/{number}.svg", **fields}
-    Product.objects.create(product_id=f"P{number:03d}", category=list(category), **given)
+    defaults = {"title": f"Product {number}", "currency": "EUR", "image_url": f"/p/{number}.svg", **fields}
+    Product.objects.create(product_id=f"P{number:03d}", category=list(category), **defaults)
 
 
 def test_pictures_are_of_one_product_on_sale_of_each_narrowest_category() -> None:
@@ -31,7 +31,7 @@ def test_pictures_are_of_one_product_on_sale_of_each_narrowest_category() -> Non
 
 
 def test_no_more_products_are_looked_at_for_pictures_than_a_page_can_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browsing, "LOOKED_AT", 2)
+    monkeypatch.setattr(browsing, "MAX_SAMPLE_ROWS", 2)
     for number in range(4):
         stock(number, f"Room {number}")
 
@@ -61,8 +61,8 @@ def test_of_a_large_catalogue_a_part_tells_the_same_each_time(monkeypatch: pytes
         stock(number, "Home" if number % 3 else "Garden", description="words " * 200)
     with connection.cursor() as sql:
         sql.execute("ANALYZE catalog_product")
-    monkeypatch.setattr(browsing, "COUNTED", 200)
+    monkeypatch.setattr(browsing, "SAMPLED_ROWS", 200)
 
-    found = browsing.top_categories()
+    categories = browsing.top_categories()
 
-    assert found == browsing.top_categories() == ["Home", "Garden"]
+    assert categories == browsing.top_categories() == ["Home", "Garden"]

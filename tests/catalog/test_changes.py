@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from catalog import selectors, services
 from catalog.models import Product
 from catalog.records import ProductRow
-from catalog.restored import count_anew
+from catalog.transaction_ids import reset_transaction_ids
 
 ROW = {"title": "Chair", "price": 1}
 
@@ -53,18 +53,18 @@ def test_the_same_feed_again_changes_nothing() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_what_commits_late_is_not_missed() -> None:
-    written, may_commit = threading.Event(), threading.Event()
+    done, may_commit = threading.Event(), threading.Event()
 
     def late() -> None:
         with transaction.atomic():
             services.put_product("LATE", data=ROW, actor="system:test")
-            written.set()
+            done.set()
             may_commit.wait(10)
         connection.close()
 
     writer = threading.Thread(target=late)
     writer.start()
-    assert written.wait(10)
+    assert done.wait(10)
     services.put_product("EARLY", data=ROW, actor="system:test")
     first, cursor = selectors.changed_since(None)
     may_commit.set()
@@ -95,8 +95,8 @@ def test_what_another_cluster_counted_is_counted_anew_after_a_restore() -> None:
         sql.execute("ALTER TABLE catalog_product ENABLE TRIGGER catalog_touch")
     kept = Product.objects.get(product_id="P2").changed_xid
 
-    assert count_anew("default") == 1
-    assert count_anew("default") == 0
+    assert reset_transaction_ids("default") == 1
+    assert reset_transaction_ids("default") == 0
 
     assert dict(Product.objects.values_list("product_id", "changed_xid")) == {"P1": 0, "P2": kept}
     services.put_product("P1", data={**ROW, "title": "Later"}, actor="system:test")

@@ -359,7 +359,7 @@ def test_what_is_no_list_of_objects_is_told_in_words(dee: Client, text: str) -> 
 def test_an_export_is_sent_as_it_is_written(
     dee: Client, shop: APIClient, chair: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("catalog.resources.AT_ONCE", 2)
+    monkeypatch.setattr("catalog.resources.CHUNK_SIZE", 2)
     for number in range(5):
         shop.put(f"/api/v1/products/P{number}", chair, format="json")
 

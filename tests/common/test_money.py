@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from common.money import plain, shown
+from common.money import format_money, plain
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_an_amount_is_written(amount: str, currency: str, written: str) -> None:
     ],
 )
 def test_an_amount_is_shown_as_browsers_show_it(amount: str, currency: str, written: str) -> None:
-    assert shown(Decimal(amount), currency) == written
+    assert format_money(Decimal(amount), currency) == written

@@ -9,8 +9,8 @@ PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 def described(operation: dict[str, Any]) -> dict[str, Any]:
     result = describe_problems({"paths": {"/x": {"get": operation}}}, None, None, True)
-    found: dict[str, Any] = result["paths"]["/x"]["get"]
-    return found
+    result_operation: dict[str, Any] = result["paths"]["/x"]["get"]
+    return result_operation
 
 
 def test_problems_have_their_media_type_and_answers_keep_theirs() -> None:

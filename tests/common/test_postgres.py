@@ -53,7 +53,7 @@ def wire(transactional_db: None) -> Iterator[Wire]:
 @pytest.fixture
 def limited() -> Iterator[None]:
     """Have this process's queries mind limits, as those of a door do."""
-    postgres.wait_with_limits()
+    postgres.limit_waiting()
     yield
     set_wait_callback(None)
 
@@ -74,7 +74,10 @@ def test_a_query_without_a_word_is_given_up_and_its_connection_closed(wire: Wire
     wire.held.set()
     start = time.monotonic()
 
-    with pytest.raises(psycopg2.OperationalError, match=r"did not answer within 0\.3 seconds"), postgres.within(0.3):
+    with (
+        pytest.raises(psycopg2.OperationalError, match=r"did not answer within 0\.3 seconds"),
+        postgres.time_limit(0.3),
+    ):
         cursor.execute("SELECT 2")
 
     assert time.monotonic() - start < 2
@@ -88,7 +91,10 @@ def test_a_connection_is_given_up_also_where_nobody_asked_for_a_limit(
     monkeypatch.setattr(postgres, "CONNECT_SECONDS", 0.4)
     wire.held.set()
 
-    with pytest.raises(psycopg2.OperationalError, match=r"did not answer within 0\.3 seconds"), postgres.within(0.3):
+    with (
+        pytest.raises(psycopg2.OperationalError, match=r"did not answer within 0\.3 seconds"),
+        postgres.time_limit(0.3),
+    ):
         opened(wire)
     with pytest.raises(psycopg2.OperationalError, match=r"did not answer within 0\.4 seconds"):
         opened(wire)
@@ -97,7 +103,7 @@ def test_a_connection_is_given_up_also_where_nobody_asked_for_a_limit(
 @pytest.mark.usefixtures("limited")
 def test_queries_outside_and_of_other_threads_have_no_limit(wire: Wire) -> None:
     over = opened(wire)
-    with postgres.within(0.1):
+    with postgres.time_limit(0.1):
         elsewhere = threading.Thread(target=over.cursor().execute, args=("SELECT pg_sleep(0.3)",))
         elsewhere.start()
         elsewhere.join()
@@ -110,7 +116,7 @@ def test_queries_outside_and_of_other_threads_have_no_limit(wire: Wire) -> None:
 
 @pytest.mark.usefixtures("limited", "transactional_db")
 def test_what_a_request_asks_after_a_question_that_was_given_up_is_answered() -> None:
-    with pytest.raises(OperationalError), postgres.within(0.2), connection.cursor() as cursor:
+    with pytest.raises(OperationalError), postgres.time_limit(0.2), connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(1)")
 
     with connection.cursor() as cursor:
@@ -121,7 +127,7 @@ def test_what_a_request_asks_after_a_question_that_was_given_up_is_answered() ->
 @pytest.mark.usefixtures("limited", "transactional_db")
 def test_the_server_gives_up_too_what_nobody_waits_for() -> None:
     connection.close()  # it may be of before the limits
-    with pytest.raises(OperationalError), postgres.within(0.2), connection.cursor() as cursor:
+    with pytest.raises(OperationalError), postgres.time_limit(0.2), connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(60)")
     deadline = time.monotonic() + 30
 
@@ -138,7 +144,7 @@ def test_the_server_gives_up_too_what_nobody_waits_for() -> None:
 def test_what_was_begun_before_a_question_that_was_given_up_is_not_gone_on_with() -> None:
     @transaction.atomic
     def begun() -> None:
-        with suppress(OperationalError), postgres.within(0.2), connection.cursor() as cursor:
+        with suppress(OperationalError), postgres.time_limit(0.2), connection.cursor() as cursor:
             cursor.execute("SELECT pg_sleep(1)")
         connection.cursor()
 
@@ -148,10 +154,10 @@ def test_what_was_begun_before_a_question_that_was_given_up_is_not_gone_on_with(
 
 def test_of_brief_questions_one_at_a_time_asks_whether_the_database_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, asked = [100.0], list[float]()
-    monkeypatch.setattr("common.rest.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("common.cooldown.time.monotonic", lambda: clock[0])
 
     def ask(*, alive: bool = False) -> None:
-        with postgres.briefly():
+        with postgres.optional_query():
             asked.append(clock[0])
             if alive:
                 return

@@ -225,7 +225,7 @@ def test_a_link_alone_names_somebody_too() -> None:
 
 
 def test_the_seeded_purposes_are_those_that_decide_while_the_table_is_down() -> None:
-    seeds = import_module("consents.migrations.0003_seed_purposes").SEEDS
+    seeds = import_module("consents.migrations.0002_seed_purposes").SEEDS
 
     seeded = {name: PurposeTerms(name, 1, basis, share) for name, _, _, basis, _, _, share in seeds}
 

@@ -16,8 +16,8 @@ from events.log import get_log
 from events.models import Event
 from events.selectors import training_frame
 from events.services.collect import Sender, collect
-from events.services.record import Recorder, offsets
-from events.services.server import ServerEvent, append_server_events
+from events.services.recorder import Recorder, offsets
+from events.services.server_events import ServerEvent, append_server_events
 from modelops.services.gate import labels_of
 from personalization.serving.shoppers import may_personalize
 from profiles import services
@@ -49,7 +49,7 @@ def decides(second: int, consent: dict[str, bool], **who: str) -> Any:
 def send(*items: Any, sender: Sender = SERVER) -> int:
     """Send items days later, and let both consumers work; return how many were kept."""
     later = Envelope(received_at=(START + 100_000) * 1_000_000, source=sender.source)
-    kept = collect(list(items), sender=sender, envelope=later).kept
+    kept = collect(list(items), sender=sender, envelope=later).stored
     log = get_log()
     shards = range(log.shards)
     services.apply(log.read_many(services.offsets(shards), count=10_000))
@@ -71,9 +71,9 @@ def trained() -> list[str]:
 def everywhere(subject: str) -> set[bool]:
     """Return whether personalization is allowed, as the consent route and as serving see it."""
     kind, _, value = subject.partition(":")
-    found = read_person(user_id=value) if kind == "user" else read_person(anonymous_id=value)
+    result = read_person(user_id=value) if kind == "user" else read_person(anonymous_id=value)
     whom = person(subject).verdict(terms()["personalization"], rule=rule_of(None))
-    return {whom.allowed, may_personalize(found, gpc=False)}
+    return {whom.allowed, may_personalize(result, gpc=False)}
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0), (2, 0, 1)])

@@ -10,9 +10,9 @@ from common import clock
 from common.clock import from_microseconds
 from customers.selectors import identity_of
 from events.activity import orders_of, pulse, timeline
-from events.services.record import Recorder, offsets
+from events.services.recorder import Recorder, offsets
 from events.types.base import Event
-from tests.events.journal import START, entry, event
+from tests.events.builders import START, entry, event
 
 pytestmark = pytest.mark.django_db
 
@@ -74,9 +74,9 @@ def test_a_timeline_names_the_products_of_whatever_an_event_holds() -> None:
         event(4, name="Trumpet Blown", properties={"product_id": {"a": 1}, "products": {"a": 1}}),
     )
 
-    found = timeline(identity_of("user:ada", now=clock.now()), limit=9)
+    events = timeline(identity_of("user:ada", now=clock.now()), limit=9)
 
-    assert [one.products for one in reversed(found)] == [("P1",), ("A", "7"), (), ()]
+    assert [one.products for one in reversed(events)] == [("P1",), ("A", "7"), (), ()]
 
 
 def test_revenue_is_what_was_not_given_back() -> None:
@@ -90,9 +90,9 @@ def test_revenue_is_what_was_not_given_back() -> None:
         order(7, "Refunded", "back"),
     )
 
-    found = pulse(now=from_microseconds(START) + timedelta(hours=1))
+    activity = pulse(now=from_microseconds(START) + timedelta(hours=1))
 
-    assert (found.orders, found.revenue) == (2, (("EUR", Decimal(80)),))
+    assert (activity.orders, activity.revenue) == (2, (("EUR", Decimal(80)),))
 
 
 def test_what_was_given_back_takes_nothing_from_other_orders() -> None:
@@ -102,9 +102,9 @@ def test_what_was_given_back_takes_nothing_from_other_orders() -> None:
         order(3, "Refunded", "back", total=55),
     )
 
-    found = pulse(now=from_microseconds(START) + timedelta(hours=1))
+    activity = pulse(now=from_microseconds(START) + timedelta(hours=1))
 
-    assert (found.orders, found.revenue) == (1, (("EUR", Decimal(50)),))
+    assert (activity.orders, activity.revenue) == (1, (("EUR", Decimal(50)),))
 
 
 def test_orders_in_another_currency_are_counted_and_their_money_is_told_apart() -> None:
@@ -116,6 +116,6 @@ def test_orders_in_another_currency_are_counted_and_their_money_is_told_apart() 
         order(5, "Refunded", "untold", revenue=5, products=[{"product_id": "A"}]),
     )
 
-    found = pulse(now=from_microseconds(START) + timedelta(hours=1))
+    activity = pulse(now=from_microseconds(START) + timedelta(hours=1))
 
-    assert (found.orders, found.revenue) == (4, (("EUR", Decimal(70)), ("USD", Decimal(30))))
+    assert (activity.orders, activity.revenue) == (4, (("EUR", Decimal(70)), ("USD", Decimal(30))))

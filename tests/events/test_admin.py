@@ -17,10 +17,10 @@ from consents.services import decide_for
 from events.intake.limits import MAX_ITEM
 from events.log import Entry, get_log
 from events.models import Event, SetAside
-from events.services.decoding import refused
-from events.services.record import Recorder, offsets
+from events.services.decoding import rejected_item
+from events.services.recorder import Recorder, offsets
 from events.types.base import Event as Happened
-from tests.events.journal import START, entry, event
+from tests.events.builders import START, entry, event
 from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
@@ -75,10 +75,10 @@ def test_the_last_recorded_comes_first_and_an_event_is_read_only() -> None:
     record(entry(event(1)), entry(event(2)))
     client, row = staff("ops", "operator"), Event.objects.get(message_id="m1")
 
-    listed = client.get(LIST).context["cl"].result_list
+    rows = client.get(LIST).context["cl"].result_list
     page = client.get(reverse("admin:events_event_change", args=[row.pk]))
 
-    assert [one.message_id for one in listed] == ["m2", "m1"]
+    assert [one.message_id for one in rows] == ["m2", "m1"]
     assert page.status_code == 200
     assert "P1" in page.content.decode()
     assert client.post(reverse("admin:events_event_change", args=[row.pk]), {"name": "x"}).status_code == 403
@@ -111,16 +111,16 @@ def test_an_operator_sends_a_mended_item_again() -> None:
 
 @pytest.mark.parametrize("revoked", [False, True])
 def test_what_a_server_sent_is_accepted_by_its_key_at_the_time_it_came(revoked: bool) -> None:
-    made = key()
+    api_key = key()
     if revoked:
-        revoke_key(made.pk, actor="staff:1")
-    item = set_aside(orjson.dumps({**ITEM, **CONSENT}), source=f"key:{made.pk}")
+        revoke_key(api_key.pk, actor="staff:1")
+    item = set_aside(orjson.dumps({**ITEM, **CONSENT}), source=f"key:{api_key.pk}")
 
     staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
 
     item.refresh_from_db()
     assert item.replay_error == ""
-    assert [(one.source, one.at, one.received_at) for one in appended()] == [(f"key:{made.pk}", START, START)]
+    assert [(one.source, one.at, one.received_at) for one in appended()] == [(f"key:{api_key.pk}", START, START)]
 
 
 @pytest.mark.parametrize("payload", [b"[1, 2]", b'"text"', b"{}", b"no JSON"])
@@ -138,15 +138,15 @@ def test_what_is_no_event_is_refused_once_more_in_words(payload: bytes) -> None:
 def test_a_large_entry_that_could_not_be_recorded_is_kept_whole() -> None:
     large = event(1, properties={"note": "x" * 2 * MAX_ITEM})
 
-    kept = refused((0, 7, entry(large)), "the table is away")
+    item = rejected_item((0, 7, entry(large)), "the table is away")
 
-    assert Happened.decode(kept.payload.encode()) == large
+    assert Happened.decode(item.payload.encode()) == large
 
 
 @pytest.mark.parametrize("source", ["a page that must prove", "key:999999", "key:x", ""])
 def test_no_click_makes_an_unproven_user_id_a_proven_one(source: str) -> None:
-    made = key("pk", requires_user_hash=True)
-    item = set_aside(orjson.dumps({**ITEM, **CONSENT}), source=f"key:{made.pk}" if "page" in source else source)
+    api_key = key("pk", requires_user_hash=True)
+    item = set_aside(orjson.dumps({**ITEM, **CONSENT}), source=f"key:{api_key.pk}" if "page" in source else source)
 
     staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
 
@@ -170,8 +170,8 @@ def test_a_yes_that_is_sent_again_is_older_than_the_no_that_came_since() -> None
 def test_an_item_that_is_still_bad_says_why() -> None:
     item = set_aside(b'{"type": "track"}')
 
-    asked = {"action": "send_again", "_selected_action": [item.pk]}
-    page = staff("ops", "operator").post(f"{ASIDE}?sent=no", asked, follow=True)
+    form = {"action": "send_again", "_selected_action": [item.pk]}
+    page = staff("ops", "operator").post(f"{ASIDE}?sent=no", form, follow=True)
 
     item.refresh_from_db()
     assert item.replay_error
@@ -182,9 +182,9 @@ def test_an_item_that_is_still_bad_says_why() -> None:
 def test_rejected_events_are_found_by_their_field() -> None:
     item = set_aside(orjson.dumps(ITEM))
 
-    listed = staff("ops", "operator").get(ASIDE, {"q": item.field}).context["cl"]
+    changelist = staff("ops", "operator").get(ASIDE, {"q": item.field}).context["cl"]
 
-    assert [row.pk for row in listed.result_list] == [item.pk]
+    assert [row.pk for row in changelist.result_list] == [item.pk]
 
 
 def test_what_the_recorder_set_aside_goes_back_to_the_log_as_it_was() -> None:
@@ -214,8 +214,8 @@ def test_amounts_of_an_order_are_written_in_its_currency() -> None:
     client = staff("ops", "operator")
     (order,) = client.get(ORDERS).context["cl"].result_list
 
-    listed = client.get(ORDERS).content.decode()
+    list_page = client.get(ORDERS).content.decode()
     page = client.get(reverse("admin:events_order_change", args=[order.pk])).content.decode()
 
-    assert ("¥2,000" in listed, "¥2,000" in page, "¥1,000" in page) == (True, True, True)
-    assert ".0000" not in listed + page
+    assert ("¥2,000" in list_page, "¥2,000" in page, "¥1,000" in page) == (True, True, True)
+    assert ".0000" not in list_page + page

@@ -18,6 +18,6 @@ def test_killing_loses_and_doubles_nothing() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
 
     assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    recorded = [json.loads(line) for line in done.stdout.splitlines()]
     figures = ("target", "kills", "acknowledged", "lost", "doubled")
-    assert [tuple(one[name] for name in figures) for one in found] == [(name, 2, 3000, 0, 0) for name in TARGETS]
+    assert [tuple(one[name] for name in figures) for one in recorded] == [(name, 2, 3000, 0, 0) for name in TARGETS]

@@ -9,10 +9,10 @@ from common import clock, privacy
 from customers.selectors import identity_of
 from events.log import Entry, get_log
 from events.models import Event, Order, OrderLine, SetAside
-from events.services.record import Recorder, offsets
+from events.services.recorder import Recorder, offsets
 from profiles import services as profiles
 from profiles.selectors import read_person
-from tests.events.journal import START, entry, event
+from tests.events.builders import START, entry, event
 
 pytestmark = pytest.mark.django_db
 

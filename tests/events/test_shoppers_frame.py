@@ -6,21 +6,21 @@ import pytest
 
 from events.selectors import shoppers_frame
 from events.types.base import Event
-from tests.events.journal import event
+from tests.events.builders import event
 from tests.events.test_training_frame import recorded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def says(number: int, user: str | None = "ada", **fields: Any) -> Event:
-    known: dict[str, Any] = {"traits": {"country": f"C{number}", "email": "ada@example.com"}, **fields}
-    return event(number, kind="identify", name="", user_id=user, properties={}, **known)
+    defaults: dict[str, Any] = {"traits": {"country": f"C{number}", "email": "ada@example.com"}, **fields}
+    return event(number, kind="identify", name="", user_id=user, properties={}, **defaults)
 
 
 def frame() -> dict[str, Any]:
-    found = shoppers_frame(["country", "age"])
-    assert list(found.columns) == ["user_id", "country", "age"]
-    return {row["user_id"]: (row["country"], row["age"]) for row in found.fillna("").to_dict("records")}
+    result = shoppers_frame(["country", "age"])
+    assert list(result.columns) == ["user_id", "country", "age"]
+    return {row["user_id"]: (row["country"], row["age"]) for row in result.fillna("").to_dict("records")}
 
 
 def test_what_was_said_last_is_in_the_row_of_the_person() -> None:

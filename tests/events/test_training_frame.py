@@ -11,9 +11,9 @@ from consents.selectors import forget_terms
 from consents.state import Decision
 from events.log import get_log
 from events.selectors import training_frame
-from events.services.record import Recorder, offsets
+from events.services.recorder import Recorder, offsets
 from events.types.base import Event
-from tests.events.journal import START, entry, event
+from tests.events.builders import START, entry, event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

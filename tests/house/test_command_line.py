@@ -33,7 +33,7 @@ def database(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("command", "variable", "told"),
+    ("command", "variable", "message"),
     [
         ("sync_roles", f"DATABASE_URL=postgresql://ada:secret@{NOBODY}/shop", "PostgreSQL: connection to server at"),
         ("sync_roles", "DATABASE_URL=mysql://ada:secret@localhost/shop", "DATABASE_URL: "),
@@ -44,13 +44,13 @@ def database(name: str) -> str:
         ("check", "TUNING_MINUTES=many", "TUNING_MINUTES='many': "),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence(command: str, variable: str, told: str) -> None:
+def test_what_is_wrong_is_told_in_a_sentence(command: str, variable: str, message: str) -> None:
     name, _, value = variable.partition("=")
 
     done = manage(command, **{name: value})
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(told)
+    assert done.stderr.startswith(message)
     assert "Traceback" not in done.stderr
     assert "secret" not in done.stderr
 

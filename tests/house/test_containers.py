@@ -84,12 +84,12 @@ def test_every_image_is_built_with_the_extras_that_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"), [("deep", EXTRAS["deep"]), ("deep, spark", EXTRAS["deep"] + EXTRAS["spark"])]
+    ("extra", "packages"), [("deep", EXTRAS["deep"]), ("deep, spark", EXTRAS["deep"] + EXTRAS["spark"])]
 )
-def test_the_image_finds_an_extra_where_it_is_declared(asked: str, found: list[str]) -> None:
+def test_the_image_finds_an_extra_where_it_is_declared(extra: str, packages: list[str]) -> None:
     (code,) = re.findall(r"python -c '([^']+)'", DOCKERFILE)
-    command = [sys.executable, "-c", code.replace("\\\n", ""), asked]
+    command = [sys.executable, "-c", code.replace("\\\n", ""), extra]
 
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
-    assert told.splitlines() == found
+    assert output.splitlines() == packages

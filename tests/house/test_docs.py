@@ -13,7 +13,7 @@ from personalization.serving.answers import FallbackReason
 from tests.house.tree import ROOT, text_of, tracked
 
 READS_SETTING = re.compile(
-    r'env\.(?:text|checked|choice|flag|integer|number|amounts|listing|mapping|path|redis)\(\s*"([A-Z_]+)"'
+    r'env\.(?:text|checked|choice|flag|integer|number|weights|listing|mapping|path|redis)\(\s*"([A-Z_]+)"'
 )
 GAUGE = re.compile(r'(?:Counter|Gauge|Histogram|GaugeMetricFamily)\(\s*"(vitrine_[a-z_]+)"')
 ANCHOR = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
@@ -49,9 +49,9 @@ def test_every_gauge_is_described() -> None:
 
 
 def test_an_alarm_asks_for_what_answers_are_counted_under() -> None:
-    (asked,) = re.findall(r'vitrine_recommendations_total\{degraded=~"([a-z_|]+)"\}', text_of("docs/operations.md"))
+    (reasons,) = re.findall(r'vitrine_recommendations_total\{degraded=~"([a-z_|]+)"\}', text_of("docs/operations.md"))
 
-    assert set(asked.split("|")) < set(get_args(FallbackReason))
+    assert set(reasons.split("|")) < set(get_args(FallbackReason))
 
 
 @pytest.mark.parametrize("page", PAGES)

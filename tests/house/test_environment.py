@@ -32,19 +32,19 @@ def test_a_number_below_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", "0")
 
     with pytest.raises(env.BadSetting, match="at least 1"):
-        env.integer("SAMPLE", 4, least=1)
+        env.integer("SAMPLE", 4, minimum=1)
     with pytest.raises(env.BadSetting, match="at most -1"):
-        env.integer("SAMPLE", -4, most=-1)
+        env.integer("SAMPLE", -4, maximum=-1)
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"), [("1.5", "at most 1"), ("-0.1", "at least 0"), ("nan", "finite"), ("inf", "finite")]
+    ("raw", "message"), [("1.5", "at most 1"), ("-0.1", "at least 0"), ("nan", "finite"), ("inf", "finite")]
 )
-def test_a_number_out_of_bounds(raw: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_out_of_bounds(raw: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", raw)
 
-    with pytest.raises(env.BadSetting, match=said):
-        env.number("SAMPLE", 0.5, least=0.0, most=1.0)
+    with pytest.raises(env.BadSetting, match=message):
+        env.number("SAMPLE", 0.5, minimum=0.0, maximum=1.0)
 
 
 def test_a_listing_drops_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,48 +56,48 @@ def test_a_listing_drops_blanks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_amounts_are_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", "view=1, cart = 2.5,")
 
-    assert env.amounts("SAMPLE", ("view", "cart", "purchase")) == {"view": 1.0, "cart": 2.5}
-    assert env.amounts("NOTHING_OF_THIS_NAME", ("view",)) == {}
+    assert env.weights("SAMPLE", ("view", "cart", "purchase")) == {"view": 1.0, "cart": 2.5}
+    assert env.weights("NOTHING_OF_THIS_NAME", ("view",)) == {}
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         ("buy=2", "'buy' is none of view, cart"),
         ("view", "expected view=number"),
         ("view=much", "expected view=number"),
-        ("view=1,view=2", "view is said twice"),
+        ("view=1,view=2", "view comes twice"),
         *[(f"view={value}", "expected a number above 0") for value in ("0", "-1", "nan", "inf", "1e-60", "1e60")],
     ],
 )
-def test_amounts_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str, said: str) -> None:
+def test_amounts_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str, message: str) -> None:
     monkeypatch.setenv("SAMPLE", raw)
 
-    with pytest.raises(env.BadSetting, match=f"SAMPLE: .*{said}"):
-        env.amounts("SAMPLE", ("view", "cart"))
+    with pytest.raises(env.BadSetting, match=f"SAMPLE: .*{message}"):
+        env.weights("SAMPLE", ("view", "cart"))
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         ('{"DE": 1}', "'DE': expected one of opt_in, opt_out, not 1"),
         ('{"DE": "opt-in"}', "'DE': expected one of opt_in, opt_out, not 'opt-in'"),
         ('{"Germany": "opt_in"}', "'Germany' cannot be read"),
-        ('{"DE": "opt_in", "de": "opt_out"}', "DE is said twice"),
+        ('{"DE": "opt_in", "de": "opt_out"}', "DE comes twice"),
         ('["DE"]', "expected a JSON object"),
     ],
 )
-def test_a_mapping_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str, said: str) -> None:
+def test_a_mapping_that_cannot_be_meant(monkeypatch: pytest.MonkeyPatch, raw: str, message: str) -> None:
     monkeypatch.setenv("SAMPLE", raw)
 
-    with pytest.raises(env.BadSetting, match=f"SAMPLE: {said}"):
-        env.mapping("SAMPLE", {}, key=region_of_rule, among=get_args(Mode))
+    with pytest.raises(env.BadSetting, match=f"SAMPLE: {message}"):
+        env.mapping("SAMPLE", {}, key=region_of_rule, choices=get_args(Mode))
 
 
 def test_a_mapping_is_looked_up_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", '{"us_ca": "opt_in", "*": "opt_out"}')
 
-    rules = env.mapping("SAMPLE", {}, key=region_of_rule, among=get_args(Mode))
+    rules = env.mapping("SAMPLE", {}, key=region_of_rule, choices=get_args(Mode))
 
     assert rules == {"US-CA": "opt_in", "*": "opt_out"}
 
@@ -133,7 +133,7 @@ def test_what_cannot_be_understood_stops_the_start_with_its_name(variable: str) 
 def test_what_is_empty_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE", "")
 
-    assert env.choice("SAMPLE", "one", among=("one", "two")) == "one"
+    assert env.choice("SAMPLE", "one", choices=("one", "two")) == "one"
     assert env.path("SAMPLE", "var/sample") == ROOT / "var" / "sample"
     assert env.redis("SAMPLE", "redis://localhost:6379/1") == "redis://localhost:6379/1"
 

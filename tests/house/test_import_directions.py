@@ -33,9 +33,9 @@ PRIVATE = ("models", "api", "admin", "tasks")
 
 def contracts() -> configparser.ConfigParser:
     """Return what the linter is told."""
-    told = configparser.ConfigParser()
-    told.read(ROOT / ".importlinter")
-    return told
+    config = configparser.ConfigParser()
+    config.read(ROOT / ".importlinter")
+    return config
 
 
 def listed_rooms() -> set[str]:
@@ -46,7 +46,7 @@ def listed_rooms() -> set[str]:
 def floors(room: str) -> set[str]:
     """Return which private floors the room has, as modules."""
     names = {f"{room}.{name}" for name in PRIVATE}
-    return {name for name in names if (found := find_spec(name)) is not None and found.origin is not None}
+    return {name for name in names if (spec := find_spec(name)) is not None and spec.origin is not None}
 
 
 def protected(room: str) -> set[str]:
@@ -93,8 +93,8 @@ def test_a_forbidden_import_is_caught(copy: Path, path: str, line: str, contract
     done = lint(copy)
 
     assert done.returncode == 1, done.stdout + done.stderr
-    broken = [found for found in done.stdout.splitlines() if found.endswith("BROKEN")]
-    assert any(contract in found for found in broken), done.stdout
+    broken = [line for line in done.stdout.splitlines() if line.endswith("BROKEN")]
+    assert any(contract in line for line in broken), done.stdout
 
 
 @pytest.mark.slow

@@ -66,7 +66,7 @@ def proxy(app: str, **environment: str) -> Iterator[int]:
             process.kill()
 
 
-def told(port: int, path: str) -> list[str]:
+def headers_seen(port: int, path: str) -> list[str]:
     """Return what the app hears of a request that a terminator at 203.0.113.9 was sent by 198.51.100.7."""
     connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=10)
     headers = {"X-Forwarded-For": "192.0.2.66, 198.51.100.7, 203.0.113.9", "X-Forwarded-Proto": "https"}
@@ -80,12 +80,12 @@ def told(port: int, path: str) -> list[str]:
 def test_the_app_is_told_the_shopper_behind_a_trusted_terminator(path: str) -> None:
     with echo() as app, proxy(app, TRUSTED_PROXIES="127.0.0.1/32 203.0.113.0/24") as port:
         # What a shopper writes there themselves stands further left, and is not believed.
-        assert told(port, path) == ["198.51.100.7", "https"]
+        assert headers_seen(port, path) == ["198.51.100.7", "https"]
 
 
 def test_of_a_stranger_the_app_is_told_the_address_that_asked() -> None:
     with echo() as app, proxy(app, TRUSTED_PROXIES="203.0.113.0/24") as port:
-        assert told(port, "/api/v1/products") == ["127.0.0.1", "http"]
+        assert headers_seen(port, "/api/v1/products") == ["127.0.0.1", "http"]
 
 
 @pytest.mark.parametrize(

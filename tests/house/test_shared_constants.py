@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from events.types.base import TOLD_AGAIN, Signal
+from events.types.base import SAME_ORDER_MICROSECONDS, Signal
 from profiles.history import LASTING
 from recsys.data import signals
 
@@ -16,4 +16,4 @@ def test_training_keeps_apart_what_live_profiles_keep_apart() -> None:
 
 
 def test_training_counts_a_line_once_within_the_time_that_profiles_do() -> None:
-    assert signals.SAME_ORDER_SECONDS == TOLD_AGAIN / 1_000_000
+    assert signals.SAME_ORDER_SECONDS == SAME_ORDER_MICROSECONDS / 1_000_000

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from events.log import get_log
 from events.log.base import Entry
-from events.services.record import Recorder, offsets
+from events.services.recorder import Recorder, offsets
 from events.types.base import Event
 
 

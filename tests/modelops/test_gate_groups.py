@@ -6,7 +6,7 @@ import pytest
 
 from customers.models import Customer, CustomerLink
 from modelops.services.gate import labels_of
-from tests.events.journal import START, event
+from tests.events.builders import START, event
 from tests.modelops.purchases import put
 
 pytestmark = pytest.mark.django_db(transaction=True)

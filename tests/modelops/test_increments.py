@@ -38,7 +38,7 @@ from recsys.data.dataset import build
 from recsys.data.signals import SIGNAL_NAMES
 from recsys.evaluation.pipeline import fingerprint
 from recsys.ranking.model import EVENT_WEIGHTS, Bundle
-from tests.events.journal import START
+from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.modelops.releases import passed_version
 from tests.recsys.furniture import history, items, model

@@ -9,7 +9,7 @@ from modelops.services.shop_data import shop_dataset
 from recsys.data.data_checks import checked, data_profile, failed
 from recsys.evaluation.model_checks.slate_table import JudgedShelf
 from recsys.evaluation.pipeline import fingerprint
-from tests.events.journal import START
+from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.recsys.furniture import PRODUCTS
 

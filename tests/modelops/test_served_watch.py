@@ -10,8 +10,8 @@ from catalog.services import remove_product
 from common import clock
 from common.ids import uuid7
 from customers.models import Customer
-from events.services.server import ServerEvent, append_server_events
-from events.shown import shown_lists
+from events.served_lists import served_lists
+from events.services.server_events import ServerEvent, append_server_events
 from modelops.models import ModelAlarm, ModelDrift
 from modelops.services.registry import promote
 from modelops.services.served_answers import DAY, DAYS
@@ -111,7 +111,7 @@ def test_lists_are_sampled_by_shopper_and_day() -> None:
     append_server_events([*everybody, answer(None, NAMES[:3], at - US)])
     put([])
 
-    before, *last = shown_lists(since=now - 2 * DAY, days=2, most=30)
+    before, *last = served_lists(since=now - 2 * DAY, days=2, limit=30)
 
     assert (before.day, before.person, before.product_ids) == (0, "", NAMES[:3])
     assert {one.day for one in last} == {1}

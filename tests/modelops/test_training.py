@@ -28,7 +28,7 @@ from personalization.serving.asking import Ask
 from profiles import history
 from recsys.data.event_weights import SIGNAL_WEIGHTS
 from recsys.ranking.artifact import unseal
-from tests.events.journal import START
+from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.modelops.releases import passed_version
 from tests.recsys.furniture import TASTES, model
@@ -120,7 +120,7 @@ def test_training_uses_as_much_history_as_serving(monkeypatch: pytest.MonkeyPatc
 
     run = run_training(queue_training(actor="staff:1", hand_over=False).pk)
 
-    assert (run.message, arguments["newest"]) == ("enough seen", history.KEPT)
+    assert (run.message, arguments["newest"]) == ("enough seen", history.MAX_INTERACTIONS)
 
 
 def test_ended_run_is_not_run_again() -> None:

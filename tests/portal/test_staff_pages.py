@@ -16,13 +16,13 @@ from consents.cache import apply_all
 from consents.state import Decision
 from customers.models import Customer
 from events.models import SetAside
-from events.services.record import Recorder, offsets
+from events.services.recorder import Recorder, offsets
 from personalization.models import Placement
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.home import DOORS
 from portal.profile import readable
 from profiles import services as profiles
-from tests.events.journal import START, entry, event
+from tests.events.builders import START, entry, event
 from tests.staff import LogIn
 
 

@@ -8,15 +8,15 @@ from common import privacy, redis
 from events.types.base import Event
 from profiles import keys, services
 from profiles.selectors import read_person
-from tests.events.journal import event
+from tests.events.builders import event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def says(number: int, user: str | None = "ada", **fields: Any) -> Event:
     """Return an identify of Ada's that says she lives in the country C and the number."""
-    known: dict[str, Any] = {"traits": {"country": f"C{number}"}, **fields}
-    return event(number, kind="identify", name="", user_id=user, properties={}, **known)
+    defaults: dict[str, Any] = {"traits": {"country": f"C{number}"}, **fields}
+    return event(number, kind="identify", name="", user_id=user, properties={}, **defaults)
 
 
 def apply(*events: Event) -> None:
@@ -37,7 +37,7 @@ def test_only_what_the_shop_named_and_what_is_short_is_kept() -> None:
     apply(says(1, traits={"email": "ada@example.com", "country": "x" * 300, "region": "DE-HB"}))
 
     assert attributes() == {"region": "DE-HB"}
-    assert "ada@example.com" not in str(redis.client().hgetall(f"{keys.SAID}user:ada"))
+    assert "ada@example.com" not in str(redis.client().hgetall(f"{keys.ATTRIBUTES}user:ada"))
 
 
 def test_what_is_taken_back_is_gone() -> None:
@@ -50,7 +50,7 @@ def test_nothing_is_kept_without_consent() -> None:
     apply(says(1, allowed=("analytics", "train_models")))
 
     assert attributes() == {}
-    assert not redis.client().exists(f"{keys.SAID}user:ada")
+    assert not redis.client().exists(f"{keys.ATTRIBUTES}user:ada")
 
 
 def test_a_refusal_removes_what_was_said_before_it_and_what_comes_late() -> None:

@@ -12,7 +12,7 @@ from config.env import ROOT
 from events.log import get_log
 from events.models import Event
 from profiles.selectors import read_person
-from tests.events.journal import entry, event
+from tests.events.builders import entry, event
 
 
 @pytest.mark.slow

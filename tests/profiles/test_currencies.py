@@ -13,8 +13,8 @@ from events.log import get_log
 from events.types.base import Event
 from events.types.registry import interactions
 from profiles import services as profiles
-from profiles.portrait import traits_of
-from tests.events.journal import entry, event
+from profiles.customer_profile import traits_of
+from tests.events.builders import entry, event
 
 
 def order(number: int, **properties: Any) -> Event:
@@ -24,9 +24,9 @@ def order(number: int, **properties: Any) -> Event:
 
 @pytest.mark.parametrize(("currency", "price"), [(None, 100.0), ("EUR", 100.0), ("eur", 100.0), ("SEK", None)])
 def test_a_price_counts_where_it_is_in_the_shop_s_currency(currency: str | None, price: float | None) -> None:
-    (found,) = interactions(order(1, currency=currency), currency="EUR")
+    (line,) = interactions(order(1, currency=currency), currency="EUR")
 
-    assert (found.price, found.quantity, found.product_id) == (price, 2.0, "A")
+    assert (line.price, line.quantity, line.product_id) == (price, 2.0, "A")
 
 
 @pytest.mark.django_db

@@ -9,20 +9,20 @@ from access.services import create_key
 from customers import services as customers
 from customers.identity import Link
 from profiles import services
-from tests.events.journal import START, event
+from tests.events.builders import START, event
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def ada() -> None:
-    customers.meet(["user:ada"])
+    customers.ensure_customers(["user:ada"])
     customers.apply_links([Link("claim", "phone", "ada", START, "m0")])
     customers.apply_traits(
         [
-            customers.Said("user:ada", START + 2, "m2", {"city": "Bremen", "loyalty": "gold"}),
-            customers.Said("user:ada", START + 1, "m1", {"city": "Oslo", "email": "ada@example.com"}),
-            customers.Said("user:ada", START + 3, "m3", {"email": None}),
+            customers.StatedTraits("user:ada", START + 2, "m2", {"city": "Bremen", "loyalty": "gold"}),
+            customers.StatedTraits("user:ada", START + 1, "m1", {"city": "Oslo", "email": "ada@example.com"}),
+            customers.StatedTraits("user:ada", START + 3, "m3", {"email": None}),
         ]
     )
     identified = event(0, kind="identify", name="", properties={}, anonymous_id="phone")

@@ -8,20 +8,20 @@ import pytest
 from common import clock
 from customers.selectors import identity_of
 from events.log import get_log
-from events.selectors import training_frame, undone_orders
-from events.services.record import Recorder, offsets
+from events.selectors import refunds_of, training_frame
+from events.services.recorder import Recorder, offsets
 from events.types.base import Event
 from profiles import services as profiles
-from profiles.portrait import traits_of
-from tests.events.journal import entry, event
+from profiles.customer_profile import traits_of
+from tests.events.builders import entry, event
 
 pytestmark = pytest.mark.django_db
 
 
 def order(number: int, status: str = "Completed", *, at: int = 0, **properties: Any) -> Event:
     lines = {"products": [{"product_id": "A", "price": 50, "quantity": 2}]} if status == "Completed" else {}
-    told = {"order_id": f"O{number}", **lines, **properties}
-    return event(10 * at + number, name=f"Order {status}", properties=told)
+    all_properties = {"order_id": f"O{number}", **lines, **properties}
+    return event(10 * at + number, name=f"Order {status}", properties=all_properties)
 
 
 def happened(*events: Event) -> None:
@@ -64,13 +64,13 @@ def test_who_sent_everything_back_bought_nothing() -> None:
 def test_an_order_that_is_completed_after_all_stands() -> None:
     happened(order(1), order(1, "Cancelled", at=1), order(1, "Completed", at=2))
 
-    assert undone_orders(["O1", "O9"]) == {}
+    assert refunds_of(["O1", "O9"]) == {}
 
 
 def test_a_part_that_was_given_back_is_told() -> None:
     happened(order(1), order(1, "Refunded", at=1, revenue=12.5))
 
-    assert undone_orders(["O1"]) == {"O1": Decimal("12.5")}
+    assert refunds_of(["O1"]) == {"O1": Decimal("12.5")}
 
 
 def test_lines_sent_back_without_a_price_are_told_at_the_price_that_was_paid() -> None:
@@ -79,11 +79,11 @@ def test_lines_sent_back_without_a_price_are_told_at_the_price_that_was_paid() -
 
     traits = traits_of(identity_of("user:ada", now=clock.now()), now=clock.now())
 
-    assert undone_orders(["O1", "O2"]) == {"O1": Decimal(50), "O2": Decimal(50)}
+    assert refunds_of(["O1", "O2"]) == {"O1": Decimal(50), "O2": Decimal(50)}
     assert (traits["rfm"]["frequency"], traits["rfm"]["monetary"]) == (2, 100.0)
 
     happened(order(1, "Refunded", at=3, **back))
-    assert undone_orders(["O1"]) == {"O1": None}
+    assert refunds_of(["O1"]) == {"O1": None}
 
 
 def test_trainings_read_the_same_history() -> None:

@@ -17,12 +17,12 @@ from consents.state import Decision
 from events.log import Entry, Log, get_log
 from events.models import Dedupe, Offset
 from events.models import Event as Recorded
-from events.services.record import Recorder, offsets
+from events.services.recorder import Recorder, offsets
 from events.types.base import Event
 from profiles import history, keys, services
 from profiles.replay import replay
 from profiles.selectors import Person, read_person
-from tests.events.journal import START, entry, event
+from tests.events.builders import START, entry, event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,9 +103,9 @@ def test_a_refusal_removes_what_was_before_it_and_what_comes_late() -> None:
     assert redis.client().zcard(f"{keys.BROWSED}anonymous:phone") == 0
 
 
-@pytest.mark.parametrize("refused", [{"user_id": "ada"}, {"user_id": None, "anonymous_id": "phone"}])
-def test_a_refusal_on_one_id_takes_what_the_others_of_the_person_did_before(refused: dict[str, str | None]) -> None:
-    refusal = event(5, name="Consent Updated", consents={"personalization": False}, allowed=(), **refused)
+@pytest.mark.parametrize("refusing_id", [{"user_id": "ada"}, {"user_id": None, "anonymous_id": "phone"}])
+def test_a_refusal_on_one_id_takes_what_the_others_of_the_person_did_before(refusing_id: dict[str, str | None]) -> None:
+    refusal = event(5, name="Consent Updated", consents={"personalization": False}, allowed=(), **refusing_id)
 
     apply(event(1), anonymous_view(2), refusal, anonymous_view(7), event(8), identify(9, "ada", "phone"))
 
@@ -114,22 +114,25 @@ def test_a_refusal_on_one_id_takes_what_the_others_of_the_person_did_before(refu
 
 def test_browsing_on_several_devices_does_not_push_out_purchases_either() -> None:
     bought = event(0, name="Order Completed", properties={"order_id": "O1", "products": [{"product_id": "B"}]})
-    times = range(1, history.KEPT + 1)
+    times = range(1, history.MAX_INTERACTIONS + 1)
 
     apply(bought, *(event(2 * number) for number in times), *(anonymous_view(2 * number + 1) for number in times))
-    apply(identify(2 * history.KEPT + 9, "ada", "phone"))
+    apply(identify(2 * history.MAX_INTERACTIONS + 9, "ada", "phone"))
 
-    found = products(read_person(user_id="ada"))
-    assert found == ["B", *(f"P{number}" for number in range(history.KEPT + 2, 2 * history.KEPT + 2))]
+    product_ids = products(read_person(user_id="ada"))
+    assert product_ids == [
+        "B",
+        *(f"P{number}" for number in range(history.MAX_INTERACTIONS + 2, 2 * history.MAX_INTERACTIONS + 2)),
+    ]
 
 
 def test_the_newest_are_kept_and_browsing_does_not_push_out_purchases() -> None:
     bought = event(0, name="Order Completed", properties={"order_id": "O1", "products": [{"product_id": "B"}]})
 
-    apply(bought, *(event(number) for number in range(1, history.KEPT + 51)))
+    apply(bought, *(event(number) for number in range(1, history.MAX_INTERACTIONS + 51)))
 
-    found = products(read_person(user_id="ada"))
-    assert found == ["B", *(f"P{number}" for number in range(51, history.KEPT + 51))]
+    product_ids = products(read_person(user_id="ada"))
+    assert product_ids == ["B", *(f"P{number}" for number in range(51, history.MAX_INTERACTIONS + 51))]
 
 
 def test_an_order_told_by_browser_and_server_is_one() -> None:

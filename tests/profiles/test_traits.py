@@ -3,13 +3,13 @@
 from typing import Any
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, ProductFacts
+from profiles.traits.base import DAY, ProductInfo
 from profiles.traits.registry import values
 
 NOW = 1_790_000_000_000_000
 PRODUCTS = {
-    "chair": ProductFacts(("Furniture", "Chairs"), "Nord", 90.0),
-    "desk": ProductFacts(("Furniture", "Desks"), "Sol", 250.0),
+    "chair": ProductInfo(("Furniture", "Chairs"), "Nord", 90.0),
+    "desk": ProductInfo(("Furniture", "Desks"), "Sol", 250.0),
 }
 
 
@@ -26,29 +26,29 @@ def test_a_shopper_in_words() -> None:
         did("purchase", "desk", days_ago=40, price=250.0, order_id="O2"),
     ]
 
-    found = values(history, now=NOW, products=PRODUCTS)
+    traits = values(history, now=NOW, products=PRODUCTS)
 
-    assert found["recency_days"] == 2
-    assert found["active_days"] == 4
-    assert found["action_counts"] == {"purchase": 3, "view": 2}
-    assert found["rfm"] == {
+    assert traits["recency_days"] == 2
+    assert traits["active_days"] == 4
+    assert traits["action_counts"] == {"purchase": 3, "view": 2}
+    assert traits["rfm"] == {
         "recency_days": 4,
         "frequency": 2,
         "monetary": 449.99,
         "average_order_value": 225.0,
         "orders_of_unknown_worth": 0,
     }
-    assert found["last_viewed"] == ["desk", "chair"]
-    assert found["favorite_categories"] == [
+    assert traits["last_viewed"] == ["desk", "chair"]
+    assert traits["favorite_categories"] == [
         {"name": "Furniture / Chairs", "share": 0.5},
         {"name": "Furniture / Desks", "share": 0.5},
     ]
-    assert found["price_band"] == {"low": 90.0, "middle": 90.0, "high": 250.0}
+    assert traits["price_band"] == {"low": 90.0, "middle": 90.0, "high": 250.0}
 
 
 def test_a_bad_rating_takes_liking_away() -> None:
     history = [did("view", "chair"), did("rating", "chair", value=1.0), did("view", "desk")]
 
-    found = values(history, now=NOW, products=PRODUCTS)
+    traits = values(history, now=NOW, products=PRODUCTS)
 
-    assert found["favorite_brands"] == [{"name": "Sol", "share": 1.0}]
+    assert traits["favorite_brands"] == [{"name": "Sol", "share": 1.0}]

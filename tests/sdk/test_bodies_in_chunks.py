@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from config.bodies import LARGEST
+from config.request_bodies import MAX_BYTES
 from tests.sdk.conftest import CONSENT, Shop
 
 if TYPE_CHECKING:
@@ -44,6 +44,6 @@ def test_a_question_is_read(shop: Shop) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/batch", "/api/v1/recommendations/home"])
 def test_a_body_that_is_too_large_is_refused(shop: Shop, path: str) -> None:
-    status, _ = post(shop, path, (b" " * (1 << 20) for _ in range((LARGEST >> 20) + 1)))
+    status, _ = post(shop, path, (b" " * (1 << 20) for _ in range((MAX_BYTES >> 20) + 1)))
 
     assert status == 413

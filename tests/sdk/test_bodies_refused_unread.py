@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection
 
-from config.bodies import read_to_the_end
+from config.request_bodies import read_to_the_end
 from events.intake.limits import MAX_BODY
 from tests.sdk.conftest import Shop
 

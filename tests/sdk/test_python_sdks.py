@@ -81,10 +81,10 @@ def test_a_full_batch_of_an_async_client_arrives_whole(shop: Shop, sdk: str) -> 
 def test_a_wrong_key_is_told_as_401_and_nothing_is_kept(shop: Shop, logged: Reader, sdk: str) -> None:
     client = client_of(sdk, Shop(shop.host, "pk_nobody"), sync_mode=True)
 
-    with pytest.raises(ERRORS[sdk]) as refused:
+    with pytest.raises(ERRORS[sdk]) as response:
         client.track("ada", "Product Viewed", {"product_id": "P1"}, context=CONSENT)
 
-    assert refused.value.status == 401
+    assert response.value.status == 401
     assert logged() == {}
 
 

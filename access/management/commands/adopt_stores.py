@@ -1,4 +1,4 @@
-"""Make Redis and MODEL_DIR this installation's own, where they are marked as another's that is no more."""
+"""Take over Redis and MODEL_DIR from an installation that no longer exists."""
 
 from typing import Any
 
@@ -15,11 +15,13 @@ class Command(BaseCommand):
     help = "Take over Redis and MODEL_DIR from an installation that is no more (see the docs on operations)."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Take them over, and put on record which bore another's identity. Raises CommandError where one still does."""
+        """Take the stores over, and record which belonged to another installation. Raises CommandError where that
+        fails.
+        """
         with transaction.atomic():
-            taken, left = adopt()
-            facts = {"stores": taken}
-            record(category="access", action="stores.adopted", actor="system:adopt_stores", object="stores", data=facts)
-        self.stdout.write(f"taken over from another installation: {', '.join(taken) or 'none'}")
-        if left:
-            raise CommandError(f"could not be written, being full or closed to us: {', '.join(left)}")
+            adopted, unwritten = adopt()
+            data = {"stores": adopted}
+            record(category="access", action="stores.adopted", actor="system:adopt_stores", object="stores", data=data)
+        self.stdout.write(f"taken over from another installation: {', '.join(adopted) or 'none'}")
+        if unwritten:
+            raise CommandError(f"could not be written, being full or closed to us: {', '.join(unwritten)}")

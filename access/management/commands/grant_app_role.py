@@ -1,4 +1,4 @@
-"""Give the app's database role what it needs, and no more. Run after migrate, by the owner."""
+"""Give the app's database role exactly the rights it needs. The owner runs it after migrate."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from django.db import connections
 from psycopg2 import sql
 
 EVERYTHING: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
-# Partitions get nothing: they are reached through their parent, whose grants hold.
+# Partitions get nothing: queries reach them through their parent, whose grants apply.
 TABLES: Final = """
 SELECT relname FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND NOT relispartition
@@ -18,10 +18,10 @@ ORDER BY relname
 
 
 class Command(BaseCommand):
-    """Grant the app's role its rights on every table, narrowed where a room declares less.
+    """Grant the app's role its rights on every table, restricted where a room declares less.
 
-    A room narrows in its AppConfig: `app_role_privileges = {"table": ("SELECT", "INSERT")}`, and opens functions that
-    are closed to the public: `app_role_functions = ("name(argument types)",)`.
+    A room restricts a table in its AppConfig: `app_role_privileges = {"table": ("SELECT", "INSERT")}`. It opens
+    functions that are closed to the public: `app_role_functions = ("name(argument types)",)`.
     """
 
     help = "Grant the app's database role its rights (run after migrate; safe to run again)."
@@ -59,7 +59,7 @@ class Command(BaseCommand):
 
 
 def declared() -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """Return what the rooms declare: narrowed tables, and functions."""
+    """Return the declarations of the rooms: restricted tables, and functions."""
     privileges: dict[str, tuple[str, ...]] = {}
     functions: list[str] = []
     for config in apps.get_app_configs():
@@ -71,7 +71,7 @@ def declared() -> tuple[dict[str, tuple[str, ...]], list[str]]:
 def statements(
     role: str, tables: list[str], privileges: dict[str, tuple[str, ...]], functions: list[str]
 ) -> list[sql.Composable]:
-    """Return the statements, to be run as one: there is no moment without rights, nor with too many."""
+    """Return the statements, to be run as one, so that at no moment the role has no rights or too many."""
     who = sql.Identifier(role)
     lines: list[sql.Composable] = [sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(who)]
     for table in tables:

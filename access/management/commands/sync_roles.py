@@ -1,4 +1,4 @@
-"""Bring the roles' groups in line with `access.roles`. Safe to run at every deployment."""
+"""Set the groups of the roles to `access.roles`. Safe to run at every deployment."""
 
 from typing import Any
 

@@ -15,12 +15,12 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
 from common import installation, redis
-from events.consuming import AWAY, Consumer, Housekeeping, Work, calm_collector
+from events.consumer import STORE_ERRORS, Consumer, Housekeeping, Work, relax_garbage_collection
 from events.log import get_log
-from events.services.recording import Recording
-from profiles.profiling import Profiling
+from events.services.recorder_work import RecorderWork
+from profiles.profiler_work import ProfilerWork
 
-WORKS: Final[dict[str, type[Work]]] = {"recorder": Recording, "profiler": Profiling}
+WORKS: Final[dict[str, type[Work]]] = {"recorder": RecorderWork, "profiler": ProfilerWork}
 HOUR_MS: Final = 3_600_000
 log = logging.getLogger(__name__)
 
@@ -62,12 +62,12 @@ def follow(parent: int, stop: threading.Event) -> None:
 
 
 def take_log(stop: threading.Event) -> None:
-    """Return when the log is known to be this installation's; what is away is waited for. Raises CommandError."""
+    """Return once the log belongs to this installation; retry while stores are down. Raises CommandError."""
     while not stop.is_set():
         try:
             installation.take_for_command("REDIS_URL")
             return
-        except AWAY as error:
+        except STORE_ERRORS as error:
             log.warning("consumer.waits error=%s", error)
             stop.wait(1)
         finally:
@@ -76,7 +76,7 @@ def take_log(stop: threading.Event) -> None:
 
 def run(name: str, stop: threading.Event) -> None:
     """Run one work in this process."""
-    calm_collector()
+    relax_garbage_collection()
     source, client = get_log(), redis.client()
     housekeeping = None
     if name == "recorder":

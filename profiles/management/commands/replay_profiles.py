@@ -12,7 +12,7 @@ from profiles.replay import replay
 
 
 class Command(BaseCommand):
-    """Forget all profiles and fold them anew: from PostgreSQL what is recorded, from the log the rest."""
+    """Delete all profiles and rebuild them: from PostgreSQL what is recorded, from the log the rest."""
 
     help = "Rebuild all profiles from the log's beginning. May run beside the consumers."
 
@@ -23,6 +23,6 @@ class Command(BaseCommand):
             try:
                 count = replay(get_log(), progress=lambda more: bar.update(more))
             except KeyboardInterrupt as stop:
-                told = "stopped before the end, profiles are incomplete: run it again"
-                raise CommandError(told, returncode=STOPPED) from stop
+                message = "stopped before the end, profiles are incomplete: run it again"
+                raise CommandError(message, returncode=STOPPED) from stop
         self.stdout.write(f"{count} events applied")

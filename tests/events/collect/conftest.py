@@ -66,13 +66,13 @@ class LogReader:
         """Return the events, in order of time."""
         from events.types.base import Event
 
-        found = [Event(**{**body, "allowed": tuple(body.get("allowed", ()))}) for body in self.bodies("event")]
-        return sorted(found, key=lambda event: (event.at, event.message_id))
+        events = [Event(**{**body, "allowed": tuple(body.get("allowed", ()))}) for body in self.bodies("event")]
+        return sorted(events, key=lambda event: (event.at, event.message_id))
 
     def event(self) -> "Event":
         """Return the only event."""
-        (found,) = self.events()
-        return found
+        (event,) = self.events()
+        return event
 
     def set_aside(self) -> list[dict[str, Any]]:
         """Return what was set aside."""

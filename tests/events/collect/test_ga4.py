@@ -82,10 +82,10 @@ def test_the_time_is_the_sender_s_and_the_same_event_has_the_same_id(browser_key
     send(browser_key, body(event))
     send(browser_key, body(event))
 
-    timed = [found for found in log.events() if found.at == 1_764_000_000_000_000]
+    timed = [event for event in log.events() if event.at == 1_764_000_000_000_000]
     assert len(timed) == 4
-    assert len({found.message_id for found in timed}) == 2
-    assert len({found.message_id for found in log.events()}) == 4
+    assert len({event.message_id for event in timed}) == 2
+    assert len({event.message_id for event in log.events()}) == 4
 
 
 @pytest.mark.parametrize("name", ["client_id", "app_instance_id", "user_id"])
@@ -96,7 +96,7 @@ def test_two_shoppers_who_do_the_same_at_the_same_time_are_two_events(
         sent = {"timestamp_micros": 1_764_000_000_000_000, "consent": CONSENT, "events": [{"name": "search"}]}
         send(browser_key, {**sent, name: one})
 
-    assert len({found.message_id for found in log.events()}) == 2
+    assert len({event.message_id for event in log.events()}) == 2
 
 
 def test_user_properties_of_a_known_user_are_an_identify(browser_key: str, log: "LogReader") -> None:
@@ -109,10 +109,10 @@ def test_user_properties_of_a_known_user_are_an_identify(browser_key: str, log: 
         ),
     )
 
-    found = {event.kind: event for event in log.events()}
-    assert found["identify"].traits == {"loyalty": "gold"}
-    assert (found["track"].name, found["track"].user_id) == ("Products Searched", "ada")
-    assert found["track"].properties == {"query": "oak"}
+    events = {event.kind: event for event in log.events()}
+    assert events["identify"].traits == {"loyalty": "gold"}
+    assert (events["track"].name, events["track"].user_id) == ("Products Searched", "ada")
+    assert events["track"].properties == {"query": "oak"}
 
 
 @pytest.mark.parametrize("name", ["client_id", "app_instance_id"])
@@ -122,10 +122,10 @@ def test_a_body_with_both_ids_joins_the_visitor_to_the_customer(browser_key: str
     for _ in range(2):
         send(browser_key, {name: "bo.1", "user_id": "ada", "consent": CONSENT, "events": [event]})
 
-    found = [event for event in log.events() if event.kind == "identify"]
-    assert {(one.user_id, one.anonymous_id, one.at) for one in found} == {("ada", "bo.1", 1_764_000_000_000_000)}
-    assert len({one.message_id for one in found}) == 1
-    assert [(link.kind, link.from_id, link.user_id) for link in links_of(found[0])] == [("claim", "bo.1", "ada")]
+    events = [event for event in log.events() if event.kind == "identify"]
+    assert {(one.user_id, one.anonymous_id, one.at) for one in events} == {("ada", "bo.1", 1_764_000_000_000_000)}
+    assert len({one.message_id for one in events}) == 1
+    assert [(link.kind, link.from_id, link.user_id) for link in links_of(events[0])] == [("claim", "bo.1", "ada")]
 
 
 def test_a_denied_advertising_consent_refuses_to_share(browser_key: str, log: "LogReader") -> None:

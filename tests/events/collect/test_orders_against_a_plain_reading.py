@@ -13,8 +13,8 @@ from common.clock import to_microseconds
 from events.log import get_log
 from events.models import Order
 from events.selectors import training_frame
-from events.services.record import Recorder, offsets
-from tests.events.journal import START
+from events.services.recorder import Recorder, offsets
+from tests.events.builders import START
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient

@@ -304,7 +304,7 @@ def test_what_is_set_aside_holds_no_key_and_no_proof(
     assert answer.status_code == 200
     (aside,) = log.set_aside()
     assert server_key[:14] in aside["payload"]
-    assert all(told not in aside["payload"] for told in (server_key, "f00d", "203.0.113.9", "Moa/5.0"))
+    assert all(secret not in aside["payload"] for secret in (server_key, "f00d", "203.0.113.9", "Moa/5.0"))
 
 
 def test_what_is_set_aside_can_be_accepted_once_it_is_mended(
@@ -316,14 +316,18 @@ def test_what_is_set_aside_can_be_accepted_once_it_is_mended(
     bad = viewed("m2", properties={})
     server.post("/v1/batch", json.dumps({"batch": [viewed(), bad]}), content_type="application/json")
     (aside,) = log.set_aside()
-    again = {**{name: aside[name] for name in ("source", "received_at", "carried")}, "message_id": "aside"}
+    first_time = {
+        **{name: aside[name] for name in ("source", "received_at")},
+        "request_context": aside["carried"],
+        "message_id": "aside",
+    }
 
     with pytest.raises(InvalidInput):
-        replay(aside["payload"], **again)
+        replay(aside["payload"], **first_time)
     mended = json.dumps({**bad, "properties": {"product_id": "P1"}})
-    outcome = replay(mended, **again)
+    outcome = replay(mended, **first_time)
 
-    assert outcome.kept == 1
+    assert outcome.stored == 1
     assert {event.message_id for event in log.events()} == {"m1", "m2"}
     assert {event.at for event in log.events() if event.message_id == "m2"} == {aside["received_at"]}
 

@@ -18,16 +18,16 @@ def test_the_page_names_every_type_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", list(EVENT_TYPES))
 def test_each_section_says_summary_purpose_and_every_field(name: str) -> None:
-    found, section = EVENT_TYPES[name], SECTIONS[name]
+    kind, section = EVENT_TYPES[name], SECTIONS[name]
 
-    assert found.summary in section
-    assert f"Kept for `{found.purpose}`." in section
+    assert kind.summary in section
+    assert f"Kept for `{kind.purpose}`." in section
     rows = re.findall(r"^\| `(\w+)` \| (yes)? ?\|", section, re.MULTILINE)
-    assert rows == [(field.name, "yes" if field.required else "") for field in found.fields]
+    assert rows == [(field.name, "yes" if field.required else "") for field in kind.fields]
     assert all(f"`{theirs}`" in section for theirs, ours in NAMES.items() if ours == name)
 
 
 def test_the_page_says_which_types_a_profile_reads() -> None:
-    told = {name for name, section in SECTIONS.items() if "Tells a profile: " in section}
+    documented = {name for name, section in SECTIONS.items() if "Tells a profile: " in section}
 
-    assert told == {name for name, found in EVENT_TYPES.items() if found.reader}
+    assert documented == {name for name, kind in EVENT_TYPES.items() if kind.reader}

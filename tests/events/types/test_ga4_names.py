@@ -47,9 +47,9 @@ def test_an_event_about_one_product_takes_it_onto_its_properties() -> None:
 
 
 def test_several_items_on_an_event_about_one_product_are_several_events() -> None:
-    found = translate("add_to_cart", {"items": [SOFA, {"item_id": "P2", "quantity": 3}]})
+    events = translate("add_to_cart", {"items": [SOFA, {"item_id": "P2", "quantity": 3}]})
 
-    assert [(name, properties["product_id"]) for name, properties in found] == [
+    assert [(name, properties["product_id"]) for name, properties in events] == [
         ("Product Added", "P1"),
         ("Product Added", "P2"),
     ]

@@ -45,12 +45,12 @@ def test_an_unknown_name_is_a_custom_type_that_refuses_nothing() -> None:
 
 @pytest.mark.parametrize("name", list(EVENT_TYPES))
 def test_each_type_says_what_it_is_and_why_it_is_kept(name: str) -> None:
-    found = EVENT_TYPES[name]
+    kind = EVENT_TYPES[name]
 
-    assert found.summary.endswith(".")
-    assert found.purpose in {"essential", "analytics", "personalization", "experiments"}
-    assert len({field.name for field in found.fields}) == len(found.fields)
-    assert all(field.note for field in found.fields)
+    assert kind.summary.endswith(".")
+    assert kind.purpose in {"essential", "analytics", "personalization", "experiments"}
+    assert len({field.name for field in kind.fields}) == len(kind.fields)
+    assert all(field.note for field in kind.fields)
 
 
 def test_every_type_of_the_folder_is_in_the_registry_by_a_name_of_its_own() -> None:
@@ -66,12 +66,12 @@ ONE = {"product_id": "P1", "price": "9.50", "quantity": 2, "list_id": "r1"}
 MANY = {"order_id": "o1", "list_id": "r2", "products": [ONE, {"sku": 7}]}
 
 
-@pytest.mark.parametrize("name", [name for name, found in EVENT_TYPES.items() if found.reader])
+@pytest.mark.parametrize("name", [name for name, result in EVENT_TYPES.items() if result.reader])
 def test_a_reader_reads_signals_that_are_there(name: str) -> None:
-    found = interactions(happened(name, {**ONE, **MANY, "rating": 4}), currency="EUR")
+    result = interactions(happened(name, {**ONE, **MANY, "rating": 4}), currency="EUR")
 
-    assert found, "it reads nothing of an event that names products and stars: leave `reader` out"
-    assert {one.signal for one in found} <= set(SIGNALS)
+    assert result, "it reads nothing of an event that names products and stars: leave `reader` out"
+    assert {one.signal for one in result} <= set(SIGNALS)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +113,9 @@ def test_an_event_about_many_products_is_one_interaction_each(name: str, signal:
     ],
 )
 def test_feedback_is_a_rating_or_a_like(name: str, properties: dict[str, Any], signal: str, value: float) -> None:
-    (found,) = interactions(happened(name, properties), currency="EUR")
+    (one,) = interactions(happened(name, properties), currency="EUR")
 
-    assert (found.signal, found.value) == (signal, value)
+    assert (one.signal, one.value) == (signal, value)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from modelops.services.runs import queue_training
 from modelops.services.training import run_training
 from personalization.models import Placement
 from personalization.serving.snapshot_refresher import snapshot_refresher
-from tests.events.journal import START
+from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.personalization.shop import ADA, views
 from tests.recsys.furniture import PRODUCTS

@@ -22,7 +22,7 @@ from personalization.serving import versions
 from personalization.serving.snapshot_refresher import SnapshotRefresher
 from personalization.serving.versions import RETRY_SECONDS, Versions
 from recsys.ranking.model import Bundle
-from tests.events.journal import START
+from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.modelops.releases import passed_version
 from tests.recsys.furniture import model

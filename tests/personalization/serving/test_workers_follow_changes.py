@@ -8,7 +8,7 @@ import pytest
 from modelops.services.increments import run_increment
 from modelops.services.registry import promote, roll_back
 from personalization.services.rules import create_rule, edit_rule
-from tests.events.journal import START
+from tests.events.builders import START
 from tests.modelops.purchases import bought, put
 from tests.modelops.releases import passed_version
 from tests.recsys.furniture import model

@@ -41,7 +41,7 @@ def test_the_benchmark_asks_both_models_at_both_moments(
 ) -> None:
     monkeypatch.setattr(ensemble, "FOR_FEW", [({**ensemble.SMALL, "num_leaves": 3}, 5)])
 
-    benchmark.told(build(history(), products()), new_only=False, names=("personal_top", "popular"))
+    benchmark.report(build(history(), products()), new_only=False, names=("personal_top", "popular"))
 
     told = capsys.readouterr().out.splitlines()
     assert [re.sub(r" +NDCG.*", "", line) for line in told] == [

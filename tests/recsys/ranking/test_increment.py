@@ -142,7 +142,7 @@ def test_nothing_to_learn_from_is_an_error(morning: Bundle) -> None:
 
 
 def test_the_benchmark_tells_what_it_brings_and_costs(capsys: pytest.CaptureFixture[str]) -> None:
-    benchmark.told(build(history(), products()), new_only=False, names=("covisitation", "popular"))
+    benchmark.report(build(history(), products()), new_only=False, names=("covisitation", "popular"))
 
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(" NDCG@10")[0].strip() for line in lines[1:4]] == [

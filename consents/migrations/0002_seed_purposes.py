@@ -105,5 +105,5 @@ def seed(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 class Migration(migrations.Migration):
     """Seeds; going back leaves them, because decisions may point to them."""
 
-    dependencies = [("consents", "0002_append_only")]
+    dependencies = [("consents", "0001_initial")]
     operations = [migrations.RunPython(seed, migrations.RunPython.noop)]

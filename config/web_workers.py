@@ -1,4 +1,4 @@
-"""A worker of a server ends with the process that started it, also when that was killed."""
+"""Start-up of web workers: end with the parent process, preload the catalogue, limit waiting for PostgreSQL."""
 
 import multiprocessing
 import os
@@ -12,7 +12,7 @@ LOOK_SECONDS, GRACE_SECONDS = 0.5, 10.0
 
 
 def end_with_parent() -> None:
-    """Watch the parent from a thread, in a process that `multiprocessing` started, as granian's workers are.
+    """Watch the parent from a thread, in a process of `multiprocessing` such as granian's workers.
 
     A server that serves from its first process, or forks its workers itself, is left alone.
     """
@@ -22,9 +22,9 @@ def end_with_parent() -> None:
 
 
 def load_early() -> None:
-    """Load catalogue and model before the first request asks for them, in such a worker. Call when Django is set up.
+    """Load catalogue and model before the first request, in such a worker. Call after Django's setup.
 
-    A process that is forked later would inherit a lock that nobody holds any more.
+    In a process that forks later, the child would inherit a lock that nobody holds any more.
     """
     from personalization.serving.snapshot_refresher import snapshot_refresher
 
@@ -32,14 +32,14 @@ def load_early() -> None:
         snapshot_refresher.begin()
 
 
-def wait_with_limits() -> None:
-    """Have such a worker's requests give up a PostgreSQL that hangs where they can do without it."""
+def limit_waiting() -> None:
+    """Limit how long such a worker waits for PostgreSQL."""
     if multiprocessing.parent_process() is not None:
-        postgres.wait_with_limits()
+        postgres.limit_waiting()
 
 
 def _follow(parent: int) -> None:
-    """Terminate this process when the parent is gone; kill it where an open stream keeps it."""
+    """Terminate this process when the parent is gone; kill it if an open stream keeps it alive."""
     while os.getppid() == parent:
         time.sleep(LOOK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

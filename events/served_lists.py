@@ -1,4 +1,4 @@
-"""What shoppers were shown: counted without ids, or a sample of the lists with whom they were for."""
+"""Served recommendations: counts without ids, and a sample of the lists with their shoppers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.db import connection
 
 from common.clock import to_microseconds
 from customers.selectors import people
-from events.reading import streamed
+from events.streaming import stream_rows
 
 QUERY: Final = """
 SELECT product ->> 'product_id', count(*)
@@ -23,7 +23,7 @@ SELECT count(DISTINCT coalesce(user_id, anonymous_id, message_id))
 FROM events_event
 WHERE kind = 'track' AND name = 'Recommendation Served' AND at >= %s AND at < %s
 """
-# By a hash of shopper and day: what the limit leaves is a draw of shoppers, each with the whole day.
+# A hash of shopper and day orders the lists: the limit then keeps a random sample of shoppers, each with the whole day.
 LISTS: Final = """
 SELECT day, at, user_id, anonymous_id, jsonb_path_query_array(properties, '$.products[*].product_id')
 FROM generate_series(0, %s - 1) AS day CROSS JOIN LATERAL (
@@ -40,10 +40,10 @@ ORDER BY day, lot, at, message_id
 
 
 @dataclass(frozen=True, slots=True)
-class ShownList:
-    """One list that the server answered: on which day, when (seconds since 1970), to whom, which products in order.
+class ServedList:
+    """One served list: its day, time (seconds since 1970), shopper, and products in order.
 
-    `person` is the key that `training_frame` has, "" where the answer names nobody.
+    `person` is the key that `training_frame` uses, "" where the answer names nobody.
     """
 
     day: int
@@ -52,28 +52,28 @@ class ShownList:
     product_ids: tuple[str, ...]
 
 
-def shown_products(*, since: datetime, before: datetime) -> dict[str, int]:
-    """Return how often each product was on a list that the server answered in that time."""
+def served_counts(*, since: datetime, before: datetime) -> dict[str, int]:
+    """Return how often each product was on a served list in that time."""
     with connection.cursor() as cursor:
         cursor.execute(QUERY, [since, before])
         return dict(cursor.fetchall())
 
 
-def shown_to(*, since: datetime, before: datetime) -> int:
-    """Return how many shoppers the server answered in that time; each answer that names nobody counts as one."""
+def served_shoppers(*, since: datetime, before: datetime) -> int:
+    """Return the number of shoppers served in that time; each answer without a name counts as one."""
     with connection.cursor() as cursor:
         cursor.execute(SHOPPERS, [since, before])
         return int(cursor.fetchone()[0])
 
 
-def shown_lists(*, since: datetime, days: int, most: int) -> Iterator[ShownList]:
-    """Yield at most so many lists of each of the days (24 hours, the first begins at `since`), day after day.
+def served_lists(*, since: datetime, days: int, limit: int) -> Iterator[ServedList]:
+    """Yield at most `limit` lists of each day (24 hours, the first begins at `since`), day by day.
 
-    Within a day shoppers come in the order of a hash, each with all lists: the first ones are a draw of the shoppers.
+    Within a day shoppers come in the order of a hash, each with all lists, so the first ones are a random sample.
     """
     resolver = people()
-    for day, at, user_id, anonymous_id, product_ids in streamed(LISTS, [days, since, since, most]):
+    for day, at, user_id, anonymous_id, product_ids in stream_rows(LISTS, [days, since, since, limit]):
         moment = to_microseconds(at)
-        named = user_id is not None or anonymous_id is not None
-        person = resolver.person(user_id=user_id, anonymous_id=anonymous_id, at=moment) if named else ""
-        yield ShownList(day, moment / 1e6, person, tuple(orjson.loads(product_ids)))
+        has_id = user_id is not None or anonymous_id is not None
+        person = resolver.person(user_id=user_id, anonymous_id=anonymous_id, at=moment) if has_id else ""
+        yield ServedList(day, moment / 1e6, person, tuple(orjson.loads(product_ids)))

@@ -11,8 +11,8 @@ from django.db import connection, transaction
 
 from events.log import Entry
 from events.models import Count, Event, Offset, SetAside
-from events.services.record import Recorder, Superseded, offsets
-from tests.events.journal import START, entry, event
+from events.services.recorder import Recorder, Superseded, offsets
+from tests.events.builders import START, entry, event
 
 pytestmark = pytest.mark.django_db
 
@@ -104,7 +104,7 @@ def test_nul_characters_are_replaced_because_postgresql_cannot_hold_them() -> No
 
 
 def test_set_aside_items_and_counts_come_from_the_log() -> None:
-    refused = {
+    body = {
         "message_id": "m9",
         "reason": "too large",
         "field": "batch.3",
@@ -116,7 +116,7 @@ def test_set_aside_items_and_counts_come_from_the_log() -> None:
 
     Recorder().record(
         batch_of(
-            Entry("set_aside", "k", orjson.dumps(refused)),
+            Entry("set_aside", "k", orjson.dumps(body)),
             Entry("counted", "k", orjson.dumps(counted)),
             Entry("counted", "k", orjson.dumps(counted)),
         ),

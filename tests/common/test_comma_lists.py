@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.commas import joined, listed
+from common.comma_lists import join_names, split_names
 
 
 @pytest.mark.parametrize(
@@ -20,18 +20,18 @@ from common.commas import joined, listed
     ],
 )
 def test_a_name_in_quotes_may_hold_a_comma(text: str, names: list[str]) -> None:
-    assert listed(text) == names
+    assert split_names(text) == names
 
 
 @pytest.mark.parametrize("name", ["desk", "A,1", '24" desk', '"Best"', '"Best" Nord', '",', 'a","b', "Å, ß"])
 def test_what_is_shown_is_read_as_the_same(name: str) -> None:
-    assert listed(joined([name, "lamp", name])) == [name, "lamp", name]
+    assert split_names(join_names([name, "lamp", name])) == [name, "lamp", name]
 
 
 @pytest.mark.parametrize("names", [['"A', 'B"'], ['"', '"'], ['"A"', '24"', '"B, C'], ['"Best" Nord', '24"']])
 def test_quotes_of_several_names_do_not_make_one_of_them(names: list[str]) -> None:
-    assert listed(joined(names)) == names
+    assert split_names(join_names(names)) == names
 
 
 def test_names_without_a_comma_are_shown_as_they_are() -> None:
-    assert joined(["desk", '24" desk']) == 'desk, 24" desk'
+    assert join_names(["desk", '24" desk']) == 'desk, 24" desk'

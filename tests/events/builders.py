@@ -12,7 +12,7 @@ ALLOWED = ("analytics", "personalization", "train_models")
 
 def event(number: int, /, **fields: Any) -> Event:
     """Return a Product Viewed of Ada's, one second after the one before, or whatever the fields say."""
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "message_id": f"m{number}",
         "kind": "track",
         "name": "Product Viewed",
@@ -23,9 +23,9 @@ def event(number: int, /, **fields: Any) -> Event:
         "allowed": ALLOWED,
         "source": "test",
     }
-    return Event(**{**known, **fields})
+    return Event(**{**defaults, **fields})
 
 
-def entry(happened: Event) -> Entry:
+def entry(source_event: Event) -> Entry:
     """Return the event as the log takes it."""
-    return Entry("event", happened.raw_id, happened.encode())
+    return Entry("event", source_event.raw_id, source_event.encode())

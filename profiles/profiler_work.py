@@ -11,15 +11,15 @@ CONSUMER: Final = "profiles"
 
 
 @dataclass(slots=True)
-class Profiling:
-    """Work: from the log into histories in Redis."""
+class ProfilerWork:
+    """Writes histories into Redis."""
 
     name: str = CONSUMER
-    # Few at once: a click must not wait behind a long batch.
+    # Small batches: a click must not wait behind a long one.
     at_once: int = 250
 
     def offsets(self, shards: Iterable[int]) -> dict[int, int]:
-        """Return how far each shard is applied."""
+        """Return the applied offset of each shard."""
         return services.offsets(shards)
 
     def apply(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:

@@ -10,8 +10,8 @@ from rest_framework.test import APIClient
 
 from access.services import create_key
 from events.models import SetAside
-from events.services.record import Recorder, offsets
-from events.services.setting_aside import send_again
+from events.services.recorder import Recorder, offsets
+from events.services.resend import resend
 
 if TYPE_CHECKING:
     from events.types.base import Event
@@ -58,7 +58,7 @@ def sent(client: APIClient, body: Any, **headers: Any) -> None:
 
 def again(log: "LogReader", message_id: str = "m2", **fields: Any) -> "Event | None":
     item = mended(recorded(), **fields)
-    assert send_again([item], actor="staff:1") == (1, 0), item.replay_error
+    assert resend([item], actor="staff:1") == (1, 0), item.replay_error
     return next((one for one in log.events() if one.message_id == message_id), None)
 
 
@@ -144,7 +144,7 @@ def test_an_item_without_a_message_id_is_the_same_however_often_it_is_sent(
     sent(server, {"batch": [viewed(), viewed(None, **NO_ID)]})
     item = mended(recorded())
 
-    send_again([item, item], actor="staff:1")
+    resend([item, item], actor="staff:1")
 
     ids = [one.message_id for one in log.events() if one.message_id != "m1"]
     assert ids == [f"set-aside-{item.shard}-{item.log_offset}"] * 2  # the recorder keeps one of them
@@ -163,6 +163,6 @@ def test_an_item_that_names_nobody_keeps_no_traits_of_the_batch(
 def test_a_row_of_before_is_judged_with_what_it_has(server: APIClient, log: "LogReader", viewed: Maker) -> None:
     sent(server, {"batch": [viewed(), viewed("m2", **NO_ID)]})
     recorded()
-    SetAside.objects.update(carried={})
+    SetAside.objects.update(request_context={})
 
-    assert send_again([mended(SetAside.objects.get())], actor="staff:1") == (1, 0)
+    assert resend([mended(SetAside.objects.get())], actor="staff:1") == (1, 0)

@@ -1,4 +1,4 @@
-"""A decision made at the consent door, written to the log, so that replay knows it."""
+"""Writes a decision made through the consent API to the log, so that replay knows it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,7 +37,7 @@ def consent_updated(
     source: str,
     properties: Mapping[str, Any] | None = None,
 ) -> Event:
-    """Return the event that tells what one raw id decided; times in microseconds since the epoch."""
+    """Return the event of one raw id's decisions; times in microseconds since the epoch."""
     kind, _, value = raw_id.partition(":")
     return Event(
         message_id=message_id,

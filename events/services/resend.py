@@ -1,4 +1,4 @@
-"""Sending set-aside items again, after what kept them out was mended."""
+"""Sends rejected events again, after their cause was fixed."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -18,15 +18,14 @@ from events.types.base import Event
 FROM_RECORDER: Final = "recorder"
 
 
-def send_again(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
-    """Send items through the same door again; return how many were accepted and how many refused once more.
+def resend(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
+    """Send items through the collection API again; return the numbers accepted and rejected.
 
-    An item goes as its sender sent it, with the privacy signal, the region and the batch's context it came with: what a
-    browser had to prove, it has to prove again, and its proof was not kept.
-    With its message id it is never counted twice, however often it is sent. Raises Unavailable or redis errors
-    while the log is down; what was sent until then stays sent.
+    An item goes again with the privacy signal, the region and the shared context of its request. A browser's proof of a
+    user id was not kept, so such an item is rejected again. Its message id keeps an item from being counted twice.
+    Raises Unavailable or redis errors while the log is down; items sent until then stay sent.
     """
-    accepted = refused = 0
+    accepted = rejected = 0
     for item in items:
         error = _send(item)
         item.replayed_at, item.replay_error = clock.now(), error
@@ -34,8 +33,8 @@ def send_again(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
             item.save(update_fields=["replayed_at", "replay_error"])
             action = "event.replay_refused" if error else "event.replayed"
             record(category="events", action=action, actor=actor, object=f"set_aside:{item.pk}")
-        accepted, refused = accepted + (not error), refused + bool(error)
-    return accepted, refused
+        accepted, rejected = accepted + (not error), rejected + bool(error)
+    return accepted, rejected
 
 
 def _send(item: SetAside) -> str:
@@ -49,7 +48,7 @@ def _send(item: SetAside) -> str:
                 item.payload,
                 source=item.source,
                 received_at=received_at,
-                carried=item.carried,
+                request_context=item.request_context,
                 message_id=f"set-aside-{item.shard}-{item.log_offset}",
             )
     except InvalidInput as error:

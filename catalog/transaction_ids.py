@@ -1,15 +1,15 @@
-"""What a restore on another cluster leaves behind: numbers of transactions that this one has not come to yet.
+"""Resets transaction ids of products after a restore on another cluster.
 
-`pg_restore` writes rows before it makes triggers, so each product keeps the number of the transaction that changed it
-on the old cluster. A new one counts from a few hundred: every reader would read all of the catalogue anew at each look,
-until it has counted as far.
+`pg_restore` writes rows before it creates triggers, so each product keeps the transaction id of the old cluster. A new
+cluster counts from a few hundred. Until it reaches the old ids, every reader would read the whole catalogue at each
+poll.
 """
 
 from typing import Any, Final
 
 from django.db import connections, transaction
 
-KNOWN: Final = """
+COLUMN_EXISTS: Final = """
 SELECT to_regclass('public.catalog_product') IS NOT NULL AND EXISTS (
     SELECT FROM pg_attribute WHERE attrelid = to_regclass('public.catalog_product') AND attname = 'changed_xid'
 )
@@ -21,10 +21,12 @@ ALTER TABLE catalog_product ENABLE TRIGGER catalog_touch;
 """
 
 
-def count_anew(using: str) -> int:
-    """Set such numbers back, as the tables' owner; return how many there were. Readers start from all rows anyway."""
+def reset_transaction_ids(using: str) -> int:
+    """Set ids above the current one to 0, as the tables' owner; return their number. Readers start with all rows
+    anyway.
+    """
     with transaction.atomic(using=using), connections[using].cursor() as cursor:
-        cursor.execute(KNOWN)
+        cursor.execute(COLUMN_EXISTS)
         if not cursor.fetchone()[0]:
             return 0
         cursor.execute("SELECT count(*) FROM catalog_product WHERE changed_xid > pg_current_xact_id()::text::bigint")
@@ -35,5 +37,5 @@ def count_anew(using: str) -> int:
 
 
 def after_migrate(using: str, **_: Any) -> None:
-    """Do so after each `migrate`, which the steps of a restore name."""
-    count_anew(using)
+    """Reset the ids after each `migrate`, which is part of every restore."""
+    reset_transaction_ids(using)

@@ -1,4 +1,4 @@
-"""The recorder as a consumer of the log, and what it tidies on its way."""
+"""The recorder as a consumer of the log, and its daily cleanup."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from django.db import connection
 
 from common import clock
 from events.log import Batch
-from events.services.record import CONSUMER, Recorder, offsets
+from events.services.recorder import CONSUMER, Recorder, offsets
 
 DEDUPE_DAYS: Final = 35
-"""A message id is known at least 30 days; a retry that comes later counts as new."""
+"""A message id is remembered at least 30 days; a later retry counts as new."""
 
 
 @dataclass(slots=True)
-class Recording:
-    """Work: from the log into PostgreSQL."""
+class RecorderWork:
+    """Records the log in PostgreSQL."""
 
     name: str = CONSUMER
     at_once: int = 2000
@@ -25,11 +25,11 @@ class Recording:
     _tidied_on: date | None = None
 
     def offsets(self, shards: Iterable[int]) -> dict[int, int]:
-        """Return how far each shard is recorded."""
+        """Return the recorded offset of each shard."""
         return offsets(shards)
 
     def apply(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
-        """Record the batch; once a day drop old message ids first."""
+        """Record the batch; once a day delete old message ids first."""
         today = clock.now().date()
         if self._tidied_on != today:
             forget_old_message_ids()
@@ -38,7 +38,7 @@ class Recording:
 
 
 def forget_old_message_ids() -> int:
-    """Drop message ids that no client retries any more; return how many."""
+    """Delete message ids that no client retries any more; return the number deleted."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM events_dedupe WHERE seen_on < current_date - %s", [DEDUPE_DAYS])
         return int(cursor.rowcount)

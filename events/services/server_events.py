@@ -1,4 +1,4 @@
-"""Events that the server itself writes, such as what was recommended."""
+"""Events that the server itself writes, such as served recommendations."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,9 +19,9 @@ from events.types.base import Event
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """One event of ours. `at` in microseconds since the epoch; both ids None: it names nobody.
+    """One event of the server. `at` in microseconds since the epoch; without both ids it names nobody.
 
-    `gpc` and `region` are the signal and the origin of the request that it is about: they decide, and are not kept.
+    `gpc` and `region` are the signal and the origin of its request. They decide about consent and are not kept.
     """
 
     message_id: str
@@ -35,30 +35,29 @@ class ServerEvent:
 
 
 def append_server_events(events: Sequence[ServerEvent]) -> None:
-    """Append events of ours; return when the log holds them.
+    """Append server events; return when the log holds them.
 
-    Where the shopper allows none of the event's purposes, it is kept without ids: it then says what the shop did,
-    and to nobody. Raises Unavailable or redis errors.
+    An event whose shopper allows none of its purposes is kept without ids. Raises Unavailable or redis errors.
     """
     ids = [raw_id for event in events for raw_id in raw_ids(event.user_id, event.anonymous_id)]
     states, rules = states_of_people(ids), consent_rules()
     get_log().append([_entry(event, states, rules) for event in events])
 
 
-def _entry(written: ServerEvent, states: Mapping[str, ConsentState], rules: ConsentRules) -> Entry:
+def _entry(server_event: ServerEvent, states: Mapping[str, ConsentState], rules: ConsentRules) -> Entry:
     event = Event(
-        message_id=written.message_id,
+        message_id=server_event.message_id,
         kind="track",
-        name=written.name,
-        at=written.at,
+        name=server_event.name,
+        at=server_event.at,
         received_at=clock.epoch_us(),
-        user_id=written.user_id,
-        anonymous_id=written.anonymous_id,
-        properties=written.properties,
+        user_id=server_event.user_id,
+        anonymous_id=server_event.anonymous_id,
+        properties=server_event.properties,
         source="server",
     )
     ids = raw_ids(event.user_id, event.anonymous_id)
-    allowed, _ = allowed_purposes(person_of(ids, states), rules, region=written.region, gpc=written.gpc)
+    allowed, _ = allowed_purposes(person_of(ids, states), rules, region=server_event.region, gpc=server_event.gpc)
     if ids and may_keep(uses_of(event), allowed):
         return Entry("event", event.raw_id, replace(event, allowed=allowed).encode())
     event = replace(event, user_id=None, anonymous_id=None)

@@ -8,13 +8,13 @@ import pytest
 import redis as driver
 
 from common import redis
-from events.consuming import Consumer, Housekeeping, lags
+from events.consumer import Consumer, Housekeeping, lags
 from events.log import Batch, Log
 from events.log.membership import Membership
 from events.log.redis_streams import RedisStreams
 from events.models import Event
-from events.services.recording import Recording
-from tests.events.journal import entry, event
+from events.services.recorder_work import RecorderWork
+from tests.events.builders import entry, event
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_members_share_all_shards_and_each_shard_has_one() -> None:
 
     assert ada.mine() == {0, 1, 2, 3}
     bo.mine()
-    ada._beaten = bo._beaten = float("-inf")
+    ada._last_beat = bo._last_beat = float("-inf")
 
     assert ada.mine() == {0, 2}
     assert bo.mine() == {1, 3}
@@ -44,7 +44,7 @@ def test_the_shards_of_one_who_left_or_died_are_taken_over() -> None:
 
     bo.leave()
     redis.client().zadd("v:consumers:test", {"cy": 1})
-    ada._beaten = float("-inf")
+    ada._last_beat = float("-inf")
 
     assert ada.mine() == {0, 1, 2, 3}
 
@@ -94,7 +94,7 @@ def test_a_consumer_waits_for_what_is_away_and_then_goes_on(log: Log) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_the_recorder_consumes_and_tells_how_far_it_is(log: Log) -> None:
     log.append([entry(event(number, user_id=f"u{number}")) for number in range(20)])
-    consumer = Consumer(Recording(), log, redis.client())
+    consumer = Consumer(RecorderWork(), log, redis.client())
     membership = member("recorder")
 
     count = consumer.step(membership)
@@ -108,7 +108,7 @@ def test_the_recorder_consumes_and_tells_how_far_it_is(log: Log) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_what_waits_for_a_consumer_that_died_is_told_too(log: Log) -> None:
     log.append([entry(event(1))])
-    Consumer(Recording(), log, redis.client()).step(member("recorder"))
+    Consumer(RecorderWork(), log, redis.client()).step(member("recorder"))
 
     log.append([entry(event(2))])
 

@@ -1,7 +1,7 @@
-"""The recorder's work on one batch: from the log into PostgreSQL, exactly once.
+"""Records one batch: from the log into PostgreSQL, exactly once.
 
-Offsets, message ids, events, set-aside items, counts, orders, customers and consents are written in one transaction.
-Whoever dies in between has written nothing; whoever reads the same entries again finds the offset moved.
+Offsets, message ids, events, rejected events, counts, orders, customers and consents are written in one transaction. A
+crash in between leaves nothing written, and a second reader of the same entries finds the offset moved.
 """
 
 import logging
@@ -20,12 +20,12 @@ from customers import services as customers
 from events.links import links_of
 from events.log.base import Batch
 from events.models import Offset, SetAside
-from events.services import copying, orders
-from events.services.decoding import Decoded, Position, Row, SetAsideItem, decode, positions_of, refused
+from events.services import copy_text, orders
+from events.services.decoding import Decoded, Position, Row, SetAsideItem, decode, positions_of, rejected_item
 from events.types.orders import order_of
 
 CONSUMER: Final = "recorder"
-MOST_KNOWN: Final = 200_000
+MAX_KNOWN_CUSTOMERS: Final = 200_000
 log = logging.getLogger(__name__)
 
 _CLAIM = """
@@ -44,30 +44,30 @@ ON CONFLICT (day, name, reason) DO UPDATE SET n = known.n + excluded.n
 
 
 class Superseded(Exception):
-    """Another recorder has taken the shard over and moved its offset: read the offsets again."""
+    """Another recorder took the shard over and moved its offset: read the offsets again."""
 
 
 def offsets(shards: Iterable[int]) -> dict[int, int]:
-    """Return how far each shard is recorded."""
-    wanted = sorted(shards)
-    Offset.objects.bulk_create([Offset(consumer=CONSUMER, shard=shard) for shard in wanted], ignore_conflicts=True)
-    rows = Offset.objects.filter(consumer=CONSUMER, shard__in=wanted)
+    """Return the recorded offset of each shard."""
+    shard_list = sorted(shards)
+    Offset.objects.bulk_create([Offset(consumer=CONSUMER, shard=shard) for shard in shard_list], ignore_conflicts=True)
+    rows = Offset.objects.filter(consumer=CONSUMER, shard__in=shard_list)
     return dict(rows.values_list("shard", "log_offset"))
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Records batches. Remembers which months are open and which customers have a row, to ask for neither again."""
+    """Records batches. Remembers open months and known customers, to query neither again."""
 
     open_months: set[str] = field(default_factory=set)
-    met: set[str] = field(default_factory=set)
+    known_customers: set[str] = field(default_factory=set)
 
     def record(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
-        """Record a batch that was read behind the offsets `after`; return the new offsets.
+        """Record a batch that was read after the offsets `after`; return the new offsets.
 
-        An entry that PostgreSQL or our own reading refuses is found by halving and set aside with the reason, so it
-        never blocks. Raises Superseded, and Django's OperationalError or InterfaceError when the database is away: read
-        the offsets again and go on from there.
+        An entry that PostgreSQL or the decoder refuses is isolated by halving the batch and stored as rejected, so it
+        never blocks. Raises Superseded, and Django's OperationalError or InterfaceError while the database is down:
+        then read the offsets again and continue there.
         """
         return self._record(positions_of(batch), dict(after))
 
@@ -92,14 +92,14 @@ class Recorder:
             if reason is None:
                 self._write_decoded(decode(positions))
             else:
-                _set_aside([refused(position, reason) for position in positions])
+                _set_aside([rejected_item(position, reason) for position in positions])
         return reached
 
     def _write_decoded(self, decoded: Decoded) -> None:
         rows = _claim(decoded.rows)
-        self._open(copying.months(rows))
+        self._open(copy_text.months(rows))
         _copy(rows)
-        _set_aside(decoded.refused)
+        _set_aside(decoded.rejected)
         _count(decoded)
         self._follow(rows)
 
@@ -112,28 +112,28 @@ class Recorder:
 
     def _follow(self, rows: list[Row]) -> None:
         """Write what follows from the new events: customers and their links, orders, consents."""
-        telling = [row.event() for row in rows if _tells(row.fields)]
-        said = [
-            customers.Said(event.raw_id, event.at, event.message_id, event.traits)
-            for event in telling
+        relevant = [row.event() for row in rows if _has_consequences(row.fields)]
+        stated = [
+            customers.StatedTraits(event.raw_id, event.at, event.message_id, event.traits)
+            for event in relevant
             if event.kind == "identify" and event.traits
         ]
         users = {f"user:{user}" for row in rows if (user := row.fields.get("user_id"))}
-        self._meet(users - self.met)
-        customers.apply_links(link for event in telling for link in links_of(event))
-        customers.apply_traits(said)
-        orders.apply(order for event in telling if (order := order_of(event)))
-        record_decisions(event for event in telling if event.consents)
+        self._ensure_customers(users - self.known_customers)
+        customers.apply_links(link for event in relevant for link in links_of(event))
+        customers.apply_traits(stated)
+        orders.apply(order for event in relevant if (order := order_of(event)))
+        record_decisions(event for event in relevant if event.consents)
 
-    def _meet(self, strangers: set[str]) -> None:
-        if len(self.met) > MOST_KNOWN:
-            self.met.clear()
-        customers.meet(strangers)
-        transaction.on_commit(partial(self.met.update, strangers))
+    def _ensure_customers(self, raw_ids: set[str]) -> None:
+        if len(self.known_customers) > MAX_KNOWN_CUSTOMERS:
+            self.known_customers.clear()
+        customers.ensure_customers(raw_ids)
+        transaction.on_commit(partial(self.known_customers.update, raw_ids))
 
 
 def is_poison(error: Exception) -> bool:
-    """Return whether an error comes from what an entry holds, so that trying again cannot help."""
+    """Return whether an entry's content causes the error, so that a retry cannot help."""
     if isinstance(error, DataError | IntegrityError) or not isinstance(error, DatabaseError):
         return True
     # Class 54, program limit exceeded: for instance an id too long for its index.
@@ -141,7 +141,7 @@ def is_poison(error: Exception) -> bool:
 
 
 def _advance(after: Mapping[int, int], reached: Mapping[int, int]) -> None:
-    # First, so that of two recorders on one shard the later waits here and then gives up before any work.
+    # First, so that of two recorders on one shard the second waits here and gives up before any work.
     with connection.cursor() as cursor:
         for shard in sorted(reached):
             if reached[shard] != after[shard]:
@@ -151,33 +151,33 @@ def _advance(after: Mapping[int, int], reached: Mapping[int, int]) -> None:
 
 
 def message_hash(message_id: str) -> str:
-    """Return what a message id is remembered by, as 32 hexadecimal digits."""
+    """Return the key of a message id, as 32 hexadecimal digits."""
     return blake2b(message_id.encode(), digest_size=16).hexdigest()
 
 
 def _claim(rows: Iterable[Row]) -> list[Row]:
-    """Return the events whose message id was never seen, each once: the first in the log's order."""
+    """Return the events with a new message id, each once: the first in the log's order."""
     by_hash: dict[str, Row] = {}
     for row in rows:
         by_hash.setdefault(message_hash(row.fields["message_id"]), row)
     if not by_hash:
         return []
-    # In one order, so that two recorders which meet on several ids cannot lock each other out.
+    # In one order, so that two recorders that share several ids cannot deadlock.
     hashes = "{" + ",".join(sorted(by_hash)) + "}"
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [hashes, hashes])
-        for (seen,) in cursor.fetchall():
-            del by_hash[seen]
+        for (known_hash,) in cursor.fetchall():
+            del by_hash[known_hash]
     return list(by_hash.values())
 
 
 def _copy(rows: list[Row]) -> None:
     if not rows:
         return
-    text = "".join(copying.lines(rows))
-    # Django wraps errors of the methods it knows; COPY is not one of them.
+    text = "".join(copy_text.lines(rows))
+    # Django wraps errors only of methods it knows, and COPY is not one of them.
     with connection.cursor() as cursor, connection.wrap_database_errors:
-        cursor.copy_expert(copying.COPY, StringIO(text), 1 << 20)
+        cursor.copy_expert(copy_text.COPY, StringIO(text), 1 << 20)
 
 
 def _set_aside(items: Iterable[SetAsideItem]) -> None:
@@ -191,7 +191,7 @@ def _set_aside(items: Iterable[SetAsideItem]) -> None:
             payload=item.payload,
             source=item.source,
             received_at=from_microseconds(item.received_at),
-            carried=item.carried,
+            request_context=item.request_context,
         )
         for item in items
     ]
@@ -205,6 +205,6 @@ def _count(decoded: Decoded) -> None:
             cursor.execute(_COUNT, [*key, decoded.counts[key]])
 
 
-def _tells(fields: Mapping[str, Any]) -> bool:
+def _has_consequences(fields: Mapping[str, Any]) -> bool:
     kind = fields["kind"]
     return kind in ("identify", "alias") or "consents" in fields or str(fields.get("name")).startswith("Order ")

@@ -1,4 +1,4 @@
-"""Events as the text that COPY reads. Pure."""
+"""Events as text for PostgreSQL's COPY. Pure."""
 
 import os
 import re
@@ -24,11 +24,11 @@ _SPECIAL: Final[Callable[[str], Any]] = re.compile(r"[\\\t\n\r]").search
 def lines(rows: Iterable[Row]) -> list[str]:
     """Return one line of COPY text for each event, with fresh ids (UUIDv7, in order)."""
     stamp = time.time_ns() // 1_000_000
-    kept = list(rows)
-    noise = os.urandom(8 * len(kept)).hex()
+    all_rows = list(rows)
+    noise = os.urandom(8 * len(all_rows)).hex()
     return [
         _line(row, f"{stamp:012x}7{index & 0xFFF:03x}{_VARIANTS[noise[at]]}{noise[at + 1 : at + 16]}")
-        for index, row in enumerate(kept)
+        for index, row in enumerate(all_rows)
         for at in (16 * index,)
     ]
 
@@ -49,14 +49,14 @@ def _line(row: Row, identity: str) -> str:
 
 
 def escaped(value: str) -> str:
-    """Return a text as COPY spells it."""
+    """Return a text escaped for COPY."""
     if _SPECIAL(value):
         return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
     return value
 
 
 def _json(value: Any) -> str:
-    # JSON escapes control characters itself, so the backslash alone is left to double.
+    # JSON escapes control characters itself, so only backslashes are doubled.
     return orjson.dumps(value).decode().replace("\\", "\\\\") if value else "{}"
 
 
@@ -87,5 +87,5 @@ def month_of_day(day: int) -> str:
 
 
 def months(rows: Iterable[Row]) -> set[str]:
-    """Return the months the events lie in."""
+    """Return the months of the events."""
     return {month_of_day(day) for day in {row.fields["at"] // 86_400_000_000 for row in rows}}

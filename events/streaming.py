@@ -1,4 +1,4 @@
-"""Long reads of the tables, in little memory."""
+"""Long reads of tables in little memory."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -8,8 +8,8 @@ from django.db import connection, transaction
 AT_ONCE: Final = 5000
 
 
-def streamed(query: str, arguments: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield rows through a cursor on the server, so that memory stays small whatever the table holds."""
+def stream_rows(query: str, arguments: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+    """Yield rows through a server-side cursor, so that memory stays small for any table."""
     with transaction.atomic():
         connection.ensure_connection()
         with connection.connection.cursor(name="events_streamed") as cursor:

@@ -1,4 +1,4 @@
-"""What an identify says about a shopper that may count in recommendations. Pure: live and training read the same."""
+"""Attributes of an identify event that may count in recommendations. Pure: live profiles and training share it."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -11,8 +11,8 @@ MOST_BYTES: Final = 200
 """Longer values are texts, not attributes."""
 
 
-def said_in(event: Event, names: Iterable[str]) -> dict[str, Any]:
-    """Return the named traits of an identify, null where a trait is taken back; nothing of other events."""
+def attributes_in(event: Event, names: Iterable[str]) -> dict[str, Any]:
+    """Return the named traits of an identify event, null where the sender removed one; nothing for other events."""
     if event.kind != "identify":
         return {}
     return {name: event.traits[name] for name in names if name in event.traits and _short(event.traits[name])}

@@ -1,4 +1,4 @@
-"""The loop that every consumer of the log runs: read what is mine, apply it, go on, whoever dies meanwhile."""
+"""The loop of every consumer: read its shards, apply the batch, move on. It survives restarts of the stores."""
 
 import contextlib
 import gc
@@ -15,33 +15,33 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from common.errors import Unavailable
 from events.log import Batch, Log
 from events.log.membership import Membership
-from events.services.record import Superseded
+from events.services.recorder import Superseded
 
 BLOCK_MS: Final = 200
 REPORT_SECONDS: Final = 1.0
 LONGEST_WAIT: Final = 2.0
 CONSUMERS: Final = ("recorder", "profiles")
-"""Everybody the log waits for before it is trimmed."""
-AWAY: Final = (Unavailable, redis.RedisError, OperationalError, InterfaceError)
+"""Consumers that must have read an entry before the log is trimmed."""
+STORE_ERRORS: Final = (Unavailable, redis.RedisError, OperationalError, InterfaceError)
 log = logging.getLogger(__name__)
 
 
 class Work(Protocol):
-    """What a consumer does. Results and offsets are kept together, so that applying a batch again changes nothing."""
+    """The work of a consumer. Results and offsets are stored together, so applying a batch twice changes nothing."""
 
     name: str
     at_once: int
 
     def offsets(self, shards: Iterable[int]) -> dict[int, int]:
-        """Return how far each shard is done."""
+        """Return the offset reached on each shard."""
 
     def apply(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
-        """Do the batch, which was read behind `after`; return the new offsets."""
+        """Apply the batch, which was read after the offsets `after`; return the new offsets."""
 
 
 @dataclass(slots=True)
 class Consumer:
-    """Runs one work over the shards that are its own, until `stop` is set."""
+    """Runs one work over its own shards until `stop` is set."""
 
     work: Work
     source: Log
@@ -52,7 +52,7 @@ class Consumer:
     _reported: float = float("-inf")
 
     def run(self) -> None:
-        """Consume until told to stop. What is away is waited for."""
+        """Consume until `stop` is set. Stores that do not answer are tried again."""
         membership = Membership(self.client, self.work.name, self.source.shards)
         wait = 0.05
         while not self.stop.is_set():
@@ -62,7 +62,7 @@ class Consumer:
             except Superseded as error:
                 log.info("consumer.superseded consumer=%s %s", self.work.name, error)
                 self._after = {}
-            except AWAY as error:
+            except STORE_ERRORS as error:
                 log.warning("consumer.waiting consumer=%s seconds=%.2f error=%s", self.work.name, wait, error)
                 self._after = {}
                 close_broken_connection()
@@ -72,7 +72,7 @@ class Consumer:
             membership.leave()
 
     def step(self, membership: Membership) -> int:
-        """Read once and apply; return how many entries that were."""
+        """Read and apply once; return the number of entries."""
         mine = membership.mine()
         if mine != self._after.keys():
             self._after = self.work.offsets(mine)
@@ -94,20 +94,20 @@ class Consumer:
             self.housekeeping.tidy(self.source, self.client, mine=self._after)
 
 
-def calm_collector() -> None:
-    """Let the garbage collector run rarely: a batch makes many objects and no cycles (measured: 40 % of the work)."""
+def relax_garbage_collection() -> None:
+    """Make garbage collection rare: a batch creates many objects and no cycles (measured: 40 % of the time)."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
 
 
 def close_broken_connection() -> None:
-    """Drop this thread's connection, so that the next query opens a new one."""
+    """Close this thread's connection, so that the next query opens a new one."""
     with contextlib.suppress(InterfaceError, OperationalError):
         connection.close()
 
 
 def report(client: redis.Redis, *, consumer: str, offsets: Mapping[int, int]) -> None:
-    """Tell how far the consumer is, for the gauges and for trimming."""
+    """Publish the consumer's offsets, for the gauges and for trimming."""
     pipe = client.pipeline(transaction=False)
     for shard, offset in offsets.items():
         pipe.hset(f"v:offset:{consumer}", str(shard), str(offset))
@@ -115,22 +115,24 @@ def report(client: redis.Redis, *, consumer: str, offsets: Mapping[int, int]) ->
 
 
 def lags(client: redis.Redis, source: Log, *, consumers: Iterable[str] = CONSUMERS) -> dict[tuple[str, int], int]:
-    """Return about how many entries each consumer has before it on each shard, by how far it told that it is.
+    """Return an estimate of the entries that each consumer has left on each shard.
 
-    Asked of the log and not of the consumer: one that died tells nothing, and what waits for it grows.
-    Raises redis errors and Unavailable.
+    The log computes it from the published offsets, because a consumer that died publishes nothing more. Raises redis
+    errors and Unavailable.
     """
-    found: dict[tuple[str, int], int] = {}
+    backlogs: dict[tuple[str, int], int] = {}
     for consumer in consumers:
-        told: Any = client.hgetall(f"v:offset:{consumer}")
-        offsets = {int(shard): int(offset) for shard, offset in told.items()}
-        found |= {(consumer, shard): source.backlog(shard, offsets.get(shard, 0)) for shard in range(source.shards)}
-    return found
+        stored: Any = client.hgetall(f"v:offset:{consumer}")
+        offsets = {int(shard): int(offset) for shard, offset in stored.items()}
+        backlogs |= {(consumer, shard): source.backlog(shard, offsets.get(shard, 0)) for shard in range(source.shards)}
+    return backlogs
 
 
 @dataclass(slots=True)
 class Housekeeping:
-    """Trims the log behind every consumer: to its retention, sooner where a shard grows near its part of the limit."""
+    """Trims the log behind every consumer: by retention time, and earlier where a shard nears its share of the size
+    limit.
+    """
 
     keep_ms: int
     max_bytes: int
@@ -138,17 +140,17 @@ class Housekeeping:
     _done: float = float("-inf")
 
     def tidy(self, source: Log, client: redis.Redis, *, mine: Iterable[int]) -> int:
-        """Trim the shards that are mine when it is time to; return how many entries went."""
+        """Trim this member's shards if it is time; return the number of entries removed."""
         if time.monotonic() - self._done < self.every:
             return 0
         self._done = time.monotonic()
         now = time.time_ns() // 1_000_000
-        gone = 0
+        removed = 0
         for shard in mine:
-            pressed = source.size_bytes(shard) > 0.8 * self.max_bytes / source.shards
-            keep_since = now + 1 if pressed else now - self.keep_ms
-            gone += source.trim(shard, consumed=self._consumed(client, shard), keep_since_ms=keep_since)
-        return gone
+            nearly_full = source.size_bytes(shard) > 0.8 * self.max_bytes / source.shards
+            keep_since = now + 1 if nearly_full else now - self.keep_ms
+            removed += source.trim(shard, consumed=self._consumed(client, shard), keep_since_ms=keep_since)
+        return removed
 
     def _consumed(self, client: redis.Redis, shard: int) -> int:
         values: list[Any] = [client.hget(f"v:offset:{consumer}", str(shard)) for consumer in CONSUMERS]

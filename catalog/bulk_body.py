@@ -1,4 +1,4 @@
-"""From the body of a bulk upload to rows: JSON lines, gzipped or not, within the caps. Pure."""
+"""From the body of a bulk upload to rows: JSON lines, gzipped or not, within the limits. Pure."""
 
 import zlib
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ GZIP: Final = b"\x1f\x8b"
 
 
 def read_lines(stream: IO[bytes]) -> Iterator[Any]:
-    """Return the rows, in order, an InvalidInput standing for a line that is no JSON object, None for a blank one.
+    """Return the rows in order: an InvalidInput for a line that is no JSON object, None for a blank line.
 
-    Raises TooLarge over the caps on bytes (unpacked) and lines, InvalidInput for broken gzip or an empty body.
+    Raises TooLarge above the limits of bytes (unpacked) and lines, InvalidInput for broken gzip or an empty body.
     """
     body = _unpack(_capped(stream))
-    # Counted before they are held one by one: megabytes may be nothing but ends.
+    # Counted before the split: a body of megabytes may be nothing but line ends.
     if body.count(b"\n") + (not body.endswith(b"\n")) > limits.BULK_LINES:
         raise TooLarge(f"More than {limits.BULK_LINES} lines; send them in parts.")
     lines = body.split(b"\n")

@@ -1,0 +1,52 @@
+"""Everything known about one customer, for the shop's own server."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from catalog.browsing import products_by_id
+from common.clock import to_microseconds
+from common.errors import NotFound
+from customers.selectors import Identity, identity_of
+from events.selectors import refunds_of
+from profiles.history import MAX_INTERACTIONS
+from profiles.selectors import read_person
+from profiles.traits.base import ProductInfo
+from profiles.traits.registry import values
+
+OF_NEWEST = f"Of the newest {MAX_INTERACTIONS} lines of orders, ratings and likes, and as many other events."
+"""The range of traits, for API docs and pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerProfile:
+    """Ids, attributes, and the traits that have a value."""
+
+    identity: Identity
+    traits: dict[str, Any]
+
+
+def customer_profile(subject: str, *, now: datetime) -> CustomerProfile:
+    """Return the profile of `user:ID` or `anonymous:ID` (a bare id is a user).
+
+    Raises NotFound for an unknown customer, and redis errors when the profile store is down.
+    """
+    identity = identity_of(subject, now=now)
+    traits = traits_of(identity, now=now)
+    if not identity.was_seen and not traits:
+        raise NotFound(f"No customer {subject}.")
+    return CustomerProfile(identity, traits)
+
+
+def traits_of(identity: Identity, *, now: datetime) -> dict[str, Any]:
+    """Return the value of each trait of a person."""
+    user_id = identity.user_ids[0] if identity.user_ids else None
+    anonymous_id = identity.anonymous_ids[0] if identity.anonymous_ids and user_id is None else None
+    history = read_person(user_id=user_id, anonymous_id=anonymous_id).history
+    rows = products_by_id(sorted({one.product_id for one in history}))
+    info = {row.product_id: ProductInfo(row.category, row.brand, row.price_in(settings.SHOP_CURRENCY)) for row in rows}
+    paid_back = refunds_of({one.order_id for one in history if one.signal == "purchase" and one.order_id})
+    refunds = {order: None if amount is None else round(100 * amount) for order, amount in paid_back.items()}
+    return values(history, now=to_microseconds(now), products=info, refunds=refunds)
