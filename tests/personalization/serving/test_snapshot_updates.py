@@ -138,7 +138,7 @@ def test_new_product_and_its_changed_text_cause_rebuild(builds: list[int]) -> No
 def test_rebuild_reads_only_new_products(monkeypatch: pytest.MonkeyPatch, builds: list[int]) -> None:
     refresher, texts_read, prices_read = SnapshotRefresher(), list[str](), list[str]()
     _ = refresher.current().serving_catalog.kinship
-    words, price = text_similarity.words, frames.price_of
+    words, price = text_similarity.tokens, frames.price_of
 
     def counting_words(catalog: Catalog, code: int) -> Iterator[str]:
         texts_read.append(catalog.item_ids[code])
@@ -148,7 +148,7 @@ def test_rebuild_reads_only_new_products(monkeypatch: pytest.MonkeyPatch, builds
         prices_read.append(row.product_id)
         return price(row)
 
-    monkeypatch.setattr(text_similarity, "words", counting_words)
+    monkeypatch.setattr(text_similarity, "tokens", counting_words)
     for reader in (frames, serving_catalog):
         monkeypatch.setattr(reader, "price_of", counting_price_of)
     builds.clear()

@@ -113,7 +113,7 @@ def arrays_of(snapshot: Snapshot) -> Iterable[tuple[str, Any]]:
     yield from {f"context {number}": mask[at] for number, mask in snapshot.rules.in_context.items()}.items()
     yield "kinship", np.array([catalog.kinship.similarities(code)[at] for code in at])
     yield from {
-        "known": onboarding.space.known,
+        "familiarity": onboarding.space.familiarity,
         "likeness": (onboarding.space.points @ onboarding.space.points.T).round(6),
     }.items()
     if snapshot.bundle is not None:

@@ -154,9 +154,9 @@ def test_a_long_answer_ranks_the_candidates_that_the_ranker_was_taught_on(traine
     """More of each source were others than the ranker knows: ranks it never saw, sources that agree more often."""
     model = replace(trained.model, quotas={"popular": 60, "content": 40, "rp3beta": 20})
 
-    assert model._asked("ranker", None, 100) == model._asked("blend", None, 10) == model.quotas
-    assert model._asked("ranker", None, 240) == {"popular": 120, "content": 80, "rp3beta": 40}
-    assert model._asked("blend", ("content",), 100) == {"popular": 0, "content": 100, "rp3beta": 0}
+    assert model._quotas_for("ranker", None, 100) == model._quotas_for("blend", None, 10) == model.quotas
+    assert model._quotas_for("ranker", None, 240) == {"popular": 120, "content": 80, "rp3beta": 40}
+    assert model._quotas_for("blend", ("content",), 100) == {"popular": 0, "content": 100, "rp3beta": 0}
 
 
 def test_a_new_product_is_known_at_once(trained: TrainedShop) -> None:
