@@ -66,8 +66,8 @@ def report(dataset: Dataset, *, new_only: bool, names: Sequence[str] | None = No
         begun = time.monotonic()
         HybridModel.load(Path(scratch) / "increment", expected=digest)
         loading = time.monotonic() - begun
-    found = {"as trained": as_trained, "with an increment": fresh, "trained again": trained(evening)}
-    values = {name: _values(model, evening) for name, model in found.items()}
+    models = {"as trained": as_trained, "with an increment": fresh, "trained again": trained(evening)}
+    values = {name: _values(model, evening) for name, model in models.items()}
     rows = len(evening.past) - len(morning.past)
     print(f"{len(morning.past):,} interactions at the training, {rows:,} since; {len(evening):,} questions")
     for name, own in values.items():

@@ -64,12 +64,12 @@ def versions(rows: "list[ProductRow]", options: argparse.Namespace, models: Path
     from recsys.ranking.model import HybridModel
     from tests.modelops.releases import passed_version
 
-    found = []
-    for seed, known in ((1, rows[: -2 * NEWER]), (2, rows[:-NEWER])):
-        folder = models / f"{len(known)}-{seed}"
-        snapshot.model(known, options, folder, seed=seed)
-        found.append(passed_version(HybridModel.load(folder)))
-    return found[0], found[1]
+    versions_made = []
+    for seed, product_rows in ((1, rows[: -2 * NEWER]), (2, rows[:-NEWER])):
+        folder = models / f"{len(product_rows)}-{seed}"
+        snapshot.model(product_rows, options, folder, seed=seed)
+        versions_made.append(passed_version(HybridModel.load(folder)))
+    return versions_made[0], versions_made[1]
 
 
 def decide(workers: Workers, first: str, second: str, options: argparse.Namespace) -> None:

@@ -152,9 +152,9 @@ def follow(options: argparse.Namespace, models: Path) -> None:
     parts: dict[str, Any] = {"placements": {}, "rules": [], "now": NOW}
 
     def build(bundle: HybridModel, before: Snapshot | None) -> Snapshot:
-        found = Snapshot.build(bundle=bundle, model_version=None, rows=rows.values(), before=before, **parts)
-        _ = found.serving_catalog.kinship, found.onboarding_cache.space
-        return found
+        snapshot_built = Snapshot.build(bundle=bundle, model_version=None, rows=rows.values(), before=before, **parts)
+        _ = snapshot_built.serving_catalog.kinship, snapshot_built.onboarding_cache.space
+        return snapshot_built
 
     def timed(name: str, step: Callable[..., Any], *arguments: Any) -> Any:
         with waiting() as stalls:

@@ -27,12 +27,8 @@ UNCLEAR = frozenset({*PARTICIPLES.split(), *RIDDLES.split()})
 """Names that must not come back; see "Names in code" in docs/glossary.md for better ones."""
 UNCLEAR_NAMES: dict[str, int] = {
     "consents": 46,
-    "customers": 14,
-    "embedded": 7,
-    "events": 86,
-    "modelops": 60,
-    "portal": 1,
-    "profiles": 51,
+    "events": 2,
+    "modelops": 51,
     "recsys": 29,
 }
 
