@@ -1,7 +1,7 @@
 """What it brings to teach the ranker in the middle of visits too, and what it costs at their beginning.
 
 The same folder is trained twice: taught by windows alone (what shoppers touched in the weeks after a moment), and by
-windows and next items together, as trainings do. Both released models are folds_by_moment about the last 15 %: what each shopper
+windows and next items together, as trainings do. Both released models are asked about the last 15 %: what each shopper
 touches in it, and what they touch next at moments in it, with all they did until then.
 """
 
@@ -49,7 +49,7 @@ def report(dataset: Dataset, *, new_only: bool, names: tuple[str, ...] | None = 
             best = max(of_sources, key=of_sources.__getitem__)
             own = bootstrap(ndcg(slates, fold.targets, dataset.catalog.n_items), shoppers=fold.users)
             print(
-                f"taught by {name:22} folds_by_moment at the {when:9} NDCG@10 {own.value:.4f} [{own.low:.4f}, {own.high:.4f}]"
+                f"taught by {name:22} asked at the {when:9} NDCG@10 {own.value:.4f} [{own.low:.4f}, {own.high:.4f}]"
                 f"  best source {best} {of_sources[best]:.4f}  {len(fold)} questions of {own.n} shoppers"
             )
 
