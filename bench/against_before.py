@@ -52,7 +52,8 @@ def main() -> int:
         means = {name: float(own.mean()) for name, own in values.items()}
         print(
             f"{kind:14} before {means['before']:.4f}  now {means['now']:.4f}"
-            f"  ratio {means['now'] / means['before']:.3f}  difference {gap.value:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]  n={gap.n}"
+            f"  ratio {means['now'] / means['before']:.3f}"
+            f"  difference {gap.value:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]  n={gap.n}"
         )
     print(f"CPU seconds    before {runs['before'][1]:.0f}  now {runs['now'][1]:.0f}")
     return 0

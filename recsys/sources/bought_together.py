@@ -37,7 +37,7 @@ class BoughtTogether(ItemItem):
 
     name: ClassVar[str] = "bought_together"
     use: ClassVar[Use] = "placements"
-    reason: ClassVar[Reason] = "bought_together"
+    reason: ClassVar[Reason | None] = "bought_together"
     config_class: ClassVar[type[Config]] = BoughtTogetherConfig
     config: BoughtTogetherConfig
     cost: ClassVar[Cost] = "seconds"

@@ -39,7 +39,7 @@ class Complements(BoughtTogether):
 
     name: ClassVar[str] = "complements"
     use: ClassVar[Use] = "placements"
-    reason: ClassVar[Reason] = "completes_cart"
+    reason: ClassVar[Reason | None] = "completes_cart"
     config_class: ClassVar[type[Config]] = ComplementsConfig
     config: ComplementsConfig
 

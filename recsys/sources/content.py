@@ -54,7 +54,7 @@ class Content(ItemItem):
     """Cosine similarity of items by the catalog's data."""
 
     name: ClassVar[str] = "content"
-    reason: ClassVar[Reason] = "alike"
+    reason: ClassVar[Reason | None] = "alike"
     config_class: ClassVar[type[Config]] = ContentConfig
     config: ContentConfig
     SEARCH_SPACE: ClassVar[SearchSpace] = {

@@ -40,7 +40,7 @@ class NewArrivals(Content):
     """The newest products that are similar to the shopper's by content."""
 
     name: ClassVar[str] = "new_arrivals"
-    reason: ClassVar[Reason] = "alike"
+    reason: ClassVar[Reason | None] = "alike"
     plain_reason: ClassVar[PlainReason | None] = "new"
     config_class: ClassVar[type[Config]] = NewArrivalsConfig
     config: NewArrivalsConfig

@@ -34,7 +34,7 @@ class Recent(Scoring):
 
     name: ClassVar[str] = "recent"
     use: ClassVar[Use] = "placements"
-    reason: ClassVar[Reason] = "own"
+    reason: ClassVar[Reason | None] = "own"
     config_class: ClassVar[type[Config]] = RecentConfig
     config: RecentConfig
     cost: ClassVar[Cost] = "seconds"
@@ -64,7 +64,7 @@ class PersonalTop(Scoring):
     """The shopper's favorites, by the decayed weight of each item."""
 
     name: ClassVar[str] = "personal_top"
-    reason: ClassVar[Reason] = "own"
+    reason: ClassVar[Reason | None] = "own"
     config_class: ClassVar[type[Config]] = ProfileDecay
     config: ProfileDecay
     cost: ClassVar[Cost] = "seconds"
@@ -110,7 +110,7 @@ class BuyAgain(Scoring):
     """Bought products that the shopper is likely to need again."""
 
     name: ClassVar[str] = "buy_again"
-    reason: ClassVar[Reason] = "own"
+    reason: ClassVar[Reason | None] = "own"
     config_class: ClassVar[type[Config]] = BuyAgainConfig
     config: BuyAgainConfig
     cost: ClassVar[Cost] = "seconds"

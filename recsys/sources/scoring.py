@@ -53,8 +53,8 @@ class Scoring(Recommender):
     """Training time on a million rows. Increments, between two trainings, refit only sources that take seconds."""
     use: ClassVar[Use] = "ranked"
     """Who uses it: every ranker, placements that name it, or rankers of shops that name it."""
-    reason: ClassVar[Reason] = "seen_together"
-    """The reason that relates a recommended item to one of the shopper's products."""
+    reason: ClassVar[Reason | None] = "seen_together"
+    """The reason that relates a recommended item to one of the shopper's products; None if the order has no cause."""
     plain_reason: ClassVar[PlainReason | None] = None
     """The reason without such a product; None if there always is one."""
     learns_taste: ClassVar[bool] = False

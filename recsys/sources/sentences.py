@@ -24,7 +24,7 @@ class Sentences(Content):
 
     name: ClassVar[str] = "sentences"
     use: ClassVar[Use] = "optional"
-    reason: ClassVar[Reason] = "alike"
+    reason: ClassVar[Reason | None] = "alike"
     config_class: ClassVar[type[Config]] = SentencesConfig
     config: SentencesConfig
     learns_taste: ClassVar[bool] = False

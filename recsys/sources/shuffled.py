@@ -9,7 +9,7 @@ from recsys.arrays import Floats
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
-from recsys.sources.scoring import Cost, Scoring, Use
+from recsys.sources.scoring import Cost, Reason, Scoring, Use
 from recsys.sources.storage import Arrays
 
 
@@ -20,6 +20,7 @@ class Random(Scoring):
     use: ClassVar[Use] = "placements"
     cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
+    reason: ClassVar[Reason | None] = None
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return no arrays: there is nothing to learn."""

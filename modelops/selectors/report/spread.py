@@ -41,9 +41,9 @@ def exposure(report: Mapping[str, Any]) -> Section | None:
     series = [(title, values) for title, values in drawn if any(value is not None for value in values)]
     return Section(
         "exposure", "Exposure constraint",
-        f"What each strength would cost and earn on held-out shoppers, {EXPOSURE_SHOPPERS:,} of them at most. Chosen: {chosen:g}. "
-        "The gate refuses what falls below the reference's interval of NDCG@10. Gini of exposure: 0 shows every "
-        "product alike, 1 one product alone.",
+        f"What each strength would cost and earn on held-out shoppers, {EXPOSURE_SHOPPERS:,} of them at most. "
+        f"Chosen: {chosen:g}. The gate refuses what falls below the reference's interval of NDCG@10. Gini of "
+        "exposure: 0 shows every product alike, 1 one product alone.",
         ("Strength", "NDCG@10", "Gini", "Coverage", "Exposure of new items"), rows,
         plots.lines([one["strength"] for one in curve], series, x="strength", y="value"),
     )  # fmt: skip

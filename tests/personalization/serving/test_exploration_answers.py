@@ -165,7 +165,7 @@ def test_suitable_products_have_higher_chances() -> None:
 def test_text_similarity_ranks_without_extended_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(extension, "MOST_PAIRS", 0)
+    monkeypatch.setattr(extension, "MAX_PAIRS", 0)
     promote(passed_version(model(("popular", "content"))), actor="staff:1")
     answers = []
     for number in range(MANY):

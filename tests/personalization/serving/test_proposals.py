@@ -133,7 +133,7 @@ def test_neighbors_come_from_sources_then_text_similarity() -> None:
 
         return SimpleNamespace(contextual=True, knows=lambda code: knows, recommend=recommend)
 
-    kinship = SimpleNamespace(near=lambda code, mask, k: np.flatnonzero(mask))
+    kinship = SimpleNamespace(nearest=lambda code, mask, k: np.flatnonzero(mask))
     bundle = SimpleNamespace(sources={"covisitation": source(3, 1), "content": source(4, knows=False)})
     snapshot = cast(
         "Any", SimpleNamespace(bundle=bundle, sources=bundle.sources, serving_catalog=SimpleNamespace(kinship=kinship))
@@ -151,7 +151,7 @@ def test_text_similarity_replaces_missing_neighbors(knows: bool, places: list[st
     bundle = SimpleNamespace(
         new_only=False, stage="ranker", sources={"content": content}, slate=lambda *asked, **how: slate
     )
-    kinship = SimpleNamespace(near=lambda code, mask, k: np.array([2]))
+    kinship = SimpleNamespace(nearest=lambda code, mask, k: np.array([2]))
     snapshot = SimpleNamespace(
         bundle=bundle,
         sources=bundle.sources,

@@ -175,7 +175,7 @@ def test_removed_products_do_not_use_up_the_limit_of_compared_pairs(
         put_product(product_id, data=SOFA, actor="key:test")
     for product_id in old:
         remove_product(product_id, actor="key:test")
-    monkeypatch.setattr(extension, "MOST_PAIRS", 5 * len(PRODUCTS))
+    monkeypatch.setattr(extension, "MAX_PAIRS", 5 * len(PRODUCTS))
 
     refresher = SnapshotRefresher()
     snapshot = refresher.current()

@@ -25,7 +25,7 @@ QUOTAS = {"personal_top": 20, "popular": 20}
 
 
 def asked() -> tuple[Fold, ItemStatistics, Candidates]:
-    """Return the questions of the small shop's last three tenths, its statistics until then, and the candidates of all."""
+    """Return the questions of the small shop's last three tenths, its statistics until then, and the candidates."""
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
     fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
