@@ -14,7 +14,7 @@ from tests.modelops.reports import REPORT
 from tests.recsys.furniture import model
 from tests.recsys.planted import case, slow, usual
 
-PLOTS = 11
+PLOTS = 10
 DRAWN = ".js-plotly-plot .main-svg:first-child"
 PHONE = {"width": 390, "height": 844}
 MIDDLE = 128
