@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from importlib import import_module
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
 import redis
 from django.apps import apps
 from django.conf import settings as django_settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
@@ -88,6 +88,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if skipped:
         names = ", ".join(programs.NEEDS[marker] for marker in programs.missing())
         terminalreporter.write_line(f"{len(skipped)} tests not run, because this machine has not: {names}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def flush_again() -> Iterator[None]:
+    """Empty the tables once more after a deadlock: a thread of the test before may still read them."""
+    operations = type(connection.ops)
+    flush = operations.execute_sql_flush
+
+    def twice(own: Any, sql_list: list[str]) -> None:
+        try:
+            flush(own, sql_list)
+        except OperationalError:
+            flush(own, sql_list)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operations, "execute_sql_flush", twice)
+        yield
 
 
 @pytest.fixture(scope="session")
