@@ -67,20 +67,20 @@ def write(decisions: Iterable[DecisionRecord], *, versions: Mapping[str, int]) -
 
 
 def _proofs(raw_ids: Iterable[str]) -> defaultdict[tuple[str, str], list[Decision]]:
-    found: defaultdict[tuple[str, str], list[Decision]] = defaultdict(list)
+    decisions: defaultdict[tuple[str, str], list[Decision]] = defaultdict(list)
     for row in ConsentEvent.objects.filter(raw_id__in=set(raw_ids)):
-        found[row.raw_id, row.purpose].append(Decision(row.given, to_microseconds(row.at), row.message_id))
-    return found
+        decisions[row.raw_id, row.purpose].append(Decision(row.given, to_microseconds(row.at), row.message_id))
+    return decisions
 
 
 def _known(raw_ids: set[str]) -> defaultdict[str, ConsentState]:
     """Return the states in the table, their rows locked in one order until the transaction ends."""
-    found: defaultdict[str, ConsentState] = defaultdict(ConsentState)
+    by_id: defaultdict[str, ConsentState] = defaultdict(ConsentState)
     rows = StateRow.objects.select_for_update().filter(raw_id__in=sorted(raw_ids)).order_by("raw_id", "purpose")
     for row in rows:
         decision = Decision(row.given, to_microseconds(row.at), row.event_id)
-        found[row.raw_id] = found[row.raw_id].with_decision(row.purpose, decision)
-    return found
+        by_id[row.raw_id] = by_id[row.raw_id].with_decision(row.purpose, decision)
+    return by_id
 
 
 def _write_proofs(changes: list[DecisionRecord], versions: Mapping[str, int]) -> None:

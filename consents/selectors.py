@@ -109,10 +109,10 @@ def states_of_people(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
     that links lead on.
     """
     wanted = list(dict.fromkeys(raw_ids))
-    found = states(wanted)
-    while missing := {other for raw_id in wanted for other in person_of([raw_id], found).states} - found.keys():
-        found |= states(missing)
-    return found
+    by_id = states(wanted)
+    while missing := {other for raw_id in wanted for other in person_of([raw_id], by_id).states} - by_id.keys():
+        by_id |= states(missing)
+    return by_id
 
 
 def person(subject: str) -> ConsentPerson:
@@ -151,8 +151,8 @@ def proofs(raw_ids: Iterable[str]) -> list[Proof]:
 
 def policy_hash(version: str) -> str:
     """Return the SHA-256 of the policy text of that version, or "" where no such text was published."""
-    found: Mapping[str, str] = dict(PolicyText.objects.filter(version=version).values_list("language", "sha256"))
-    return found.get("en") or next(iter(found.values()), "")
+    hashes: Mapping[str, str] = dict(PolicyText.objects.filter(version=version).values_list("language", "sha256"))
+    return hashes.get("en") or next(iter(hashes.values()), "")
 
 
 def refusing(purpose: str) -> dict[str, int]:
@@ -161,19 +161,19 @@ def refusing(purpose: str) -> dict[str, int]:
     A remembered Global Privacy Control is a refusal where it counts. An id that was seen together with a refusing one
     is asked as well: it is the same person.
     """
-    said = Q(purpose=purpose, given=False) | Q(purpose=GPC, given=True)
-    rows = StateRow.objects.filter(said).order_by("at").values_list("raw_id", "purpose", "given", "at", "event_id")
+    refusals = Q(purpose=purpose, given=False) | Q(purpose=GPC, given=True)
+    rows = StateRow.objects.filter(refusals).order_by("at").values_list("raw_id", "purpose", "given", "at", "event_id")
     refused = {raw_id: to_microseconds(at) for raw_id, _, _, at, _ in rows}
-    found = states_of_people(refused)
+    by_id = states_of_people(refused)
     for raw_id, name, given, at, event_id in rows:  # the proof decides, should the cache have lost it
-        found[raw_id] = found[raw_id].with_decision(name, Decision(given, to_microseconds(at), event_id))
-    near = {other: at for raw_id, at in refused.items() for other in person_of([raw_id], found).linked_at}
-    found = {**states_of_people(near), **found}
+        by_id[raw_id] = by_id[raw_id].with_decision(name, Decision(given, to_microseconds(at), event_id))
+    near = {other: at for raw_id, at in refused.items() for other in person_of([raw_id], by_id).linked_at}
+    by_id = {**states_of_people(near), **by_id}
     terms_of = terms().get(purpose)
     return {
         raw_id: at
         for raw_id, at in {**near, **refused}.items()
-        if not (whom := person_of([raw_id], found)).verdict(terms_of, rule=rule_of(whom.region)).allowed
+        if not (whom := person_of([raw_id], by_id)).verdict(terms_of, rule=rule_of(whom.region)).allowed
     }
 
 

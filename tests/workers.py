@@ -68,14 +68,14 @@ def serving(environment: Mapping[str, str], *, log: Path | None = None) -> Itera
         "GRANIAN_WORKERS": str(WORKERS),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    command, found = procfile.read(ROOT / "Procfile")["web"], dict[int, HTTPConnection]()
+    command, result = procfile.read(ROOT / "Procfile")["web"], dict[int, HTTPConnection]()
     with contextlib.nullcontext() if log is None else log.open("ab") as output:
         server = subprocess.Popen(command, cwd=ROOT, env=own, stdout=output, stderr=output)
     try:
-        reach(server, port, found)
-        yield Workers(found, create_key(kind="sk", name="server", scopes=["recommendations:read"])[1])
+        reach(server, port, result)
+        yield Workers(result, create_key(kind="sk", name="server", scopes=["recommendations:read"])[1])
     finally:
-        for connection in found.values():
+        for connection in result.values():
             connection.close()
         server.terminate()
         try:
@@ -87,19 +87,19 @@ def serving(environment: Mapping[str, str], *, log: Path | None = None) -> Itera
             raise
 
 
-def reach(server: "subprocess.Popen[bytes]", port: int, found: dict[int, HTTPConnection]) -> None:
+def reach(server: "subprocess.Popen[bytes]", port: int, result: dict[int, HTTPConnection]) -> None:
     """Open a connection into each worker: the kernel says which process holds the other end.
 
     Workers start one after the other, and until then the first takes every connection.
     """
     deadline = time.monotonic() + START_SECONDS
-    while len(found) < WORKERS:
+    while len(result) < WORKERS:
         assert server.poll() is None, "the server ended"
-        assert time.monotonic() < deadline, f"only {len(found)} workers answered"
+        assert time.monotonic() < deadline, f"only {len(result)} workers answered"
         connection = opened(port)
-        if connection is not None and found.setdefault(holder(server.pid, connection), connection) is not connection:
+        if connection is not None and result.setdefault(holder(server.pid, connection), connection) is not connection:
             connection.close()
-        if len(found) < WORKERS:
+        if len(result) < WORKERS:
             time.sleep(PAUSE)
 
 

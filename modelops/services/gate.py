@@ -107,19 +107,19 @@ def labels_of(subjects: Sequence[str], *, since: datetime) -> dict[str, tuple[st
 
     What customers' attributes do not tell is taken from the context of the latest event from `since` on that does.
     """
-    found, accounts = {}, accounts_of(subjects)
+    labels, accounts = {}, accounts_of(subjects)
     for kind, names in KINDS.items():
         known: dict[str, str] = {}
         for name in reversed(names):
             known |= attribute_of(accounts, name=name)
         others = [raw_id for raw_id, subject in accounts.items() if subject not in known]
-        told = latest_context(others, name=kind, since=since)
-        for raw_id, said in told.items():  # the key's own account before those joined with it
-            if raw_id == accounts[raw_id] or accounts[raw_id] not in told:
-                known[accounts[raw_id]] = said
+        contexts = latest_context(others, name=kind, since=since)
+        for raw_id, label in contexts.items():  # the key's own account before those joined with it
+            if raw_id == accounts[raw_id] or accounts[raw_id] not in contexts:
+                known[accounts[raw_id]] = label
         if known:
-            found[kind] = tuple(known.get(subject, "") for subject in subjects)
-    return found
+            labels[kind] = tuple(known.get(subject, "") for subject in subjects)
+    return labels
 
 
 def _record(row: ModelVersion, verdict: Verdict, *, actor: str) -> None:

@@ -79,13 +79,13 @@ def run_training(run_id: int, *, listener: Progress | None = None, slates: Path 
         progress.end(RunState.STOPPED, message=made)
     except (DomainError, ValueError) as error:
         log.warning("training.failed run=%s error=%s", run.pk, masked(str(error)))
-        told = masked(str(error))
+        reason = masked(str(error))
         if run.model_version_id:
-            told = f"{told.rstrip('.')}. {retried(lambda: outcome_message(run))}"
-        progress.end(RunState.FAILED, message=told)
+            reason = f"{reason.rstrip('.')}. {retried(lambda: outcome_message(run))}"
+        progress.end(RunState.FAILED, message=reason)
     except BaseException as error:
-        told = "It was asked to stop" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-        progress.end(RunState.FAILED, message=f"{told}. {retried(lambda: outcome_message(run))}")
+        reason = "It was asked to stop" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+        progress.end(RunState.FAILED, message=f"{reason}. {retried(lambda: outcome_message(run))}")
         raise
     else:
         progress.end(RunState.DONE, message=message)

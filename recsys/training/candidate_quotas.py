@@ -13,16 +13,16 @@ TOTAL = 250
 """How many candidates a shopper has on average."""
 
 
-def tuned_quotas(found: Candidates, hit: Bools, *, total: int = TOTAL) -> dict[str, int]:
+def tuned_quotas(candidates: Candidates, hit: Bools, *, total: int = TOTAL) -> dict[str, int]:
     """Return the quota of each source, greedily by targets found per candidate added.
 
-    `found` are candidates gathered at `DEPTH` from each source and `hit` says which are targets. Each keeps one block
+    `candidates` are gathered at `DEPTH` from each source, and `hit` says which are targets. Each source keeps one block
     at least, for shoppers of whom nothing is known.
     """
-    names, blocks = found.sources, _blocks(found)
+    names, blocks = candidates.sources, _blocks(candidates)
     quotas = dict.fromkeys(names, BLOCK)
     taken = _taken(blocks, quotas, names)
-    while taken.sum() < total * found.n_rows:
+    while taken.sum() < total * candidates.n_rows:
         gains = {}
         for at, name in enumerate(names):
             fresh = (blocks[:, at] == quotas[name] // BLOCK) & ~taken
@@ -41,8 +41,10 @@ def recall(targets: Sequence[Longs], hit: Bools) -> float:
     return float(hit.sum() / max(1, sum(len(own) for own in targets)))
 
 
-def _blocks(found: Candidates) -> Floats:
-    blocks: Floats = np.where(np.isnan(found.ranks), np.float32(np.inf), found.ranks // BLOCK).astype(np.float32)
+def _blocks(candidates: Candidates) -> Floats:
+    blocks: Floats = np.where(np.isnan(candidates.ranks), np.float32(np.inf), candidates.ranks // BLOCK).astype(
+        np.float32
+    )
     return blocks
 
 

@@ -20,27 +20,27 @@ def slates(candidates: Candidates, scores: Floats, *, k: int = MAX_CUTOFF) -> In
     """Return int32[n_rows, k]: each shopper's best by score, ties to the lower code, -1 behind the end."""
     place = rank_in_row(scores, candidates.rows)
     kept = place < k
-    found = np.full((candidates.n_rows, k), -1, np.int32)
-    found[candidates.rows[kept], place[kept]] = candidates.items[kept]
-    return found
+    result = np.full((candidates.n_rows, k), -1, np.int32)
+    result[candidates.rows[kept], place[kept]] = candidates.items[kept]
+    return result
 
 
 def slate_scores(candidates: Candidates, scores: Floats) -> Floats:
     """Return float32[n_rows, 20]: the scores that belong to `slates`, NaN behind the end."""
     place = rank_in_row(scores, candidates.rows)
     kept = place < MAX_CUTOFF
-    found = np.full((candidates.n_rows, MAX_CUTOFF), np.nan, np.float32)
-    found[candidates.rows[kept], place[kept]] = scores[kept]
-    return found
+    result = np.full((candidates.n_rows, MAX_CUTOFF), np.nan, np.float32)
+    result[candidates.rows[kept], place[kept]] = scores[kept]
+    return result
 
 
 def source_slates(candidates: Candidates, name: str) -> Ints:
     """Return the head of a source's own lists."""
     ranks = candidates.ranks[:, candidates.sources.index(name)]
     own = ~np.isnan(ranks) & (ranks < MAX_CUTOFF)
-    found = np.full((candidates.n_rows, MAX_CUTOFF), -1, np.int32)
-    found[candidates.rows[own], ranks[own].astype(np.int64)] = candidates.items[own]
-    return found
+    result = np.full((candidates.n_rows, MAX_CUTOFF), -1, np.int32)
+    result[candidates.rows[own], ranks[own].astype(np.int64)] = candidates.items[own]
+    return result
 
 
 def single_slates(candidates: Candidates, name: str) -> Ints:

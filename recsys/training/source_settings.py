@@ -143,7 +143,7 @@ def _starts(name: str, champion: Config | None) -> list[Config]:
     kind = RECOMMENDERS[name]
     starts: list[Config] = [{}, *kind.STARTS]
     if champion is not None:
-        held = kind.config_class(**champion)
-        if held not in (kind.config_class(**start) for start in starts):
-            starts.append({key: value for key, value in asdict(held).items() if key != "seed"})
+        champion_config = kind.config_class(**champion)
+        if champion_config not in (kind.config_class(**start) for start in starts):
+            starts.append({key: value for key, value in asdict(champion_config).items() if key != "seed"})
     return starts

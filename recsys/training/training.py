@@ -154,8 +154,8 @@ def train_on(
         exposure=_exposure(plan, best, validation),
         progress=part_of(progress, 0.7, 1.0),
     )
-    held = recall(validation.targets, best.validation.labels)
-    return Training(plan, best.selection, best.settings, held, folds, datasets, model)
+    candidate_recall = recall(validation.targets, best.validation.labels)
+    return Training(plan, best.selection, best.settings, candidate_recall, folds, datasets, model)
 
 
 def test_candidates(model: HybridModel, test: Fold) -> LabeledCandidates:

@@ -21,8 +21,8 @@ def test_no_operation_fails_and_each_can_succeed() -> None:
     _, publishable = create_key(kind="pk", name="page")
     tally = Tally()
 
-    for _, found in fuzz(application, secret=secret, publishable=publishable, each=CASES_EACH):
-        tally = found
+    for _, result in fuzz(application, secret=secret, publishable=publishable, each=CASES_EACH):
+        tally = result
 
     assert tally.wrong == []
     assert tally.never_good == [], [tally.last.get(name) for name in tally.never_good]

@@ -124,16 +124,16 @@ def test_bytes_are_given_back_by_trimming_and_forgetting(log: Log) -> None:
 
 
 def test_a_waiting_reader_wakes_at_an_append_to_any_shard(log: Log) -> None:
-    found: dict[int, list[tuple[int, Entry]]] = {}
+    result: dict[int, list[tuple[int, Entry]]] = {}
     reader = threading.Thread(
-        target=lambda: found.update(log.read_many(dict.fromkeys(range(SHARDS), 0), block_ms=1500))
+        target=lambda: result.update(log.read_many(dict.fromkeys(range(SHARDS), 0), block_ms=1500))
     )
     reader.start()
 
     log.append([entry("user:bo")])
     reader.join()
 
-    assert list(found) == [shard_of("user:bo", shards=SHARDS)]
+    assert list(result) == [shard_of("user:bo", shards=SHARDS)]
 
 
 def test_an_engine_that_restarted_takes_appends_again(log: Log) -> None:

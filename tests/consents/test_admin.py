@@ -111,9 +111,9 @@ def test_proofs_are_found_by_a_bare_id_too(olu: Client) -> None:
         ConsentEvent.objects.create(raw_id=raw_id, purpose="analytics", given=True, at=day, message_id=raw_id)
 
     asked = ("ada", "user:ada", "user:ada b", "eve")
-    found = [olu.get("/admin/consents/consentevent/", {"q": words}).context["cl"].result_count for words in asked]
+    result = [olu.get("/admin/consents/consentevent/", {"q": words}).context["cl"].result_count for words in asked]
 
-    assert found == [2, 1, 1, 0]
+    assert result == [2, 1, 1, 0]
 
 
 def test_a_text_is_kept_and_shown_with_its_lines_and_its_hash(olu: Client) -> None:
@@ -153,10 +153,10 @@ def test_years_of_proofs_are_listed_by_index_and_not_counted_or_read_whole(olu: 
 
     with CaptureQueriesContext(connection) as asked:
         page = olu.get("/admin/consents/consentevent/", {"purpose": "analytics"})
-        found = [olu.get("/admin/consents/consentevent/", {"q": words}) for words in ("user:7", "m7", "m")]
+        result = [olu.get("/admin/consents/consentevent/", {"q": words}) for words in ("user:7", "m7", "m")]
 
     proofs = [one["sql"] for one in asked if 'FROM "consents_consentevent"' in one["sql"]]
-    assert [answer.context["cl"].result_count for answer in (page, *found)] == [120, 1, 1, 0]
+    assert [answer.context["cl"].result_count for answer in (page, *result)] == [120, 1, 1, 0]
     assert not [sql for sql in proofs if "DISTINCT" in sql or ("COUNT(" in sql and "LIMIT" not in sql)]
     with connection.cursor() as cursor:
         for sql in proofs:

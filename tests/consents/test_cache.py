@@ -58,8 +58,8 @@ def test_of_very_many_links_those_made_last_are_kept_and_no_decision_is_lost() -
         cache.link(pipe, f"anonymous:{at}", "user:till", at)
     pipe.execute()
 
-    found = stored("user:till")
+    result = stored("user:till")
     last = {f"anonymous:{at}": at for at in range(900 - MOST_LINKS, 900)}
-    assert dict(newest_links(found)) == last
-    assert len(found.links) <= 2 * cache.LINKS_KEPT
-    assert (found.region, found.decisions) == ("DE", {"analytics": Decision(False, 7, "e")})
+    assert dict(newest_links(result)) == last
+    assert len(result.links) <= 2 * cache.LINKS_KEPT
+    assert (result.region, result.decisions) == ("DE", {"analytics": Decision(False, 7, "e")})

@@ -139,12 +139,12 @@ def test_the_cache_is_rebuilt_from_the_tables() -> None:
 
     call_command("rebuild_consents", stdout=StringIO(), stderr=StringIO())
 
-    found = states(["user:ada", "anonymous:bo"])
-    assert found["user:ada"].decisions["analytics"].given
-    assert not found["anonymous:bo"].decisions["train_models"].given
-    assert found["anonymous:bo"].region == "DE"
-    assert found["anonymous:bo"].links == {"user:ada": 7}
-    assert found["user:ada"].links == {"anonymous:bo": 7}
+    result = states(["user:ada", "anonymous:bo"])
+    assert result["user:ada"].decisions["analytics"].given
+    assert not result["anonymous:bo"].decisions["train_models"].given
+    assert result["anonymous:bo"].region == "DE"
+    assert result["anonymous:bo"].links == {"user:ada": 7}
+    assert result["user:ada"].links == {"anonymous:bo": 7}
 
 
 @pytest.mark.django_db(transaction=True)

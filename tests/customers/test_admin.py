@@ -14,6 +14,6 @@ def test_customers_are_found_by_a_bare_id_too() -> None:
         Customer.objects.create(raw_id=raw_id)
 
     asked = ("ada", "user:ada", "user:ada b", "eve")
-    found = [olu.get("/admin/customers/customer/", {"q": words}).context["cl"].result_count for words in asked]
+    result = [olu.get("/admin/customers/customer/", {"q": words}).context["cl"].result_count for words in asked]
 
-    assert found == [2, 1, 1, 0]
+    assert result == [2, 1, 1, 0]

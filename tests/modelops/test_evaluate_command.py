@@ -156,17 +156,17 @@ def test_the_answers_that_are_judged_are_those_that_are_served(stage: str, monke
 
     monkeypatch.setattr(evaluation, "train_on", trained)
     options = Options(names=("buy_again", "personal_top", "popular", "trending"), exposure=0.3)
-    found = evaluate(shop, options)
+    result = evaluate(shop, options)
 
     fold = folds_of(shop, options).test
     served = released[0].slate_many(fold.profiles, fold.contexts, 20)
     assert released[0].stage == stage
     assert (released[0].exposure is None) == (stage == "single")
-    answers = found.recommendations.groupby("user")["item"].agg(list)
+    answers = result.recommendations.groupby("user")["item"].agg(list)
     for row, slate in enumerate(served):
         ids = [shop.catalog.item_ids[code] for code in slate.items.tolist()]
         assert answers[shop.user_ids[fold.users[row]]] == ids
-    assert found.report["ours"]["test"][stage]["together"] == found.report["released"]["together"]
+    assert result.report["ours"]["test"][stage]["together"] == result.report["released"]["together"]
 
 
 def test_owned_products_are_no_new_targets() -> None:

@@ -286,17 +286,17 @@ def told(number: int, kind: str, ids: tuple[str | None, str | None], second: int
 def profiles_now() -> dict[bytes, Any]:
     """Everything this room keeps, but the version counters, which tell how often state changed, not what it is."""
     client: Any = redis.client()
-    found: dict[bytes, Any] = {}
+    result: dict[bytes, Any] = {}
     for prefix in keys.ALL:
         for name in client.keys(f"{prefix}*") if prefix != keys.STATE else ():
             match client.type(name):
                 case b"zset":
-                    found[name] = client.zrange(name, 0, -1, withscores=True)
+                    result[name] = client.zrange(name, 0, -1, withscores=True)
                 case b"hash":
-                    found[name] = client.hgetall(name)
+                    result[name] = client.hgetall(name)
                 case _:
-                    found[name] = client.get(name)
-    return found
+                    result[name] = client.get(name)
+    return result
 
 
 def run(log: Log) -> None:
@@ -360,6 +360,6 @@ def test_a_user_of_very_many_anonymous_ids_is_read_by_those_linked_last() -> Non
 
     apply(*(identify(n, "ada", f"tab-{n}") for n in (*range(0, most, 2), *range(1, most, 2))))
 
-    found = redis.client().zrange(f"{keys.LINKED}ada", 0, -1)
-    assert found == [f"anonymous:tab-{n}".encode() for n in range(100, most)]
+    result = redis.client().zrange(f"{keys.LINKED}ada", 0, -1)
+    assert result == [f"anonymous:tab-{n}".encode() for n in range(100, most)]
     assert read_person(user_id="ada").ids[:2] == ("user:ada", f"anonymous:tab-{most - 1}")

@@ -40,10 +40,10 @@ class Planted(HybridModel):
     def slate_many(self, profiles: Any, contexts: Any, k: int, **asked: Any) -> list[Slate]:
         """Return the changed slates."""
         end = time.perf_counter() + self.pause / 1e3
-        found = super().slate_many(profiles, contexts, k, **asked)
+        result = super().slate_many(profiles, contexts, k, **asked)
         while time.perf_counter() < end:
             pass
-        return [self.spoil(profile, slate) for profile, slate in zip(profiles, found, strict=True)]
+        return [self.spoil(profile, slate) for profile, slate in zip(profiles, result, strict=True)]
 
 
 def planted(model: HybridModel, **fault: Any) -> Planted:

@@ -28,9 +28,9 @@ REQUESTS = [
     for number, request in enumerate(re.findall(r"```sh\n(curl .*?)```", page.read_text(), re.DOTALL))
 ]
 SENDING = [
-    (title, *found.groups())
+    (title, *result.groups())
     for title, section in SECTIONS.items()
-    if "P123" in section and (found := FENCE.search(section))
+    if "P123" in section and (result := FENCE.search(section))
 ]
 
 

@@ -39,8 +39,8 @@ SECTIONS: tuple[Callable[[Mapping[str, Any]], Section | None], ...] = (
 
 def sections_of(version: ModelVersion) -> list[Section]:
     """Return the sections there are data for."""
-    found = (make(version.report) for make in SECTIONS)
-    made = [gate(version.gate), *found, drift(version), served(version), warm_and_cold_over_time()]
+    sections = (make(version.report) for make in SECTIONS)
+    made = [gate(version.gate), *sections, drift(version), served(version), warm_and_cold_over_time()]
     return [section for section in made if section is not None and section.rows]
 
 

@@ -59,11 +59,16 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
 
 def sources(report: Mapping[str, Any]) -> Section | None:
     """Return each stage and each source alone on the test shoppers."""
-    judged = [(name, found.get("together", {})) for name, found in report.get("test", {}).items()]
+    judged = [(name, metrics.get("together", {})) for name, metrics in report.get("test", {}).items()]
     judged = sorted((pair for pair in judged if value(pair[1], METRIC) is not None), key=lambda pair: -point(pair[1]))
     rows = [
-        (name, number(value(found, METRIC)), span(*ends(found)), *(number(value(found, one)) for one in BESIDE[1:]))
-        for name, found in judged
+        (
+            name,
+            number(value(metrics, METRIC)),
+            span(*ends(metrics)),
+            *(number(value(metrics, one)) for one in BESIDE[1:]),
+        )
+        for name, metrics in judged
     ]
     chosen = [at for at, (name, _) in enumerate(judged) if name == report.get("stage")]
     return Section(
@@ -73,18 +78,21 @@ def sources(report: Mapping[str, Any]) -> Section | None:
         ("Model", "NDCG@10", "95 % interval", "Precision@10", "Recall@10", "Hit rate@10", "MRR@10"),
         rows,
         plots.bars(
-            [name for name, _ in judged], [interval(found) for _, found in judged], title="NDCG@10, test", chosen=chosen
+            [name for name, _ in judged],
+            [interval(metrics) for _, metrics in judged],
+            title="NDCG@10, test",
+            chosen=chosen,
         ),
     )
 
 
 def released(report: Mapping[str, Any]) -> Section | None:
     """Return every metric of the released stage at every cut-off."""
-    found = report.get("test", {}).get(report.get("stage"), {}).get("together", {})
+    metrics = report.get("test", {}).get(report.get("stage"), {}).get("together", {})
     rows = [
-        (title, *(measured(found.get(f"{family}@{k}")) for k in CUTOFFS))
+        (title, *(measured(metrics.get(f"{family}@{k}")) for k in CUTOFFS))
         for family, title in FAMILIES.items()
-        if f"{family}@10" in found
+        if f"{family}@10" in metrics
     ]
     return Section(
         "released", "The released model, all metrics", "With 95 % bootstrap intervals over shoppers.",
@@ -95,16 +103,16 @@ def released(report: Mapping[str, Any]) -> Section | None:
 def groups(report: Mapping[str, Any]) -> Section | None:
     """Return NDCG@10 by how much is known of the shopper, for all targets, known products and new ones."""
     thirds = report.get("groups", {})
-    found = {name: thirds[name] for name in sorted(thirds, key=_by_activity) if thirds[name].get("value") is not None}
+    groups = {name: thirds[name] for name in sorted(thirds, key=_by_activity) if thirds[name].get("value") is not None}
     judged = report.get("test", {}).get(report.get("stage"), {})
     for kind, title in PRODUCTS.items():
         if value(judged.get(kind, {}), METRIC) is not None:
-            found[title] = judged[kind][METRIC]
-    rows = [(name, number(one["value"]), span(one["low"], one["high"]), str(one["n"])) for name, one in found.items()]
+            groups[title] = judged[kind][METRIC]
+    rows = [(name, number(one["value"]), span(one["low"], one["high"]), str(one["n"])) for name, one in groups.items()]
     return Section(
         "groups", "Groups", "Shoppers in thirds by how much is known of them; products by whether training knew them.",
         ("Group", "NDCG@10", "95 % interval", "Shoppers"), rows,
-        plots.bars(list(found), [(one["value"], one["low"], one["high"]) for one in found.values()], title="NDCG@10"),
+        plots.bars(list(groups), [(one["value"], one["low"], one["high"]) for one in groups.values()], title="NDCG@10"),
     )  # fmt: skip
 
 
@@ -116,11 +124,11 @@ def newcomers(report: Mapping[str, Any]) -> Section | None:
          measured(one["released"]["hit_rate@10"]))
         for one in curve
     ]  # fmt: skip
-    asked = f"{curve[0]['released'][METRIC]['n']:,} " if curve else ""
+    count = f"{curve[0]['released'][METRIC]['n']:,} " if curve else ""
     series = [(name, [one[name][METRIC]["value"] for one in curve]) for name in ("released", "popular")]
     return Section(
         "newcomers", "How fast a newcomer is known",
-        f"The same {asked}held-out shoppers at each point, drawn from all, of whom only the newest so many events are "
+        f"The same {count}held-out shoppers at each point, drawn from all, of whom only the newest so many events are "
         "known. The table has 95 % intervals.",
         ("Known events", "NDCG@10", "NDCG@10, popular", "Hit rate@10"), rows,
         plots.lines([_known(one["events"]) for one in curve], series, x="known events", y="NDCG@10"),
@@ -129,18 +137,18 @@ def newcomers(report: Mapping[str, Any]) -> Section | None:
 
 def next_item(report: Mapping[str, Any]) -> Section | None:
     """Return how much better the next item is found with live history."""
-    asked = {title: report.get("next_item", {}).get(name) for name, title in HISTORIES.items()}
-    found = {title: one for title, one in asked.items() if one}
+    by_title = {title: report.get("next_item", {}).get(name) for name, title in HISTORIES.items()}
+    histories = {title: one for title, one in by_title.items() if one}
     rows = [
         (title, measured(one["hit_rate@10"]), measured(one[METRIC]), measured(one["mrr@10"]))
-        for title, one in found.items()
+        for title, one in histories.items()
     ]
     return Section(
         "next-item", "Next item, with live history",
         "What held-out shoppers touched next, one item a question. Live: each answer knows what was done until that"
         " moment, as the running shop does; frozen: until the last 15 % began.",
         ("History", "Hit rate@10", "NDCG@10", "MRR@10"), rows,
-        plots.bars(list(found), [interval(one) for one in found.values()], title="NDCG@10, next item"),
+        plots.bars(list(histories), [interval(one) for one in histories.values()], title="NDCG@10, next item"),
     )  # fmt: skip
 
 

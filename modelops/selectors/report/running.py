@@ -97,14 +97,14 @@ def speed(report: Mapping[str, Any]) -> Section | None:
 def drift(version: ModelVersion) -> Section | None:
     """Return the nightly readings of the traffic while this version was live, the latest first."""
     nights = _nights(version)
-    told = [
+    values_by_night = [
         {check["name"]: check["value"] for check in night.checks if not check["name"].startswith(SERVED)}
         for night in nights
     ]
-    names = sorted({name for found in told for name in found})
+    names = sorted({name for values in values_by_night for name in values})
     rows = [
-        (f"{night.taken_at:%Y-%m-%d %H:%M}", f"{night.rows:,}", *(number(found.get(name), 3) for name in names))
-        for night, found in zip(nights, told, strict=True)
+        (f"{night.taken_at:%Y-%m-%d %H:%M}", f"{night.rows:,}", *(number(values.get(name), 3) for name in names))
+        for night, values in zip(nights, values_by_night, strict=True)
     ]
     note = (
         "Each night's last day against the usual day of this training: population stability index, an alarm over .25. "
@@ -149,8 +149,8 @@ def _over_nights(nights: Sequence[ModelDrift], names: Sequence[str], *, y: str) 
     """Return a line for each of the names, over the nights (latest first); None where there is nothing to draw."""
     if len(nights) < 2:
         return None
-    told = [{check["name"]: check["value"] for check in night.checks} for night in reversed(nights)]
-    drawn = [(name.removeprefix(SERVED), [found.get(name) for found in told]) for name in names]
+    nights_checks = [{check["name"]: check["value"] for check in night.checks} for night in reversed(nights)]
+    drawn = [(name.removeprefix(SERVED), [values.get(name) for values in nights_checks]) for name in names]
     series = [one for one in drawn if any(value is not None for value in one[1])]
     days = [f"{night.taken_at:%m-%d %H:%M}" for night in reversed(nights)]
     return plots.lines(days, series, x="night", y=y) if series else None

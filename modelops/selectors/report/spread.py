@@ -12,14 +12,14 @@ NAMED_FIRST = ("popular", "blend", "single", "trending")
 
 def reach(report: Mapping[str, Any]) -> Section | None:
     """Return coverage against popularity, one point a model."""
-    found = {name: one for name, one in report.get("beyond", {}).items() if one.get("popularity_lift") is not None}
-    order = [name for name in (str(report.get("stage")), *NAMED_FIRST, *found) if name in found]
-    found = {name: found[name] for name in dict.fromkeys(order)}
+    spreads = {name: one for name, one in report.get("beyond", {}).items() if one.get("popularity_lift") is not None}
+    order = [name for name in (str(report.get("stage")), *NAMED_FIRST, *spreads) if name in spreads]
+    spreads = {name: spreads[name] for name in dict.fromkeys(order)}
     rows = [
         (name, *(number(one.get(part), 3) for part in ("coverage", "gini", "novelty", "popularity_lift")))
-        for name, one in found.items()
+        for name, one in spreads.items()
     ]
-    places = [(float(one["popularity_lift"]), float(one["coverage"])) for one in found.values()]
+    places = [(float(one["popularity_lift"]), float(one["coverage"])) for one in spreads.values()]
     return Section(
         "reach", "Coverage and popularity",
         "Up: more of the catalog is shown. Left: less of it is what everybody buys. What stands out is released. "
@@ -27,7 +27,7 @@ def reach(report: Mapping[str, Any]) -> Section | None:
         "what was touched before; the gate holds it against what these shoppers wanted. Gini of "
         "exposure: 0 shows every product alike, 1 one product alone. Novelty: the more bits, the more rarely touched.",
         ("Model", "Coverage", "Gini of exposure", "Novelty, bits", "Popularity"), rows,
-        plots.points(list(found), places, x="popularity of what is shown", y="coverage"),
+        plots.points(list(spreads), places, x="popularity of what is shown", y="coverage"),
     )  # fmt: skip
 
 

@@ -48,10 +48,10 @@ def sent(chance: random.Random, number: int) -> Told:
 
 def product(chance: random.Random) -> Told:
     """Return a product object that may lack anything but an id."""
-    found: Told = {chance.choice(("product_id", "sku", "id")): chance.choice(("P1", "P2", 7))}
-    found |= {"price": chance.choice(AMOUNTS)} if chance.random() < 0.8 else {}
-    found |= {"quantity": chance.choice((1, "2", 0.5, None, ""))} if chance.random() < 0.6 else {}
-    return found | ({"list_id": "R1"} if chance.random() < 0.2 else {})
+    result: Told = {chance.choice(("product_id", "sku", "id")): chance.choice(("P1", "P2", 7))}
+    result |= {"price": chance.choice(AMOUNTS)} if chance.random() < 0.8 else {}
+    result |= {"quantity": chance.choice((1, "2", 0.5, None, ""))} if chance.random() < 0.6 else {}
+    return result | ({"list_id": "R1"} if chance.random() < 0.2 else {})
 
 
 def collect(server: "APIClient", items: list[Told], chance: random.Random) -> None:
@@ -107,44 +107,44 @@ def revenue_of(told: Told) -> Decimal | None:
 
 def told_of(events: list[Told]) -> Told:
     """Return what all events of one order come to."""
-    found: Told = {"refunded": Decimal(0), "wholly_refunded": False, "placed_at": None, "lines": []}
+    result: Told = {"refunded": Decimal(0), "wholly_refunded": False, "placed_at": None, "lines": []}
     back: dict[str, Decimal] = defaultdict(Decimal)
     for one in sorted(events, key=lambda one: (one["timestamp"], one["messageId"])):
         told, name, revenue = one["properties"], one["event"], kept(revenue_of(one["properties"]))
-        found["status"] = name.removeprefix("Order ").lower()
-        if name == "Order Completed" and found["placed_at"] is None:
-            found["placed_at"] = round(one["timestamp"] * 1e6)
+        result["status"] = name.removeprefix("Order ").lower()
+        if name == "Order Completed" and result["placed_at"] is None:
+            result["placed_at"] = round(one["timestamp"] * 1e6)
         if name in ("Order Completed", "Order Updated"):
-            found |= {name: kept(number(told.get(name))) for name in MONEY}
-            found |= {"revenue": revenue, "currency": (told.get("currency") or "EUR").upper()}
-            found |= {"coupon": str(told["coupon"]), "lines": lines_of(told)}
-            found |= {"user_id": one.get("userId"), "anonymous_id": one.get("anonymousId")}
+            result |= {name: kept(number(told.get(name))) for name in MONEY}
+            result |= {"revenue": revenue, "currency": (told.get("currency") or "EUR").upper()}
+            result |= {"coupon": str(told["coupon"]), "lines": lines_of(told)}
+            result |= {"user_id": one.get("userId"), "anonymous_id": one.get("anonymousId")}
         elif name == "Order Refunded":
             lines = lines_of(told) if revenue is None else []
-            found["refunded"] += revenue or sum(quantity * (price or 0) for _, quantity, price, _ in lines)
+            result["refunded"] += revenue or sum(quantity * (price or 0) for _, quantity, price, _ in lines)
             for item, quantity, price, _ in lines:
                 back[item] += quantity if price is None else 0
             part = told.get("products") or number(told.get("shipping")) or number(told.get("tax"))
-            found["wholly_refunded"] |= revenue is None and not part
-    found["refunded"] = kept(found["refunded"] + sum(worth(found["lines"], item, back[item]) for item in back))
-    return found
+            result["wholly_refunded"] |= revenue is None and not part
+    result["refunded"] = kept(result["refunded"] + sum(worth(result["lines"], item, back[item]) for item in back))
+    return result
 
 
 def worth(lines: Lines, item: str, units: Decimal) -> Decimal:
     """Return what so many units of a product were paid, as far as its lines have a price."""
-    paid = [(quantity, price) for found, quantity, price, _ in lines if found == item and price is not None]
+    paid = [(quantity, price) for result, quantity, price, _ in lines if result == item and price is not None]
     bought = sum(quantity for quantity, _ in paid)
     return sum((quantity * price for quantity, price in paid), Decimal(0)) * min(units, bought) / (bought or 1)
 
 
 def stored(row: Order, names: list[str]) -> Told:
     """Return the same of a row."""
-    found: Told = {name: getattr(row, name) for name in names if name != "lines"}
-    found["placed_at"] = row.placed_at and to_microseconds(row.placed_at)
-    found["lines"] = [
+    result: Told = {name: getattr(row, name) for name in names if name != "lines"}
+    result["placed_at"] = row.placed_at and to_microseconds(row.placed_at)
+    result["lines"] = [
         (line.product_id, line.quantity, line.price, line.list_id) for line in row.lines.order_by("position")
     ]
-    return found
+    return result
 
 
 def bought(items: list[Told]) -> Iterator[tuple[str, str, float, float, str, float | None]]:

@@ -55,14 +55,14 @@ def test_where_nothing_says_what_rows_are_they_are_purchases_and_returns_of_them
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, 1e39, None, "much", "inf"])
 def test_an_event_whose_value_is_no_number_counts_without_it(value: object) -> None:
-    found = frame(value=pd.Series([1.0, value, 1.0, value]))
+    result = frame(value=pd.Series([1.0, value, 1.0, value]))
 
-    rows, removed = clean(found)
+    rows, removed = clean(result)
 
     assert rows["value"].tolist() == [1.0, 1.0, 1.0, 1.0]
     assert rows["event"].tolist() == ["view", "purchase", "view", "engage"]  # no stars, no rating
     assert not any(one.rows for one in removed)
-    assert {one["column"]: one["values"] for one in build(found).report["imputed"]}["value"] == 2
+    assert {one["column"]: one["values"] for one in build(result).report["imputed"]}["value"] == 2
 
 
 def test_ratings_of_a_file_without_stars_are_no_ratings() -> None:
@@ -93,9 +93,9 @@ def test_an_order_that_browser_and_server_tell_of_counts_once_and_a_number_used_
 
 
 def test_shoppers_of_whom_as_much_is_known_are_in_one_third() -> None:
-    found = dict(thirds(np.array([1, 1, 1, 1, 1, 1, 1, 1, 5, 7])))
+    result = dict(thirds(np.array([1, 1, 1, 1, 1, 1, 1, 1, 5, 7])))
 
-    assert {name: rows.tolist() for name, rows in found.items()} == {
+    assert {name: rows.tolist() for name, rows in result.items()} == {
         "some events": list(range(8)),
         "many events": [8, 9],
     }
@@ -279,13 +279,13 @@ def test_products_are_read_as_files_have_them() -> None:
     )
 
     rows = frame()
-    found = build(rows.assign(timestamp=rows["timestamp"] + pd.Timestamp("2026-02-01").timestamp()), items).catalog
+    result = build(rows.assign(timestamp=rows["timestamp"] + pd.Timestamp("2026-02-01").timestamp()), items).catalog
 
-    assert found.categories == ("wear/head", "", "")
-    assert found.attributes == (("color=red",), ("hot", "cold"), ())
-    assert found.first_seen is not None
-    assert found.first_seen[0] == pd.Timestamp("2026-01-01").timestamp()
-    assert np.isnan(found.first_seen[1:]).all()
+    assert result.categories == ("wear/head", "", "")
+    assert result.attributes == (("color=red",), ("hot", "cold"), ())
+    assert result.first_seen is not None
+    assert result.first_seen[0] == pd.Timestamp("2026-01-01").timestamp()
+    assert np.isnan(result.first_seen[1:]).all()
 
 
 def test_missing_values_are_counted_with_what_becomes_of_them() -> None:

@@ -191,9 +191,9 @@ def test_seven_tenths_of_the_rows_of_the_last_training_are_enough(share: float, 
     dataset = build(history())
     last = data_profile(dataset)
 
-    found = failed(check_dataset(dataset, last={**last, "rows": last["rows"] / share}))
+    result = failed(check_dataset(dataset, last={**last, "rows": last["rows"] / share}))
 
-    assert any(line.startswith("volume") for line in found) == named
+    assert any(line.startswith("volume") for line in result) == named
 
 
 @pytest.mark.parametrize(("share", "named"), [(0.28, False), (0.32, True)])
@@ -212,6 +212,6 @@ def test_a_column_filled_for_half_of_what_it_was_is_enough(share: float, named: 
     last = data_profile(dataset)
     before = {name: value / share for name, value in last["filled"].items()}
 
-    found = failed(check_dataset(dataset, last={**last, "filled": before}))
+    result = failed(check_dataset(dataset, last={**last, "filled": before}))
 
-    assert any(line.startswith("filled") for line in found) == named
+    assert any(line.startswith("filled") for line in result) == named

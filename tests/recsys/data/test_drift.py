@@ -236,11 +236,11 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
     signals = np.array([views, views, buys, views, views])
     ages = np.array([0.1, 0.2, 0.3, 1.5, 3.0]) * DAY
 
-    found = daily_shoppers(signals, np.array([7, 7, 7, 8, 9]), ages, days=3)
+    result = daily_shoppers(signals, np.array([7, 7, 7, 8, 9]), ages, days=3)
 
-    assert found[:, 0].tolist() == [1, 1, 0]
-    assert found[:, 1 + views].tolist() == [1, 1, 0]
-    assert found[:, 1 + buys].tolist() == [1, 0, 0]
+    assert result[:, 0].tolist() == [1, 1, 0]
+    assert result[:, 1 + views].tolist() == [1, 1, 0]
+    assert result[:, 1 + buys].tolist() == [1, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -283,10 +283,10 @@ def test_shoppers_are_counted_once_a_day_and_signal() -> None:
 def test_a_feed_that_fell_silent_is_named(
     days: np.ndarray[tuple[int, int], np.dtype[np.int64]], verdict: list[bool]
 ) -> None:
-    found = check_feeds(days, ["view"])
-    assert [one.passed for one in found] == verdict
-    assert {one.side for one in found} <= {"at least"}
-    assert all((one.name, one.value) == ("feed of view", days[0, 0] / np.median(days[1:])) for one in found)
+    result = check_feeds(days, ["view"])
+    assert [one.passed for one in result] == verdict
+    assert {one.side for one in result} <= {"at least"}
+    assert all((one.name, one.value) == ("feed of view", days[0, 0] / np.median(days[1:])) for one in result)
 
 
 def test_a_signal_that_few_give_hides_no_other_that_fell_silent() -> None:

@@ -33,7 +33,7 @@ def _asked(each: int) -> list[Fold]:
     [(12_000, 100_000, 0, 4), (40, 100_000, 0, 1), (12_000, 200, 0, 2), (12_000, 200, 120, 3)],
 )
 def test_earlier_folds_are_taken_until_there_is_enough(
-    monkeypatch: pytest.MonkeyPatch, enough: int, right: int, least: int, found: int
+    monkeypatch: pytest.MonkeyPatch, enough: int, right: int, least: int, result: int
 ) -> None:
     monkeypatch.setattr(folds, "ENOUGH_QUESTIONS", enough)
     monkeypatch.setattr(folds, "ENOUGH_TARGETS", right)
@@ -41,7 +41,7 @@ def test_earlier_folds_are_taken_until_there_is_enough(
 
     learning = _asked(each=5)
 
-    assert len(learning) == found
+    assert len(learning) == result
     assert [len(one.past) for one in learning] == sorted(len(one.past) for one in learning)
     assert learning[-1].until == 550.0
 

@@ -54,12 +54,12 @@ def asked(dataset: Dataset) -> LabeledCandidates:
 
 
 def test_what_will_appear_is_not_proposed_and_its_date_changes_nothing() -> None:
-    found, moved = asked(shop()), asked(shop(shift=SHIFT))
+    result, moved = asked(shop()), asked(shop(shift=SHIFT))
 
-    assert len(found.candidates.items) > 1_000
-    assert not np.isin(found.candidates.items, LATER).any()
-    np.testing.assert_array_equal(found.candidates.items, moved.candidates.items)
-    np.testing.assert_array_equal(found.features, moved.features)
+    assert len(result.candidates.items) > 1_000
+    assert not np.isin(result.candidates.items, LATER).any()
+    np.testing.assert_array_equal(result.candidates.items, moved.candidates.items)
+    np.testing.assert_array_equal(result.features, moved.features)
 
 
 def test_how_many_will_appear_changes_no_fact_of_what_is_there() -> None:
@@ -149,10 +149,10 @@ def test_what_nobody_touched_makes_the_dates_of_an_import_no_truer() -> None:
     rows = build(pd.DataFrame({"user_id": "ann", "item_id": ["a", "b"], "timestamp": [START, START]})).interactions
     listed = Catalog(tuple(f"{code:02d}" for code in range(42)), first_seen=np.full(42, START + 8 * DAY))
 
-    found = without_contradicted_dates(listed, rows)
+    result = without_contradicted_dates(listed, rows)
 
-    assert found.first_seen is not None
-    assert np.isnan(found.first_seen).all()
+    assert result.first_seen is not None
+    assert np.isnan(result.first_seen).all()
 
 
 def test_what_happens_at_the_very_moment_is_a_fact_and_what_comes_later_is_none() -> None:
@@ -180,20 +180,20 @@ def test_a_single_product_touched_before_its_first_day_appeared_when_it_was_touc
     wrong[0] = START + 200 * DAY
     first = dataset.interactions.times[dataset.interactions.items == 0].min()
 
-    found = without_contradicted_dates(replace(dataset.catalog, first_seen=wrong), dataset.interactions)
+    result = without_contradicted_dates(replace(dataset.catalog, first_seen=wrong), dataset.interactions)
 
-    assert found.first_seen is not None
-    assert found.first_seen[0] == first
-    np.testing.assert_array_equal(found.first_seen[1:], wrong[1:])
+    assert result.first_seen is not None
+    assert result.first_seen[0] == first
+    np.testing.assert_array_equal(result.first_seen[1:], wrong[1:])
 
 
 def test_products_sold_days_before_a_feed_lists_them_keep_their_dates() -> None:
     first = build(history(), products()).interactions
     touched = np.array([first.times[first.items == code].min() for code in range(40)])
 
-    found = build(history(), products().assign(first_seen=touched + 3 * DAY)).catalog
+    result = build(history(), products().assign(first_seen=touched + 3 * DAY)).catalog
 
-    np.testing.assert_array_equal(found.first_seen, touched)
+    np.testing.assert_array_equal(result.first_seen, touched)
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame({"item_id": ["i000"], "first_seen": [None]}), None])

@@ -40,13 +40,13 @@ def test_whole_histories_are_answered_better_than_none(trained: TrainedShop) -> 
 
 
 def test_the_next_item_is_told_with_live_history_and_without(trained: TrainedShop) -> None:
-    found = trained.report["next_item"]
+    result = trained.report["next_item"]
 
-    assert set(found) == {"live", "frozen", "popular"}
-    asked = {one["hit_rate@10"]["n"] for one in found.values()}
+    assert set(result) == {"live", "frozen", "popular"}
+    asked = {one["hit_rate@10"]["n"] for one in result.values()}
     assert len(asked) == 1
     assert 0 < asked.pop() <= len(trained.test)
-    assert found["live"]["hit_rate@20"]["value"] >= found["live"]["hit_rate@5"]["value"] > 0
+    assert result["live"]["hit_rate@20"]["value"] >= result["live"]["hit_rate@5"]["value"] > 0
 
 
 def test_who_has_done_nothing_is_answered_by_what_is_known_of_them_as_after_the_release() -> None:

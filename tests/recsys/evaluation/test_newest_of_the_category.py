@@ -36,9 +36,9 @@ def test_untouched_products_come_first_then_the_newest_and_none_the_shopper_had(
     dataset, fold = shop()
     statistics = ItemStatistics.fit(fold.past, dataset.catalog, until=fold.until)
 
-    found = newest_in_last_category(statistics, fold, k=3)
+    result = newest_in_last_category(statistics, fold, k=3)
 
-    named = [[dataset.catalog.item_ids[at] for at in row if at >= 0] for row in found.tolist()]
+    named = [[dataset.catalog.item_ids[at] for at in row if at >= 0] for row in result.tolist()]
     assert dict(zip(np.array(dataset.user_ids)[fold.users].tolist(), named, strict=True)) == {
         "ann": ["a3", "a2"],
         "bob": ["b2"],
@@ -56,12 +56,12 @@ def test_of_a_product_without_category_the_one_before_counts() -> None:
     whole = newest_in_last_category(statistics, fold, k=3)
     statistics.category[dataset.catalog.item_ids.index("a1")] = -1  # Ann's last; before, she was in B
 
-    found = newest_in_last_category(statistics, fold, k=3)
+    result = newest_in_last_category(statistics, fold, k=3)
 
     ann = dataset.user_ids[fold.users[1]] == "ann"
-    assert [dataset.catalog.item_ids[at] for at in found[int(ann)] if at >= 0] == ["b2"]
-    assert found[1 - int(ann)].tolist() == whole[1 - int(ann)].tolist()
-    assert newest_in_last_category(statistics, fold, k=1).tolist() == found[:, :1].tolist()
+    assert [dataset.catalog.item_ids[at] for at in result[int(ann)] if at >= 0] == ["b2"]
+    assert result[1 - int(ann)].tolist() == whole[1 - int(ann)].tolist()
+    assert newest_in_last_category(statistics, fold, k=1).tolist() == result[:, :1].tolist()
     statistics.category[:] = np.where(
         statistics.category == statistics.category[dataset.catalog.item_ids.index("a2")], 0, -1
     )

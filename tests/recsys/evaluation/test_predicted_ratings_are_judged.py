@@ -47,10 +47,10 @@ def stars_at(dataset: Dataset, fold: Fold) -> RatingPredictor | None:
 def test_the_error_approaches_the_planted_noise_and_beats_the_baselines(rated: Dataset) -> None:
     fold = folded(rated)
 
-    found = rating_errors(stars_at(rated, fold), fold, rated.interactions)
+    result = rating_errors(stars_at(rated, fold), fold, rated.interactions)
 
     svd, biases, item, overall = (
-        found[name] for name in ("svd", "biases_of_item_and_shopper", "item_mean", "overall_mean")
+        result[name] for name in ("svd", "biases_of_item_and_shopper", "item_mean", "overall_mean")
     )
     assert NOISE * 0.95 < svd["value"] < NOISE * 1.25
     assert svd["low"] < svd["value"] < svd["high"] < biases["low"] < biases["value"] < item["value"]
@@ -64,30 +64,30 @@ def test_never_farther_than_biases_alone(noise: float) -> None:
     dataset = build(ratings(noise=noise))
     fold = folded(dataset)
 
-    found = rating_errors(stars_at(dataset, fold), fold, dataset.interactions)
+    result = rating_errors(stars_at(dataset, fold), fold, dataset.interactions)
 
-    assert found["svd"]["value"] < 1.005 * found["biases_of_item_and_shopper"]["value"]
-    assert found["svd"]["value"] < noise * 1.2 + 0.05
+    assert result["svd"]["value"] < 1.005 * result["biases_of_item_and_shopper"]["value"]
+    assert result["svd"]["value"] < noise * 1.2 + 0.05
 
 
 def test_exactly_the_ratings_after_the_question_are_held_against(rated: Dataset) -> None:
     fold = folded(rated)
     rows = rated.interactions
 
-    found = rating_errors(stars_at(rated, fold), fold, rows)
+    result = rating_errors(stars_at(rated, fold), fold, rows)
 
-    assert found["svd"]["ratings"] == ((rows.times >= fold.until) & np.isin(rows.users, fold.users)).sum()
-    assert found["svd"]["n"] == len(fold)
+    assert result["svd"]["ratings"] == ((rows.times >= fold.until) & np.isin(rows.users, fold.users)).sum()
+    assert result["svd"]["n"] == len(fold)
 
 
 @pytest.mark.parametrize("protocol", ["leave-one-out", "next-item"])
 def test_every_protocol_is_judged(rated: Dataset, protocol: Protocol) -> None:
     fold = folded(rated, protocol)
 
-    found = rating_errors(stars_at(rated, fold), fold, rated.interactions)
+    result = rating_errors(stars_at(rated, fold), fold, rated.interactions)
 
-    assert found["svd"]["value"] < found["item_mean"]["value"] < found["overall_mean"]["value"]
-    assert found["svd"]["n"] == len(np.unique(fold.users))
+    assert result["svd"]["value"] < result["item_mean"]["value"] < result["overall_mean"]["value"]
+    assert result["svd"]["n"] == len(np.unique(fold.users))
 
 
 def test_a_rating_given_before_is_not_asked_for_again(rated: Dataset) -> None:
@@ -96,21 +96,21 @@ def test_a_rating_given_before_is_not_asked_for_again(rated: Dataset) -> None:
     dataset = build(again.merge(last, how="outer").sort_values("timestamp", kind="stable"))
     fold = folded(rated)
 
-    found = rating_errors(stars_at(rated, fold), fold, dataset.interactions)
+    result = rating_errors(stars_at(rated, fold), fold, dataset.interactions)
 
-    assert found == rating_errors(stars_at(rated, fold), fold, rated.interactions)
+    assert result == rating_errors(stars_at(rated, fold), fold, rated.interactions)
 
 
 def test_the_interval_is_of_the_root_of_the_mean() -> None:
     rng = np.random.default_rng(5)
     error, shoppers = rng.normal(0, 2, 4_000), np.repeat(np.arange(400), 10)
 
-    found = rmse_interval(error, np.zeros(4_000), shoppers)
+    result = rmse_interval(error, np.zeros(4_000), shoppers)
 
-    assert found.value == pytest.approx(np.sqrt((error**2).mean()))
-    assert found.n == 400
-    assert found.low == pytest.approx(found.value - 1.96 * 2 / np.sqrt(8_000), abs=0.01)
-    assert found.high == pytest.approx(found.value + 1.96 * 2 / np.sqrt(8_000), abs=0.01)
+    assert result.value == pytest.approx(np.sqrt((error**2).mean()))
+    assert result.n == 400
+    assert result.low == pytest.approx(result.value - 1.96 * 2 / np.sqrt(8_000), abs=0.01)
+    assert result.high == pytest.approx(result.value + 1.96 * 2 / np.sqrt(8_000), abs=0.01)
 
 
 @pytest.fixture(scope="module")

@@ -49,10 +49,10 @@ def test_a_vote_counts_by_what_is_shared_lately_and_by_rarity(settings: dict[str
     peer = VSKNN(neighbors=1000, whole=True, **settings)
 
     peer.fit(fold.past, shops.catalog(ITEMS))
-    found = peer.answer(fold, ITEMS)[0]
+    result = peer.answer(fold, ITEMS)[0]
 
     wanted = by_hand(fold, latest=settings.get("latest", False), rarity=settings.get("rarity", 0))
-    assert found.tolist() == wanted.tolist()
+    assert result.tolist() == wanted.tolist()
 
 
 @pytest.mark.parametrize(

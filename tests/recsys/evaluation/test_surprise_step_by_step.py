@@ -28,8 +28,8 @@ def trained(small_training: TrainedShop) -> TrainedShop:
 
 
 def value(trained: TrainedShop, step: str) -> float:
-    found: dict[str, Any] = trained.report["surprise"][step]
-    return float(found["value"])
+    result: dict[str, Any] = trained.report["surprise"][step]
+    return float(result["value"])
 
 
 def test_every_step_is_reported_on_the_same_shoppers(trained: TrainedShop) -> None:
@@ -91,14 +91,14 @@ def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedShop) -> None:
     asked = candidates_of(trained.training.model, fold)
     shoppers = list(zip(fold.profiles, fold.contexts, strict=True))
 
-    found = svd_features(svd, asked.candidates, shoppers)
+    result = svd_features(svd, asked.candidates, shoppers)
 
     own = asked.candidates.rows == 3
     items = asked.candidates.items[own]
-    assert found[own, 0] == pytest.approx(svd.score(*shoppers[3], items.astype(np.int32)), rel=1e-4, abs=1e-6)
+    assert result[own, 0] == pytest.approx(svd.score(*shoppers[3], items.astype(np.int32)), rel=1e-4, abs=1e-6)
     ranked = svd.recommend(*shoppers[3], 200).items.tolist()
-    assert np.isnan(found[own, 1]).sum() == sum(item not in ranked for item in items.tolist())
-    assert int(items[np.nanargmin(found[own, 1])]) == next(item for item in ranked if item in items)
+    assert np.isnan(result[own, 1]).sum() == sum(item not in ranked for item in items.tolist())
+    assert int(items[np.nanargmin(result[own, 1])]) == next(item for item in ranked if item in items)
 
 
 def test_without_a_ranker_nothing_is_added(trained: TrainedShop) -> None:
@@ -122,9 +122,9 @@ def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedShop) -> Non
     empty = replace(trained.test, users=np.empty(0, np.int64), profiles=[], targets=[])
 
     asked = candidates_of(trained.training.model, trained.test).of_rows(np.empty(0, np.int64))
-    found = surprise_ablation.surprise_ablation(trained.training.model, empty, asked, other_slates={})
+    result = surprise_ablation.surprise_ablation(trained.training.model, empty, asked, other_slates={})
 
-    assert found == {"surprise": {}, "surprise_basis": {}}
+    assert result == {"surprise": {}, "surprise_basis": {}}
 
 
 def test_no_ranker_is_asked_about_a_shopper_who_taught_it(

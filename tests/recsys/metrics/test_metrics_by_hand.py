@@ -23,25 +23,25 @@ TARGETS = [np.array([1, 9]), np.array([7])]
 
 def test_ranking_metrics() -> None:
     hit = hits(SLATES, TARGETS, 10)
-    found = metric_values(hit, np.array([2, 1]), k=3)
+    result = metric_values(hit, np.array([2, 1]), k=3)
 
     second = 1 / np.log2(3)
     assert hit.tolist() == [[False, True, False], [False, False, False]]
-    assert found["ndcg"] == pytest.approx([second / (1 + second), 0])
-    assert found["precision"] == pytest.approx([1 / 3, 0])
-    assert found["recall"] == pytest.approx([0.5, 0])
-    assert found["hit_rate"].tolist() == [1, 0]
-    assert found["mrr"].tolist() == [0.5, 0]
+    assert result["ndcg"] == pytest.approx([second / (1 + second), 0])
+    assert result["precision"] == pytest.approx([1 / 3, 0])
+    assert result["recall"] == pytest.approx([0.5, 0])
+    assert result["hit_rate"].tolist() == [1, 0]
+    assert result["mrr"].tolist() == [0.5, 0]
 
 
 def test_the_ideal_list_is_no_longer_than_the_cut_off() -> None:
     hit = np.array([[True, False, True, True]])
 
-    found = metric_values(hit, np.array([5]), k=2)
+    result = metric_values(hit, np.array([5]), k=2)
 
-    assert found["ndcg"] == pytest.approx([1 / (1 + 1 / np.log2(3))])
-    assert found["precision"] == pytest.approx([1 / 2])
-    assert found["recall"] == pytest.approx([1 / 5])
+    assert result["ndcg"] == pytest.approx([1 / (1 + 1 / np.log2(3))])
+    assert result["precision"] == pytest.approx([1 / 2])
+    assert result["recall"] == pytest.approx([1 / 5])
     assert metric_values(hit, np.array([1]), k=2)["recall"] == pytest.approx([1.0])
     deeper = metric_values(hit, np.array([5]), k=4)
     assert [deeper[name].tolist() for name in ("precision", "recall", "hit_rate")] == [[3 / 4], [3 / 5], [1.0]]
@@ -110,9 +110,9 @@ def test_spread_of_exposure() -> None:
 
 def test_slates_break_ties_by_the_lower_code() -> None:
     nothing = np.empty((4, 0), np.float32)
-    found = Candidates(np.array([0, 0, 0, 2]), np.array([3, 5, 8, 1]), nothing, nothing, (), 3)
+    result = Candidates(np.array([0, 0, 0, 2]), np.array([3, 5, 8, 1]), nothing, nothing, (), 3)
 
-    assert slates(found, np.array([1, 2, 1, 0], np.float32), k=2).tolist() == [[5, 3], [-1, -1], [1, -1]]
+    assert slates(result, np.array([1, 2, 1, 0], np.float32), k=2).tolist() == [[5, 3], [-1, -1], [1, -1]]
 
 
 def test_a_stage_must_be_earned() -> None:
@@ -194,14 +194,14 @@ def test_a_source_that_only_harms_stays_out_of_the_blend() -> None:
     good = np.where(items == 0, 0.0, np.nan)
     poor = np.where(items == 0, np.nan, items - 1.0)
     ranks = np.column_stack([good, poor]).astype(np.float32)
-    found = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("good", "poor"), 5)
+    result = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("good", "poor"), 5)
     wanted = [np.array([0])] * 5
 
-    assert best_singles(found, wanted, 4) == {"good": 1.0, "poor": 0.0}
-    assert list(best_singles(replace(found, sources=("poor", "good")), wanted, 4)) == ["poor", "good"]
-    alike = replace(found, ranks=ranks[:, [0, 0]], sources=("second", "first"))
+    assert best_singles(result, wanted, 4) == {"good": 1.0, "poor": 0.0}
+    assert list(best_singles(replace(result, sources=("poor", "good")), wanted, 4)) == ["poor", "good"]
+    alike = replace(result, ranks=ranks[:, [0, 0]], sources=("second", "first"))
     assert list(best_singles(alike, wanted, 4)) == ["first", "second"], "whatever their order"
-    assert tuned_blend(found, wanted, 4) == {"good": 1.0}
+    assert tuned_blend(result, wanted, 4) == {"good": 1.0}
 
 
 def test_a_source_that_finds_what_the_best_one_does_not_joins_the_blend() -> None:
@@ -210,9 +210,9 @@ def test_a_source_that_finds_what_the_best_one_does_not_joins_the_blend() -> Non
     best = np.where(rows < 4, items, np.where(items == 0, np.nan, items - 1.0))
     other = np.where((rows >= 4) & (items == 0), 0.0, np.nan)
     ranks = np.column_stack([other, best]).astype(np.float32)
-    found = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("another", "best"), 6)
+    result = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("another", "best"), 6)
 
-    assert tuned_blend(found, [np.array([0])] * 6, 4) == {"best": 1.0, "another": 1.0}
+    assert tuned_blend(result, [np.array([0])] * 6, 4) == {"best": 1.0, "another": 1.0}
 
 
 def test_a_source_that_would_harm_with_all_its_weight_joins_with_half_of_it() -> None:
@@ -221,21 +221,21 @@ def test_a_source_that_would_harm_with_all_its_weight_joins_with_half_of_it() ->
     best = np.where(rows < 4, items, (items + 2) % 3)
     other = np.where(rows < 4, (items + 2) % 3, np.where(items == 0, 0.0, np.nan))
     ranks = np.column_stack([best, other]).astype(np.float32)
-    found = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("best", "other"), 6)
+    result = Candidates(rows, items, np.nan_to_num(ranks), ranks, ("best", "other"), 6)
 
-    assert best_singles(found, [np.array([0])] * 6, 3) == pytest.approx({"best": 5 / 6, "other": 4 / 6})
-    assert tuned_blend(found, [np.array([0])] * 6, 3) == {"best": 1.0, "other": 0.5}
+    assert best_singles(result, [np.array([0])] * 6, 3) == pytest.approx({"best": 5 / 6, "other": 4 / 6})
+    assert tuned_blend(result, [np.array([0])] * 6, 3) == {"best": 1.0, "other": 0.5}
 
 
 def test_quotas_go_to_the_source_that_finds_targets() -> None:
     n = 100
     ranks = np.full((2 * n, 2), np.nan, np.float32)
     ranks[:n, 0], ranks[n:, 1] = np.arange(n), np.arange(n)
-    found = Candidates(np.zeros(2 * n, np.int64), np.arange(2 * n), ranks, ranks, ("good", "poor"), 1)
+    result = Candidates(np.zeros(2 * n, np.int64), np.arange(2 * n), ranks, ranks, ("good", "poor"), 1)
     hit = np.zeros(2 * n, bool)
     hit[:60:3] = True
 
-    quotas = tuned_quotas(found, hit, total=80)
+    quotas = tuned_quotas(result, hit, total=80)
 
     assert quotas == {"good": 60, "poor": 20}, "one block for whom the good one knows nothing of"
 
@@ -254,10 +254,10 @@ def test_next_comes_the_block_whose_new_candidates_are_hit_most_often(total: int
     ranks = np.full((110, 2), np.nan, np.float32)
     ranks[:60, 0], ranks[[*range(20, 30), *range(60, 110)], 1] = np.arange(60), np.arange(60)
     every = np.tile(ranks, (2, 1))
-    found = Candidates(np.repeat([0, 1], 110), np.tile(np.arange(110), 2), every, every, ("good", "other"), 2)
+    result = Candidates(np.repeat([0, 1], 110), np.tile(np.arange(110), 2), every, every, ("good", "other"), 2)
     good, other = [*range(20, 26), 30, 31, 32], [*range(70, 74), 90]  # of the former's new half 3 of 10, then 4 of 20
 
-    assert tuned_quotas(found, np.isin(found.items, good + other), total=total) == quotas
+    assert tuned_quotas(result, np.isin(result.items, good + other), total=total) == quotas
 
 
 def test_recall_is_the_share_of_all_targets_that_are_candidates() -> None:

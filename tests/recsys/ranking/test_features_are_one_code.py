@@ -31,8 +31,8 @@ def asked() -> tuple[Fold, ItemStatistics, Candidates]:
     fold = temporal(dataset, start=start, end=float("inf"), new_only=False)
     sources = {name: make(name).fit(fold.past, dataset.catalog) for name in QUOTAS}
     statistics = ItemStatistics.fit(fold.past, dataset.catalog, until=start)
-    found = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalog.n_items)
-    return fold, statistics, found
+    result = gather(sources, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=dataset.catalog.n_items)
+    return fold, statistics, result
 
 
 def test_one_shopper_and_many_give_the_same_features() -> None:
@@ -54,20 +54,20 @@ def test_one_shopper_and_many_give_the_same_features() -> None:
 
 
 def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    fold, statistics, found = asked()
-    together = features(found, fold.profiles, fold.contexts, statistics)
+    fold, statistics, result = asked()
+    together = features(result, fold.profiles, fold.contexts, statistics)
 
-    kept = np.random.default_rng(7).random(len(found.rows)) < 0.3
+    kept = np.random.default_rng(7).random(len(result.rows)) < 0.3
     for most in (1, 100, 333, 1_000_000):
         monkeypatch.setattr("recsys.ranking.features.MAX_CHUNK_ROWS", most)
-        np.testing.assert_array_equal(features(found, fold.profiles, fold.contexts, statistics), together)
-        some = features(found, fold.profiles, fold.contexts, statistics, subset=kept)
+        np.testing.assert_array_equal(features(result, fold.profiles, fold.contexts, statistics), together)
+        some = features(result, fold.profiles, fold.contexts, statistics, subset=kept)
         np.testing.assert_array_equal(some, together[kept])
 
 
 def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    fold, statistics, found = asked()
-    each = np.bincount(found.rows, minlength=len(fold)) + [len(profile.items) for profile in fold.profiles]
+    fold, statistics, result = asked()
+    each = np.bincount(result.rows, minlength=len(fold)) + [len(profile.items) for profile in fold.profiles]
     counted, sizes = ProfileColumns.of, []
 
     def told(profiles: Sequence[Profile]) -> ProfileColumns:
@@ -76,7 +76,7 @@ def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(ProfileColumns, "of", told)
     monkeypatch.setattr("recsys.ranking.features.MAX_CHUNK_ROWS", most := 10 * int(each.max()))
-    features(found, fold.profiles, fold.contexts, statistics)
+    features(result, fold.profiles, fold.contexts, statistics)
 
     assert sum(sizes) == len(fold)
     assert max(sum(part) for part in np.split(each, np.cumsum(sizes)[:-1])) <= most + each.max()
@@ -118,11 +118,13 @@ def test_own_history_is_counted_and_timed() -> None:
     source = {"personal_top": make("personal_top").fit(fold.past, dataset.catalog)}
     statistics = ItemStatistics.fit(fold.past, dataset.catalog, until=start)
 
-    found = gather(source, fold.profiles[:1], fold.contexts[:1], quotas={"personal_top": 5}, n_items=statistics.n_items)
-    seen = features(found, fold.profiles[:1], fold.contexts[:1], statistics)
+    result = gather(
+        source, fold.profiles[:1], fold.contexts[:1], quotas={"personal_top": 5}, n_items=statistics.n_items
+    )
+    seen = features(result, fold.profiles[:1], fold.contexts[:1], statistics)
 
-    names = feature_names(found.sources)
-    profile, item = fold.profiles[0], found.items[0]
+    names = feature_names(result.sources)
+    profile, item = fold.profiles[0], result.items[0]
     own = profile.times[profile.items == item]
     assert seen[0, names.index("own_times")] == len(own)
     assert seen[0, names.index("own_idle")] == np.float32((start - own[-1]) / 86_400)
@@ -137,9 +139,9 @@ def test_of_who_did_nothing_it_is_unknown_how_often_they_repeat() -> None:
     statistics = ItemStatistics.fit(rows, dataset.catalog, until=float(rows.times[-1]))
     nobody, context = Profile.empty(float(rows.times[-1])), Context(items=(0,))
 
-    found = gather(sources, [nobody], [context], quotas={"popular": 3}, n_items=statistics.n_items)
+    result = gather(sources, [nobody], [context], quotas={"popular": 3}, n_items=statistics.n_items)
     seen = dict(
-        zip(feature_names(found.sources), features(found, [nobody], [context], statistics)[0].tolist(), strict=True)
+        zip(feature_names(result.sources), features(result, [nobody], [context], statistics)[0].tolist(), strict=True)
     )
 
     assert [seen[name] for name in ("events", "visits", "items", "bought")] == [0, 0, 0, 0]
@@ -154,11 +156,11 @@ def test_kin_of_a_context_is_told() -> None:
     fold = temporal(dataset, start=float(rows.times[-1]), end=float("inf"), new_only=False)
     context = replace(Context(), items=(0,))
 
-    found = gather(sources, fold.profiles[:1], [context], quotas={"popular": 40}, n_items=statistics.n_items)
-    seen = features(found, fold.profiles[:1], [context], statistics)
+    result = gather(sources, fold.profiles[:1], [context], quotas={"popular": 40}, n_items=statistics.n_items)
+    seen = features(result, fold.profiles[:1], [context], statistics)
 
-    same = seen[:, feature_names(found.sources).index("context_category")]
-    np.testing.assert_array_equal(same, (found.items % 2 == 0).astype(np.float32))
+    same = seen[:, feature_names(result.sources).index("context_category")]
+    np.testing.assert_array_equal(same, (result.items % 2 == 0).astype(np.float32))
 
 
 def test_the_stars_of_a_product_are_those_of_its_ratings_alone() -> None:
@@ -189,9 +191,9 @@ def test_one_long_attribute_costs_no_more_than_its_length() -> None:
 def test_what_is_given_beside_a_list_sets_no_scale_for_it() -> None:
     scores = np.array([[8.0], [4.0], [2.0]], np.float32)
     ranks = np.array([[np.nan], [0.0], [1.0]], np.float32)
-    found = Candidates(np.zeros(3, np.int64), np.array([5, 1, 2], np.int32), scores, ranks, ("popular",), 1)
+    result = Candidates(np.zeros(3, np.int64), np.array([5, 1, 2], np.int32), scores, ranks, ("popular",), 1)
 
-    assert _share_of_top_score(found)[:, 0].tolist() == [2.0, 1.0, 0.5]
+    assert _share_of_top_score(result)[:, 0].tolist() == [2.0, 1.0, 0.5]
 
 
 def test_what_a_shopper_dislikes_speaks_for_nothing_of_its_kind() -> None:

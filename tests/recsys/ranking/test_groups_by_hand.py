@@ -39,9 +39,9 @@ def test_the_largest_of_a_row_comes_first_and_of_equals_the_earlier() -> None:
 
 
 def test_deviations_are_those_of_each_row_and_nothing_where_it_has_one_value_or_none() -> None:
-    found = row_deviations(np.array([1.0, 3.0, 8.0]), np.array([0, 0, 2]), 4)
+    result = row_deviations(np.array([1.0, 3.0, 8.0]), np.array([0, 0, 2]), 4)
 
-    assert found == pytest.approx([1.0, 0.0, 0.0, 0.0])
+    assert result == pytest.approx([1.0, 0.0, 0.0, 0.0])
 
 
 def test_rows_are_spread_evenly_from_the_first_to_the_last_or_all_taken() -> None:

@@ -57,31 +57,31 @@ def test_quick_sources_and_facts_are_what_a_training_of_now_would_fit(morning: H
     now = build(history(), products())
     fresh = bundle_of(now)
 
-    found = fit_increment(morning, now.interactions, now.catalog)
+    result = fit_increment(morning, now.interactions, now.catalog)
 
     for name in QUICK:
         for key, array in fresh.sources[name].arrays.items():
-            np.testing.assert_array_equal(found.sources[name].arrays[key], array, err_msg=f"{name} {key}")
-    np.testing.assert_array_equal(found.statistics.table, fresh.statistics.table)
-    assert found.statistics.until == fresh.statistics.until > morning.statistics.until
-    assert all(found.sources[name] is morning.sources[name] for name in SLOW)
-    assert found.manifest["trained_until"] == morning.statistics.until
-    assert list(found.sources) == list(morning.sources)
+            np.testing.assert_array_equal(result.sources[name].arrays[key], array, err_msg=f"{name} {key}")
+    np.testing.assert_array_equal(result.statistics.table, fresh.statistics.table)
+    assert result.statistics.until == fresh.statistics.until > morning.statistics.until
+    assert all(result.sources[name] is morning.sources[name] for name in SLOW)
+    assert result.manifest["trained_until"] == morning.statistics.until
+    assert list(result.sources) == list(morning.sources)
 
 
 def test_a_product_that_appeared_since_is_recommended_for_what_it_sells(morning: HybridModel) -> None:
     listed = pd.concat([products().assign(price=9.0), products(items=1).assign(item_id="a-new-one")])
     now = build(sold("a-new-one", by=30), listed)
 
-    found = fit_increment(morning, now.interactions, now.catalog)
+    result = fit_increment(morning, now.interactions, now.catalog)
 
     code = len(morning.catalog.item_ids)
-    assert found.catalog.item_ids == (*morning.catalog.item_ids, "a-new-one")
-    with_it = Context(items=(found.catalog.item_ids.index("i000"),))
-    assert found.sources["covisitation"].recommend(Profile.empty(now=0.0), with_it, 1).items.tolist() == [code]
-    assert code in found.slate(Profile.empty(now=found.statistics.until), Context(), 10, strategy="popular").items
-    assert found.sources["content"].n_items == code + 1
-    assert found.statistics.table[0, COLUMNS.index("price")] == pytest.approx(np.log1p(9.0)), "today's price"
+    assert result.catalog.item_ids == (*morning.catalog.item_ids, "a-new-one")
+    with_it = Context(items=(result.catalog.item_ids.index("i000"),))
+    assert result.sources["covisitation"].recommend(Profile.empty(now=0.0), with_it, 1).items.tolist() == [code]
+    assert code in result.slate(Profile.empty(now=result.statistics.until), Context(), 10, strategy="popular").items
+    assert result.sources["content"].n_items == code + 1
+    assert result.statistics.table[0, COLUMNS.index("price")] == pytest.approx(np.log1p(9.0)), "today's price"
 
 
 def test_products_that_are_gone_keep_their_codes(morning: HybridModel) -> None:
@@ -113,24 +113,24 @@ def test_facts_after_products_came_and_went_are_those_of_a_training(morning: Hyb
     now = build(rows, pd.concat([products()[1:], products(items=1).assign(item_id="new", price=77.0)]))
     fresh = ItemStatistics.fit(now.interactions, now.catalog, until=float(now.interactions.times[-1]))
 
-    found = fit_increment(morning, now.interactions, now.catalog)
+    result = fit_increment(morning, now.interactions, now.catalog)
 
-    codes = [found.catalog.item_ids.index(name) for name in now.catalog.item_ids]
+    codes = [result.catalog.item_ids.index(name) for name in now.catalog.item_ids]
     same = [column for column, name in enumerate(COLUMNS) if name != "category_newness"]
-    np.testing.assert_allclose(found.statistics.table[codes][:, same], fresh.table[:, same], rtol=1e-6)
+    np.testing.assert_allclose(result.statistics.table[codes][:, same], fresh.table[:, same], rtol=1e-6)
 
 
 def test_an_increment_is_an_artifact_and_can_learn_again(morning: HybridModel, tmp_path: Path) -> None:
     now = build(sold("a-new-one", by=5), products())
-    found = fit_increment(morning, now.interactions, now.catalog)
+    result = fit_increment(morning, now.interactions, now.catalog)
 
-    hashes = {found.save(tmp_path / name) for name in ("one", "two")}
+    hashes = {result.save(tmp_path / name) for name in ("one", "two")}
     loaded = HybridModel.load(tmp_path / "one", expected=hashes.pop())
     again = fit_increment(loaded, now.interactions, now.catalog)
 
     assert not hashes
-    profile, asked = Profile.empty(now=found.statistics.until), Context()
-    assert again.slate(profile, asked, 10).items.tolist() == found.slate(profile, asked, 10).items.tolist()
+    profile, asked = Profile.empty(now=result.statistics.until), Context()
+    assert again.slate(profile, asked, 10).items.tolist() == result.slate(profile, asked, 10).items.tolist()
 
 
 def test_nothing_to_learn_from_is_an_error(morning: HybridModel) -> None:

@@ -58,8 +58,8 @@ def disliked(*items: int) -> list[Event]:
 
 
 def asked(where: TasteSpace, events: Sequence[Event] = (), k: int = 4) -> list[int]:
-    found: list[int] = questions(where, opinions_of(said(*events)), EVERYTHING, k).items.tolist()
-    return found
+    result: list[int] = questions(where, opinions_of(said(*events)), EVERYTHING, k).items.tolist()
+    return result
 
 
 @pytest.mark.parametrize("name", ["ease", "als", "rp3beta", "content"])
@@ -110,11 +110,11 @@ def test_the_latest_word_counts() -> None:
 def test_a_dislike_is_kept_whatever_else_was_looked_at_since() -> None:
     since: list[Event] = [(100 + item, "view", 1.0) for item in range(2 * MAX_OPINIONS)]
 
-    found = opinions_of(said(*disliked(3), *since))
+    result = opinions_of(said(*disliked(3), *since))
 
-    assert found.disliked.tolist() == [3]
-    assert len(found.items) == MAX_OPINIONS
-    assert found.with_skipped([3]).items.tolist() == found.items.tolist()
+    assert result.disliked.tolist() == [3]
+    assert len(result.items) == MAX_OPINIONS
+    assert result.with_skipped([3]).items.tolist() == result.items.tolist()
 
 
 @pytest.mark.parametrize(("stars", "value"), [(5.0, 1.0), (4.0, 0.5), (3.0, 0.0), (1.0, -1.0), (0.0, -1.0)])
@@ -143,9 +143,9 @@ def test_what_is_not_allowed_is_not_asked() -> None:
     allowed = EVERYTHING.copy()
     allowed[::2] = False
 
-    found = questions(space(), opinions_of(said()), allowed, 30).items
+    result = questions(space(), opinions_of(said()), allowed, 30).items
 
-    assert sorted(found.tolist()) == list(range(1, N_ITEMS, 2))
+    assert sorted(result.tolist()) == list(range(1, N_ITEMS, 2))
 
 
 def test_the_questions_are_the_same_for_the_same_answers() -> None:

@@ -62,8 +62,8 @@ def held_back(stars: RatingPredictor) -> float:
 def given(stars: RatingPredictor, profile: Profile, item: int) -> float | None:
     """Return the stars a shopper would give an item, None where one of them is unknown."""
     taste = stars.taste(profile)
-    found = np.nan if taste is None else float(stars.predict_from_taste(taste, np.array([item]))[0])
-    return None if np.isnan(found) else found
+    result = np.nan if taste is None else float(stars.predict_from_taste(taste, np.array([item]))[0])
+    return None if np.isnan(result) else result
 
 
 def as_views(profile: Profile) -> Profile:
@@ -104,16 +104,16 @@ def test_points_of_a_hundred_are_learnt_as_stars_are() -> None:
     stars = rows.assign(value=5 * (rows["value"] - low) / (high - low))
     five, hundred = (build(stars.assign(value=times * stars["value"])) for times in (1, 20))
 
-    found, wanted = (
+    result, wanted = (
         RatingPredictor.fit(one.interactions, one.catalog.n_items, until=float("inf")) for one in (hundred, five)
     )
 
-    assert found is not None
+    assert result is not None
     assert wanted is not None
     asked = temporal(five, start=float(five.interactions.times[-1]), end=float("inf"), new_only=False)
     points, five_stars = (
         [given(model, replace(asked.profiles[0], values=times * asked.profiles[0].values), item) for item in range(20)]
-        for times, model in ((20, found), (1, wanted))
+        for times, model in ((20, result), (1, wanted))
     )
     np.testing.assert_allclose(np.array(points, float), 20 * np.array(five_stars, float), rtol=1e-3)
 
@@ -181,12 +181,12 @@ def test_without_ratings_that_differ_there_is_nothing(kind: str, tmp_path: Path)
     fold = temporal(dataset, start=until, end=float("inf"), new_only=False)
     source = {"popular": make("popular").fit(fold.past, dataset.catalog)}
 
-    found = gather(source, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=statistics.n_items)
-    seen = features(found, fold.profiles, fold.contexts, statistics)
+    result = gather(source, fold.profiles, fold.contexts, quotas=QUOTAS, n_items=statistics.n_items)
+    seen = features(result, fold.profiles, fold.contexts, statistics)
     artifact.write_statistics(tmp_path, statistics)
 
     assert statistics.stars is None
-    assert np.isnan(seen[:, feature_names(found.sources).index(PREDICTED_STARS)]).all()
+    assert np.isnan(seen[:, feature_names(result.sources).index(PREDICTED_STARS)]).all()
     assert [path.name for path in tmp_path.iterdir()] == ["statistics.npz"]
     assert artifact.read_statistics(tmp_path).stars is None
 

@@ -29,8 +29,8 @@ def test_answers_come_in_the_order_of_the_names_whichever_ends_first() -> None:
             last_is_done.set()
         return name
 
-    found = run_parallel(work, names)
-    assert list(found.items()) == [(name, name) for name in names]
+    result = run_parallel(work, names)
+    assert list(result.items()) == [(name, name) for name in names]
 
 
 def test_progress_is_told_on_the_callers_thread() -> None:
@@ -44,8 +44,8 @@ def test_progress_is_told_on_the_callers_thread() -> None:
 
 def test_matrices_are_multiplied_on_one_thread_meanwhile_and_on_as_many_as_before_afterwards() -> None:
     before = blas_threads()
-    found = run_parallel(lambda name: blas_threads(), ["a", "b", "c"])
-    assert all(threads == {1} for threads in found.values())
+    result = run_parallel(lambda name: blas_threads(), ["a", "b", "c"])
+    assert all(threads == {1} for threads in result.values())
     assert blas_threads() == before
 
 

@@ -14,5 +14,5 @@ def test_every_recommender_has_its_row() -> None:
     stated = {re.sub("[` ]", "", name): (history.strip(), context.strip()) for name, _, _, history, context in rows}
 
     words = {True: "yes", False: "no"}
-    found = {name: (words[r.personal], words[r.contextual]) for name, r in RECOMMENDERS.items()}
-    assert stated == found, "the last two columns of the table of docs/recommenders.md: `personal`, `contextual`"
+    result = {name: (words[r.personal], words[r.contextual]) for name, r in RECOMMENDERS.items()}
+    assert stated == result, "the last two columns of the table of docs/recommenders.md: `personal`, `contextual`"

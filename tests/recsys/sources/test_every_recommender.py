@@ -339,9 +339,9 @@ def test_settings_are_json_and_the_search_space_names_them(name: str) -> None:
     assert all(space[0] in {"float", "int", "choice"} for space in recommender.SEARCH_SPACE.values())
     for start in recommender.STARTS:
         for key, value in start.items():
-            kind, *found = recommender.SEARCH_SPACE[key]
-            within = value in found[0] if kind == "choice" else found[0] <= value <= found[1]
-            assert within, f"a start says {key} {value}, the search looks in {found}"
+            kind, *result = recommender.SEARCH_SPACE[key]
+            within = value in result[0] if kind == "choice" else result[0] <= value <= result[1]
+            assert within, f"a start says {key} {value}, the search looks in {result}"
 
 
 def test_no_recommender_imports_the_web() -> None:

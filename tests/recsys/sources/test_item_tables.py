@@ -267,11 +267,11 @@ def test_the_inverse_over_shoppers_is_exact_for_what_nearly_everybody_holds(
 
     gram = (matrix.T @ matrix).toarray().astype(np.float64)
     inverse = np.linalg.inv(gram + ridge * np.eye(n_items))
-    expected, found = -inverse / np.diagonal(inverse), np.vstack(list(ease._over_shoppers(matrix, ridge)))
-    for table in (expected, found):
+    expected, result = -inverse / np.diagonal(inverse), np.vstack(list(ease._over_shoppers(matrix, ridge)))
+    for table in (expected, result):
         np.fill_diagonal(table, 0)
 
-    assert np.abs(found - expected).max() < within * np.abs(expected).max()
+    assert np.abs(result - expected).max() < within * np.abs(expected).max()
 
 
 @pytest.mark.parametrize(
@@ -324,12 +324,12 @@ def test_a_table_of_too_many_neighbors_has_its_longest_rows_cut(monkeypatch: pyt
 
     def rows(entries: int) -> list[int]:
         monkeypatch.setattr(neighbors, "MAX_ENTRIES", entries)
-        found = neighbors.build_table([sparse.csr_matrix(square)], max_neighbors=7).rows
+        result = neighbors.build_table([sparse.csr_matrix(square)], max_neighbors=7).rows
         for row in range(8):  # the best are kept
             best = square[row][square[row] > 0]
-            own = found.values[found.indptr[row] : found.indptr[row + 1]]
+            own = result.values[result.indptr[row] : result.indptr[row + 1]]
             assert sorted(own) == sorted(best)[len(best) - len(own) :]
-        return list(np.diff(found.indptr))
+        return list(np.diff(result.indptr))
 
     assert rows(26) == list(lengths)
     assert rows(25) == [1, 5, 2, 0, 6, 6, 3, 1]
@@ -345,22 +345,22 @@ def grown(*sizes: int) -> Neighbors:
         return sparse.random(rows, columns, 0.4, format="csr", dtype=np.float32, random_state=rng)
 
     first, *others = sizes
-    found = neighbors.build_table([by_chance(first, first)], max_neighbors=20)
+    result = neighbors.build_table([by_chance(first, first)], max_neighbors=20)
     for old, new in zip(sizes, others, strict=False):
         below = neighbors.build_table([by_chance(new - old, new)], max_neighbors=20, start=old)
-        found = found.extended(by_chance(old, new - old), below)
-    return found
+        result = result.extended(by_chance(old, new - old), below)
+    return result
 
 
 def test_a_table_that_grew_is_as_one_written_anew() -> None:
-    found, again = grown(20, 26, 27), np.array([26, 3, 0, 25, 3], np.int32)
-    whole = found.matrix()
-    anew = Neighbors(Rows.of(whole), found.own)
+    result, again = grown(20, 26, 27), np.array([26, 3, 0, 25, 3], np.int32)
+    whole = result.matrix()
+    anew = Neighbors(Rows.of(whole), result.own)
 
     assert (whole.shape, whole.has_canonical_format) == ((27, 27), True)
     assert whole[:20, :20].nnz == grown(20).matrix().nnz, "known products keep their neighbors"
     assert whole[:20, 20:].nnz > 20 < whole[20:].nnz
-    for table in (found, Neighbors.of(found.arrays())):
+    for table in (result, Neighbors.of(result.arrays())):
         indices, values, places = table.lookup(again)
         order = np.lexsort((indices, places))
         assert all(map(np.array_equal, (indices[order], values[order], places[order]), anew.lookup(again)))
@@ -395,19 +395,19 @@ def test_one_new_product_has_nothing_of_a_large_table_written_anew() -> None:
 
 @pytest.mark.parametrize("sizes", [(60,), (50, 59, 60)], ids=["as it was learnt", "that grew"])
 def test_few_queries_widen_only_their_rows_of_a_table(sizes: tuple[int, ...]) -> None:
-    rng, found = np.random.default_rng(3), grown(*sizes)
+    rng, result = np.random.default_rng(3), grown(*sizes)
 
     def query() -> Query:
         return np.sort(rng.choice(60, 2, replace=False)).astype(np.int32), rng.random(2)
 
     nothing = (np.empty(0, np.int32), np.empty(0))
     for queries in ([query()], [nothing, query()], [query() for _ in range(40)], [nothing], []):
-        for one, line in zip(queries, found.gains_many(queries, 0.5), strict=True):
-            assert line.tolist() == found.gains(one, 0.5).tolist()
+        for one, line in zip(queries, result.gains_many(queries, 0.5), strict=True):
+            assert line.tolist() == result.gains(one, 0.5).tolist()
 
 
 def test_which_rows_are_widened_goes_by_all_that_a_table_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, query, widened = grown(20, 200), (np.array([0], np.int32), np.ones(1)), []
+    result, query, widened = grown(20, 200), (np.array([0], np.int32), np.ones(1)), []
     wide = Neighbors._wide
 
     def told(own: Neighbors, codes: Any) -> Any:
@@ -415,10 +415,10 @@ def test_which_rows_are_widened_goes_by_all_that_a_table_holds(monkeypatch: pyte
         return wide(own, codes)
 
     monkeypatch.setattr(Neighbors, "_wide", told)
-    asked = int(found.lengths(query[0])[0])
-    assert len(found.rows.values) < 10 * asked < found.matrix().nnz
+    asked = int(result.lengths(query[0])[0])
+    assert len(result.rows.values) < 10 * asked < result.matrix().nnz
 
-    list(found.gains_many([query], 0.5))
+    list(result.gains_many([query], 0.5))
 
     assert [codes.tolist() for codes in widened] == [[0]]
 

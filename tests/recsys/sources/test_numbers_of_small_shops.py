@@ -75,5 +75,5 @@ def test_events_of_one_moment_count_a_mean_of_their_weights_and_others_that_of_t
     apart = replace(tied, times=tied.times + [-shops.DAY, 0])
 
     for data, forth, back in ((tied, (1 + 0.5 * 4) / 1.5, (4 + 0.5 * 1) / 1.5), (apart, 1 / 2, 0.5 / 2)):
-        found = make("covisitation", **settings).fit(data, shops.catalog(2)).table.matrix()  # type: ignore[attr-defined]
-        assert found.toarray().ravel() == pytest.approx([0, forth, back, 0])
+        result = make("covisitation", **settings).fit(data, shops.catalog(2)).table.matrix()  # type: ignore[attr-defined]
+        assert result.toarray().ravel() == pytest.approx([0, forth, back, 0])

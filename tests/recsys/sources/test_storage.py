@@ -23,13 +23,13 @@ def test_arrays_come_back(read: Callable[[Path], storage.Arrays], tmp_path: Path
     }
     storage.write_arrays(tmp_path / "x.npz", arrays)
 
-    found = read(tmp_path / "x.npz")
+    result = read(tmp_path / "x.npz")
 
-    assert sorted(found) == sorted(arrays)
+    assert sorted(result) == sorted(arrays)
     for name, array in arrays.items():
-        assert found[name].dtype == array.dtype
-        assert found[name].tolist() == array.tolist()
-    assert storage.unpack_texts(found["text"]) == ("größe", "x=1")
+        assert result[name].dtype == array.dtype
+        assert result[name].tolist() == array.tolist()
+    assert storage.unpack_texts(result["text"]) == ("größe", "x=1")
 
 
 def test_mapped_arrays_cannot_be_written(tmp_path: Path) -> None:
@@ -45,11 +45,11 @@ def test_mapped_arrays_are_aligned_as_fitted_ones_are_so_that_products_round_ali
     arrays = {name: rng.random((24, 64), np.float32) for name in ("a", "longer_name", "z")}
     storage.write_arrays(tmp_path / "x.npz", {**arrays, "odd": np.arange(7, dtype=np.int8)})
 
-    found = storage.read_arrays(tmp_path / "x.npz")
+    result = storage.read_arrays(tmp_path / "x.npz")
 
-    assert {array.ctypes.data % 64 for array in found.values()} == {0}
+    assert {array.ctypes.data % 64 for array in result.values()} == {0}
     for name, array in arrays.items():
-        assert (left @ array.T).tobytes() == (left @ found[name].T).tobytes()
+        assert (left @ array.T).tobytes() == (left @ result[name].T).tobytes()
 
 
 def test_the_order_of_arrays_does_not_change_bytes(tmp_path: Path) -> None:

@@ -34,10 +34,10 @@ def test_the_best_are_those_of_a_whole_sort(monkeypatch: pytest.MonkeyPatch, kin
         profile = replace(Profile.empty(0.0), items=np.append(known, np.int32(N_ITEMS + 50)))
         context = Context(allowed=allowed, exclude=(3, N_ITEMS + 1), seen_allowed=False)
 
-        found = top.top_k(line, profile, context, k, drop=(4,))
+        result = top.top_k(line, profile, context, k, drop=(4,))
 
         permitted = np.ones(N_ITEMS, np.bool_) if allowed is None else allowed[:N_ITEMS].copy()
         permitted[[3, 4, *known]] = False
         wanted = [at for at in np.argsort(-line, kind="stable").tolist() if permitted[at] and line[at] != 0][:k]
-        assert found.items.tolist() == wanted
-        assert found.scores.tolist() == line[wanted].tolist()
+        assert result.items.tolist() == wanted
+        assert result.scores.tolist() == line[wanted].tolist()

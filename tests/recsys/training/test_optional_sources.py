@@ -86,10 +86,10 @@ def test_what_cannot_be_trained_is_named(name: str, words: str, monkeypatch: pyt
 def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "i001.JPG").write_bytes(b"")
     (tmp_path / "i001.txt").write_bytes(b"")
-    found: list[Path | None] = []
+    result: list[Path | None] = []
 
     def read(paths: list[Path | None]) -> np.ndarray:
-        found.extend(paths)
+        result.extend(paths)
         return np.zeros((len(paths), 2), np.float32)
 
     monkeypatch.setattr(datasets, "image_vectors", read)
@@ -98,8 +98,8 @@ def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pyte
 
     assert images is not None
     assert images.shape == (40, 2)
-    assert [path.name for path in found if path] == ["i001.JPG"]
-    assert found.index(tmp_path / "i001.JPG") == 1
+    assert [path.name for path in result if path] == ["i001.JPG"]
+    assert result.index(tmp_path / "i001.JPG") == 1
     with pytest.raises(ValueError, match="there is no folder of pictures"):
         build(history(), products(), pictures=tmp_path / "none")
 
@@ -119,6 +119,6 @@ def test_the_evaluation_takes_pictures_into_account(tmp_path: Path, monkeypatch:
     looks = np.repeat([[1.0, 0.0], [0.0, 1.0]], 20, axis=0).astype(np.float32)
     monkeypatch.setattr(datasets, "image_vectors", lambda paths: looks)
 
-    found = evaluate(build(history(shoppers=20), pictures=tmp_path), Options(names=("content", "popular")))
+    result = evaluate(build(history(shoppers=20), pictures=tmp_path), Options(names=("content", "popular")))
 
-    assert found.report["ours"]["test"]["content"]["warm"]["ndcg@10"]["n"] > 0
+    assert result.report["ours"]["test"]["content"]["warm"]["ndcg@10"]["n"] > 0

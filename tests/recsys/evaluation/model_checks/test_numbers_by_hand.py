@@ -65,11 +65,11 @@ def test_shares_tell_something_of_fifty_products_of_which_two_suppliers_or_some_
 def test_what_is_sold_no_more_makes_no_shelf_larger() -> None:
     supplier, new = (np.arange(90) % 2).astype(np.int32), np.arange(90) < 9
 
-    found = [(has_suppliers(one), has_new_items(one)) for one in (
+    result = [(has_suppliers(one), has_new_items(one)) for one in (
         CatalogView(supplier, np.ones(90), new, cut=0.0, n_absent=absent) for absent in (40, 41)
     )]  # fmt: skip
 
-    assert found == [(True, True), (False, False)]
+    assert result == [(True, True), (False, False)]
 
 
 def test_the_worst_group_is_held_against_the_best_and_who_finds_nothing_against_anybody() -> None:

@@ -54,9 +54,9 @@ def test_a_group_that_loses_hits_and_finds_nearly_as_many_others_lost_by_chance(
     hit = slates[:, 0] == first
     hits = int((new & hit).sum())
     gone = np.flatnonzero(new & hit)[: round(0.7 * hits)]
-    found = np.flatnonzero(new & ~hit)[: round(0.64 * hits)]
+    result = np.flatnonzero(new & ~hit)[: round(0.64 * hits)]
     slates[gone, 0] = (slates[gone, 0] + 2) % N_ITEMS
-    slates[found, 0] = first[found]
+    slates[result, 0] = first[result]
     challenger = replace(champion, slates=slates)
 
     (check,) = [one for one in run_checks(case(challenger, champion)) if one.name == "group_loss:activity:new"]
@@ -98,8 +98,8 @@ def test_of_many_small_groups_the_largest_twenty_are_named(champion: SlateTable)
     [np.full(N_SHOPPERS, True), np.full(N_SHOPPERS, False), np.arange(N_SHOPPERS) % 2 == 0],
     ids=["everybody finds", "nobody finds", "a group finds nothing"],
 )
-def test_a_model_is_good_enough_where_it_is_as_good_for_everybody(found: np.ndarray) -> None:
-    table = table_with_hits(found)
+def test_a_model_is_good_enough_where_it_is_as_good_for_everybody(result: np.ndarray) -> None:
+    table = table_with_hits(result)
 
     assert refusals(table, table) == []
 
@@ -127,10 +127,10 @@ def test_a_slow_model_is_refused(champion: SlateTable) -> None:
 
 
 def test_a_model_unfair_to_suppliers_is_refused(champion: SlateTable) -> None:
-    found = refusals(unfair(champion), champion)
+    result = refusals(unfair(champion), champion)
 
-    assert "supplier_share" in found
-    assert not any(name.startswith(("quality", "group", "leak", "latency")) for name in found)
+    assert "supplier_share" in result
+    assert not any(name.startswith(("quality", "group", "leak", "latency")) for name in result)
 
 
 def test_a_supplier_shown_far_beyond_its_share_is_enough_though_none_starves(champion: SlateTable) -> None:
@@ -212,9 +212,9 @@ def test_what_chance_explains_is_no_leak(shoppers: int, verdict: list[bool]) -> 
     slates = theirs.slates.copy()
     slates[:, 0] = [own[0] if at % 30 < 1 else (own[0] + 1) % 400 for at, own in enumerate(targets)]  # asked the same
 
-    found = run_checks(case(ours, replace(theirs, slates=slates, targets=targets)))
+    result = run_checks(case(ours, replace(theirs, slates=slates, targets=targets)))
 
-    assert [check.passed for check in found if check.name == "leak:too_good"] == verdict
+    assert [check.passed for check in result if check.name == "leak:too_good"] == verdict
 
 
 @pytest.mark.parametrize(
@@ -222,9 +222,9 @@ def test_what_chance_explains_is_no_leak(shoppers: int, verdict: list[bool]) -> 
     [(50, 50, 1.0, [False]), (50, 50, 0.5, [True]), (49, 50, 1.0, []), (50, 49, 1.0, [])],
 )
 def test_a_model_that_finds_far_more_than_validation_promised_is_refused_where_enough_were_asked(
-    promised: int, asked: int, found: float, verdict: list[bool]
+    promised: int, asked: int, result: float, verdict: list[bool]
 ) -> None:
-    table = table_with_hits(np.arange(asked) < found * asked)
+    table = table_with_hits(np.arange(asked) < result * asked)
     expected = Interval(0.3, 0.25, 0.35, promised)  # three times the odds of .35 are those of .62
 
     checks = run_checks(replace(case(table, table), expected=expected))
@@ -268,8 +268,8 @@ def test_a_difference_by_chance_on_an_absolute_bar_refuses_nobody(champion: Slat
 def test_a_model_worse_than_the_champions_own_interval_is_refused(champion: SlateTable) -> None:
     everybody = replace(champion, groups={})
     slates = everybody.slates.copy()
-    found = np.flatnonzero(slates[:, 0] == [own[0] for own in champion.targets])
-    slates[found[::10], 0] = (slates[found[::10], 0] + 2) % N_ITEMS
+    result = np.flatnonzero(slates[:, 0] == [own[0] for own in champion.targets])
+    slates[result[::10], 0] = (slates[result[::10], 0] + 2) % N_ITEMS
 
     assert refusals(replace(everybody, slates=slates), everybody) == ["quality"]
 
@@ -279,8 +279,8 @@ def test_a_model_that_leaves_one_group_behind_is_refused_though_nobody_loses(cha
     regulars = np.flatnonzero(np.arange(N_SHOPPERS) % 8 == 2)
     slates[regulars, 0] = [champion.targets[row][0] for row in regulars.tolist()]
 
-    found = refusals(replace(champion, slates=slates), champion)
-    assert [name for name in found if name.startswith(("quality", "group"))] == ["group_ratio:activity"]
+    result = refusals(replace(champion, slates=slates), champion)
+    assert [name for name in result if name.startswith(("quality", "group"))] == ["group_ratio:activity"]
 
 
 def test_a_group_may_be_eight_tenths_as_well_served_only_where_that_is_sure(champion: SlateTable) -> None:
@@ -307,11 +307,11 @@ def test_what_is_sold_no_more_is_in_neither_side_s_coverage_nor_gini(champion: S
     slates = np.where(champion.slates >= N_ITEMS - 100, -1, champion.slates).astype(np.int32)  # it alone knows so
     judged = replace(case(replace(champion, slates=slates), champion), catalog_view=replace(SHELF, listed=~gone))
 
-    found = {one.name: one for one in run_checks(judged)}
+    result = {one.name: one for one in run_checks(judged)}
 
-    assert (found["coverage"].value, found["coverage"].limit) == (1.0, 0.95)
-    assert found["gini"].value is not None
-    assert found["gini"].limit == pytest.approx(found["gini"].value + 0.02)
+    assert (result["coverage"].value, result["coverage"].limit) == (1.0, 0.95)
+    assert result["gini"].value is not None
+    assert result["gini"].limit == pytest.approx(result["gini"].value + 0.02)
 
 
 def test_the_first_model_of_a_shop_is_refused_where_it_shows_best_sellers_or_nothing_new(champion: SlateTable) -> None:
@@ -348,9 +348,9 @@ def test_who_shows_best_sellers_or_nothing_new_as_the_reference_does_passes_and_
 def test_the_coverage_that_is_asked_is_a_share_of_the_champions(champion: SlateTable) -> None:
     half = replace(champion, slates=champion.slates % 200)
 
-    (found,) = [check for check in run_checks(case(half, half)) if check.name == "coverage"]
+    (result,) = [check for check in run_checks(case(half, half)) if check.name == "coverage"]
 
-    assert (found.value, found.limit) == (0.5, 0.475)
+    assert (result.value, result.limit) == (0.5, 0.475)
 
 
 def test_one_slow_slate_in_fifty_is_a_slow_model(champion: SlateTable) -> None:
@@ -376,12 +376,12 @@ def test_a_group_of_500_is_judged(champion: SlateTable) -> None:
 
 
 def test_each_check_tells_the_side_of_its_limit_and_is_on_the_page(champion: SlateTable) -> None:
-    found = run_checks(case(champion, champion))
+    result = run_checks(case(champion, champion))
     _, gate = text_of("docs/models.md").split("\n## Gate\n")
     rows = re.findall(r"^\| (`[^|]+) \|", gate.split("\n## ")[0], re.MULTILINE)
 
-    assert len(found) > 5
-    assert [one.name for one in found if one.limit is not None and one.side is None] == [], "say its `side`"
+    assert len(result) > 5
+    assert [one.name for one in result if one.limit is not None and one.side is None] == [], "say its `side`"
     told = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
-    unsaid = {one.name for one in found if told.isdisjoint({one.name, one.name.split(":")[0]})}
+    unsaid = {one.name for one in result if told.isdisjoint({one.name, one.name.split(":")[0]})}
     assert not unsaid, "docs/models.md, Gate, has a row of each"
