@@ -1,4 +1,4 @@
-"""Settings of each source without a search: the best start, the best half-life for it, the best start with that."""
+"""Settings of each source without a search: the best half-life, then the best start with it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,8 +13,9 @@ from recsys.sources.scoring import Scoring
 
 MAX_QUESTIONS = 2_000
 """Questions that settings are judged on; earlier folds fill what validation lacks."""
-HALF_LIVES = (7.0, 14.0, 30.0, 120.0, 365.0, 1_500.0)
-"""Half-lives in days that are tried: a week, two, a month, a season, a year, and hardly any fading."""
+HALF_LIVES = (365.0, 14.0, 60.0, 1_500.0)
+"""Half-lives in days that are tried: a year first, which stays where none is better; then two weeks, two months, and
+hardly any fading."""
 
 Config = Mapping[str, Any]
 
@@ -85,30 +86,20 @@ def suggested_settings(
 ) -> SourceSettings:
     """Return the best of a source's starts, with the best of the half-lives (days) for what it learns from.
 
-    `champion` are the settings of the live model, one more start: a training without a search keeps what one found.
+    A single half-life is taken as it is. `champion` are the settings of the live model, one more start: a training
+    without a search keeps what one found.
     """
-    judge, kind = SettingsJudge.of(name, folds, seed=seed), RECOMMENDERS[name]
-    starts = _starts(name, champion)
-    best = judge.best(starts)
-    if not kind.HALF_LIFE or not half_lives:
-        return best
-    faded = judge.best([{**best.config, kind.HALF_LIFE: days} for days in half_lives])
-    trials = best.trials + faded.trials
-    if faded.value <= best.value:
-        return SourceSettings(best.config, best.value, trials)
-    if len(half_lives) == 1:  # it learns for minutes
-        return SourceSettings(faded.config, faded.value, trials)
-    # Starts were judged with half-lives of their own: with this one, another may be the best.
-    others = [{**start, kind.HALF_LIFE: faded.config[kind.HALF_LIFE]} for start in starts]
-    again = judge.best([one for one in others if one != faded.config] or [faded.config])
-    winner = again if again.value > faded.value else faded
-    return SourceSettings(winner.config, winner.value, trials + again.trials)
+    judge, setting = SettingsJudge.of(name, folds, seed=seed), RECOMMENDERS[name].HALF_LIFE
+    paces: list[Config] = [{setting: days} for days in half_lives if setting] or [{}]
+    pace = paces[0] if len(paces) == 1 else judge.best(paces).config
+    best = judge.best([{**pace, **start} for start in _starts(name, champion)])
+    return SourceSettings(best.config, best.value, best.trials + len(paces) - 1)
 
 
 def common_half_life(settings: Mapping[str, SourceSettings]) -> list[float]:
     """Return the median half-life of the sources that have one, as a list; [] where none has.
 
-    Sources that learn for minutes try this one alone: the shop's own pace is known by then.
+    Sources that learn for minutes take it untried: the shop's own pace is known by then.
     """
     days = sorted(
         float(one.config[setting])

@@ -283,7 +283,7 @@ def _train_ranker(
 def _suggested(
     names: Sequence[str], folds: Folds, search: Search, *, seed: int, progress: Progress
 ) -> dict[str, SourceSettings]:
-    """Return the settings of each source that need no search: its best start, and its best half-life."""
+    """Return the settings of each source that need no search: its best half-life, and its best start with that."""
     judges = [folds.validation, *reversed(folds.learning)]
     settings: dict[str, SourceSettings] = {}
 
