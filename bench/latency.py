@@ -63,7 +63,7 @@ def shop(products: int, shoppers: int, *, sources: Sequence[str] | None = None) 
     training = train(dataset, names=sources, progress=lambda step, share: print(f"{share:4.0%} {step}", flush=True))
     candidates = test_candidates(training.model, training.folds.test)
     report = training_report(training, candidates, dataset)
-    model = refit_on_all(training, dataset, candidates, manifest={})
+    model = refit_on_all(training, dataset, candidates.dataset(seed=training.plan.seed), manifest={})
     version = register(model, report=report, actor="system:bench").version
     case = held_out_case(training, report, dataset.user_ids, reference=None)
     judge_version(version, case, reference=POPULARITY, actor="system:bench")

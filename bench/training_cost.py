@@ -95,7 +95,9 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
     if plan is not None:
         earlier = [*training.folds.learning, training.folds.validation]
         refit_champion(plan, earlier, training.folds.test, challenger=training.model, progress=show_progress)
-    model = refit_on_all(training, dataset, candidates, manifest={}, max_events=max_events, progress=show_progress)
+    test_dataset = candidates.dataset(seed=training.plan.seed)
+    del candidates
+    model = refit_on_all(training, dataset, test_dataset, manifest={}, max_events=max_events, progress=show_progress)
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
         digest = model.save(Path(scratch) / "model")

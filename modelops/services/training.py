@@ -125,6 +125,8 @@ def _trained(progress: RunProgress, slates: Path | None) -> str:
     candidates = test_candidates(training.model, folds.test)
     progress.tell("Judging on what no model has seen", 0.6)
     report = training_report(training, candidates, dataset, thorough=run.thorough, max_events=MAX_INTERACTIONS)
+    test_dataset = candidates.dataset(seed=run.seed)
+    del candidates  # their features are half a gigabyte
     reference = None
     if plan is not None:
         earlier = [*folds.learning, folds.validation]
@@ -134,7 +136,7 @@ def _trained(progress: RunProgress, slates: Path | None) -> str:
     model = refit_on_all(
         training,
         dataset,
-        candidates,
+        test_dataset,
         manifest={"shows_predicted_ratings": worth_showing(report["rmse"])},
         max_events=MAX_INTERACTIONS,
         progress=progress.part(0.8, TRAIN_SHARE),

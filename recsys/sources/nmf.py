@@ -27,7 +27,7 @@ from recsys.sources.matrix import (
     scaled_rows,
     user_item,
 )
-from recsys.sources.scoring import PlainReason, SearchSpace
+from recsys.sources.scoring import PlainReason, SearchSpace, Use
 from recsys.sources.storage import Array, Arrays
 
 TOLERANCE = 0.003
@@ -63,6 +63,7 @@ class NMF(Factors):
     plain_reason: ClassVar[PlainReason | None] = "predicted_rating"
     config_class: ClassVar[type[Config]] = NMFConfig
     config: NMFConfig
+    use: ClassVar[Use] = "optional"
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     gram: Array
     SEARCH_SPACE: ClassVar[SearchSpace] = {

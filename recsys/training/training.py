@@ -145,17 +145,20 @@ def train_on(
         exposure=exposure,
     )
     datasets = [*best.datasets, best.validation.dataset(seed=seed)]
+    exposure_constraint = _exposure(plan, best, validation)
+    candidate_recall = recall(validation.targets, best.validation.labels)
+    selection, settings = best.selection, best.settings
+    del best  # the features of all candidates of validation are half a gigabyte
     model = refit(
         plan,
         test.past,
         test.catalog,
         datasets,
         until=test.until,
-        exposure=_exposure(plan, best, validation),
+        exposure=exposure_constraint,
         progress=part_of(progress, 0.7, 1.0),
     )
-    candidate_recall = recall(validation.targets, best.validation.labels)
-    return Training(plan, best.selection, best.settings, candidate_recall, folds, datasets, model)
+    return Training(plan, selection, settings, candidate_recall, folds, datasets, model)
 
 
 def test_candidates(model: HybridModel, test: Fold) -> LabeledCandidates:
@@ -166,7 +169,7 @@ def test_candidates(model: HybridModel, test: Fold) -> LabeledCandidates:
 def refit_on_all(
     training: Training,
     dataset: Dataset,
-    candidates: LabeledCandidates,
+    test_dataset: RankingDataset,
     *,
     manifest: Mapping[str, Any],
     max_events: int | None = None,
@@ -174,7 +177,7 @@ def refit_on_all(
 ) -> HybridModel:
     """Return the training's plan fitted on everything, the test window included: what is released.
 
-    `candidates` are those of the test window's questions.
+    `test_dataset` is made of the candidates of the test window's questions.
     """
     model, test, seed = training.model, training.folds.test, training.plan.seed
     live = mid_session_questions(test, dataset, end=float("inf"), max_events=max_events)
@@ -184,7 +187,7 @@ def refit_on_all(
         training.plan,
         rows,
         dataset.catalog,
-        [*training.datasets, candidates.dataset(seed=seed), newest],
+        [*training.datasets, test_dataset, newest],
         until=float(rows.times[-1]),
         exposure=model.exposure,
         unranked=True,

@@ -33,5 +33,7 @@ def trained(dataset: Dataset, *, thorough: bool = False, max_events: int | None 
     training = train(dataset, max_events=max_events, **options)
     candidates = test_candidates(training.model, training.folds.test)
     report = training_report(training, candidates, dataset, thorough=thorough, max_events=max_events)
-    model = refit_on_all(training, dataset, candidates, manifest={}, max_events=max_events)
+    model = refit_on_all(
+        training, dataset, candidates.dataset(seed=training.plan.seed), manifest={}, max_events=max_events
+    )
     return TrainedShop(dataset, training, candidates, report, model)

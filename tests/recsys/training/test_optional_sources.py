@@ -39,7 +39,7 @@ def test_only_named_extras_are_trained(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert set(ranked_sources()).isdisjoint(OPTIONAL)
     assert set(ranked_sources(["sentences"])) == {*ranked_sources(), "sentences"}
-    assert set(unranked_sources()) & set(OPTIONAL) == {"svd"}, "placements ask for it, ranked or not"
+    assert set(unranked_sources()) & set(OPTIONAL) == {"nmf", "svd"}, "placements ask for it, ranked or not"
 
 
 def test_svd_is_ranked_where_it_is_named(tmp_path: Path) -> None:
