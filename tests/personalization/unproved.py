@@ -96,14 +96,19 @@ def allowed(subject: str) -> dict[str, bool]:
     return {name: whom.verdict(terms()[name], rule=rule_of(None)).allowed for name in YES}
 
 
+def trained() -> dict[str, list[dict[str, Any]]]:
+    """Return the rows that a training learns from, by shopper."""
+    frame = training_frame().astype(object)
+    rows = frame.where(frame.notna(), None).to_dict("records")
+    return {user: [row for row in rows if row["user_id"] == user] for user in {row["user_id"] for row in rows}}
+
+
 def known(shop: DoorShop, subject: str) -> dict[str, Any]:
     """Return all that the shop knows and shows of a subject: decisions, links, orders, history, answers and reasons."""
     kind, _, value = subject.partition(":")
     who = {f"{kind}_id": value}
     live, identity = read_person(**who), identity_of(subject, now=clock.now())
     links = CustomerLink.objects.filter(user_id=value) | CustomerLink.objects.filter(from_id=value)
-    frame = training_frame().astype(object)
-    frame = frame.where(frame.notna(), None)
     return {
         "allowed": allowed(subject),
         "states": list(ConsentState.objects.filter(raw_id=subject).order_by("purpose").values_list("purpose", "given")),
@@ -118,6 +123,5 @@ def known(shop: DoorShop, subject: str) -> dict[str, Any]:
         "attributes": live.attributes,
         "ids": live.ids,
         "epoch": live.epoch,
-        "trained": frame[frame["user_id"] == subject].to_dict("records"),
-        "answers": [shop.ask(name, key=shop.secret, **who) for name in ("home", "recent", "trending")],
+        "answers": [shop.ask(name, key=shop.secret, **who) for name in ("home", "recent")],
     }

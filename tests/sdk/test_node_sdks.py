@@ -133,7 +133,7 @@ def test_segments_browser_sdk_speaks_for_the_account_that_its_hash_proves_and_el
     host: str, logged: Reader, stocked_shop: None, pages_address: str, chromium: "Browser", proved: bool
 ) -> None:
     from events.models import Order
-    from tests.personalization.unproved import NO, YES, DoorShop, allowed, consent, consume, event, known
+    from tests.personalization.unproved import NO, DoorShop, allowed, consent, consume, event, known
 
     shop = DoorShop()
     shop.server(event(userId="ada", properties={"product_id": "throw"}))
@@ -148,18 +148,18 @@ def test_segments_browser_sdk_speaks_for_the_account_that_its_hash_proves_and_el
     page.close()
     consume()
 
-    device = {"anonymous_id": anonymous_id}
+    device, choices = {"anonymous_id": anonymous_id}, {**NO, "analytics": True, "personalization": True}
     (order,) = Order.objects.all()
     assert not order.confirmed
     seen = {item["product_id"]: item["reason"]["text"] for item in shop.ask("recent", **device)["items"]}
     assert seen["lamp"] == "You looked at this lately"
     if not proved:
         assert known(shop, "user:ada") == before
-        assert allowed(f"anonymous:{anonymous_id}") == YES
+        assert allowed(f"anonymous:{anonymous_id}") == choices
         assert (order.user_id, order.claimed_by) == (None, f"anonymous:{anonymous_id}")
         assert shop.ask("recent", user_id="ada", **device) == shop.ask("recent", **device)
         return
-    assert allowed("user:ada") == YES
+    assert allowed("user:ada") == choices
     assert (order.user_id, order.claimed_by) == ("ada", "user:ada")
     assert {"desk", "lamp", "rug"} <= {one.product_id for one in known(shop, "user:ada")["history"]}
     assert known(shop, "user:ada")["identity"] == (("ada",), (anonymous_id,), {"loyalty": "gold"})
