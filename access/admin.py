@@ -27,7 +27,7 @@ from common.comma_field import CommaListField
 from common.errors import InvalidInput
 
 admin.site.unregister(Group)
-CHANGEABLE = ("name", "scopes", "origins", "requires_user_hash", "expires_at")
+CHANGEABLE = ("name", "scopes", "origins", "requires_user_hash", "confirms_orders", "expires_at")
 
 
 @admin.register(User)
@@ -98,8 +98,8 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when
 
     class Meta:
         model = ApiKey
-        fields = ("name", "kind", "scopes", "origins", "requires_user_hash", "expires_at")
-        widgets: ClassVar = {"requires_user_hash": UnfoldBooleanSwitchWidget}
+        fields = ("name", "kind", "scopes", "origins", "requires_user_hash", "confirms_orders", "expires_at")
+        widgets: ClassVar = dict.fromkeys(("requires_user_hash", "confirms_orders"), UnfoldBooleanSwitchWidget)
         help_texts: ClassVar = {"expires_at": "In UTC, as all times on these pages. Empty: never."}
         error_messages: ClassVar = {"expires_at": clock.HOW_TO_WRITE}
 

@@ -12,7 +12,11 @@ _RAW: Final = re.compile(r"([ps]k_[0-9a-f]{10}_)[A-Za-z0-9_-]{20,}")
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A live API key. `identity_secret` signs user ids (HMAC); it is never the key itself."""
+    """A live API key. `identity_secret` signs user ids (HMAC); it is never the key itself.
+
+    `requires_user_hash` says that a browser's user id is a claim until the hash proves it. `confirms_orders` says that
+    a browser's order counts without the server's.
+    """
 
     id: int
     kind: Kind
@@ -20,7 +24,8 @@ class KeyRecord:
     scopes: frozenset[str]
     origins: tuple[str, ...]
     identity_secret: str
-    requires_user_hash: bool
+    requires_user_hash: bool = True
+    confirms_orders: bool = False
 
     @property
     def actor(self) -> str:

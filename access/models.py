@@ -38,7 +38,14 @@ class ApiKey(models.Model):
         help_text="Web origins that may use a publishable key, such as https://shop.example. Empty: any.",
     )
     requires_user_hash = models.BooleanField(
-        default=False, help_text="Trust a user id from a browser only with its HMAC under the identity secret."
+        default=True,
+        help_text="Trust a user id from a browser only with its HMAC under the identity secret. Switched off, whoever "
+        "knows a user id reads and changes that shopper's recommendations and consent.",
+    )
+    confirms_orders = models.BooleanField(
+        default=False,
+        help_text="Count the orders that a browser sends. Switched off, they are unconfirmed until your server sends "
+        "the same order id.",
     )
     identity_sealed = models.BinaryField(editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

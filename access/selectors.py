@@ -100,6 +100,7 @@ def record_of(row: ApiKey) -> KeyRecord:
         origins=tuple(row.origins),
         identity_secret=identity_secret(row),
         requires_user_hash=row.requires_user_hash,
+        confirms_orders=row.confirms_orders,
     )
 
 

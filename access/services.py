@@ -38,7 +38,8 @@ def create_key(
     name: str,
     scopes: Sequence[str] = (),
     origins: Sequence[str] = (),
-    requires_user_hash: bool = False,
+    requires_user_hash: bool = True,
+    confirms_orders: bool = False,
     expires_at: datetime | None = None,
     raw: str | None = None,
     actor: str = "system:setup",
@@ -58,6 +59,7 @@ def create_key(
             scopes=sorted(set(scopes)),
             origins=[origin_of(text) for text in origins],
             requires_user_hash=requires_user_hash,
+            confirms_orders=confirms_orders,
             expires_at=expires_at,
             identity_sealed=sealed.seal(secrets.token_urlsafe(32).encode(), purpose="access.identity"),
         )
@@ -83,7 +85,7 @@ def rotate_key(key_id: int, *, actor: str) -> tuple[ApiKey, str]:
 
 
 def change_key(key_id: int, *, actor: str, changes: dict[str, Any]) -> ApiKey:
-    """Change name, scopes, origins, expiry or `requires_user_hash` of a key. Raises InvalidInput."""
+    """Change name, scopes, origins, expiry, `requires_user_hash` or `confirms_orders` of a key. Raises InvalidInput."""
     with transaction.atomic():
         key = ApiKey.objects.select_for_update().get(pk=key_id)
         if "origins" in changes:
@@ -193,6 +195,7 @@ def _settings_of(key: ApiKey) -> dict[str, Any]:
         "scopes": list(key.scopes),
         "origins": list(key.origins),
         "requires_user_hash": key.requires_user_hash,
+        "confirms_orders": key.confirms_orders,
         "expires_at": key.expires_at,
     }
 

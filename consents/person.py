@@ -1,7 +1,8 @@
 """May we? The person behind the raw ids of a request, and the verdict on one purpose with its reason. Pure.
 
-A person is one or several raw ids. A refusal on any of them holds for all, until one of them gives a yes that is
-later than the refusal and later than the moment the two ids became one person: nobody is opted in by a login.
+A person is one or several raw ids. A refusal on any of them holds for all. It ends with a later yes of the same id, or
+of an account, which somebody proved: a yes that is later than the moment the two ids became one person too, because
+nobody is opted in by a login. A device alone ends no refusal but its own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -123,7 +124,7 @@ def decide(
     asks = rule.opt_in and purpose.by_consent
     if purpose.sale_or_share or asks:
         signal = _signal(states, live=gpc)
-        if signal and (gpc or standing is None or not standing.given or standing.at <= signal.at):
+        if signal and (gpc or standing is None or not standing.given or not _ends(signal, purpose.name, states)):
             return Verdict(False, purpose.basis, "gpc", signal.event_id or None, rule.id, signal.at or None)
     if standing is not None:
         reason: Reason = "given" if standing.given else "refused"
@@ -151,7 +152,13 @@ def _standing_decision(
 def _overcomes(other: tuple[str, Decision], refusal: Decision, raw_id: str, linked_at: Mapping[str, int]) -> bool:
     other_id, decision = other
     link = max(linked_at.get(raw_id, 0), linked_at.get(other_id, 0))
-    return decision.given and decision.at > refusal.at and decision.at > link
+    return decision.given and is_user(other_id) and decision.at > refusal.at and decision.at > link
+
+
+def _ends(signal: Decision, purpose: str, states: Mapping[str, ConsentState]) -> bool:
+    """Return whether an account said yes after it sent the signal, which only accounts remember."""
+    decisions = (state.on(purpose) for raw_id, state in states.items() if is_user(raw_id))
+    return any(one is not None and one.given and one.at > signal.at for one in decisions)
 
 
 def _signal(states: Mapping[str, ConsentState], *, live: bool) -> Decision | None:

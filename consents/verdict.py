@@ -35,8 +35,8 @@ class EventConsent:
     """What consent must know of one event. `at` in microseconds since the epoch.
 
     `raw_ids` hold the user first, `previous_ids` what an alias joins to it. `choices` are the yes or no by purpose that
-    came with the event. `verified` says whether the sender may speak for the user. `gpc` and `region` are the
-    request's. `uses` are purposes: the event is kept where one of them is allowed, or is essential.
+    came with the event. `gpc` and `region` are the request's. `uses` are purposes: the event is kept where one of them
+    is allowed, or is essential. A user stands here only where the sender proves it.
     """
 
     message_id: str
@@ -44,7 +44,6 @@ class EventConsent:
     raw_ids: Sequence[str]
     previous_ids: Sequence[str] = ()
     choices: Mapping[str, bool] = field(default_factory=dict)
-    verified: bool = True
     gpc: bool = False
     region: str | None = None
     uses: Sequence[str] = KEPT_FOR
@@ -73,8 +72,7 @@ class EventVerdict:
 def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerdict:
     """Return whether the event may be kept and for what, and all that it changes.
 
-    A decision holds for all ids of its event. A user id that a browser did not prove may decide for the first time,
-    but only its anonymous id may change its mind.
+    A decision holds for all ids of its event.
     """
     changed: dict[str, ConsentState] = {}
     after = ChainMap(changed, states)  # type: ignore[arg-type]  # what lies beneath is never written
@@ -155,10 +153,8 @@ def _choices(event: EventConsent, rules: ConsentRules) -> Decisions:
 
 
 def _change(event: EventConsent, raw_id: str, state: ConsentState, choices: Decisions) -> IdChange:
-    if is_user(raw_id):
-        choices = {name: one for name, one in choices.items() if event.verified or state.on(name) in (None, one)}
-        if event.gpc and event.verified and not _signal_stands(state, choices):
-            choices = {**choices, GPC: Decision(True, event.at, event.message_id)}
+    if is_user(raw_id) and event.gpc and not _signal_stands(state, choices):
+        choices = {**choices, GPC: Decision(True, event.at, event.message_id)}
     fresh: dict[str, Decision] = {}
     late: dict[str, Decision] = {}
     for name, one in choices.items():

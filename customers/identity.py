@@ -1,6 +1,7 @@
 """Which ids are one person. Pure: claims and joins in, persons out; the order of arrival does not matter.
 
-An anonymous id belongs at any moment to the user of the latest claim (`identify`) before it; message ids break ties.
+An anonymous id belongs at any moment to the user of the latest claim before it; message ids break ties. Each `identify`
+claims, and the first of the other events that name both ids. What a browser does not prove is no claim here.
 Its history before the first claim belongs to the first claimer. A claim never joins two users, so that a shared device
 does not merge accounts; only a join (`alias`) does.
 """

@@ -5,13 +5,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from django.db import connection
 
 from common.clock import from_microseconds
 from customers.identity import Link
-from customers.models import Customer, CustomerLink
+from customers.models import Customer
 
 MAX_ATTRIBUTES, MAX_NAME_LENGTH, MAX_VALUE_BYTES = 200, 100, 4_000
 """Number and name length of attributes of one raw id, as for products; bytes of one value as JSON."""
+
+
+_LINK = """
+INSERT INTO customers_link AS known (kind, from_id, user_id, at, message_id)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
+ON CONFLICT (kind, from_id, message_id) DO UPDATE SET at = excluded.at WHERE excluded.at < known.at
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +33,16 @@ class StatedTraits:
 
 
 def apply_links(links: Iterable[Link]) -> None:
-    """Store each link once."""
-    rows = [
-        CustomerLink(
-            kind=link.kind,
-            from_id=link.from_id,
-            user_id=link.user_id,
-            at=from_microseconds(link.at),
-            message_id=link.message_id,
+    """Store each link once, with its earliest time."""
+    earliest: dict[tuple[str, str, str], Link] = {}
+    for link in sorted(links, key=lambda link: (link.kind, link.from_id, link.message_id, link.at)):
+        earliest.setdefault((link.kind, link.from_id, link.message_id), link)
+    if earliest:
+        rows = (
+            (one.kind, one.from_id, one.user_id, from_microseconds(one.at), one.message_id) for one in earliest.values()
         )
-        for link in sorted(links, key=lambda link: (link.kind, link.from_id, link.message_id))
-    ]
-    if rows:
-        CustomerLink.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2000)
+        with connection.cursor() as cursor:
+            cursor.execute(_LINK, [list(column) for column in zip(*rows, strict=True)])
 
 
 def ensure_customers(raw_ids: Iterable[str]) -> None:

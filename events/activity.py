@@ -29,8 +29,8 @@ REVERSED: Final = Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__
 class Pulse:
     """Activity of the last days. `days` holds the event counts of the last fourteen days, today last.
 
-    `orders` and `revenue` cover thirty days, without cancelled orders and refunds. `revenue` holds the sum of each
-    currency, the one with most orders first; orders without an amount add nothing.
+    `orders` and `revenue` cover thirty days, without cancelled orders, refunds, and the `unconfirmed` orders. `revenue`
+    holds the sum of each currency, the one with most orders first; orders without an amount add nothing.
 
     `counted` is the number of today's events that were counted and not kept, `waiting` that of rejected events that
     nobody sent again.
@@ -41,6 +41,7 @@ class Pulse:
     counted: int
     waiting: int
     orders: int
+    unconfirmed: int
     revenue: tuple[tuple[str, Decimal], ...]
 
     @property
@@ -74,6 +75,7 @@ class OrderSummary:
     total: Decimal | None
     currency: str
     product_ids: tuple[str, ...]
+    confirmed: bool
 
 
 def pulse(*, now: datetime) -> Pulse:
@@ -82,7 +84,8 @@ def pulse(*, now: datetime) -> Pulse:
     recent = Event.objects.filter(at__gte=today - timedelta(days=DAYS - 1), at__lt=now + timedelta(hours=1))
     per_day = dict(recent.annotate(day=TruncDate("at")).values_list("day").annotate(n=Count("*")))
     days = [today.date() - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
-    sold = Order.objects.filter(placed_at__gte=now - timedelta(days=30)).exclude(REVERSED)
+    placed = Order.objects.filter(placed_at__gte=now - timedelta(days=30))
+    sold = placed.filter(confirmed=True).exclude(REVERSED)
     net_revenue = Sum(F("revenue") - F("refunded"))
     sums = list(sold.values_list("currency").annotate(n=Count("*"), net_revenue=net_revenue).order_by("-n", "currency"))
     return Pulse(
@@ -91,6 +94,7 @@ def pulse(*, now: datetime) -> Pulse:
         counted=Counted.objects.filter(day=today.date()).aggregate(n=Sum("n"))["n"] or 0,
         waiting=SetAside.objects.filter(replayed_at=None).count(),
         orders=sum(n for _, n, _ in sums),
+        unconfirmed=placed.filter(confirmed=False).count(),
         revenue=tuple((currency, total) for currency, _, total in sums if total is not None),
     )
 
@@ -127,6 +131,7 @@ def orders_of(person: Identity, *, limit: int) -> list[OrderSummary]:
             total=row.total if row.total is not None else row.revenue,
             currency=row.currency,
             product_ids=tuple(line.product_id for line in row.lines.all()),
+            confirmed=row.confirmed,
         )
         for row in orders
     ]

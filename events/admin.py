@@ -60,6 +60,7 @@ class EventAdmin(RecordedAdmin):
         ("at", "received_at"),
         ("kind", "name"),
         ("user_id", "anonymous_id", "previous_id"),
+        ("claimed_user_id", "sender"),
         "properties",
         "traits",
         "context",
@@ -189,6 +190,21 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(status=self.value()) if self.value() else queryset
 
 
+class ConfirmedFilter(admin.SimpleListFilter):
+    """By whether a server sent the order."""
+
+    title = "confirmed"
+    parameter_name = "confirmed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return both states."""
+        return [("yes", "Confirmed"), ("no", "Unconfirmed: from a browser alone")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """Return the orders in the chosen state."""
+        return queryset.filter(confirmed=self.value() == "yes") if self.value() in ("yes", "no") else queryset
+
+
 def amount(name: str) -> Any:
     """Return a column that shows an amount of the order in its currency."""
 
@@ -205,14 +221,20 @@ class OrderAdmin(RecordedAdmin):
     """Orders as their events describe them."""
 
     when_empty = "An order comes with its event, Order Completed."
-    list_display = ("order_id", "placed_at", "status", "user_id", "shown_revenue", "shown_refunded")
-    list_filter = (StatusFilter,)
+    list_display = ("order_id", "placed_at", "status", "is_confirmed", "user_id", "shown_revenue", "shown_refunded")
+    list_filter = (StatusFilter, ConfirmedFilter)
     search_fields = ("order_id__exact", "user_id__exact", "anonymous_id__exact")
     ordering = ("-placed_at",)
     inlines: ClassVar = [OrderLineInline]
-    fields = ("order_id", "user_id", "anonymous_id", "status", "placed_at", "shown_revenue", "revenue_basis",
-              "shown_total", "shown_shipping", "shown_tax", "shown_discount", "coupon", "shown_refunded",
-              "wholly_refunded", "status_at", "content_at")  # fmt: skip
+    fields = ("order_id", "user_id", "anonymous_id", "status", "is_confirmed", "placed_at", "shown_revenue",
+              "revenue_basis", "shown_total", "shown_shipping", "shown_tax", "shown_discount", "coupon",
+              "shown_refunded", "wholly_refunded", "status_at", "content_at")  # fmt: skip
     readonly_fields = fields
+
+    @display(description="Confirmed", label={"confirmed": "success", "unconfirmed": "warning"})
+    def is_confirmed(self, order: Order) -> str:
+        """Show whether a server sent the order, or a browser alone."""
+        return "confirmed" if order.confirmed else "unconfirmed"
+
     shown_revenue, shown_total, shown_shipping = amount("revenue"), amount("total"), amount("shipping")
     shown_tax, shown_discount, shown_refunded = amount("tax"), amount("discount"), amount("refunded")

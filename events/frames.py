@@ -21,7 +21,7 @@ from events.types.registry import EVENT_TYPES, interactions
 
 PURPOSE: Final = "train_models"
 QUERY: Final = """
-SELECT message_id, name, at, user_id, anonymous_id, properties, context #>> '{device,type}' FROM events_event
+SELECT message_id, name, at, user_id, anonymous_id, sender, properties, context #>> '{device,type}' FROM events_event
 WHERE kind = 'track' AND lower(name) = ANY(%s) AND %s = ANY(allowed) AND at >= %s
 ORDER BY at, message_id
 """
@@ -33,7 +33,7 @@ def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
 
     * user_id: the person's key, `user:ID` or `anonymous:ID`, by the identity rules
     * item_id; timestamp, in seconds since 1970; event, the signal's name; value; quantity
-    * price: NaN when unknown, or in another currency than the shop's
+    * price: NaN when unknown,, in another currency than the shop's, or of an unconfirmed order
     * order_id: None when there is none
     * device: its type, "bot" where a machine declares itself; None when unknown
 
@@ -51,7 +51,8 @@ def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
 
 
 def _events(names: list[str], since: datetime) -> Iterator[tuple[Event, str | None]]:
-    for message_id, name, at, user_id, anonymous_id, properties, device in stream_rows(QUERY, [names, PURPOSE, since]):
+    rows = stream_rows(QUERY, [names, PURPOSE, since])
+    for message_id, name, at, user_id, anonymous_id, sender, properties, device in rows:
         event = Event(
             message_id=message_id,
             kind="track",
@@ -61,6 +62,7 @@ def _events(names: list[str], since: datetime) -> Iterator[tuple[Event, str | No
             user_id=user_id,
             anonymous_id=anonymous_id,
             properties=orjson.loads(properties),
+            sender=sender,
         )
         yield event, device
 

@@ -16,6 +16,13 @@ class Event(models.Model):
     user_id = models.TextField(null=True)
     anonymous_id = models.TextField(null=True)
     previous_id = models.TextField(null=True)
+    claimed_user_id = models.TextField(
+        null=True, help_text="The user that a browser named without proof: the event is its device's alone."
+    )
+    sender = models.TextField(
+        blank=True,
+        help_text="browser; trusted_browser where the key's orders count without the server's; empty: a server.",
+    )
     properties = models.JSONField(default=dict)
     traits = models.JSONField(default=dict)
     context = models.JSONField(default=dict)
@@ -105,9 +112,18 @@ class Count(models.Model):
 
 
 class Order(models.Model):
-    """An order as its events describe it: content of the latest Completed or Updated, status of the latest event."""
+    """An order as its events describe it: content of the latest Completed or Updated, status of the latest event.
 
-    order_id = models.TextField(unique=True)
+    What browsers send stands in rows of their own, one for each raw id, until a server sends the order.
+    """
+
+    order_id = models.TextField()
+    claimed_by = models.TextField(
+        blank=True,
+        default="",
+        help_text="The raw id whose browser sent it, until the shop's server sends the same order id.",
+    )
+    confirmed = models.BooleanField(default=True)
     user_id = models.TextField(null=True, blank=True)
     anonymous_id = models.TextField(null=True, blank=True)
     status = models.CharField(max_length=10, default="")
@@ -138,6 +154,7 @@ class Order(models.Model):
 
     class Meta:
         db_table = "events_order"
+        constraints = [models.UniqueConstraint(fields=["order_id", "claimed_by"], name="events_order_once")]
         indexes = [
             models.Index(fields=["user_id", "-placed_at"], name="events_order_user"),
             models.Index(fields=["anonymous_id", "-placed_at"], name="events_order_anonymous"),

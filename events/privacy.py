@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat
 
 from common import privacy
 from events.log import Entry, Log, get_log
@@ -29,17 +30,21 @@ def _erase(person: privacy.Person) -> int:
     log = get_log()
     # The log first: the recorder would write again what is still in it.
     erased = sum(log.forget(shard, offsets) for shard, offsets in _in_log(log, person) if offsets)
-    erased += _rows(Event, person).delete()[0]
+    erased += _rows(Event, person).delete()[0] + _claims(person).delete()[0]
     erased += SetAside.objects.filter(pk__in=_set_aside(person)).delete()[0]
     orders = _rows(Order, person)
     lines = OrderLine.objects.filter(order__in=list(orders.values_list("pk", flat=True)))
     lines.update(raw_id=ERASED, list_id="")
+    # One that no server sent proves no contract.
+    erased += orders.filter(confirmed=False).delete()[0]
+    orders.exclude(claimed_by="").update(claimed_by=Concat(Value(f"{ERASED}:"), "pk", output_field=TextField()))
     return erased + orders.update(user_id=None, anonymous_id=None, coupon="")
 
 
 def _verify(person: privacy.Person) -> int:
     in_log = sum(len(offsets) for _, offsets in _in_log(get_log(), person))
-    return _rows(Event, person).count() + _rows(Order, person).count() + len(_set_aside(person)) + in_log
+    events = _rows(Event, person).count() + _claims(person).count()
+    return events + _rows(Order, person).count() + len(_set_aside(person)) + in_log
 
 
 def _export(person: privacy.Person) -> dict[str, Iterator[dict[str, Any]]]:
@@ -55,6 +60,11 @@ def _rows(model: Any, person: privacy.Person) -> QuerySet[Any]:
     users, visitors = _ids(person, "user:"), _ids(person, "anonymous:")
     # Another account's event on a shared device belongs to that account.
     return QuerySet(model).filter(Q(user_id__in=users) | Q(user_id=None, anonymous_id__in=visitors))
+
+
+def _claims(person: privacy.Person) -> QuerySet[Event]:
+    """Return what browsers sent in the person's name without proof: it goes with the person, and is nobody's to see."""
+    return Event.objects.filter(claimed_user_id__in=_ids(person, "user:"))
 
 
 def _set_aside(person: privacy.Person) -> list[int]:
@@ -105,7 +115,10 @@ def _is_about(entry: Entry, subjects: set[str]) -> bool:
         payload = fields.get("payload", "")
         payload_text = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
         return any(_as_json(one) in payload_text for one in ids) and _names(payload_text, ids)
-    return raw_id_of(fields.get("user_id"), fields.get("anonymous_id")) in subjects
+    return (
+        raw_id_of(fields.get("user_id"), fields.get("anonymous_id")) in subjects
+        or f"user:{fields.get('claimed_user_id')}" in subjects
+    )
 
 
 def _ids(person: privacy.Person, prefix: str) -> list[str]:

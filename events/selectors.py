@@ -36,8 +36,11 @@ def recorded(shard: int, *, after: int, before: int | None = None) -> Iterator[t
 
 
 def refunds_of(order_ids: Iterable[str]) -> dict[str, Decimal | None]:
-    """Return the refunded amount of each order with a refund; None for orders that are cancelled or wholly refunded."""
-    orders = Order.objects.filter(order_id__in=list(order_ids))
+    """Return the refunded amount of each order with a refund; None for orders that are cancelled or wholly refunded.
+
+    Unconfirmed orders are left out: they count in no customer's value, and anybody's browser may name their ids.
+    """
+    orders = Order.objects.filter(order_id__in=list(order_ids), claimed_by="")
     reversed_orders = orders.filter(Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__gt=0))
     rows = reversed_orders.values_list("order_id", "status", "wholly_refunded", "refunded", "revenue")
     return {

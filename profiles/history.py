@@ -4,6 +4,7 @@ The time is not part of the member: a retried event has a slightly different tim
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -49,10 +50,12 @@ def interactions(rows: Sequence[tuple[int, bytes]]) -> list[Interaction]:
 def without_repeats(history: Iterable[Interaction]) -> list[Interaction]:
     """Return interactions (by time) without order lines that another event repeated within the hour.
 
-    Browser and server both send an order. Training counts its lines once too (`recsys.data.cleaning`).
+    Browser and server both send an order. Training counts its lines once too (`recsys.data.cleaning`). A line without a
+    price, as a browser's has, takes that of its repetition.
     """
     last: dict[tuple[str, str], tuple[int, str]] = {}
-    result = []
+    first: dict[tuple[str, str], int] = {}
+    result: list[Interaction] = []
     for one in history:
         if one.signal == "purchase" and one.order_id:
             line = (one.product_id, one.order_id)
@@ -60,7 +63,10 @@ def without_repeats(history: Iterable[Interaction]) -> list[Interaction]:
             repeated = first_message != one.message_id and one.at - at < SAME_ORDER_MICROSECONDS
             last[line] = (one.at, first_message if repeated else one.message_id)
             if repeated:
+                if result[first[line]].price is None:
+                    result[first[line]] = replace(result[first[line]], price=one.price)
                 continue
+            first[line] = len(result)
         result.append(one)
     return result
 

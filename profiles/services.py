@@ -5,7 +5,7 @@ Every write gives the same state, whenever, however often and in whatever order 
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Any, Final
@@ -67,7 +67,7 @@ end
 return changed
 """
 CLAIM: Final = f"""
-redis.call('ZADD', KEYS[1], 'NX', ARGV[1], ARGV[2])
+redis.call('ZADD', KEYS[1], 'LT', ARGV[1], ARGV[2])
 if redis.call('ZCARD', KEYS[1]) <= {MOST_CLAIMS} then return end
 local last = nil
 for _, claim in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
@@ -77,7 +77,7 @@ for _, claim in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
 end
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{MOST_CLAIMS + 1})
 """
-"""Adds a claim. If there are too many, claims that repeat the current user are removed first."""
+"""Adds a claim at its earliest time. If there are too many, claims that repeat the current user are removed first."""
 APPLY_SHA: Final = sha1(APPLY.encode()).hexdigest()
 
 
@@ -119,7 +119,7 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None
     pipe.script_load(APPLY)
     for raw_id, change in changes.items():
         pipe.evalsha(APPLY_SHA, 5, *state_keys(raw_id), *change.arguments())
-    for link in links:
+    for link in _first_and_last(links):
         _link(pipe, link)
     for shard, offset in offsets.items():
         pipe.hset(keys.OFFSETS, str(shard), str(offset))
@@ -137,6 +137,15 @@ def _collect(changes: dict[str, Change], event: Event) -> None:
             rows.append((kind, interaction.at, history.member(interaction, line=position)))
     if PURPOSE in event.allowed and (stated := attributes_in(event, settings.SHOPPER_ATTRIBUTES)):
         changes[event.raw_id].rows += [(5, event.at, attributes.member(event, *one)) for one in stated.items()]
+
+
+def _first_and_last(links: Iterable[Link]) -> Iterator[Link]:
+    """Yield of the links that many events make alike the earliest, which counts as claim, and the latest."""
+    alike: dict[tuple[str, ...], list[Link]] = defaultdict(list)
+    for link in links:
+        alike[link.kind, link.from_id, link.user_id, link.message_id].append(link)
+    for same in alike.values():
+        yield from {min(same, key=lambda link: link.at), max(same, key=lambda link: link.at)}
 
 
 def _link(pipe: Any, link: Link) -> None:

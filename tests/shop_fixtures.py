@@ -47,8 +47,8 @@ def live_model(stocked_shop: None, tmp_path: Path) -> None:
 
 @pytest.fixture
 def browser(stocked_shop: None) -> "APIClient":
-    """A storefront page with the publishable key."""
-    return _client("pk")
+    """A storefront page with a publishable key whose user ids are believed."""
+    return _client("pk", requires_user_hash=False)
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ CREATE TABLE events_event (
     user_id text,
     anonymous_id text,
     previous_id text,
+    claimed_user_id text,
+    sender text NOT NULL DEFAULT '',
     properties jsonb NOT NULL DEFAULT '{}',
     traits jsonb NOT NULL DEFAULT '{}',
     context jsonb NOT NULL DEFAULT '{}',
@@ -29,6 +31,7 @@ CREATE TABLE events_event (
 ) PARTITION BY RANGE (at);
 CREATE INDEX events_event_user ON events_event (user_id, at) WHERE user_id IS NOT NULL;
 CREATE INDEX events_event_anonymous ON events_event (anonymous_id, at) WHERE anonymous_id IS NOT NULL;
+CREATE INDEX events_event_claimed ON events_event (claimed_user_id) WHERE claimed_user_id IS NOT NULL;
 CREATE INDEX events_event_at ON events_event USING brin (at);
 CREATE INDEX events_event_offset ON events_event USING brin (log_offset);
 CREATE TABLE events_event_default PARTITION OF events_event DEFAULT;
@@ -98,6 +101,20 @@ class Migration(migrations.Migration):
                         ("user_id", models.TextField(null=True)),
                         ("anonymous_id", models.TextField(null=True)),
                         ("previous_id", models.TextField(null=True)),
+                        (
+                            "claimed_user_id",
+                            models.TextField(
+                                help_text="The user that a browser named without proof: the event is its device's alone.",
+                                null=True,
+                            ),
+                        ),
+                        (
+                            "sender",
+                            models.TextField(
+                                blank=True,
+                                help_text="browser; trusted_browser where the key's orders count without the server's; empty: a server.",
+                            ),
+                        ),
                         ("properties", models.JSONField(default=dict)),
                         ("traits", models.JSONField(default=dict)),
                         ("context", models.JSONField(default=dict)),
@@ -197,7 +214,16 @@ class Migration(migrations.Migration):
             name="Order",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("order_id", models.TextField(unique=True)),
+                ("order_id", models.TextField()),
+                (
+                    "claimed_by",
+                    models.TextField(
+                        blank=True,
+                        default="",
+                        help_text="The raw id whose browser sent it, until the shop's server sends the same order id.",
+                    ),
+                ),
+                ("confirmed", models.BooleanField(default=True)),
                 ("user_id", models.TextField(blank=True, null=True)),
                 ("anonymous_id", models.TextField(blank=True, null=True)),
                 ("status", models.CharField(default="", max_length=10)),
@@ -232,6 +258,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "events_order",
+                "constraints": [models.UniqueConstraint(fields=["order_id", "claimed_by"], name="events_order_once")],
                 "indexes": [
                     models.Index(fields=["user_id", "-placed_at"], name="events_order_user"),
                     models.Index(fields=["anonymous_id", "-placed_at"], name="events_order_anonymous"),

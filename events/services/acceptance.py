@@ -60,9 +60,9 @@ class Acceptance:
         self._states, self._rules = dict(states), rules
         self._gpc, self._region = gpc, region
 
-    def take(self, item: Item, *, verified: bool = True) -> bool:
+    def take(self, item: Item) -> bool:
         """Put the item's entries among the writes; return whether the event itself is kept."""
-        consent = self._event_consent(item, verified=verified)
+        consent = self._event_consent(item)
         verdict = judge(consent, self._states, self._rules)
         self._states.update(verdict.states)
         self.writes.add(verdict)
@@ -73,7 +73,7 @@ class Acceptance:
         self.writes.entries += [_updated(notice, item, region=consent.region) for notice in verdict.notices]
         return verdict.kept
 
-    def _event_consent(self, item: Item, *, verified: bool) -> EventConsent:
+    def _event_consent(self, item: Item) -> EventConsent:
         event = item.event
         return EventConsent(
             message_id=event.message_id,
@@ -81,7 +81,6 @@ class Acceptance:
             raw_ids=raw_ids(event.user_id, event.anonymous_id),
             previous_ids=raw_ids(event.previous_id, event.previous_id),
             choices={name: given for name, given in item.categories.items() if isinstance(given, bool)},
-            verified=verified,
             gpc=self._gpc,
             region=region_in(item.context) or self._region,
             uses=uses_of(event) if item.for_us else (),

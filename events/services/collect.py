@@ -7,7 +7,6 @@ from typing import Any, Final, cast
 
 import orjson
 
-from access.identity import verify_user_hash
 from access.keys import KeyRecord, masked
 from access.selectors import key_named
 from common import clock, redis
@@ -21,6 +20,7 @@ from events.intake.parse import Unreadable
 from events.log import get_log
 from events.log.base import Entry
 from events.services.acceptance import Acceptance
+from events.services.attribution import attributed
 from events.services.request_context import SECRETS, envelope_of, request_context_of, without
 from events.types.base import Event
 
@@ -42,18 +42,6 @@ class Sender:
     def source(self) -> str:
         """The name of the sender on events."""
         return self.key.actor if self.key else "server"
-
-    @property
-    def must_prove(self) -> bool:
-        """Whether the sender is a browser that must prove each user id it names."""
-        return self.key is not None and self.key.publishable and self.key.requires_user_hash
-
-    def verifies(self, item: Item) -> bool:
-        """Return whether the sender may speak for the item's user: a server always, a browser with the user hash."""
-        user_id = item.event.user_id
-        if self.key is None or not self.key.publishable or user_id is None:
-            return True
-        return verify_user_hash(self.key, user_id=user_id, user_hash=item.user_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +67,12 @@ def collect(
         errors = _errors(refused, prefix)
         raise InvalidInput(" ".join(["No event of the request is sound.", *map(str, errors[:1])]), errors=errors)
     acceptance = Acceptance(
-        states_of_people(_ids(item.event for item, _ in sound)),
+        states_of_people(_ids(item.event for item in sound)),
         consent_rules(),
         gpc=sender.gpc,
         region=sender.region,
     )
-    stored = sum(acceptance.take(item, verified=verified) for item, verified in sound)
+    stored = sum(acceptance.take(item) for item in sound)
     aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
     entries = [*acceptance.writes.entries, *aside]
     if sum(len(entry.body) for entry in entries) > MAX_WRITTEN:
@@ -127,35 +115,23 @@ def _sender(source: str) -> Sender:
     if source == Sender().source:
         return Sender()
     if (key := key_named(source)) is None:
-        raise InvalidInput("The key it came with is not known, so nobody can say whether it proves its user id.")
+        raise InvalidInput("The key it came with is not known, so nobody can say what it may send.")
     return Sender(key=key)
 
 
 def _sort(
     items: Sequence[Any], sender: Sender, envelope: Envelope, kind: str | None
-) -> tuple[list[tuple[Item, bool]], list[tuple[int, Refused]]]:
-    """Return the valid items, each with whether its user is proven, and the others with position and reason."""
-    valid: list[tuple[Item, bool]] = []
+) -> tuple[list[Item], list[tuple[int, Refused]]]:
+    """Return the valid items, each as its sender may speak, and the others with position and reason."""
+    valid: list[Item] = []
     rejected: list[tuple[int, Refused]] = []
     for position, raw in enumerate(items):
         result = Refused(raw.reason) if isinstance(raw, Unreadable) else read_item(raw, envelope, kind=kind)
         if isinstance(result, Refused):
             rejected.append((position, result))
-            continue
-        verified = sender.verifies(result)
-        if not verified and sender.must_prove:
-            rejected.append((position, Refused("is needed with this key, and must prove the user id", "user_hash")))
         else:
-            valid.append((_as_claim(result) if sender.must_prove else result, verified))
+            valid.append(attributed(result, sender.key))
     return valid, rejected
-
-
-def _as_claim(item: Item) -> Item:
-    """Return an alias as the claim of an anonymous id: its hash proves the new user id, not the previous one."""
-    event = item.event
-    if event.kind != "alias":
-        return item
-    return replace(item, event=replace(event, kind="identify", anonymous_id=event.previous_id, previous_id=None))
 
 
 def _ids(events: Iterable[Event]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from events.services.decoding import Row
 
 COLUMNS: Final = (
     "id, message_id, at, received_at, kind, name, user_id, anonymous_id, previous_id, properties, traits, context,"
-    " consents, allowed, source, shard, log_offset"
+    " consents, allowed, source, shard, log_offset, claimed_user_id, sender"
 )
 COPY: Final = f"COPY events_event ({COLUMNS}) FROM STDIN"
 _VARIANTS: Final = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
@@ -37,14 +37,15 @@ def _line(row: Row, identity: str) -> str:
     fields = row.fields
     get = fields.get
     texts = (get("name", ""), get("source", ""), fields["message_id"])
-    ids = (get("user_id"), get("anonymous_id"), get("previous_id"))
+    ids = (get("user_id"), get("anonymous_id"), get("previous_id"), get("claimed_user_id"))
     name, source, message_id = (escaped(value) for value in texts)
-    user_id, anonymous_id, previous_id = ("\\N" if value is None else escaped(value) for value in ids)
+    user_id, anonymous_id, previous_id, claimed_user_id = ("\\N" if value is None else escaped(value) for value in ids)
     return (
         f"{identity}\t{message_id}\t{moment(fields['at'])}\t{moment(fields['received_at'])}\t"
         f"{fields['kind']}\t{name}\t{user_id}\t{anonymous_id}\t{previous_id}\t{_json(get('properties'))}\t"
         f"{_json(get('traits'))}\t{_json(get('context'))}\t{_json(get('consents'))}\t"
-        f"{_array(tuple(get('allowed', ())))}\t{source}\t{row.shard}\t{row.offset}\n"
+        f"{_array(tuple(get('allowed', ())))}\t{source}\t{row.shard}\t{row.offset}\t"
+        f"{claimed_user_id}\t{get('sender', '')}\n"
     )
 
 

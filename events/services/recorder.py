@@ -17,11 +17,13 @@ from django.db import DatabaseError, DataError, IntegrityError, connection, tran
 from common.clock import from_microseconds
 from consents.services import record_decisions
 from customers import services as customers
-from events.links import links_of
+from customers.identity import Link
+from events.links import SEEN_WITH, links_of
 from events.log.base import Batch
 from events.models import Offset, SetAside
 from events.services import copy_text, orders
 from events.services.decoding import Decoded, Position, Row, SetAsideItem, decode, positions_of, rejected_item
+from events.types.base import raw_id_of
 from events.types.orders import order_of
 
 CONSUMER: Final = "recorder"
@@ -57,10 +59,11 @@ def offsets(shards: Iterable[int]) -> dict[int, int]:
 
 @dataclass(slots=True)
 class Recorder:
-    """Records batches. Remembers open months and known customers, to query neither again."""
+    """Records batches. Remembers open months, known customers and links, to query none of them again."""
 
     open_months: set[str] = field(default_factory=set)
     known_customers: set[str] = field(default_factory=set)
+    known_links: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def record(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
         """Record a batch that was read after the offsets `after`; return the new offsets.
@@ -120,10 +123,23 @@ class Recorder:
         ]
         users = {f"user:{user}" for row in rows if (user := row.fields.get("user_id"))}
         self._ensure_customers(users - self.known_customers)
-        customers.apply_links(link for event in relevant for link in links_of(event))
+        self._apply_links(link for event in relevant for link in links_of(event))
         customers.apply_traits(stated)
         orders.apply(order for event in relevant if (order := order_of(event)))
         record_decisions(event for event in relevant if event.consents)
+
+    def _apply_links(self, links: Iterable[Link]) -> None:
+        """Store the links. Those that all events of two ids make alike are stored once, and again if one is earlier."""
+        if len(self.known_links) > MAX_KNOWN_CUSTOMERS:
+            self.known_links.clear()
+        new = [link for link in links if link.at < self.known_links.get((link.from_id, link.message_id), link.at + 1)]
+        customers.apply_links(new)
+        known = {
+            (link.from_id, link.message_id): link.at
+            for link in sorted(new, key=lambda link: -link.at)
+            if link.message_id.startswith(SEEN_WITH)
+        }
+        transaction.on_commit(partial(self.known_links.update, known))
 
     def _ensure_customers(self, raw_ids: set[str]) -> None:
         if len(self.known_customers) > MAX_KNOWN_CUSTOMERS:
@@ -150,8 +166,14 @@ def _advance(after: Mapping[int, int], reached: Mapping[int, int]) -> None:
                     raise Superseded(f"shard {shard} is no longer at {after[shard]}")
 
 
-def message_hash(message_id: str) -> str:
-    """Return the key of a message id, as 32 hexadecimal digits."""
+def message_hash(fields: Mapping[str, Any]) -> str:
+    """Return the key of an event's message id, as 32 hexadecimal digits.
+
+    A browser's counts for its own raw id alone: nobody can send the id of somebody else's event first.
+    """
+    message_id: str = fields["message_id"]
+    if fields.get("sender"):
+        message_id = f"{raw_id_of(fields.get('user_id'), fields.get('anonymous_id'))}\0{message_id}"
     return blake2b(message_id.encode(), digest_size=16).hexdigest()
 
 
@@ -159,7 +181,7 @@ def _claim(rows: Iterable[Row]) -> list[Row]:
     """Return the events with a new message id, each once: the first in the log's order."""
     by_hash: dict[str, Row] = {}
     for row in rows:
-        by_hash.setdefault(message_hash(row.fields["message_id"]), row)
+        by_hash.setdefault(message_hash(row.fields), row)
     if not by_hash:
         return []
     # In one order, so that two recorders that share several ids cannot deadlock.
@@ -207,4 +229,10 @@ def _count(decoded: Decoded) -> None:
 
 def _has_consequences(fields: Mapping[str, Any]) -> bool:
     kind = fields["kind"]
-    return kind in ("identify", "alias") or "consents" in fields or str(fields.get("name")).startswith("Order ")
+    names_both = "user_id" in fields and "anonymous_id" in fields
+    return (
+        names_both
+        or kind in ("identify", "alias")
+        or "consents" in fields
+        or str(fields.get("name")).startswith("Order ")
+    )

@@ -14,6 +14,8 @@ Signal = Literal[
     "view", "click", "hover", "engage", "search", "wishlist", "like", "cart", "remove", "checkout", "purchase", "rating"
 ]
 """What a shopper may do to a product. The position is the stored code, so new signals go to the end."""
+Sender = Literal["", "browser", "trusted_browser"]
+"""Who sent an event: a server, a browser, or a browser whose orders count without the server's."""
 SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
 SAME_ORDER_MICROSECONDS = 3_600_000_000
 """Within this time a repeated line of an order is the same line. Later, its number may be another order's."""
@@ -33,6 +35,9 @@ class Event:
     `at` (event time) and `received_at` are microseconds since the epoch, UTC. At least one of `user_id` and
     `anonymous_id` is set; `previous_id` is set on alias only. `consents` are the decisions on this event. `allowed` are
     the purposes that its subject allowed when it was accepted, so that a replay decides the same.
+
+    `claimed_user_id` is the user that a browser named without proof: such an event has no `user_id`, and belongs to the
+    anonymous id alone. `sender` is "" for a server.
     """
 
     message_id: str
@@ -43,12 +48,14 @@ class Event:
     user_id: str | None = None
     anonymous_id: str | None = None
     previous_id: str | None = None
+    claimed_user_id: str | None = None
     properties: dict[str, Any] = field(default_factory=dict)
     traits: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
     consents: dict[str, bool] = field(default_factory=dict)
     allowed: tuple[str, ...] = ()
     source: str = ""
+    sender: Sender = ""
 
     @property
     def raw_id(self) -> str:

@@ -26,7 +26,8 @@ class OrderRecord:
 
     `revenue` excludes shipping and tax; `revenue_basis` says where it came from: the event's `revenue`, its `total`, or
     the sum of its lines. A refund's amounts are what the shop paid back. `currency` is None where the event names none;
-    the shop's currency counts then.
+    the shop's currency counts then. `claimed_by` is the raw id whose browser sent it, "" for a server. A server, or a
+    browser that the shop trusts with orders, sends a confirmed one.
     """
 
     order_id: str
@@ -44,6 +45,8 @@ class OrderRecord:
     currency: str | None
     coupon: str | None
     lines: tuple[ProductLine, ...]
+    claimed_by: str = ""
+    confirmed: bool = True
 
     @property
     def names_no_part(self) -> bool:
@@ -86,6 +89,8 @@ def order_of(event: Event) -> OrderRecord | None:
         currency=currency_of(properties),
         coupon=text(properties.get("coupon")),
         lines=lines,
+        claimed_by=event.raw_id if event.sender else "",
+        confirmed=event.sender != "browser",
     )
 
 

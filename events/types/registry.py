@@ -95,8 +95,13 @@ def custom(name: str) -> EventType:
 def interactions(event: Event, *, currency: str) -> list[Interaction]:
     """Return the interactions of an event; live profiles and training share this reading.
 
-    `currency` is the shop's. Prices in another currency are dropped, because no exchange rate is known.
+    `currency` is the shop's. Prices in another currency are dropped, because no exchange rate is known, and those of an
+    unconfirmed order: it tells what a shopper likes, not what the shop earned.
     """
     result = event_type(event.name).interactions(event) if event.kind == "track" else []
     stated_currency = currency_of(event.properties) if result else None
-    return result if stated_currency in (None, currency) else [replace(one, price=None) for one in result]
+    if stated_currency not in (None, currency):
+        return [replace(one, price=None) for one in result]
+    if event.sender == "browser":
+        return [replace(one, price=None) if one.signal == "purchase" else one for one in result]
+    return result

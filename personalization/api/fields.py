@@ -61,8 +61,8 @@ class ShopperFields(serializers.Serializer[Any]):
         allow_null=True,
         allow_blank=True,
         max_length=128,
-        help_text="HMAC-SHA256 of user_id under the key's identity secret, in hex. Without it, where the key asks for "
-        "it, reasons name no products.",
+        help_text="HMAC-SHA256 of user_id under the key's identity secret, in hex; also in the header X-User-Hash. "
+        "Without it, where the key asks for it, the answer is the anonymous id's alone.",
     )
     personalized = serializers.BooleanField(
         required=False, default=True, help_text="false: an answer that looks at no profile; always available."

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access.authentication import key_of
-from access.identity import verify_user_hash
+from access.identity import proves_user
 from common.errors import Forbidden
 from common.problems import ProblemSerializer
 from consents import gpc
@@ -135,19 +135,16 @@ def validated(kind: type[serializers.Serializer[Any]], data: Any) -> dict[str, A
 
 
 def who_of(request: Request, fields: Mapping[str, Any]) -> Who:
-    """Return the shopper. A user id with a missing required proof or a wrong proof is not verified.
+    """Return the shopper: of a user id that a browser does not prove, nothing is read, not even whether it is known.
 
     With a secret key the request comes from the shop's server: its address says nothing about the shopper's region, and
     a privacy signal is the shopper's, forwarded by the shop.
     """
-    key, user_id, user_hash = key_of(request), fields.get("user_id") or None, fields.get("user_hash") or None
-    verified = True
-    if user_id and key.publishable and (key.requires_user_hash or user_hash):
-        verified = verify_user_hash(key, user_id=user_id, user_hash=user_hash)
+    key, user_id = key_of(request), fields.get("user_id") or None
+    user_hash = fields.get("user_hash") or request.META.get("HTTP_X_USER_HASH")
     return Who(
-        user_id=user_id,
+        user_id=user_id if user_id and proves_user(key, user_id=user_id, user_hash=user_hash) else None,
         anonymous_id=fields.get("anonymous_id") or None,
-        verified=verified,
         gpc=gpc.signaled(request),
         region=region_of(request._request) if key.publishable else None,
     )

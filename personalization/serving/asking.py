@@ -9,13 +9,12 @@ from personalization.selectors.placements import Filters
 class Who:
     """The shopper as the request names them.
 
-    `verified` is False where the key requires a proof of the user id and the proof is missing or wrong. Reasons then
-    name no products. `gpc` is the request's Global Privacy Control signal. `region` is None where it is unknown.
+    `user_id` is proven: a browser that names one without proof asks as its anonymous id alone. `gpc` is the request's
+    Global Privacy Control signal. `region` is None where it is unknown.
     """
 
     user_id: str | None = None
     anonymous_id: str | None = None
-    verified: bool = True
     gpc: bool = False
     region: str | None = None
 

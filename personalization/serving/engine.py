@@ -189,7 +189,6 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
         shopper=request_state.shopper,
         sources=snapshot.sources,
         context=Context(items=request_state.context),
-        names_products=request_state.ask.who.verified,
         rating_reason=RatingReason(snapshot.bundle.shown_rating_predictor, request_state.shopper.profile)
         if snapshot.bundle is not None
         else None,

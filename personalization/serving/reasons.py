@@ -21,14 +21,14 @@ ABOUT_CONTEXT = {
 }
 """The reason that names a product of the page or cart, by what the source declares; the first that applies is given."""
 BECAUSE = {
-    "purchase": ("because_bought", "Because you bought {title}", "Because of what you bought"),
-    "cart": ("because_carted", "Because you put {title} in your cart", "Because of what is in your cart"),
-    "checkout": ("because_carted", "Because you put {title} in your cart", "Because of what is in your cart"),
-    "like": ("because_liked", "Because you like {title}", "Because of what you like"),
-    "wishlist": ("because_liked", "Because you like {title}", "Because of what you like"),
-    "rating": ("because_liked", "Because you rated {title}", "Because of what you rated"),
+    "purchase": ("because_bought", "Because you bought {title}"),
+    "cart": ("because_carted", "Because you put {title} in your cart"),
+    "checkout": ("because_carted", "Because you put {title} in your cart"),
+    "like": ("because_liked", "Because you like {title}"),
+    "wishlist": ("because_liked", "Because you like {title}"),
+    "rating": ("because_liked", "Because you rated {title}"),
 }
-VIEWED = ("because_viewed", "Because you viewed {title}", "Because of what you viewed")
+VIEWED = ("because_viewed", "Because you viewed {title}")
 OF_OWN = {
     "cart": ("because_carted", "You put this in your cart"),
     "checkout": ("because_carted", "You put this in your cart"),
@@ -75,8 +75,6 @@ class Reasoner:
     shopper: Shopper
     sources: Mapping[str, Recommender]
     context: Context
-    names_products: bool = True
-    """Whether reasons may name products of the shopper's history."""
     rating_reason: RatingReason | None = None
     """Predicted ratings; None without a model."""
 
@@ -94,13 +92,10 @@ class Reasoner:
     def because(self, code: int) -> Reason:
         """Return the reason that has this item of the shopper's history as cause."""
         signal = self.shopper.latest.get(code, "view")
-        kind, text, unnamed = BECAUSE.get(signal, VIEWED)
-        return self._with_title(kind, text, code) if self.names_products else Reason(kind, unnamed)
+        return self._with_title(*BECAUSE.get(signal, VIEWED), code)
 
     def own(self, code: int) -> Reason:
-        """Return the reason for an item of the shopper's own history; an unverified shopper gets a vaguer one."""
-        if not self.names_products:
-            return self.because(code)
+        """Return the reason for an item of the shopper's own history."""
         if code in self.shopper.bought:
             return Reason(*BOUGHT_BEFORE, (self.serving_catalog.columns.product_ids[code],))
         kind, text = OF_OWN.get(self.shopper.latest.get(code, "view"), LOOKED_AT)

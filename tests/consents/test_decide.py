@@ -127,7 +127,7 @@ MERGES = [
     # Ada's decision, Bo's decision, when they became one person, allowed
     (yes(1), no(2), 3, False),
     (no(1), yes(2), 3, False),  # Bo's yes was later, but given before anybody knew that Bo is Ada
-    (no(1), yes(4), 3, True),
+    (no(1), yes(4), 3, False),  # a device ends no refusal of its account
     (yes(4), no(1), 3, True),
     (yes(4), no(5), 3, False),
     (yes(3), no(1), 3, False),  # not later than the link
@@ -145,12 +145,26 @@ def test_a_refusal_on_either_id_survives_a_merge(ada: Decision, bo: Decision, li
 
 @pytest.mark.parametrize("earlier", [1, 2])
 def test_a_yes_from_before_a_refusal_does_not_let_another_ids_yes_from_before_the_link_count(earlier: int) -> None:
-    tablet = "anonymous:tablet"
-    states = {ADA: said(personalization=no(2)), BO: said(personalization=yes(earlier)), tablet: said()}
-    later = {**states, tablet: said(personalization=yes(4))}
+    zoe = "user:zoe"
+    states = {ADA: said(personalization=no(2)), BO: said(personalization=yes(earlier)), zoe: said()}
+    later = {**states, zoe: said(personalization=yes(4))}
 
     for known, linked, allowed in ((states, 9, False), (later, 9, False), (later, 3, True)):
-        assert decide(PERSONALIZATION, known, rule=OPT_IN, linked_at={tablet: linked}).allowed is allowed
+        assert decide(PERSONALIZATION, known, rule=OPT_IN, linked_at={zoe: linked}).allowed is allowed
+
+
+@pytest.mark.parametrize(("who", "allowed"), [(BO, False), (ADA, True), ("user:zoe", True)])
+def test_a_refusal_of_one_device_is_ended_by_an_account_and_by_no_other_device(who: str, allowed: bool) -> None:
+    states = {ADA: said(), "anonymous:tablet": said(personalization=no(2)), who: said(personalization=yes(9))}
+
+    assert decide(PERSONALIZATION, states, rule=OPT_IN, linked_at={"anonymous:tablet": 1}).allowed is allowed
+
+
+@pytest.mark.parametrize(("who", "reason"), [(BO, "gpc"), ("user:zoe", "given")])
+def test_a_signal_that_an_account_remembers_is_ended_by_an_account_alone(who: str, reason: str) -> None:
+    states = {ADA: said(gpc=yes(2, "g")), who: said(personalization=yes(9))}
+
+    assert decide(PERSONALIZATION, states, rule=OPT_IN).reason == reason
 
 
 decisions = st.builds(
@@ -200,8 +214,8 @@ def test_no_merge_turns_a_standing_refusal_into_a_yes(said_by: dict[str, Decisio
     refusals = [decision.at for decision in said_by.values() if not decision.given]
     approvals = [decision.at for decision in said_by.values() if decision.given]
     if verdict.allowed and refusals:
-        assert approvals
-        assert max(approvals) > max(refusals)
+        assert said_by[ADA].given
+        assert said_by[ADA].at > max(refusals)
     if not refusals:
         assert verdict.allowed is (bool(approvals) or not opt_in)
 

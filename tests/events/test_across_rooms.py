@@ -167,7 +167,7 @@ def test_who_refused_again_after_a_yes_refused_twice_also_where_it_arrives_late(
 
 @pytest.mark.parametrize("at_once", [True, False])
 def test_who_refused_twice_did_so_also_where_a_browser_proves_no_user(at_once: bool) -> None:
-    browser = Sender(key=KeyRecord(1, "pk", "shop", frozenset(), (), "secret", requires_user_hash=False))
+    browser = Sender(key=KeyRecord(1, "pk", "shop", frozenset(), (), "secret"))
     said = [item(at, userId="ada", anonymousId="phone", consent=NO if at in (5, 9) else YES) for at in (1, 20, 5, 7, 9)]
 
     for batch in [said[:2], said[2:]] if at_once else [[one] for one in said]:
@@ -175,9 +175,10 @@ def test_who_refused_twice_did_so_also_where_a_browser_proves_no_user(at_once: b
 
     proofs = ConsentEvent.objects.filter(raw_id="anonymous:phone", purpose="train_models").order_by("at")
     told = [(one.at.timestamp() - START, one.given) for one in proofs]
-    assert told == [(1, True), (5, False), (7, True), (9, False), (20, True)]
+    assert told == [(1, True), (5, False), (7, True), (9, False)]
     lose_redis()
     assert everywhere("anonymous:phone") == {True}, "the yes that ended the late refusals is in the log"
+    assert everywhere("user:ada") == {False}, "nobody asked her"
 
 
 def lose_redis() -> None:
@@ -202,18 +203,22 @@ def test_who_refuses_again_what_the_account_allowed_since_has_refused_twice() ->
     assert history(user_id="ada") == trained() == ["P30"], "what was before the second refusal is withdrawn"
 
 
-def test_a_yes_that_ends_a_refusal_elsewhere_outlives_the_loss_of_redis() -> None:
-    browser = Sender(key=KeyRecord(1, "pk", "shop", frozenset(), (), "secret", requires_user_hash=False))
+def test_a_yes_of_an_unproved_browser_ends_no_refusal_of_the_account_it_was_proved_for_once() -> None:
+    browser = KeyRecord(1, "pk", "shop", frozenset(), (), "secret")
+    proven = {"traits": {"user_hash": sign_user("secret", user_id="ada")}, "consent": {"categoryPreferences": YES}}
     send(item(1, type="identify", userId="ada", anonymousId="phone", traits={}, consent=YES))
     send(decides(3, NO, userId="ada"))
     for second in (6, 7, 8):
-        send(item(second, anonymousId="phone", userId="ada", consent=YES), sender=browser)
+        send(item(second, anonymousId="phone", userId="ada", consent=YES), sender=Sender(key=browser))
+        send(item(second + 10, anonymousId="phone", consent=YES), sender=Sender(key=browser))
 
-    assert everywhere("user:ada") == {True}, "a yes after the login ends the refusal"
+    assert everywhere("user:ada") == everywhere("anonymous:phone") == {False}
+    lose_redis()
+    assert everywhere("user:ada") == everywhere("anonymous:phone") == {False}
+    send(item(30, anonymousId="phone", userId="ada", context=proven), sender=Sender(key=browser))
+    assert everywhere("user:ada") == everywhere("anonymous:phone") == {True}, "the hash proves her"
     lose_redis()
     assert everywhere("user:ada") == everywhere("anonymous:phone") == {True}
-    told = Event.objects.filter(name="Consent Updated", anonymous_id="phone")
-    assert [one.message_id for one in told] == ["m6#anonymous"], "what ended the refusal, once"
 
 
 def test_a_privacy_signal_after_a_yes_outlives_the_loss_of_redis() -> None:

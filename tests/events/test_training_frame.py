@@ -152,17 +152,20 @@ def test_a_refusal_on_the_device_holds_for_the_account_that_was_seen_on_it() -> 
     assert rows() == []
 
 
-def test_a_later_yes_on_another_device_of_the_account_overcomes_a_refusal_on_the_first() -> None:
+@pytest.mark.parametrize(("who", "kept"), [("user:ada", True), ("anonymous:tablet", False)])
+def test_a_later_yes_of_the_account_ends_the_refusal_of_a_device_and_one_on_another_device_does_not(
+    who: str, kept: bool
+) -> None:
     pipe = redis.client().pipeline()
     for device in ("anonymous:phone", "anonymous:tablet"):
         cache.link(pipe, "user:ada", device, START)
-    cache.apply_all(pipe, "anonymous:tablet", {"train_models": Decision(True, START + 9_000_000, "yes")})
+    cache.apply_all(pipe, who, {"train_models": Decision(True, START + 9_000_000, "yes")})
     pipe.execute()
     refused = {"consents": {"train_models": False}, "properties": {}}
 
     recorded(event(5, name="Consent Updated", user_id=None, anonymous_id="phone", **refused), event(7))
 
-    assert rows() == [("user:ada", "P7", "view")]
+    assert rows() == ([("user:ada", "P7", "view")] if kept else [])
 
 
 @override_settings(CONSENT_RULES={"*": "opt_out"})

@@ -13,10 +13,12 @@ import pytest
 
 from embedded import ports
 from tests.services import environment
+from tests.shop_fixtures import stocked_shop
 
 if TYPE_CHECKING:  # Django is set up after this file is read
     from events.types.base import Event
 
+__all__ = ["stocked_shop"]
 START_SECONDS = 60.0
 PAUSE_SECONDS = 0.05
 CONSENT = {"consent": {"categoryPreferences": {"analytics": True, "personalization": True}}}
@@ -64,10 +66,10 @@ def _await(url: str, process: "subprocess.Popen[bytes]", output: Path) -> None:
 
 @pytest.fixture
 def shop(host: str, transactional_db: None) -> Shop:
-    """The server with a publishable key."""
+    """The server with a publishable key whose user ids are believed."""
     from access.services import create_key
 
-    return Shop(host, create_key(kind="pk", name="sdk")[1])
+    return Shop(host, create_key(kind="pk", name="sdk", requires_user_hash=False)[1])
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from events.types.base import Event
 
 Reader = Callable[[], dict[str, "Event"]]
+WAIT_SECONDS = 20.0
 SOURCES = Path(__file__).parent / "node"
 EXPECTED = {"identify", "Product Viewed", "Trumpet Blown", "Home", "Start", "group", "alias"}
 pytestmark = pytest.mark.sdk_node
@@ -115,3 +117,51 @@ def test_a_browser_sdk_talks_across_origins(
     assert events["identify"].user_id == "ada"
     assert events["Home"].properties["url"] == pages_address + file
     assert "userAgent" not in events["Product Viewed"].context
+
+
+def wait_for(count: int, logged: Reader) -> None:
+    """Wait until the log holds so many kinds of events: the SDK resolves a call before its request has ended."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while len(logged()) < count and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("proved", [True, False], ids=["with the hash", "without"])
+def test_segments_browser_sdk_speaks_for_the_account_that_its_hash_proves_and_else_for_its_device(
+    host: str, logged: Reader, stocked_shop: None, pages_address: str, chromium: "Browser", proved: bool
+) -> None:
+    from events.models import Order
+    from tests.personalization.unproved import NO, DoorShop, allowed, consent, consume, event, known
+
+    shop = DoorShop()
+    shop.server(event(userId="ada", properties={"product_id": "throw"}))
+    shop.server(event(event="Consent Updated", properties={}, userId="ada", context=consent(NO)))
+    before, in_log = known(shop, "user:ada"), len(logged())
+    query = {"host": host, "key": shop.public, **({"hash": shop.hash_of("ada")} if proved else {})}
+
+    page = chromium.new_page()
+    page.goto(f"{pages_address}page.html?{urlencode(query)}")
+    anonymous_id = page.evaluate("shopAsAda()")
+    wait_for(in_log + 3, logged)
+    page.close()
+    consume()
+
+    device, choices = {"anonymous_id": anonymous_id}, {**NO, "analytics": True, "personalization": True}
+    (order,) = Order.objects.all()
+    assert not order.confirmed
+    seen = {item["product_id"]: item["reason"]["text"] for item in shop.ask("recent", **device)["items"]}
+    assert seen["lamp"] == "You looked at this lately"
+    if not proved:
+        assert known(shop, "user:ada") == before
+        assert allowed(f"anonymous:{anonymous_id}") == choices
+        assert (order.user_id, order.claimed_by) == (None, f"anonymous:{anonymous_id}")
+        assert shop.ask("recent", user_id="ada", **device) == shop.ask("recent", **device)
+        return
+    assert allowed("user:ada") == choices
+    assert (order.user_id, order.claimed_by) == ("ada", "user:ada")
+    assert {"desk", "lamp", "rug"} <= {one.product_id for one in known(shop, "user:ada")["history"]}
+    assert known(shop, "user:ada")["identity"] == (("ada",), (anonymous_id,), {"loyalty": "gold"})
+    answer = shop.ask("recent", user_id="ada", user_hash=shop.hash_of("ada"))
+    assert {"desk", "lamp"} <= {item["product_id"] for item in answer["items"]}

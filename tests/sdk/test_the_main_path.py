@@ -110,7 +110,7 @@ def emptied() -> None:
 
 
 def stocked(host: str) -> str:
-    """Fill the shop through its API; return a browser's key."""
+    """Fill the shop through its API; return the key of the shop's server."""
     from access.services import create_key
     from common import redis
 
@@ -137,7 +137,7 @@ def stocked(host: str) -> str:
         timeout=30,
     )
     assert loaded.json()["accepted"] == len(lines), loaded.text
-    return create_key(kind="pk", name="browser")[1]
+    return create_key(kind="sk", name="shop", scopes=["events:write", "recommendations:read"])[1]
 
 
 @pytest.mark.parametrize("sdk", list(CLIENTS))

@@ -213,44 +213,6 @@ def test_the_privacy_signal_refuses_and_is_remembered_on_the_known_account(
     assert not may("user:ada", "analytics")
 
 
-def test_an_unproven_user_id_may_not_change_its_mind_but_its_device_may(
-    browser: APIClient, server: APIClient, viewed: Maker
-) -> None:
-    send(server, viewed("m1", anonymousId=None, userId="ada", context=preferring(personalization=False)))
-
-    send(browser, viewed("m2", anonymousId=None, userId="ada", context=preferring(personalization=True)))
-    assert not may("user:ada")
-    send(browser, viewed("m3", userId="cy", anonymousId="tablet", context=preferring(personalization=True)))
-    assert may("user:cy")
-    send(browser, viewed("m4", userId="cy", anonymousId="tablet", context=preferring(personalization=False)))
-    assert not may("user:cy")
-
-
-def test_a_key_that_asks_for_the_user_hash_takes_no_user_id_without_it(
-    log: "LogReader", viewed: Maker, db: None
-) -> None:
-    from access.identity import sign_user
-    from access.selectors import resolve_key
-    from access.services import create_key
-
-    raw = create_key(kind="pk", name="pages", requires_user_hash=True)[1]
-    client = APIClient()
-    client.credentials(HTTP_X_API_KEY=raw)
-    proof = sign_user(resolve_key(raw).identity_secret, user_id="ada")
-
-    send(
-        client,
-        viewed("none", userId="ada"),
-        viewed("wrong", userId="eve", traits={"user_hash": proof}),
-        viewed("right", userId="ada", traits={"user_hash": proof}),
-        viewed("anonymous"),
-    )
-
-    assert {event.message_id for event in log.events()} == {"right", "anonymous"}
-    assert {one["message_id"]: one["field"] for one in log.set_aside()} == {"none": "user_hash", "wrong": "user_hash"}
-    assert all(proof not in json.dumps([event.traits, event.context]) for event in log.events())
-
-
 def test_a_browser_that_proves_one_user_id_cannot_join_another_to_it(log: "LogReader", viewed: Maker, db: None) -> None:
     from access.identity import sign_user
     from access.selectors import resolve_key

@@ -99,9 +99,9 @@ def test_two_shoppers_who_do_the_same_at_the_same_time_are_two_events(
     assert len({event.message_id for event in log.events()}) == 2
 
 
-def test_user_properties_of_a_known_user_are_an_identify(browser_key: str, log: "LogReader") -> None:
+def test_user_properties_of_a_known_user_are_an_identify(server_key: str, log: "LogReader") -> None:
     send(
-        browser_key,
+        server_key,
         body(
             {"name": "search", "params": {"search_term": "oak"}},
             user_id="ada",
@@ -116,11 +116,11 @@ def test_user_properties_of_a_known_user_are_an_identify(browser_key: str, log: 
 
 
 @pytest.mark.parametrize("name", ["client_id", "app_instance_id"])
-def test_a_body_with_both_ids_joins_the_visitor_to_the_customer(browser_key: str, log: "LogReader", name: str) -> None:
+def test_a_body_with_both_ids_joins_the_visitor_to_the_customer(server_key: str, log: "LogReader", name: str) -> None:
     event = {"name": "search", "timestamp_micros": 1_764_000_000_000_000}
 
     for _ in range(2):
-        send(browser_key, {name: "bo.1", "user_id": "ada", "consent": CONSENT, "events": [event]})
+        send(server_key, {name: "bo.1", "user_id": "ada", "consent": CONSENT, "events": [event]})
 
     events = [event for event in log.events() if event.kind == "identify"]
     assert {(one.user_id, one.anonymous_id, one.at) for one in events} == {("ada", "bo.1", 1_764_000_000_000_000)}

@@ -275,13 +275,14 @@ def test_reasons_name_products_only_with_a_valid_hash(browser: "APIClient") -> N
     forget_keys()
     proof = sign_user(identity_secret(ApiKey.objects.get()), user_id="ada")
 
-    def has_reason_with_products(query: dict[str, str]) -> bool:
-        items = browser.get(HOME, query).json()["items"]
-        return any(item["reason"]["product_ids"] for item in items)
+    def is_hers(query: dict[str, str], **headers: str) -> bool:
+        answer = browser.get(HOME, query, headers=headers).json()
+        return bool(answer["personalized"]) and any(item["reason"]["product_ids"] for item in answer["items"])
 
-    assert not has_reason_with_products(ADA)
-    assert not has_reason_with_products({**ADA, "user_hash": "0" * 64})
-    assert has_reason_with_products({**ADA, "user_hash": proof})
+    assert not is_hers(ADA)
+    assert not is_hers({**ADA, "user_hash": "0" * 64})
+    assert is_hers({**ADA, "user_hash": proof})
+    assert is_hers(ADA, x_user_hash=proof)
 
 
 def test_rank_puts_unknown_ids_last(browser: "APIClient") -> None:

@@ -205,31 +205,6 @@ def test_unknown_context_is_listed_and_ignored() -> None:
 
 
 @pytest.mark.usefixtures("live_model")
-def test_an_unverified_user_gets_reasons_that_name_no_products() -> None:
-    views(ADA, "desk")
-
-    answer = recommend(Ask(placement="home", who=Who(user_id="ada", verified=False)))
-
-    assert answer.personalized
-    assert all(item.reason.product_ids == () for item in answer.items)
-    assert "Oak desk" not in "".join(item.reason.text for item in answer.items)
-
-
-@pytest.mark.usefixtures("live_model")
-def test_unverified_user_gets_no_own_product_reasons() -> None:
-    views(ADA, "desk")
-    does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "lamp"}])
-
-    mine, claimed = (
-        {item.reason.text for item in recommend(Ask(placement="recent", who=Who(user_id="ada", verified=proved))).items}
-        for proved in (True, False)
-    )
-
-    assert {"You looked at this lately", "You bought this before"} <= mine
-    assert not any("You " in text for text in claimed)
-
-
-@pytest.mark.usefixtures("live_model")
 def test_cart_has_its_own_reasons() -> None:
     does(ADA, "Product Added", "rug")
 
