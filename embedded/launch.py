@@ -150,7 +150,7 @@ def hold_ports() -> dict[str, socket.socket]:
     Some processes start a minute after their ports are written down, and Caddy silently shares a port with another
     Caddy.
     """
-    wishes = {"proxy": wished_port(), "web": None, "live": None, "mlflow": 5000}
+    wishes = {"proxy": wished_port(), "buffer": None, "web": None, "live": None, "mlflow": 5000}
     return {name: ports.hold(wish) for name, wish in wishes.items()}
 
 
@@ -189,6 +189,7 @@ def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict
         "MEDIA_ROOT": str(FOLDER / "media"),
         "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),
         "GRANIAN_WORKERS": os.environ.get("GRANIAN_WORKERS", "2"),
+        "BUFFER": f"127.0.0.1:{port['buffer']}",
         "WEB": f"127.0.0.1:{port['web']}",
         "LIVE": f"127.0.0.1:{port['live']}",
         **mlflow_environment(stores, port["mlflow"]),

@@ -114,7 +114,7 @@ def test_two_demos_that_start_at_once_share_no_port(stores: instance.Instance, m
 
     try:
         numbers = [ports.number(port) for port in (*first.values(), *second.values())]
-        assert len(set(numbers)) == 8
+        assert len(set(numbers)) == len(first) + len(second)
         with socket.socket() as caddy:
             caddy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             caddy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
