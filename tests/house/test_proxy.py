@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -57,8 +58,8 @@ def echo() -> Iterator[str]:
 
 
 @contextmanager
-def proxy(app: str, **environment: str) -> Iterator[int]:
-    """Run Caddy and the buffer before the app; yield Caddy's port."""
+def proxy(app: str, *, log: int | IO[bytes] = subprocess.DEVNULL, **environment: str) -> Iterator[int]:
+    """Run Caddy and the buffer before the app; yield Caddy's port. Their words go to `log`."""
     port, buffer = ports.pick(), ports.pick()
     settings = {
         **{name: value for name, value in os.environ.items() if name != "TRUSTED_PROXIES"},
@@ -72,9 +73,7 @@ def proxy(app: str, **environment: str) -> Iterator[int]:
     commands = procfile.read(ROOT / "Procfile")
     with ExitStack() as stack:
         for name, own in (("proxy", port), ("buffer", buffer)):
-            process = stack.enter_context(
-                subprocess.Popen(commands[name], cwd=ROOT, env=settings, stderr=subprocess.DEVNULL)
-            )
+            process = stack.enter_context(subprocess.Popen(commands[name], cwd=ROOT, env=settings, stderr=log))
             stack.callback(process.kill)
             deadline = time.monotonic() + 30
             while not ports.answers(own) and process.poll() is None and time.monotonic() < deadline:
@@ -190,3 +189,16 @@ def test_without_the_app_a_sender_is_told_to_try_again() -> None:
 
         assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
         connection.close()
+
+
+def test_no_log_names_a_shopper(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("ab") as log, proxy(f"{ports.LOOPBACK}:1", log=log) as port:
+        for method in ("GET", "POST"):
+            connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=30)
+            connection.request(method, "/api/v1/customers/user:ada?user_id=ada", headers={"X-Who": "ada"})
+            assert connection.getresponse().status == 503
+            connection.close()
+
+    text = (tmp_path / "log").read_text()
+    assert "connection refused" in text
+    assert "ada" not in text
