@@ -1,7 +1,7 @@
 """2,000 connections that send their bodies slowly: what others wait, when each is cut off, and the memory it takes.
 
-Proxy, buffer and web run as in production. The attack is a process of its own, which opens a new connection for each
-that is cut off. Meanwhile a patient client asks for `/healthz`, an answer, and sends events.
+Proxy, buffer and web run as in production. The attack is a process of its own. It replaces each connection that is
+cut off three seconds later. Meanwhile a patient client asks for `/healthz`, an answer, and sends events.
 """
 
 import argparse
@@ -30,7 +30,7 @@ HEAD = f"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: {DECLARED
 CHUNKED = b"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 ATTACKS = {
     "trickle": (HEAD, b"x"),
-    "stall": (HEAD + b"x" * 400_000, b"x"),
+    "stall": (HEAD + b"x" * 100_000, b"x"),
     "chunks": (CHUNKED, b"1\r\nx\r\n"),
     "heads": (b"POST /v1/batch HTTP/1.1\r\nX-Slow: ", b"x"),
 }
@@ -123,6 +123,7 @@ def attack(
                     cuts.append(lasted)
                 answer.cancel()
                 writer.transport.abort()
+                await asyncio.sleep(GAP_SECONDS)
             except OSError:
                 await asyncio.sleep(0.5)
 

@@ -17,6 +17,7 @@ MACHINE_PATHS: Final = (b"/v1/", b"/api/", b"/mp/")
 MAX_BYTES, MAX_PAGE_BYTES = 16 * 1024 * 1024, 100 * 1000 * 1000
 """Limits of bodies on paths of machines and on pages. The views know stricter ones, with better words."""
 BACKLOG: Final = 4096
+RECEIVE_BYTES: Final = 64 * 1024
 SWEEP_SECONDS: Final = 0.5
 LINGER_SECONDS: Final = 2.0
 FINISH_SECONDS: Final = 5.0
@@ -73,6 +74,8 @@ class Server:
 
     def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection, in a task."""
+        # By default 256 KB are read at once, for each connection and beside what waits in the reader.
+        writer.transport.max_size = RECEIVE_BYTES  # type: ignore[attr-defined]
         task = asyncio.create_task(self._serve(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)

@@ -13,7 +13,7 @@ CONNECT_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 0.1
 IDLE_SECONDS: Final = 5.0
 """Older connections are not used again, because the server closes them after a while."""
-HEAD_BYTES: Final = 64 * 1024
+HEAD_BYTES: Final = 32 * 1024
 """The largest head. A connection may hold twice as much that was not read yet."""
 _GONE: Final = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)
 
