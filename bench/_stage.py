@@ -32,6 +32,12 @@ class Program:
     _process: "subprocess.Popen[bytes] | None" = None
     _stopping: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def pid(self) -> int:
+        """The process id of the latest start."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it and keep it up."""
         self._launch()

@@ -17,6 +17,7 @@ from catalog import limits, services
 from catalog.models import Product
 from catalog.table import ATTRIBUTE, COLUMNS, cell, row_of, unknown_columns
 from common.errors import InvalidInput
+from common.spreadsheet import defused
 from common.strictjson import loads
 
 CHUNK_SIZE: Final = 1_000
@@ -34,8 +35,8 @@ class CheckedWidget(Widget):  # type: ignore[misc]  # import_export has no types
         return value
 
     def render(self, value: Any, obj: Any = None, **options: Any) -> str:
-        """Return the cell."""
-        return cell(self.name, value)
+        """Return the cell, which no spreadsheet program runs as a formula. An import restores it."""
+        return defused(cell(self.name, value))
 
 
 class JSONByName(JSON):  # type: ignore[misc]  # import_export has no types

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from catalog.validation import CHECKS
 from common.errors import FieldError, InvalidInput
+from common.spreadsheet import restored
 from common.strictjson import loads
 
 COLUMNS: Final = ("product_id", *CHECKS)
@@ -37,7 +38,7 @@ def row_of(cells: Mapping[Any, Any]) -> dict[str, Any] | InvalidInput:
     attributes: dict[str, Any] = {}
     errors: list[FieldError] = []
     for name, cell in cells.items():
-        value = cell if isinstance(cell, list | dict) else str(cell).strip()
+        value = cell if isinstance(cell, list | dict) else restored(str(cell)).strip()
         if name is None or value == "":
             continue
         if name.startswith(ATTRIBUTE):

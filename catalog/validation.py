@@ -5,6 +5,7 @@ once.
 """
 
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -158,7 +159,9 @@ def _url(value: object) -> str:
         parts = urlsplit(text)
     except ValueError:
         raise ValueError("must be a URL") from None
-    if text and not (parts.scheme in {"http", "https"} and parts.netloc or text.startswith("/")):
+    # Browsers read a backslash as a slash, and skip tabs and line ends.
+    path = text.startswith("/") and not re.match(r"/[\\/]", text) and not re.search(r"[\t\r\n]", text)
+    if text and not (parts.scheme in {"http", "https"} and parts.hostname or path):
         raise ValueError("must be an http(s) URL, or a path on this host")
     return text
 

@@ -1,11 +1,13 @@
 """Strict JSON: UTF-8, finite numbers, limited nesting, optionally no duplicate names. Pure."""
 
 import json
+import re
 from typing import Any, Final
 
 import orjson
 
 MAX_DEPTH: Final = 16
+_ESCAPED_LETTER: Final = re.compile(rb"\\u00[4-7]")
 
 
 def loads(text: bytes | str) -> Any:
@@ -24,6 +26,25 @@ def loads_unique(text: bytes | str) -> Any:
     value = loads(text)
     json.loads(text, object_pairs_hook=_unique)
     return value
+
+
+def repeats(text: bytes, name: str) -> bool:
+    """Return whether the object that the JSON text holds names something twice: readers would lose one of both.
+
+    Names inside of it do not count. Almost always the answer needs no second parse.
+    """
+    if text.count(f'"{name}"'.encode()) < 2 and not _ESCAPED_LETTER.search(text):
+        return False
+    pairs: list[tuple[str, Any]] = []
+
+    def note(of_one: list[tuple[str, Any]]) -> None:
+        pairs[:] = of_one  # the outermost object ends last
+
+    try:
+        json.loads(text, object_pairs_hook=note)
+    except (ValueError, RecursionError):
+        return False
+    return [key for key, _ in pairs].count(name) > 1
 
 
 def _is_not_utf8(body: bytes | str) -> bool:

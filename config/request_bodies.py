@@ -13,6 +13,7 @@ from django.db import connections
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 """Size of the largest accepted body. One byte more is read, so that the view notices a larger one."""
+_BODILESS: Final = ("GET", "HEAD", "OPTIONS")
 _CHUNK: Final = 64 * 1024
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -23,7 +24,9 @@ def with_length(application: Application) -> Application:
 
     def wrapped(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-        if (chunked or environ.get("SERVER_PROTOCOL") == "HTTP/2") and not environ.get("CONTENT_LENGTH"):
+        unstated = (chunked or environ.get("SERVER_PROTOCOL") == "HTTP/2") and not environ.get("CONTENT_LENGTH")
+        # A question's body is read by nobody, and would keep a worker waiting: these go past the buffer.
+        if unstated and environ["REQUEST_METHOD"] not in _BODILESS:
             body = environ["wsgi.input"].read(MAX_BYTES + 1)
             environ |= {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         return application(environ, start_response)

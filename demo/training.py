@@ -32,7 +32,11 @@ def train(progress: ProgressListener, *, here: bool) -> str:
         run_training(run.pk, listener=lambda step, share: progress(round(100 * share), step))
         return _outcome(shown_run(run.pk))
     unfinished = unfinished_run()
-    return _outcome(_watch(unfinished.id if unfinished else queue_training(actor=ACTOR, seed=SEED).pk, progress))
+    watched = _watch(unfinished.id if unfinished else queue_training(actor=ACTOR, seed=SEED).pk, progress)
+    if watched.failed:
+        # Once more: a store may have gone away in the middle of it.
+        watched = _watch(queue_training(actor=ACTOR, seed=SEED).pk, progress)
+    return _outcome(watched)
 
 
 def _watch(run_id: int, progress: ProgressListener) -> ShownRun:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 
+from common import exits
 from embedded import (
     instance,
     ports,
@@ -25,6 +26,7 @@ from embedded import (
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "var" / "demo"
 READY_SECONDS = 120
+LOAD_TRIES = 5
 ORPHANS_SECONDS = 30
 FULL_BYTES = 32 * 1024 * 1024
 """With less free space a failed start is blamed on the disk: PostgreSQL alone allocates 16 MB at a time."""
@@ -85,7 +87,7 @@ def start() -> None:
         supervisor.control(FOLDER, "start", f"{supervisor.TOGETHER}:*")
         wait_for(environment, "/readyz")
     say("• demo shop, filled and trained through the running processes")
-    manage(environment, "demo", quiet=False)
+    load_shop(environment)
     show_screen(environment)
     release(sockets, LATE)
     supervisor.control(FOLDER, "start", *LATE)
@@ -150,7 +152,7 @@ def hold_ports() -> dict[str, socket.socket]:
     Some processes start a minute after their ports are written down, and Caddy silently shares a port with another
     Caddy.
     """
-    wishes = {"proxy": wished_port(), "web": None, "live": None, "mlflow": 5000}
+    wishes = {"proxy": wished_port(), "buffer": None, "web": None, "live": None, "mlflow": 5000}
     return {name: ports.hold(wish) for name, wish in wishes.items()}
 
 
@@ -189,6 +191,7 @@ def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict
         "MEDIA_ROOT": str(FOLDER / "media"),
         "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),
         "GRANIAN_WORKERS": os.environ.get("GRANIAN_WORKERS", "2"),
+        "BUFFER": f"127.0.0.1:{port['buffer']}",
         "WEB": f"127.0.0.1:{port['web']}",
         "LIVE": f"127.0.0.1:{port['live']}",
         **mlflow_environment(stores, port["mlflow"]),
@@ -278,13 +281,33 @@ def collect_static(environment: dict[str, str]) -> None:
 
 def manage(environment: dict[str, str], *words: str, quiet: bool = True) -> None:
     """Run an administrative command; print the output of a quiet one if it fails."""
-    command = [sys.executable, "manage.py", *words]
-    # In its own session: Ctrl-C would end it with a traceback, and we kill it on Ctrl-C ourselves.
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=quiet, text=True, check=False, start_new_session=True
-    )
+    done = attempt(environment, *words, quiet=quiet)
     if done.returncode != 0:
         raise SystemExit(f"manage.py {' '.join(words)} failed\n{done.stdout or ''}{done.stderr or ''}")
+
+
+def attempt(environment: dict[str, str], *words: str, quiet: bool) -> "subprocess.CompletedProcess[str]":
+    """Run an administrative command; return how it ended, with the output of a quiet one."""
+    command = [sys.executable, "manage.py", *words]
+    # In its own session: Ctrl-C would end it with a traceback, and we kill it on Ctrl-C ourselves.
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=quiet, text=True, check=False, start_new_session=True
+    )
+
+
+def load_shop(environment: dict[str, str]) -> None:
+    """Fill and train the demo shop. If a store goes away meanwhile, go on when the supervisor has brought it back.
+
+    Raises SystemExit if the command fails for another reason, or too often.
+    """
+    for _ in range(LOAD_TRIES):
+        code = attempt(environment, "demo", quiet=False).returncode
+        if code == 0:
+            return
+        if code != exits.TRY_AGAIN:
+            break
+        wait_for(environment, "/readyz")
+    raise SystemExit("manage.py demo failed")
 
 
 def wait_for(environment: dict[str, str], path: str) -> None:

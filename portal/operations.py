@@ -3,7 +3,9 @@
 import hmac
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any
 
 import redis
@@ -54,10 +56,23 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer the counters of all processes of this machine in Prometheus's text format."""
-    if settings.METRICS_TOKEN and not hmac.compare_digest(bearer(request).encode(), settings.METRICS_TOKEN.encode()):
-        return respond(errors.Unauthenticated("send the metrics token as a Bearer token"))
+    """Answer the counters of all processes of this machine in Prometheus's text format, if the sender may see them."""
+    if not may_see_metrics(request):
+        return respond(errors.Unauthenticated("Send METRICS_TOKEN as a Bearer token."))
     return HttpResponse(generate_latest(registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def may_see_metrics(request: HttpRequest) -> bool:
+    """Return whether the request has the token, or comes from this machine if METRICS_LOOPBACK allows that.
+
+    What came through a proxy carries X-Forwarded-For, and is not from this machine, whatever its address.
+    """
+    if settings.METRICS_LOOPBACK and "HTTP_X_FORWARDED_FOR" not in request.META:
+        with suppress(ValueError):
+            if ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback:
+                return True
+    token: str = settings.METRICS_TOKEN
+    return bool(token) and hmac.compare_digest(bearer(request).encode(), token.encode())
 
 
 def bearer(request: HttpRequest) -> str:

@@ -10,9 +10,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"discreet": {"()": "common.log_filter.Discreet"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["discreet"]}},
     "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "INFO", choices=LEVELS)},
 }
 
-# If set, /metrics requires it as a Bearer token. Without one the proxy must keep strangers away.
+# /metrics answers whoever sends this as a Bearer token, and processes of this machine that ask past the proxy.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
+METRICS_LOOPBACK = env.flag("METRICS_LOOPBACK", default=env.flag("DEMO"))

@@ -37,3 +37,5 @@ SESSION_COOKIE_HTTPONLY = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024 * 1024
+# Not in a cookie: a new API key is shown in a message.
+MESSAGE_STORAGE = "access.messages.SealedStorage"

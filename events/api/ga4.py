@@ -10,7 +10,7 @@ from events.api.collect import CollectView
 from events.api.reading import admit_sender, envelope_of, read_content
 from events.api.serializers import Ga4Serializer
 from events.intake.ga4 import items_of
-from events.intake.parse import parse_single
+from events.intake.parse import check_once, parse_single
 from events.services.collect import collect
 
 _SECRET = OpenApiParameter("api_secret", str, description="An API key.")
@@ -33,6 +33,7 @@ class Ga4View(CollectView):
         """Accept Measurement Protocol events."""
         sender = admit_sender(request, request.query_params.get("api_secret") or key_from_request(request))
         content = read_content(request)
+        check_once(content.text, "events")
         items = items_of(parse_single(content.text))
         collect(items, sender=sender, envelope=envelope_of(request, content, sender, {}), prefix="events")
         return Response(status=204)

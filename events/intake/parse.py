@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from common.errors import InvalidInput, TooLarge
+from common.strictjson import repeats
 from events.intake.limits import MAX_ITEMS
 
 # Possessive, and the closing quote optional: the expression never backtracks, so hostile text costs linear time.
@@ -37,8 +38,9 @@ class Body:
 
 
 def parse_batch(text: bytes) -> Body:
-    """Return the items of `{"batch": [...]}` and the other fields. Raises InvalidInput, and TooLarge for too many
-    items.
+    """Return the items of `{"batch": [...]}` and the other fields.
+
+    Raises InvalidInput, also for two batches in one body, of which one would be lost; and TooLarge for too many items.
     """
     try:
         whole = orjson.loads(text)
@@ -46,12 +48,19 @@ def parse_batch(text: bytes) -> Body:
         whole = _parse_apart(text)
     if not isinstance(whole, dict):
         raise InvalidInput.of("", "the body must be a JSON object")
+    check_once(text, "batch")
     items = whole.pop("batch", None)
     if not isinstance(items, list) or not items:
         raise InvalidInput.of("batch", "must be a list of at least one event")
     if len(items) > MAX_ITEMS:
         raise TooLarge(f"The batch holds more than {MAX_ITEMS} events.")
     return Body(items, whole)
+
+
+def check_once(text: bytes, name: str) -> None:
+    """Raise InvalidInput where the body names the field twice: the events of one of both would be lost."""
+    if repeats(text, name):
+        raise InvalidInput.of(name, "appears twice in one body")
 
 
 def parse_single(text: bytes) -> dict[str, Any]:
@@ -70,6 +79,7 @@ def parse_single(text: bytes) -> dict[str, Any]:
 def _parse_apart(text: bytes) -> dict[str, Any]:
     """Return the body with each item of its batch parsed alone. Raises InvalidInput if the body is no JSON object."""
     start, pieces, end = _cut(text)
+    check_once(text[:start] + text[end:], "batch")
     try:
         rest = orjson.loads(text[:start] + text[end:])
     except orjson.JSONDecodeError as error:

@@ -1,5 +1,6 @@
 """All known event types: one line for each type. Pure."""
 
+import unicodedata
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -79,12 +80,20 @@ _ALL = (
 )
 EVENT_TYPES = MappingProxyType({kind.name: kind for kind in _ALL})
 """Every known type by its canonical name."""
-_BY_LOWER = {name.lower(): kind for name, kind in EVENT_TYPES.items()}
+_BY_FOLDED = {name.casefold(): kind for name, kind in EVENT_TYPES.items()}
 
 
 def event_type(name: str) -> EventType:
-    """Return the type of that name (in any case), or a custom type: unknown names are kept, never refused."""
-    return EVENT_TYPES.get(name) or _BY_LOWER.get(name.strip().lower()) or custom(name)
+    """Return the type of that name, or a custom type: unknown names are kept, never refused.
+
+    Case, blanks and invisible or wide variants of characters do not matter.
+    """
+    return EVENT_TYPES.get(name) or _BY_FOLDED.get(_folded(name)) or custom(name)
+
+
+def _folded(name: str) -> str:
+    visible = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    return " ".join(visible.split()).casefold()
 
 
 def custom(name: str) -> EventType:

@@ -29,7 +29,13 @@ BRIGHTEST = """() => Math.max(...[...document.querySelectorAll('#content p, #con
 
 
 def test_all_plots_are_drawn(
-    live_server: LiveServer, page: Page, requests: list[Request], settings: Settings, tmp_path: Path, shoot: Shoot
+    live_server: LiveServer,
+    page: Page,
+    requests: list[Request],
+    violations: list[str],
+    settings: Settings,
+    tmp_path: Path,
+    shoot: Shoot,
 ) -> None:
     settings.MODEL_DIR = tmp_path
     version = judged_version(model(("popular",)), case(slow(usual()), usual()), report=REPORT)
@@ -56,6 +62,7 @@ def test_all_plots_are_drawn(
     shoot(page, "evaluation-phone")
     on_paper(page, shoot)
     assert [one.url for one in requests if not one.url.startswith((live_server.url, "data:", "blob:"))] == []
+    assert violations == []
 
 
 def leafed_through(page: Page) -> None:

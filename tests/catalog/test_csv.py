@@ -20,7 +20,9 @@ from access.models import User
 from audit import selectors as audit
 from catalog import selectors, services
 from catalog.models import Product
+from catalog.table import row_of
 from common import clock
+from common.errors import InvalidInput
 from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
@@ -406,3 +408,18 @@ def export_form(client: Client) -> dict[str, str]:
         "resource": "",
         **{name: "on" for name in form.fields if name.startswith("productresource_")},
     }
+
+
+@pytest.mark.parametrize(("kind", "separator"), [("0", ","), ("1", "\t")])
+def test_no_exported_cell_is_a_formula_and_an_import_restores_it(dee: Client, kind: str, separator: str) -> None:
+    title = "=HYPERLINK(A1)"
+    product = {"product_id": "-5", "title": title, "price": "1", "currency": "EUR", "brand": "@home"}
+    services.bulk_upsert([product], actor="system:test")
+
+    answer = dee.post("/admin/catalog/product/export/", {**export_form(dee), "format": kind})
+    (row,) = DictReader(StringIO(b"".join(answer).decode()), delimiter=separator)
+
+    assert (row["product_id"], row["title"], row["brand"]) == ("-5", f"'{title}", "'@home")
+    restored = row_of(row)
+    assert not isinstance(restored, InvalidInput)
+    assert (restored["title"], restored["brand"]) == (title, "@home")

@@ -1,19 +1,23 @@
-"""The proxy believes what ends TLS in front of it, and nobody else, about who asks and how."""
+"""The proxy with its buffer: whom it believes about who asks and how, and which bodies it lets through."""
 
 import http.client
+import json
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from embedded import ports
+from embedded import ports, procfile
 from tests.house.tree import ROOT
 
 FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto")
@@ -21,6 +25,8 @@ FORWARDED = ("X-Forwarded-For", "X-Forwarded-Proto")
 
 class Echo(BaseHTTPRequestHandler):
     """Answers with what it was told of the client."""
+
+    protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         """Read the body, and write the same."""
@@ -42,7 +48,8 @@ class Echo(BaseHTTPRequestHandler):
 @contextmanager
 def echo() -> Iterator[str]:
     """Run the server; yield its address."""
-    with HTTPServer((ports.LOOPBACK, 0), Echo) as server:
+    with ThreadingHTTPServer((ports.LOOPBACK, 0), Echo) as server:
+        server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"{ports.LOOPBACK}:{server.server_port}"
@@ -51,19 +58,27 @@ def echo() -> Iterator[str]:
 
 
 @contextmanager
-def proxy(app: str, **environment: str) -> Iterator[int]:
-    """Run Caddy before the app; yield its port."""
-    port = ports.pick()
-    command = [str(Path(sys.executable).parent / "caddy"), "run", "--config", "Caddyfile", "--adapter", "caddyfile"]
-    settings = {**os.environ, "PORT": str(port), "WEB": app, "LIVE": app, **environment}
-    with subprocess.Popen(command, cwd=ROOT, env=settings, stderr=subprocess.DEVNULL) as process:
-        try:
+def proxy(app: str, *, log: int | IO[bytes] = subprocess.DEVNULL, **environment: str) -> Iterator[int]:
+    """Run Caddy and the buffer before the app; yield Caddy's port. Their words go to `log`."""
+    port, buffer = ports.pick(), ports.pick()
+    settings = {
+        **{name: value for name, value in os.environ.items() if name != "TRUSTED_PROXIES"},
+        "PORT": str(port),
+        "WEB": app,
+        "LIVE": app,
+        "BUFFER": f"{ports.LOOPBACK}:{buffer}",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        **environment,
+    }
+    commands = procfile.read(ROOT / "Procfile")
+    with ExitStack() as stack:
+        for name, own in (("proxy", port), ("buffer", buffer)):
+            process = stack.enter_context(subprocess.Popen(commands[name], cwd=ROOT, env=settings, stderr=log))
+            stack.callback(process.kill)
             deadline = time.monotonic() + 30
-            while not ports.answers(port) and process.poll() is None and time.monotonic() < deadline:
+            while not ports.answers(own) and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.02)
-            yield port
-        finally:
-            process.kill()
+        yield port
 
 
 def headers_seen(port: int, path: str) -> list[str]:
@@ -83,26 +98,107 @@ def test_the_app_is_told_the_shopper_behind_a_trusted_terminator(path: str) -> N
         assert headers_seen(port, path) == ["198.51.100.7", "https"]
 
 
-def test_of_a_stranger_the_app_is_told_the_address_that_asked() -> None:
-    with echo() as app, proxy(app, TRUSTED_PROXIES="203.0.113.0/24") as port:
+@pytest.mark.parametrize("environment", [{"TRUSTED_PROXIES": "203.0.113.0/24"}, {}])
+def test_of_a_stranger_the_app_is_told_the_address_that_asked(environment: dict[str, str]) -> None:
+    with echo() as app, proxy(app, **environment) as port:
         assert headers_seen(port, "/api/v1/products") == ["127.0.0.1", "http"]
 
 
 @pytest.mark.parametrize(
     ("path", "declared", "sent", "status"),
     [
-        ("/admin/catalog/product/import/", 10_000_000, 10_000_000, 200),
-        ("/admin/login/", 100_000_000, 300_000, 413),
+        ("/admin/catalog/product/import/", 20_000_000, 20_000_000, 200),
+        ("/admin/login/", 100_000_001, 1, 413),
         ("/api/v1/products/bulk", 10_000_000, 10_000_000, 200),
-        ("/v1/batch", 10_000_000, 300_000, 413),
+        ("/v1/batch", 20_000_000, 300_000, 413),
+        ("/v1/batch", 1_000_000_000, 1, 413),
     ],
 )
 def test_a_body_that_nobody_means_to_send_reaches_no_app(path: str, declared: int, sent: int, status: int) -> None:
-    with echo() as app, proxy(app) as port:
-        connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=30)
-        connection.putrequest("POST", path)
-        connection.putheader("Content-Length", str(declared))
-        connection.endheaders(b"x" * sent)
+    with echo() as app, proxy(app) as port, closing(http.client.HTTPConnection(ports.LOOPBACK, port, timeout=30)) as it:
+        it.putrequest("POST", path)
+        it.putheader("Content-Length", str(declared))
+        it.endheaders(b"x" * sent)
 
-        assert connection.getresponse().status == status
+        assert it.getresponse().status == status
+
+
+def raw(port: int, request: bytes, *, seconds: float) -> bytes:
+    """Send the bytes, then one byte every half second; return all that comes back within so many seconds."""
+    result, ends = b"", time.monotonic() + seconds
+    with socket.create_connection((ports.LOOPBACK, port), timeout=0.5) as connection:
+        connection.sendall(request)
+        while time.monotonic() < ends:
+            try:
+                chunk = connection.recv(65536)
+            except TimeoutError:
+                connection.send(b"x")
+                continue
+            except ConnectionError:
+                return result
+            result += chunk
+            if not chunk:
+                return result
+    raise AssertionError(f"not cut off in {seconds} s: {result!r}")
+
+
+def test_a_bad_chunk_size_is_a_bad_request() -> None:
+    request = b"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nZZ\r\n"
+    with echo() as app, proxy(app) as port:
+        answer = raw(port, request, seconds=5)
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"Retry-After" not in head
+    assert json.loads(body)["status"] == 400
+
+
+@pytest.mark.parametrize(
+    ("request_start", "status"),
+    [
+        (b"Content-Length: 4000000\r\n\r\n", b"408"),
+        (b"X-Slow: ", b"400"),
+    ],
+)
+def test_a_slow_sender_is_cut_off_while_others_are_served(request_start: bytes, status: bytes) -> None:
+    start = b"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\n" + request_start
+    with echo() as app, proxy(app) as port, ThreadPoolExecutor(40) as pool:
+        slow = [pool.submit(raw, port, start, seconds=30) for _ in range(40)]
+        time.sleep(1)
+        began = time.monotonic()
+        assert headers_seen(port, "/healthz") == ["127.0.0.1", "http"]
+        assert time.monotonic() - began < 1
+        answers = [one.result() for one in slow]
+
+    # An answer may be lost to a byte that was sent after it.
+    assert {answer[9:12] for answer in answers} - {b""} <= {status}
+
+
+def test_the_rest_of_a_refused_body_is_no_request() -> None:
+    hidden = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    request = b"POST /v1/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n" + hidden
+    with echo() as app, proxy(app) as port:
+        assert raw(port, request, seconds=10).count(b"HTTP/1.1") == 1
+
+
+def test_without_the_app_a_sender_is_told_to_try_again() -> None:
+    with proxy(f"{ports.LOOPBACK}:1") as port:
+        connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=30)
+        connection.request("POST", "/v1/batch", b"{}")
+        answer = connection.getresponse()
+
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
         connection.close()
+
+
+def test_no_log_names_a_shopper(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("ab") as log, proxy(f"{ports.LOOPBACK}:1", log=log) as port:
+        for method in ("GET", "POST"):
+            connection = http.client.HTTPConnection(ports.LOOPBACK, port, timeout=30)
+            connection.request(method, "/api/v1/customers/user:ada?user_id=ada", headers={"X-Who": "ada"})
+            assert connection.getresponse().status == 503
+            connection.close()
+
+    text = (tmp_path / "log").read_text()
+    assert "connection refused" in text
+    assert "ada" not in text

@@ -11,6 +11,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from common import clock
+from embedded import procfile
 from embedded.ports import pick
 from modelops.models import ModelState, ModelVersion
 from modelops.services import mirror as mirror_module
@@ -347,16 +348,20 @@ def test_verdict_promotion_and_roll_back_queue_a_copy(
     assert sent == [[first], [first], [second], [second], [first]]
 
 
-def test_training_has_priority_over_copies() -> None:
-    for task in ("modelops.mirror", "modelops.mirror", "modelops.train"):
+def test_copies_do_not_wait_behind_trainings() -> None:
+    for task in ("modelops.mirror", "modelops.train"):
         current_app.send_task(task, args=["2026-11-25.1"])
 
-    with current_app.connection_for_read() as broker, broker.SimpleQueue("celery") as queue:
-        messages = [queue.get(block=False) for _ in range(3)]
-        for one in messages:
-            one.ack()
+    with current_app.connection_for_read() as broker:
+        for name, task in (("mlflow", "modelops.mirror"), ("celery", "modelops.train")):
+            with broker.SimpleQueue(name) as queue:
+                message = queue.get(block=False)
+                message.ack()
+                assert message.headers["task"] == task
 
-    assert [one.headers["task"].rpartition(".")[2] for one in messages] == ["train", "mirror", "mirror"]
+    processes = procfile.read(Path(__file__).parents[2] / "Procfile")
+    assert "mlflow" in processes["copier"]
+    assert "--queues" not in processes["worker"]
 
 
 def test_unreachable_server_raises_mirror_down(

@@ -134,12 +134,37 @@ def test_redis_memory_fields_exist(client: Client) -> None:
 
 
 def test_metrics_need_the_token(client: Client, settings: LazySettings) -> None:
-    settings.METRICS_TOKEN = "let-me-see"
+    settings.METRICS_TOKEN, settings.METRICS_LOOPBACK = "let-me-see", False
 
     assert client.get("/metrics").status_code == 401
     assert client.get("/metrics", headers={"Authorization": "Bearer guessed"}).status_code == 401
     assert client.get("/metrics", headers={"Authorization": "Bearer gu\xe9ss\xe9d"}).status_code == 401
     assert client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("loopback", "headers", "status"),
+    [
+        (False, {}, 401),
+        (False, {"Authorization": "Bearer "}, 401),
+        (True, {}, 200),
+        (True, {"X-Forwarded-For": "127.0.0.1"}, 401),
+        (True, {"X-Forwarded-For": ""}, 401),
+    ],
+)
+def test_without_a_token_only_this_machine_sees_metrics(
+    client: Client, settings: LazySettings, loopback: bool, headers: dict[str, str], status: int
+) -> None:
+    settings.METRICS_TOKEN, settings.METRICS_LOOPBACK = "", loopback
+
+    assert client.get("/metrics", headers=headers).status_code == status
+
+
+def test_another_machine_sees_no_metrics(client: Client, settings: LazySettings) -> None:
+    settings.METRICS_LOOPBACK = True
+
+    assert client.get("/metrics", REMOTE_ADDR="192.0.2.1").status_code == 401
+    assert client.get("/metrics", REMOTE_ADDR="::1").status_code == 200
 
 
 def test_operator_endpoints_accept_only_get_and_head(client: Client) -> None:

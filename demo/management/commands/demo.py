@@ -4,11 +4,14 @@ import os
 import time
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
-from common import clock
-from common.errors import DomainError
+from common import clock, exits
+from common.credentials import masked
+from common.errors import DomainError, Unavailable
 from demo import filling, screen, setup, training
 from demo.datasets.base import DemoData
 from demo.datasets.registry import DATASETS, load
@@ -43,6 +46,9 @@ class Command(BaseCommand):
                 self.stdout.write("\n".join(screen.lines(data_set)))
             elif data_set["products"]:
                 self._train(here=options["here"])
+        except (OperationalError, InterfaceError, redis.RedisError, Unavailable) as error:
+            message = f"a store went away: {masked(str(error))}"
+            raise CommandError(message, returncode=exits.TRY_AGAIN) from error
         except DomainError as error:
             raise CommandError(error.detail) from error
 

@@ -38,6 +38,15 @@ def test_every_name_of_the_contract_is_known_in_any_case() -> None:
     assert set(NAMES.values()) <= set(EVENT_TYPES)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [" recommendation  served ", "Recommendation\u00a0Served", "RECOMMENDATION\tSERVED", "Recommend\u200bation Served",
+     "\uff32ecommendation Served"],
+)  # fmt: skip
+def test_blanks_and_invisible_letters_hide_no_type(name: str) -> None:
+    assert event_type(name).server_only
+
+
 def test_an_unknown_name_is_a_custom_type_that_refuses_nothing() -> None:
     assert event_type("Trumpet Blown") == custom("Trumpet Blown")
     assert event_type("Trumpet Blown").validate({"product_id": None, "products": 7}) == []

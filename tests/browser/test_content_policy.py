@@ -1,0 +1,67 @@
+"""Chromium finds nothing on our pages that their Content-Security-Policy forbids, and obeys it."""
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Page
+
+from tests.browser.conftest import Shop
+
+STAFF = (
+    "/admin/",
+    "/admin/access/apikey/",
+    "/admin/access/apikey/add/",
+    "/admin/catalog/product/",
+    "/admin/catalog/product/add/",
+    "/admin/catalog/product/import/",
+    "/admin/personalization/placement/",
+    "/admin/personalization/rule/add/",
+    "/admin/modelops/trainingrun/",
+    "/admin/modelops/modelversion/",
+    "/admin/events/setaside/",
+    "/portal/preview",
+)
+PUBLIC = ("/", "/admin/login/", "/api/docs", "/shop/", "/shop/products/P0001", "/shop/login", "/nowhere")
+
+
+def test_no_page_breaks_its_policy(shop: Shop, page: Page, violations: list[str]) -> None:
+    from demo.setup import PASSWORD
+
+    for path in PUBLIC:
+        page.goto(f"{shop.url}{path}", wait_until="networkidle")
+    page.goto(f"{shop.url}/admin/login/")
+    page.locator("[name=username]").fill("admin")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("[name=password]").press("Enter")
+    page.wait_for_url(f"{shop.url}/admin/")
+    for path in STAFF:
+        answer = page.goto(f"{shop.url}{path}", wait_until="networkidle")
+        assert answer is not None, path
+        assert answer.status == 200, path
+
+    assert violations == []
+
+
+def test_docs_are_drawn(shop: Shop, page: Page) -> None:
+    page.goto(f"{shop.url}/api/docs")
+
+    page.locator(".opblock").first.wait_for()
+
+
+def test_a_strangers_script_does_not_run(shop: Shop, page: Page, violations: list[str]) -> None:
+    page.goto(shop.home)
+    page.evaluate(
+        "() => { const it = document.createElement('script'); it.textContent = 'window.stolen = 1';"
+        " document.body.append(it) }"
+    )
+
+    assert page.evaluate("() => window.stolen") is None
+    assert len(violations) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", PUBLIC)
+def test_every_page_has_a_policy(client: Client, path: str) -> None:
+    policy = client.get(path)["Content-Security-Policy"]
+
+    assert policy.startswith(("default-src 'self'", "default-src 'none'"))
+    assert ("unsafe-eval" in policy) is path.startswith("/admin/")
