@@ -24,7 +24,7 @@ from personalization.serving.exploration import explore
 from personalization.serving.fallback_reason import fallback_reason
 from personalization.serving.familiar import discovery_cap, without_owned
 from personalization.serving.item_records import items_of, removed_of
-from personalization.serving.page_cursor import MOST_SHOWN, codes_shown, cursor_of
+from personalization.serving.page_cursor import MOST_SHOWN, codes_of_hashes, cursor_of
 from personalization.serving.proposals import Proposals, Question, popular_only, propose
 from personalization.serving.rating_reason import RatingReason
 from personalization.serving.reasons import PINNED, Reasoner
@@ -120,17 +120,17 @@ def _request_state(
     candidates = snapshot.on_sale & snapshot.serving_catalog.filter_mask(_merged_filters(placement, ask.filters))
     allowed = snapshot.rules.filter(candidates, applicable_rules, trace if ask.explain else None).copy()
     allowed[[codes[product_id] for product_id in ask.exclude if product_id in codes]] = False
-    groups = snapshot.serving_catalog.columns.group_of
+    columns = snapshot.serving_catalog.columns
     if context:
-        allowed &= ~np.isin(groups, groups[list(context)])
+        allowed &= ~columns.variants_of(context)
     if not placement.repeat:
         allowed[shopper.bought] = False
     elif placement.rest_days:
         allowed[shopper.bought_within(placement.rest_days)] = False
     if items_on_page is not None:
-        allowed &= ~np.isin(groups, groups[items_on_page])
+        allowed &= ~columns.variants_of(items_on_page)
     if ask.earlier_items:
-        allowed &= ~np.isin(groups, groups[codes_shown(snapshot.serving_catalog.id_hashes, ask.earlier_items)])
+        allowed &= ~columns.variants_of(codes_of_hashes(*snapshot.serving_catalog.id_hashes, ask.earlier_items))
     allowed = _without_disliked(allowed, shopper, is_onboarding=strategy == ONBOARDING)
     if strategy != Recent.name:
         allowed = without_owned(allowed, shopper, snapshot.repurchased)
@@ -147,7 +147,7 @@ def _request_state(
         caps=[*_caps(snapshot, placement), *rule_caps(snapshot.rules, applicable_rules)],
         discovery=[]
         if strategy in CLOSED_STRATEGIES
-        else discovery_cap(shopper, groups, size=size, share=placement.discovery_share),
+        else discovery_cap(shopper, columns, size=size, share=placement.discovery_share),
         trace=trace,
         size=size,
         past_deadline=past_deadline,
@@ -263,10 +263,9 @@ def _next_cursor(snapshot: Snapshot, request_state: RequestState, slate: list[in
     earlier_items, serving_catalog = request_state.ask.earlier_items, snapshot.serving_catalog
     if len(slate) < request_state.size or len(earlier_items) + len(slate) > MOST_SHOWN:
         return None
-    groups = serving_catalog.columns.group_of
-    rest = request_state.allowed & ~np.isin(groups, groups[slate])
+    rest = request_state.allowed & ~serving_catalog.columns.variants_of(slate)
     has_more = rest[proposals.items].any() if request_state.is_closed else rest.any()
-    return cursor_of([*earlier_items, *serving_catalog.id_hashes[slate].tolist()]) if has_more else None
+    return cursor_of([*earlier_items, *serving_catalog.id_hashes[0][slate].tolist()]) if has_more else None
 
 
 def _with_exploration(

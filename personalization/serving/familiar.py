@@ -2,26 +2,25 @@
 
 import math
 
-import numpy as np
-
+from personalization.rules.filter_columns import Columns
 from personalization.rules.slate import Cap
 from personalization.serving.shoppers import Shopper
-from recsys.arrays import Bools, Ints
+from recsys.arrays import Bools
 
 ROUNDING = 9
 """Decimals to which a number of places counts: .7 of 10 places are 7, not 7.000000000000001."""
 
 
-def discovery_cap(shopper: Shopper, groups: Ints, *, size: int, share: float) -> list[Cap]:
+def discovery_cap(shopper: Shopper, columns: Columns, *, size: int, share: float) -> list[Cap]:
     """Return the cap on products the shopper knows, so that the `share` of `size` places is left to others.
 
-    Known are all products of the history, whatever the shopper did with them, and their variants. `groups` holds the
-    variant group of each item. The list is empty for a shopper without history.
+    Known are all products of the history, whatever the shopper did with them, and their variants. The list is empty for
+    a shopper without history.
     """
     if not shopper.latest:
         return []
-    is_known = np.isin(groups, groups[list(shopper.latest)])
-    return [Cap(limit=size - math.ceil(round(share * size, ROUNDING)), about=is_known)]
+    limit = size - math.ceil(round(share * size, ROUNDING))
+    return [Cap(limit=limit, about=columns.variants_of(list(shopper.latest)))]
 
 
 def without_owned(allowed: Bools, shopper: Shopper, repurchased: Bools) -> Bools:

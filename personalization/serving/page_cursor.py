@@ -44,7 +44,9 @@ def hashes_in(cursor: str) -> tuple[int, ...]:
     return tuple(hashes.tolist())
 
 
-def codes_shown(id_hashes: NDArray[np.uint32], shown: Sequence[int]) -> Ints:
-    """Return the item codes whose hash is among those shown."""
-    codes: Ints = np.flatnonzero(np.isin(id_hashes, np.array(shown, FORM))).astype(np.int32)
-    return codes
+def codes_of_hashes(id_hashes: NDArray[np.uint32], order: Ints, hashes: Sequence[int]) -> Ints:
+    """Return the codes of the items with one of the hashes; `order` is that of the items by their hash."""
+    sought = np.array(hashes, np.uint32)
+    first, end = (np.searchsorted(id_hashes, sought, side, sorter=order) for side in ("left", "right"))
+    ranges = [order[start:stop] for start, stop in zip(first.tolist(), end.tolist(), strict=True)]
+    return np.concatenate(ranges).astype(np.int32)

@@ -110,9 +110,10 @@ class ServingCatalog:
         return AttributeColumns([None if row is None else row.attributes for row in self.rows])
 
     @cached_property
-    def id_hashes(self) -> NDArray[np.uint32]:
-        """The hash of each product's id, uint32[n_items], for cursors."""
-        return np.fromiter(map(id_hash, self.columns.product_ids), np.uint32, len(self.rows))
+    def id_hashes(self) -> tuple[NDArray[np.uint32], Ints]:
+        """The hash of each product's id, uint32[n_items], and the codes in the order of their hashes, for cursors."""
+        hashes = np.fromiter(map(id_hash, self.columns.product_ids), np.uint32, len(self.rows))
+        return hashes, np.argsort(hashes, kind="stable").astype(np.int32)
 
     @cached_property
     def first_seen(self) -> Times:

@@ -245,3 +245,16 @@ def test_answers_conform_to_the_documented_schemas(browser: "APIClient") -> None
     answers_by_schema = [*answers.items(), ("AnswerBody", ANSWER), ("RankBody", RANKED), ("PageFieldsRequest", PAGE)]
     for name, body in answers_by_schema:
         jsonschema.validate(body, {"$ref": f"#/components/schemas/{name}", "components": document["components"]})
+
+
+def test_codes_of_hashes_are_found_where_two_products_share_one() -> None:
+    import numpy as np
+
+    from personalization.serving.page_cursor import codes_of_hashes
+
+    hashes = np.array([9, 2**32 - 1, 9, 4], np.uint32)
+    order = np.argsort(hashes, kind="stable").astype(np.int32)
+
+    assert codes_of_hashes(hashes, order, (9, 5)).tolist() == [0, 2]
+    assert codes_of_hashes(hashes, order, (2**32 - 1,)).tolist() == [1]
+    assert codes_of_hashes(hashes, order, (5,)).tolist() == []

@@ -1,5 +1,6 @@
 """The Recommend part of the storefront contract, over HTTP."""
 
+import random
 from typing import TYPE_CHECKING, Any
 from unittest.mock import ANY
 
@@ -16,7 +17,7 @@ from tests.personalization.shop import (
     says,
     views,
 )
-from tests.recsys.furniture import PRODUCTS
+from tests.recsys.furniture import GROUPS, PRODUCTS
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
@@ -318,6 +319,40 @@ def test_page_repeats_no_product_and_has_no_empty_slot(browser: "APIClient") -> 
     assert len(set(products)) == 7
 
 
+def test_no_page_repeats_a_product_or_shows_two_variants(browser: "APIClient") -> None:
+    from catalog.services import bulk_upsert
+
+    fields = {"currency": "EUR", "stock": 5, "price": "9.00", "category": ["Other"]}
+    rows = [
+        {"product_id": f"x{number:02d}", "title": f"Thing {number}", "group_id": f"g{number // 2}", **fields}
+        for number in range(30)
+    ]
+    bulk_upsert(rows, actor="key:t")
+    groups = GROUPS | {row["product_id"]: row["group_id"] for row in rows}
+    views(ADA, "rug", "x03", "lamp", "bulb", "x10")
+    does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "bulb"}])
+    names = ("home", "product", "similar", "bundle", "cart", "trending", "recent", "onboarding")
+    chance = random.Random(7)
+    for _ in range(30):
+        slots = [
+            {
+                "key": str(number),
+                "placement": chance.choice(names),
+                "limit": chance.randint(1, 8),
+                "product_id": chance.sample(["desk", "x05", "throw"], chance.randint(0, 2)),
+                "deadline_ms": chance.choice((1, 60_000)),
+            }
+            for number in range(chance.randint(2, 9))
+        ]
+
+        response = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json")
+
+        answers = response.json()["placements"]
+        products = [product for answer in answers.values() for product in ids(answer)]
+        assert list(answers) == [slot["key"] for slot in slots]
+        assert len({groups.get(product, product) for product in products}) == len(products), slots
+
+
 def test_placement_comes_twice_under_two_keys_and_repeats_nothing(browser: "APIClient") -> None:
     slots = [
         {"placement": "similar", "product_id": ["rug"], "limit": 3},
@@ -394,6 +429,19 @@ def test_late_slot_excludes_bought_and_disliked_products(browser: "APIClient", m
     assert (answer["degraded"], answer["personalized"]) == ("deadline", False)
     assert {"bulb", "throw"} <= set(ids(answer))
     assert not {"lamp", "rug"} & set(ids(answer))
+
+
+def test_list_of_own_products_is_never_late(browser: "APIClient", monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    moments = iter(range(0, 1000, 10))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(moments))
+    views(ADA, "desk")
+
+    slots = [{"placement": "recent", "deadline_ms": 5}]
+    answer = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]["recent"]
+
+    assert (ids(answer), answer["degraded"], answer["personalized"]) == (["desk"], None, True)
 
 
 def test_page_leaves_out_inactive_placements(browser: "APIClient") -> None:

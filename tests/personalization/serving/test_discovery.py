@@ -1,9 +1,9 @@
 """The share of discovery: what the shopper knows has a limited share of a list, sold-out products have none."""
 
-import numpy as np
 import pytest
 
 from catalog.services import bulk_upsert
+from personalization.rules.filter_columns import Columns
 from personalization.rules.slate import Cap
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
@@ -25,6 +25,12 @@ def shown(placement: str = "home", **fields: object) -> list[str]:
     return [item.product_id for item in answer.items]
 
 
+def columns(*groups: str) -> Columns:
+    """Return four items, of these variant groups if any."""
+    names, texts = "abcd", {"brands": [""] * 4, "categories": [""] * 4, "groups": groups or [""] * 4}
+    return Columns.of(names, prices=[1.0] * 4, stocks=[1] * 4, **texts)
+
+
 def many_products() -> None:
     """Add twenty products to the shop, so that there is enough to discover."""
     fields = {"currency": "EUR", "stock": 5, "price": "9.00", "category": ["Other"]}
@@ -39,7 +45,7 @@ def many_products() -> None:
 def test_known_products_get_at_most_the_rest_of_the_places(share: float, size: int, limit: int) -> None:
     shopper = Shopper(Profile.empty(0.0), personal=True, latest={1: "view"})
 
-    (cap,) = discovery_cap(shopper, np.arange(4, dtype=np.int32), size=size, share=share)
+    (cap,) = discovery_cap(shopper, columns(), size=size, share=share)
 
     assert cap.limit == limit
     assert cap.about is not None
@@ -49,7 +55,7 @@ def test_known_products_get_at_most_the_rest_of_the_places(share: float, size: i
 def test_variants_of_known_products_are_known() -> None:
     shopper = Shopper(Profile.empty(0.0), personal=True, latest={1: "view"})
 
-    (cap,) = discovery_cap(shopper, np.array([0, 5, 5, 3], np.int32), size=10, share=0.7)
+    (cap,) = discovery_cap(shopper, columns("", "sofa", "sofa", ""), size=10, share=0.7)
 
     assert cap == Cap(limit=3, about=cap.about)
     assert cap.about is not None
@@ -57,7 +63,7 @@ def test_variants_of_known_products_are_known() -> None:
 
 
 def test_a_stranger_knows_nothing() -> None:
-    assert discovery_cap(Shopper(Profile.empty(0.0)), np.arange(4, dtype=np.int32), size=10, share=0.7) == []
+    assert discovery_cap(Shopper(Profile.empty(0.0)), columns(), size=10, share=0.7) == []
 
 
 @pytest.mark.parametrize(("share", "known"), [(0.7, 3), (0.5, 5), (0.9, 1), (1.0, 0)])
