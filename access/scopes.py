@@ -10,6 +10,7 @@ SCOPES: Final = (
     ("recommendations:read", "Read recommendations"),
     ("catalog:read", "Read products"),
     ("catalog:write", "Change products"),
+    ("placements:read", "Read placements"),
     ("customers:read", "Read customers' profiles"),
     ("consents:read", "Read consent decisions"),
     ("consents:write", "Change consent decisions"),

@@ -15,6 +15,9 @@ from access.authentication import key_of
 from catalog import limits, selectors, services
 from catalog.bulk_body import read_lines
 from catalog.records import BulkResult, ProductRow
+from common import attribute_filters
+from common.attribute_filters import AttributesField
+from common.cursor_pages import CursorBody, CursorFields, page_fields, page_of
 from common.errors import InvalidInput
 from common.money import DECIMALS, plain
 from common.problems import FieldErrorSerializer, ProblemSerializer, error_bodies
@@ -25,6 +28,14 @@ class PriceField(serializers.DecimalField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_digits=16, decimal_places=limits.PRICE_DECIMALS, min_value=0, allow_null=True, **options)
+
+
+class NamesField(serializers.ListField):
+    """Names in a query, of which one must match."""
+
+    def __init__(self, **options: Any) -> None:
+        child = serializers.CharField(max_length=limits.ID)
+        super().__init__(child=child, max_length=attribute_filters.MOST_VALUES, required=False, **options)
 
 
 class ProductSerializer(serializers.Serializer[Any]):
@@ -123,6 +134,45 @@ class ProductView(APIView):
         """Take the product out of the catalog: it is no longer recommended."""
         services.remove_product(product_id.strip(), actor=key_of(request).actor)
         return Response(status=204)
+
+
+class ProductsFields(CursorFields):
+    """Conditions on the listed products; all that are given must hold."""
+
+    category = NamesField(help_text='A path ("Furniture/Chairs") or one of its names; any of several.')
+    brand = NamesField(help_text="Any of several brands.")
+    group_id = serializers.CharField(required=False, allow_blank=True, max_length=limits.ID)
+    active = serializers.BooleanField(required=False, allow_null=True, default=None)
+    in_stock = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="true: what is in stock; false: what is sold out."
+    )
+    updated_since = serializers.DateTimeField(required=False)
+    attributes = AttributesField()
+
+
+class ProductsBody(CursorBody):
+    """One page of products, in the order of their ids."""
+
+    products = StoredProductSerializer(many=True)
+
+
+class ProductsView(APIView):
+    """The products of the catalog."""
+
+    scope: ClassVar = {"GET": "catalog:read"}
+
+    @extend_schema(
+        operation_id="products_list",
+        parameters=[ProductsFields, attribute_filters.PARAMETER],
+        responses={200: ProductsBody},
+        tags=["catalog"],
+    )
+    def get(self, request: Request) -> Response:
+        """Return a page of the products that were not removed, in the order of their ids."""
+        conditions = page_fields(ProductsFields, request.query_params, lists=("category", "brand"))
+        limit, cursor = conditions.pop("limit"), conditions.pop("cursor", None)
+        rows, next_cursor = page_of(selectors.matching(**conditions), key="product_id", limit=limit, cursor=cursor)
+        return Response({"products": [body_of(selectors.row_of(row)) for row in rows], "next_cursor": next_cursor})
 
 
 class LinesParser(BaseParser):

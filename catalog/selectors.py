@@ -1,18 +1,31 @@
 """Reads of the catalog."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import F, Func, Q, QuerySet, TextField, Value
+from django.db.models.functions import Concat, Lower
 
 from catalog.models import Product
 from catalog.records import ProductRow
+from common.attribute_filters import has_attributes
 from common.errors import NotFound
 
 CHUNK: Final = 5_000
+PATH: Final = Lower(
+    Concat(
+        Value("/"),
+        Func(F("category"), Value("/"), function="array_to_string", output_field=TextField()),
+        Value("/"),
+        output_field=TextField(),
+    )
+)
+"""The category as "/furniture/chairs/"."""
 DERIVED: Final = ("first_seen", "removed")
 """Fields of a row without a column of their own: `created_at` and `removed_at` give them."""
 COLUMNS: Final = (*(one.name for one in fields(ProductRow) if one.name not in DERIVED), "created_at", "removed_at")
@@ -24,6 +37,37 @@ def get(product_id: str) -> ProductRow:
     if row is None:
         raise NotFound(f"No product {product_id}.")
     return row
+
+
+def matching(
+    *,
+    category: Sequence[str] = (),
+    brand: Sequence[str] = (),
+    group_id: str = "",
+    active: bool | None = None,
+    in_stock: bool | None = None,
+    updated_since: datetime | None = None,
+    attributes: Mapping[str, Sequence[str]] | None = None,
+) -> QuerySet[Product]:
+    """Return the products that were not removed and meet all conditions that are given.
+
+    Categories, brands and attributes match as in a request for recommendations: a path or a run of its names, one of
+    several, whatever the case.
+    """
+    conditions = [
+        _any_of(Q(path__contains=Lower(Value(f"/{name}/"))) for name in category),
+        _any_of(Q(brand__iexact=name) for name in brand),
+        Q(group_id=group_id) if group_id else Q(),
+        Q() if active is None else Q(active=active),
+        Q() if in_stock is None else Q(stock__isnull=True) | Q(stock__gt=0) if in_stock else Q(stock=0),
+        Q() if updated_since is None else Q(updated_at__gte=updated_since),
+    ]
+    own_attributes = has_attributes("catalog_product.attributes", attributes or {})
+    return Product.objects.filter(removed_at=None).alias(path=PATH).filter(*conditions, *own_attributes)
+
+
+def _any_of(conditions: Iterable[Q]) -> Q:
+    return reduce(or_, conditions, Q())
 
 
 def catalog_rows() -> list[ProductRow]:
@@ -50,6 +94,11 @@ def changed_since(cursor: int | None) -> tuple[list[ProductRow], int]:
         (following,) = sql.fetchone()
     changed = Product.objects.all() if cursor is None else Product.objects.filter(changed_xid__gte=cursor)
     return list(rows_of(changed.order_by())), following
+
+
+def row_of(product: Product) -> ProductRow:
+    """Return the record of a product."""
+    return _row(*(getattr(product, name) for name in COLUMNS))
 
 
 def rows_of(products: QuerySet[Product]) -> Iterator[ProductRow]:

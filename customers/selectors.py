@@ -1,13 +1,14 @@
 """Reads of customers: attributes and ids of a person, and the person of an event."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Min, Q
+from django.db.models import Min, Q, QuerySet
 
+from common.attribute_filters import has_attributes
 from common.clock import to_microseconds
 from customers.identity import Claim, People, Span, component, spans_of, user_at
 from customers.models import Customer, CustomerLink
@@ -64,6 +65,15 @@ def users_with_attributes(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
         (raw_id.removeprefix("user:"), attributes)
         for raw_id, attributes in rows.values_list("raw_id", "attributes")[:limit]
     ]
+
+
+def customers(
+    *, attributes: Mapping[str, Sequence[str]] | None = None, created_since: datetime | None = None
+) -> QuerySet[Customer]:
+    """Return the customers, shoppers with a user id, that have one of the values of every attribute named."""
+    rows = Customer.objects.filter(raw_id__startswith="user:")
+    rows = rows if created_since is None else rows.filter(created_at__gte=created_since)
+    return rows.filter(*has_attributes("customers_customer.attributes", attributes or {}))
 
 
 def attribute_of(accounts: Mapping[str, str], *, name: str) -> dict[str, str]:

@@ -31,7 +31,6 @@ SVD_PLACEMENT: Final = {
     "strategy": "svd",
     "fallback": ["trending", "popular", "catalog_order"],
     "size": 12,
-    "dedupe_group": "home-svd",
 }
 
 

@@ -8,9 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from common import clock
+from common import attribute_filters, clock
+from common.attribute_filters import AttributesField
+from common.cursor_pages import CursorBody, CursorFields, page_fields, page_of
 from common.problems import ProblemSerializer
 from consents.subjects import parse_subject
+from customers.selectors import customers
 from profiles.customer_profile import OF_NEWEST, customer_profile
 
 
@@ -38,6 +41,50 @@ class SegmentsSerializer(serializers.Serializer[Any]):
     """The segments of one customer."""
 
     segments = SegmentSerializer(many=True)
+
+
+class CustomersFields(CursorFields):
+    """Conditions on the listed customers; all that are given must hold."""
+
+    created_since = serializers.DateTimeField(required=False, help_text="When the id was first recorded, or later.")
+    attributes = AttributesField()
+
+
+class ListedCustomerSerializer(serializers.Serializer[Any]):
+    """One user id with what was said of it; `GET /api/v1/customers/{id}` has everything."""
+
+    user_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    attributes = serializers.DictField(child=serializers.JSONField(), help_text="Per name the value said last.")
+
+
+class CustomersSerializer(CursorBody):
+    """One page of customers, in the order of their ids."""
+
+    customers = ListedCustomerSerializer(many=True)
+
+
+class CustomersView(APIView):
+    """The customers of the shop."""
+
+    scope: ClassVar = {"GET": "customers:read"}
+
+    @extend_schema(
+        operation_id="customers_list",
+        parameters=[CustomersFields, attribute_filters.PARAMETER],
+        responses={200: CustomersSerializer},
+        tags=["customers"],
+    )
+    def get(self, request: Request) -> Response:
+        """Return a page of the user ids that were ever recorded, in their order. Visitors are not listed."""
+        conditions = page_fields(CustomersFields, request.query_params)
+        limit, cursor = conditions.pop("limit"), conditions.pop("cursor", None)
+        rows, next_cursor = page_of(customers(**conditions), key="raw_id", limit=limit, cursor=cursor)
+        listed = [
+            {"user_id": row.raw_id.removeprefix("user:"), "created_at": row.created_at, "attributes": row.attributes}
+            for row in rows
+        ]
+        return Response({"customers": listed, "next_cursor": next_cursor})
 
 
 class CustomerView(APIView):

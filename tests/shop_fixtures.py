@@ -46,6 +46,16 @@ def live_model(stocked_shop: None, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def repeat_model(stocked_shop: None, tmp_path: Path) -> None:
+    """The same shop with a live model that learned that people buy bulbs again."""
+    from modelops.services.registry import promote
+    from tests.modelops.releases import passed_version
+    from tests.recsys.furniture import REPEAT_SOURCES, model
+
+    promote(passed_version(model(REPEAT_SOURCES)), actor="staff:1")
+
+
+@pytest.fixture
 def browser(stocked_shop: None) -> "APIClient":
     """A storefront page with a publishable key whose user ids are believed."""
     return _client("pk", requires_user_hash=False)

@@ -17,6 +17,7 @@ from unfold.widgets import (
 from audit.selectors import entries
 from audit.staff import name_of
 from common import clock
+from common.attribute_filters import attribute_texts
 from common.comma_field import CommaListField
 from common.comma_lists import join_names
 from common.errors import InvalidInput
@@ -45,8 +46,8 @@ FACTOR: Final = 2.0
 """The default factor of boost and bury."""
 CLOCK: Final = "In UTC, as all times on these pages."
 KEY: Final = "Small letters, digits and hyphens: autumn-sale."
-LISTED: Final = ("category", "brand")
-"""Filters that hold a list of names."""
+LISTED: Final = ("category", "brand", "attributes")
+"""Filters that hold names."""
 
 
 class WeightedSources(CommaListField):
@@ -69,6 +70,26 @@ class WeightedSources(CommaListField):
             return {"name": name, "weight": float(weight or 1)}
         except ValueError as error:
             raise ValidationError(f"{part}: a weight is a number") from error
+
+
+class AttributesField(CommaListField):
+    """Attributes with the values they may have: `color=oak, color=ash`."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return attributes as text: a pair of name and value for each value."""
+        if isinstance(value, dict):
+            return join_names([f"{name}={one}" for name, values in value.items() for one in attribute_texts(values)])
+        return value
+
+    def to_python(self, value: Any) -> Any:
+        """Parse the pairs into the values by name; no pair is an empty list, as of the other filters."""
+        values: dict[str, list[str]] = {}
+        for part in super().to_python(value):
+            name, separator, text = (word.strip() for word in part.partition("="))
+            if not (name and separator and text):
+                raise ValidationError(f"{part}: an attribute is a name and a value, as color=oak")
+            values.setdefault(name, []).append(text)
+        return values or []
 
 
 def number(**options: Any) -> forms.IntegerField:
@@ -116,15 +137,17 @@ class PlacementForm(PlacementModelForm):
     filter_brand = CommaListField(label="Only brands")
     filter_min_price = amount(label="Price from")
     filter_max_price = amount(label="Price to")
-    filter_in_stock = forms.BooleanField(label="Only what is in stock", required=False)
+    filter_attributes = AttributesField(
+        label="Only attributes", help_text="color=oak, color=ash, size=L: any value of one name, every name."
+    )
 
     class Meta:
         model = Placement
         fields = (
             *("key", "name", "about", "size", "active", "strategy", "sources", "fallback", "recent_item_slots"),
-            *("repeat", "rest_days"),
+            *("repeat", "rest_days", "discovery_share", "sold_out"),
             *("explore_share", "explore_cap", "explore_days", "explore_enough"),
-            *("max_per_brand", "max_per_category", "dedupe_group"),
+            *("max_per_brand", "max_per_category"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -192,7 +215,7 @@ class PlacementForm(PlacementModelForm):
         for name in ("min_price", "max_price"):
             if (price := self.cleaned_data.get(f"filter_{name}")) is not None:
                 filters[name] = str(price)
-        return {**filters, "in_stock": True} if self.cleaned_data.get("filter_in_stock") else filters
+        return filters
 
     def changes(self) -> dict[str, Any]:
         """Return the fields changed on this page; all filters are one field."""
@@ -309,14 +332,11 @@ def sources_in_words(row: Placement, name: str) -> str:
 
 def filters_in_words(row: Placement) -> str:
     """Return the filters of a placement as text, one per line, with the labels of its form."""
-    values_by_label = {
-        str(PlacementForm.base_fields[f"filter_{name}"].label): value for name, value in filters_of(row).items()
-    }
-    texts_by_label = {
-        label: join_names(value) if isinstance(value, list) else value for label, value in values_by_label.items()
-    }
-    lines = [label if value is True else f"{label}: {value}" for label, value in texts_by_label.items()]
-    return "\n".join(lines) or "every product"
+    fields = PlacementForm.base_fields
+    values = {field: value for name, value in filters_of(row).items() if (field := fields.get(f"filter_{name}"))}
+    return (
+        "\n".join(f"{field.label}: {field.prepare_value(value)}" for field, value in values.items()) or "every product"
+    )
 
 
 def last_changed_by(row: Placement) -> str:

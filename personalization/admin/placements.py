@@ -13,6 +13,8 @@ from personalization.models import Placement
 from personalization.selectors.conflicts import placement_warnings
 from personalization.services.placements import save_placement
 
+WHAT_IS_KNOWN = ("discovery_share", ("repeat", "rest_days"))
+"""Fields about products that the shopper knows."""
 ORDER = "Applied in this order: filter → propose → rank → boost / bury → diversity → pin."
 
 
@@ -28,7 +30,7 @@ class PlacementAdmin(ModelAdmin):
         (None, {"fields": (("key", "name"), "about", ("size", "active")), "description": ORDER}),
         (
             "Who proposes and ranks",
-            {"fields": ("strategy", "sources", "fallback", "recent_item_slots", ("repeat", "rest_days"))},
+            {"fields": ("strategy", "sources", "fallback", "recent_item_slots", *WHAT_IS_KNOWN)},
         ),
         (
             "A start for new products",
@@ -42,22 +44,23 @@ class PlacementAdmin(ModelAdmin):
             "Only these products",
             {
                 "fields": (
-                    ("filter_category", "filter_brand"),
-                    ("filter_min_price", "filter_max_price", "filter_in_stock"),
+                    ("filter_category", "filter_brand", "filter_attributes"),
+                    ("filter_min_price", "filter_max_price"),
+                    "sold_out",
                 )
             },
         ),
-        ("Diversity", {"fields": (("max_per_brand", "max_per_category"), "dedupe_group")}),
+        ("Diversity", {"fields": (("max_per_brand", "max_per_category"),)}),
     )
 
     view_only_fieldsets: ClassVar = (
         fieldsets[0],
         (
             "Who proposes and ranks",
-            {"fields": ("strategy", "sources_text", "fallback_text", "recent_item_slots", ("repeat", "rest_days"))},
+            {"fields": ("strategy", "sources_text", "fallback_text", "recent_item_slots", *WHAT_IS_KNOWN)},
         ),
         fieldsets[2],
-        ("Only these products", {"fields": ("filters_text",)}),
+        ("Only these products", {"fields": ("filters_text", "sold_out")}),
         fieldsets[4],
     )
     """For staff who may only view: form-only fields are shown as text."""

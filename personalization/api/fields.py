@@ -8,11 +8,22 @@ from django.http import QueryDict
 from rest_framework import serializers
 
 from catalog import limits
+from common.attribute_filters import AttributesField, query_attributes
 from consents.subjects import MAX_ID
+from personalization.serving.page_cursor import MOST_SHOWN
 
 MOST_PRODUCTS = 500
 MOST_SLOTS = 20
-LISTS = ("product_id", "exclude", "category", "brand")
+CURSOR_LENGTH = 6 * MOST_SHOWN
+"""More characters than any cursor has."""
+LISTS = ("product_id", "exclude", "category", "brand", "fields")
+ITEM_FIELDS = frozenset(
+    {
+        *("score", "reason", "title", "price", "compare_at_price", "currency"),
+        *("brand", "stock", "attributes", "url", "image_url"),
+    }
+)
+"""The fields of an item that an answer may leave out; it always has `product_id` and `position`."""
 
 
 class IdField(serializers.CharField):
@@ -49,6 +60,20 @@ class IdList(Ids):
     def to_internal_value(self, data: Any) -> list[Any]:
         """Accept a single id as a list of one."""
         return super().to_internal_value([data] if isinstance(data, str) else data)
+
+
+class FieldNames(serializers.ListField):
+    """Names of fields of the items; a text may hold several between commas."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(child=serializers.ChoiceField(sorted(ITEM_FIELDS)), max_length=len(ITEM_FIELDS), **options)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        """Split texts at commas."""
+        texts = [data] if isinstance(data, str) else data
+        if isinstance(texts, list) and all(isinstance(text, str) for text in texts):
+            texts = [name for text in texts for name in text.split(",")]
+        return super().to_internal_value(texts)
 
 
 class ShopperFields(serializers.Serializer[Any]):
@@ -89,8 +114,19 @@ class ShapeFields(serializers.Serializer[Any]):
         required=False,
         allow_null=True,
         default=None,
-        help_text="true: only what is in stock; false: only what is sold out. Left out: no filter on stock, unless the "
-        "placement has one.",
+        help_text="true: only what is in stock; false: only what is sold out. Left out: what is in stock, and what is "
+        "sold out only if the placement shows it.",
+    )
+    attributes = AttributesField()
+    cursor = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        max_length=CURSOR_LENGTH,
+        help_text="`next_cursor` of the page before: the next products, none of them twice.",
+    )
+    fields = FieldNames(  # type: ignore[assignment]  # a field named as a property
+        required=False, help_text="Fields of the items, besides `product_id` and `position`. Left out: all."
     )
     explain = serializers.BooleanField(
         required=False, default=False, help_text="Per item: sources with their scores, rules that moved it."
@@ -119,6 +155,11 @@ class SlotFields(ShapeFields):
     """One slot of a page."""
 
     placement = serializers.CharField(max_length=60)
+    key = serializers.CharField(
+        required=False,
+        max_length=60,
+        help_text="The name of this slot's answer; needed where a placement comes twice. Default: the placement.",
+    )
     deadline_ms = serializers.IntegerField(
         required=False,
         min_value=1,
@@ -133,13 +174,20 @@ class PageFields(ShopperFields):
     placements = SlotFields(many=True, allow_empty=False, max_length=MOST_SLOTS)  # type: ignore[call-arg]  # the list's
 
     def validate_placements(self, slots: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Reject duplicate placements."""
-        names = [slot["placement"] for slot in slots]
-        if len(set(names)) < len(names):
-            raise serializers.ValidationError("A placement may come once.")
+        """Reject two slots of one key."""
+        keys = [slot_key(slot) for slot in slots]
+        if len(set(keys)) < len(keys):
+            raise serializers.ValidationError("Each needs a key of its own: a placement that comes twice has none.")
         return slots
+
+
+def slot_key(slot: Mapping[str, Any]) -> str:
+    """Return the name of a slot's answer."""
+    return str(slot.get("key") or slot["placement"])
 
 
 def query_fields(query: QueryDict) -> dict[str, Any]:
     """Return a query in the form of a body: repeatable fields as lists, the last value of the others."""
-    return {name: query.getlist(name) if name in LISTS else query[name] for name in query}
+    fields = {name: query.getlist(name) if name in LISTS else query[name] for name in query}
+    attributes = query_attributes(query)
+    return {**fields, "attributes": attributes} if attributes else fields

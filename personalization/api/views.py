@@ -11,17 +11,19 @@ from rest_framework.views import APIView
 
 from access.authentication import key_of
 from access.identity import proves_user
+from common import attribute_filters
 from common.errors import Forbidden
 from common.problems import ProblemSerializer
 from consents import gpc
 from consents.region import region_of
 from personalization.api import examples
-from personalization.api.answers import AnswerBody, PageBody, RankBody, answer_body
-from personalization.api.fields import PageFields, RankFields, RecommendFields, query_fields
+from personalization.api.answers import AnswerBody, PageBody, RankBody, answer_body, rank_body
+from personalization.api.fields import PageFields, RankFields, RecommendFields, query_fields, slot_key
 from personalization.api.rendering import FastJSONRenderer
 from personalization.selectors.placements import Filters
 from personalization.services.recommend import Slot, rank, recommend, recommend_page
 from personalization.serving.asking import Ask, Who
+from personalization.serving.page_cursor import hashes_in
 
 PROBLEMS = dict.fromkeys((404, 413, 415), ProblemSerializer)
 """Problem responses of operations with a body."""
@@ -47,7 +49,7 @@ class RecommendationsView(ShopperView):
 
     @extend_schema(
         operation_id="recommend",
-        parameters=[PLACEMENT, RecommendFields],
+        parameters=[PLACEMENT, RecommendFields, attribute_filters.PARAMETER],
         responses={200: AnswerBody, 404: ProblemSerializer},
         examples=[examples.response_example(examples.ANSWER)],
         tags=["recommend"],
@@ -73,7 +75,8 @@ class RecommendationsView(ShopperView):
         if fields.get("strategy") and key_of(request).publishable:
             raise Forbidden("A strategy may be asked for with a secret key only.")
         ask = ask_of(fields, placement=placement, who=who_of(request, fields))
-        return Response(answer_body(recommend(ask), tells_removed=not key_of(request).publishable))
+        secret = not key_of(request).publishable
+        return Response(answer_body(recommend(ask), tells_removed=secret, fields=fields.get("fields", ())))
 
 
 class RankView(ShopperView):
@@ -87,12 +90,14 @@ class RankView(ShopperView):
         tags=["recommend"],
     )
     def post(self, request: Request) -> Response:
-        """Put up to 500 products into the shopper's order; ids that nobody knows stay at the end."""
+        """Put up to 500 products into the shopper's order; ids that nobody knows stay at the end.
+
+        A stranger's list keeps the shop's order.
+        """
         fields = validated(RankFields, request.data)
         who = who_of(request, fields)
         list_answer = rank(who, product_ids=fields["product_ids"], personalized=fields["personalized"])
-        body = {"recommendation_id": list_answer.recommendation_id, "product_ids": list(list_answer.product_ids)}
-        return Response({**body, "degraded": list_answer.degraded})
+        return Response(rank_body(list_answer))
 
 
 class PageView(ShopperView):
@@ -109,22 +114,26 @@ class PageView(ShopperView):
         tags=["recommend"],
     )
     def post(self, request: Request) -> Response:
-        """Answer several placements: no product twice, each slot by its deadline, none of them empty.
+        """Answer several placements: no product twice, each slot by its deadline.
 
         A placement that is not there, or switched off, is left out; 404 where none of them is.
         """
         fields = validated(PageFields, request.data)
         who = who_of(request, fields)
+        by_key = {slot_key(slot): slot for slot in fields["placements"]}
         slots = {
-            slot["placement"]: Slot(
+            key: Slot(
                 ask_of({**slot, "personalized": fields["personalized"]}, placement=slot["placement"], who=who),
                 deadline_ms=slot.get("deadline_ms"),
             )
-            for slot in fields["placements"]
+            for key, slot in by_key.items()
         }
         secret = not key_of(request).publishable
-        answers = recommend_page(slots).items()
-        return Response({"placements": {name: answer_body(one, tells_removed=secret) for name, one in answers}})
+        bodies = {
+            key: answer_body(one, tells_removed=secret, fields=by_key[key].get("fields", ()))
+            for key, one in recommend_page(slots).items()
+        }
+        return Response({"placements": bodies})
 
 
 def validated(kind: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
@@ -160,6 +169,7 @@ def ask_of(fields: Mapping[str, Any], *, placement: str, who: Who) -> Ask:
         exclude=tuple(fields.get("exclude", ())),
         filters=Filters.of(fields),
         personalized=fields["personalized"],
+        earlier_items=hashes_in(fields["cursor"]) if fields.get("cursor") else (),
         strategy=fields.get("strategy") or None,
         explain=fields["explain"],
     )

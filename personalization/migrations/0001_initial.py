@@ -134,7 +134,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "repeat",
-                    models.BooleanField(default=True, help_text="May show products the shopper has bought before"),
+                    models.BooleanField(
+                        default=True, help_text="May show what the shopper bought before, if people buy it again"
+                    ),
                 ),
                 (
                     "rest_days",
@@ -147,11 +149,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "dedupe_group",
-                    models.SlugField(
-                        default="page",
-                        help_text="Placements of the same group never repeat a product on one page",
-                        max_length=60,
+                    "discovery_share",
+                    models.FloatField(
+                        db_default=0.7,
+                        default=0.7,
+                        help_text="The least share of the places, 0 to 1, for products that the shopper neither looked at nor has. A list of the shopper's own products has no such places",
+                        validators=[
+                            django.core.validators.MinValueValidator(0.0),
+                            django.core.validators.MaxValueValidator(1.0),
+                        ],
+                        verbose_name="Discovery",
+                    ),
+                ),
+                (
+                    "sold_out",
+                    models.BooleanField(
+                        db_default=False,
+                        default=False,
+                        help_text="May show products that are sold out; else only if a request asks",
                     ),
                 ),
                 ("active", models.BooleanField(default=True)),

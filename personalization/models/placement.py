@@ -10,7 +10,7 @@ class Placement(models.Model):
     `sources` is a list of `{"name": recommender, "weight": number}` in order of preference; empty means every source of
     the model. `strategy` is `hybrid` (the model's ranker), `blend` (the sources by weight), `onboarding` (questions to
     a newcomer) or the name of one recommender. `fallback` names the recommenders that fill a short slate, in order.
-    `filters` has the same fields as a request: category, brand, min_price, max_price, in_stock.
+    `filters` has the same fields as a request: category, brand, min_price, max_price, attributes.
     """
 
     class About(models.TextChoices):
@@ -60,7 +60,9 @@ class Placement(models.Model):
         db_default=100,
         help_text="The budget: the most exploration impressions of one product a day on this placement",
     )
-    repeat = models.BooleanField(default=True, help_text="May show products the shopper has bought before")
+    repeat = models.BooleanField(
+        default=True, help_text="May show what the shopper bought before, if people buy it again"
+    )
     rest_days = models.PositiveSmallIntegerField(
         "Rest after a purchase",
         default=0,
@@ -68,8 +70,16 @@ class Placement(models.Model):
         validators=[MaxValueValidator(365)],
         help_text="Days after a purchase in which the product is not shown to that shopper; 0 = none",
     )
-    dedupe_group = models.SlugField(
-        max_length=60, default="page", help_text="Placements of the same group never repeat a product on one page"
+    discovery_share = models.FloatField(
+        "Discovery",
+        default=0.7,
+        db_default=0.7,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="The least share of the places, 0 to 1, for products that the shopper neither looked at nor has. "
+        "A list of the shopper's own products has no such places",
+    )
+    sold_out = models.BooleanField(
+        default=False, db_default=False, help_text="May show products that are sold out; else only if a request asks"
     )
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)

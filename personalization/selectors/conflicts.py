@@ -1,5 +1,7 @@
 """Warnings about rules and placements, against the current catalog."""
 
+from dataclasses import replace
+
 from common import clock
 from personalization.models import Placement, Rule, RuleVersion
 from personalization.rules.conflicts import conflicts, rule_warnings, unknown_names
@@ -71,6 +73,7 @@ def placement_warnings(placement: Placement) -> list[str]:
         names = dict.fromkeys((config.strategy, *config.sources, *config.fallback))
         missing_names = [name for name in names if name not in snapshot.strategies]
         warnings += [f"The live model has no recommender {name}: the fallback answers" for name in missing_names]
-    if not (snapshot.serving_catalog.filter_mask(filters) & snapshot.on_sale).any():
+    effective_filters = filters if config.sold_out else replace(filters, in_stock=True)
+    if not (snapshot.serving_catalog.filter_mask(effective_filters) & snapshot.on_sale).any():
         warnings.append("No product on sale passes the filters: the placement shows nothing")
     return warnings

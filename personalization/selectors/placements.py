@@ -10,9 +10,14 @@ from typing import Any, Final
 from personalization.models import Placement
 from recsys.ranking.model import BLEND, HYBRID
 from recsys.ranking.onboarding import ONBOARDING
+from recsys.sources.registry import RECOMMENDERS
 
 STRATEGIES: Final = (HYBRID, BLEND, ONBOARDING)
 """The strategies that a placement or a request may name besides single recommenders."""
+OWN_PRODUCTS: Final = tuple(name for name, kind in RECOMMENDERS.items() if kind.reason == "own")
+"""Recommenders that show products of the shopper's own history."""
+CLOSED_STRATEGIES: Final = frozenset((ONBOARDING, *OWN_PRODUCTS))
+"""Strategies to whose products no others may be added: their answers are as short as their lists."""
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +30,8 @@ class Filters:
     min_price: Decimal | None = None
     max_price: Decimal | None = None
     in_stock: bool | None = None
+    attributes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Pairs of a name and the values of which a product must have one; every name must match."""
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Filters":
@@ -38,6 +45,7 @@ class Filters:
             min_price=_decimal(fields, "min_price"),
             max_price=_decimal(fields, "max_price"),
             in_stock=_flag(fields, "in_stock"),
+            attributes=_attributes(fields),
         )
 
 
@@ -62,7 +70,8 @@ class PlacementConfig:
     explore_cap: int
     repeat: bool
     rest_days: int
-    dedupe_group: str
+    discovery_share: float
+    sold_out: bool
 
 
 def active_placements() -> dict[str, PlacementConfig]:
@@ -132,6 +141,13 @@ def _decimal(fields: Mapping[str, Any], name: str) -> Decimal | None:
     if not price.is_finite():
         raise ValueError(f"{name} must be a number")
     return price
+
+
+def _attributes(fields: Mapping[str, Any]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    value = fields.get("attributes") or {}
+    if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+        raise ValueError("attributes must be names with values")
+    return tuple(sorted((name, _many(value, name)) for name in value))
 
 
 def _flag(fields: Mapping[str, Any], name: str) -> bool | None:

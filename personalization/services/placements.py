@@ -16,7 +16,8 @@ from personalization.models import Placement
 from personalization.selectors.placements import STRATEGIES, Filters, names_in, weights_of
 from recsys.sources.registry import RECOMMENDERS
 
-FILTERS = {one.name for one in fields(Filters)}
+FILTERS = {one.name for one in fields(Filters)} - {"in_stock"}
+"""What a placement may filter by; `Placement.sold_out` says whether it shows sold-out products."""
 
 
 @transaction.atomic
@@ -77,8 +78,9 @@ def _no_recommender(name: Any) -> str:
 
 def _number_errors(row: Placement) -> Iterable[FieldError]:
     # NaN passes the bounds in full_clean().
-    if isinstance(row.explore_share, float) and math.isnan(row.explore_share):
-        yield FieldError("explore_share", "must be a number")
+    for name in ("explore_share", "discovery_share"):
+        if isinstance(value := getattr(row, name), float) and math.isnan(value):
+            yield FieldError(name, "must be a number")
 
 
 def _filter_errors(filters: Any) -> Iterable[FieldError]:

@@ -11,6 +11,7 @@ import numpy as np
 from django.conf import settings
 
 from common import clock
+from personalization.selectors.placements import CLOSED_STRATEGIES
 from personalization.serving.answers import Answer, RankAnswer
 from personalization.serving.asking import Ask, Who
 from personalization.serving.engine import answer, no_placement
@@ -36,29 +37,29 @@ def recommend(ask: Ask) -> Answer:
 
 
 def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
-    """Answer several placements in order. Within a dedupe group no product appears twice.
+    """Answer several slots by their keys. No product appears twice, nor do two variants of one.
 
-    A slot that starts after its deadline gets popular products, with `degraded: deadline`. A slot that would be empty
-    without products of other slots may repeat some. Unknown, inactive and unreadable placements are left out. Raises
-    NotFound if no placement remains.
+    Slots whose own products cannot be replaced by others, as those looked at, choose first; else the first slot does. A
+    slot that starts after its deadline gets popular products, with `degraded: deadline`. Unknown, inactive and
+    unreadable placements are left out. Raises NotFound if no placement remains.
     """
     started, snapshot = time.perf_counter(), snapshot_refresher.current()
-    unknown_names = [name for name in slots if name not in snapshot.placements]
-    slots = {name: slot for name, slot in slots.items() if name in snapshot.placements}
+    unknown_names = [slot.ask.placement for slot in slots.values() if slot.ask.placement not in snapshot.placements]
+    slots = {key: slot for key, slot in slots.items() if slot.ask.placement in snapshot.placements}
     if not slots:
         raise no_placement(*unknown_names, among=snapshot.placements)
     shopper = _shopper_of(slots, snapshot)
-    codes_by_group: dict[str, list[int]] = {}
+    codes_on_page: list[int] = []
     answers: dict[str, Answer] = {}
-    for name, slot in slots.items():
-        group = codes_by_group.setdefault(snapshot.placements[name].dedupe_group or name, [])
+    for key in sorted(slots, key=lambda key: not _is_closed(slots[key].ask, snapshot)):
+        slot = slots[key]
         late = (time.perf_counter() - started) * 1000 > (slot.deadline_ms or settings.SERVING_SLOT_MILLISECONDS)
-        slot_answer = _slot(snapshot, slot.ask, shopper, group, late=late)
-        group += [snapshot.serving_catalog.codes[item.product_id] for item in slot_answer.items]
-        answers[name] = _note_exposure(
+        slot_answer = _slot(snapshot, slot.ask, shopper, codes_on_page, late=late)
+        codes_on_page += [snapshot.serving_catalog.codes[item.product_id] for item in slot_answer.items]
+        answers[key] = _note_exposure(
             slot_answer, slot.ask, anonymized=shopper.fallback_reason in ANONYMIZED_REASONS
         )  # also for slots after their deadline
-    return answers
+    return {key: answers[key] for key in slots}
 
 
 def rank(who: Who, *, product_ids: Sequence[str], personalized: bool = True) -> RankAnswer:
@@ -77,13 +78,14 @@ def _shopper_of(slots: Mapping[str, Slot], snapshot: Snapshot) -> Shopper:
     return nobody(now) if ask is None else read_shopper(ask.who, snapshot=snapshot, now=now)
 
 
-def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, group: list[int], *, late: bool) -> Answer:
+def _is_closed(ask: Ask, snapshot: Snapshot) -> bool:
+    return (ask.strategy or snapshot.placements[ask.placement].strategy) in CLOSED_STRATEGIES
+
+
+def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, codes_on_page: list[int], *, late: bool) -> Answer:
     slot_shopper = shopper if ask.personalized else nobody(shopper.profile.now)
-    items_on_page = np.asarray(group, np.int32)
-    slot_answer = answer(snapshot, ask, shopper=slot_shopper, items_on_page=items_on_page, past_deadline=late)
-    if not slot_answer.items and group:
-        slot_answer = answer(snapshot, ask, shopper=slot_shopper, past_deadline=late)
-    return slot_answer
+    items_on_page = np.asarray(codes_on_page, np.int32)
+    return answer(snapshot, ask, shopper=slot_shopper, items_on_page=items_on_page, past_deadline=late)
 
 
 def _note_exposure(slot_answer: Answer, ask: Ask, *, anonymized: bool = False) -> Answer:

@@ -1,7 +1,8 @@
 """Frozen records of an answer; the API turns them into JSON."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 FallbackReason = Literal["no_model", "no_profile", "no_consent", "store_down", "deadline"]
 
@@ -26,7 +27,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One product of a slate. `position` starts at 1; `price` is a decimal as text."""
+    """One product of a slate. `position` starts at 1; prices are decimals as text; a stock of None is not counted."""
 
     product_id: str
     position: int
@@ -37,6 +38,10 @@ class Item:
     currency: str
     url: str
     image_url: str
+    brand: str
+    stock: int | None
+    compare_at_price: str | None
+    attributes: Mapping[str, Any]
     explanation: Explanation | None = None
 
 
@@ -66,12 +71,15 @@ class Answer:
     removed: tuple[RemovedProduct, ...] | None = None
     propensities: dict[str, float] = field(default_factory=dict)
     """The chance of each explored product to be shown, by product id."""
+    next_cursor: str | None = None
+    """Where the next page starts; None if nothing is left to show."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankAnswer:
-    """The shop's own list in personal order. Unknown ids come last, in the given order."""
+    """The shop's own list; unknown ids come last, in the given order. `personalized`: the order is the shopper's."""
 
     recommendation_id: str
     product_ids: tuple[str, ...]
+    personalized: bool
     degraded: FallbackReason | None

@@ -37,5 +37,7 @@ class Ask:
     personalized: bool = True
     strategy: str | None = None
     explain: bool = False
+    earlier_items: tuple[int, ...] = ()
+    """Hashes of the products on earlier pages of this answer (see `page_cursor`)."""
     explores: bool = True
     """False for a preview: it shows no new product and spends no exploration budget."""

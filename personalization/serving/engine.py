@@ -16,13 +16,15 @@ from personalization.rules.slate import (
     pins,
     rule_caps,
 )
-from personalization.selectors.placements import Filters, PlacementConfig
+from personalization.selectors.placements import CLOSED_STRATEGIES, OWN_PRODUCTS, Filters, PlacementConfig
 from personalization.serving.answers import Answer, Reason
 from personalization.serving.asking import Ask
 from personalization.serving.exploration import REASON as EXPLORATION_REASON
 from personalization.serving.exploration import explore
 from personalization.serving.fallback_reason import fallback_reason
+from personalization.serving.familiar import discovery_cap, without_owned
 from personalization.serving.item_records import items_of, removed_of
+from personalization.serving.page_cursor import MOST_SHOWN, codes_of_hashes, cursor_of
 from personalization.serving.proposals import Proposals, Question, popular_only, propose
 from personalization.serving.rating_reason import RatingReason
 from personalization.serving.reasons import PINNED, Reasoner
@@ -32,6 +34,7 @@ from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
 from recsys.data.profile import Context
 from recsys.ranking.onboarding import ONBOARDING, demote_disliked
+from recsys.sources.own_history import Recent
 
 CANDIDATES = 100
 """The least number of candidates to rank: boosts and caps need some to choose from."""
@@ -50,14 +53,21 @@ class RequestState:
     applicable_rules: tuple[Rule, ...]
     allowed: Bools
     caps: Sequence[Cap]
+    discovery: Sequence[Cap]
+    """The cap on products that the shopper knows already; a cap of its own, since a slate may only fill up without."""
     trace: Trace
     size: int
     past_deadline: bool
 
     @property
     def is_onboarding(self) -> bool:
-        """Whether the answer consists of onboarding questions; no other products may be added to it."""
+        """Whether the answer consists of onboarding questions."""
         return self.strategy == ONBOARDING
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no other products may be added to those of the strategy."""
+        return self.strategy in CLOSED_STRATEGIES
 
 
 def no_placement(*keys: str, among: Iterable[str]) -> NotFound:
@@ -101,28 +111,30 @@ def _request_state(
     items_on_page: Ints | None,
     past_deadline: bool,
 ) -> RequestState:
-    codes = snapshot.serving_catalog.codes
+    codes, strategy = snapshot.serving_catalog.codes, _strategy(snapshot, ask, placement)
     context_items = tuple(dict.fromkeys(codes[product_id] for product_id in ask.product_ids if product_id in codes))
     context = context_items if placement.about != "shopper" else ()
     situation = Situation(ask.placement, clock.now().timestamp(), context=context_items)
     applicable_rules = snapshot.rules.applicable(situation)
     trace = Trace()
-    candidates = snapshot.on_sale & snapshot.serving_catalog.filter_mask(
-        _merged_filters(placement.filters, ask.filters)
-    )
+    candidates = snapshot.on_sale & snapshot.serving_catalog.filter_mask(_merged_filters(placement, ask.filters))
     allowed = snapshot.rules.filter(candidates, applicable_rules, trace if ask.explain else None).copy()
     allowed[[codes[product_id] for product_id in ask.exclude if product_id in codes]] = False
-    groups = snapshot.serving_catalog.columns.group_of
+    columns = snapshot.serving_catalog.columns
     if context:
-        allowed &= ~np.isin(groups, groups[list(context)])
+        allowed &= ~columns.variants_of(context)
     if not placement.repeat:
         allowed[shopper.bought] = False
     elif placement.rest_days:
         allowed[shopper.bought_within(placement.rest_days)] = False
     if items_on_page is not None:
-        allowed &= ~np.isin(groups, groups[items_on_page])
-    strategy = _strategy(snapshot, ask, placement)
+        allowed &= ~columns.variants_of(items_on_page)
+    if ask.earlier_items:
+        allowed &= ~columns.variants_of(codes_of_hashes(*snapshot.serving_catalog.id_hashes, ask.earlier_items))
     allowed = _without_disliked(allowed, shopper, is_onboarding=strategy == ONBOARDING)
+    if strategy != Recent.name:
+        allowed = without_owned(allowed, shopper, snapshot.repurchased)
+    size, past_deadline = ask.limit or placement.size, past_deadline and strategy not in OWN_PRODUCTS
     return RequestState(
         ask=ask,
         placement=placement,
@@ -133,8 +145,11 @@ def _request_state(
         applicable_rules=applicable_rules,
         allowed=allowed,
         caps=[*_caps(snapshot, placement), *rule_caps(snapshot.rules, applicable_rules)],
+        discovery=[]
+        if strategy in CLOSED_STRATEGIES
+        else discovery_cap(shopper, columns, size=size, share=placement.discovery_share),
         trace=trace,
-        size=ask.limit or placement.size,
+        size=size,
         past_deadline=past_deadline,
     )
 
@@ -149,14 +164,19 @@ def _without_disliked(allowed: Bools, shopper: Shopper, *, is_onboarding: bool) 
     return remaining if is_onboarding or remaining.any() else allowed
 
 
-def _merged_filters(placement_filters: Filters, request_filters: Filters) -> Filters:
-    """Return both filters as one; a field of the request overrides the placement's."""
+def _merged_filters(placement: PlacementConfig, request_filters: Filters) -> Filters:
+    """Return both filters as one; a field or attribute of the request overrides the placement's.
+
+    Products that are sold out need the placement's consent, or the request's.
+    """
+    placement_filters, in_stock = placement.filters, request_filters.in_stock
     return Filters(
         category=request_filters.category or placement_filters.category,
         brand=request_filters.brand or placement_filters.brand,
         min_price=placement_filters.min_price if request_filters.min_price is None else request_filters.min_price,
         max_price=placement_filters.max_price if request_filters.max_price is None else request_filters.max_price,
-        in_stock=placement_filters.in_stock if request_filters.in_stock is None else request_filters.in_stock,
+        in_stock=True if in_stock is None and not placement.sold_out else in_stock,
+        attributes=tuple(sorted((dict(placement_filters.attributes) | dict(request_filters.attributes)).items())),
     )
 
 
@@ -192,12 +212,13 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
         rating_reason=RatingReason(snapshot.bundle.shown_rating_predictor, request_state.shopper.profile)
         if snapshot.bundle is not None
         else None,
+        repurchased=snapshot.repurchased,
     )
     reasons = {
         code: reasoner.reason(code, proposals.sources.get(code, ()), kin=proposals.kin.get(code)) for code in slate
     }
     reasons.update(dict.fromkeys(pinned_items, PINNED))
-    if request_state.placement.recent_item_slots and not request_state.is_onboarding:
+    if request_state.placement.recent_item_slots and not request_state.is_closed:
         before = set(slate)
         slate = fill_recent_item_slots(
             snapshot,
@@ -207,7 +228,7 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
             most=request_state.placement.recent_item_slots,
             mask=request_state.allowed,
             fixed=pinned_items,
-            caps=request_state.caps,
+            caps=[*request_state.caps, *request_state.discovery],
         )
         for code in set(slate) - before:
             request_state.trace.move(code, RECENT_ITEM_SLOT)
@@ -220,20 +241,37 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
         personalized=request_state.shopper.personal,
         degraded=fallback_reason(snapshot, request_state.shopper, past_deadline=request_state.past_deadline),
         items=items_of(
-            snapshot.serving_catalog, slate, proposals, reasons, request_state.trace, explain=request_state.ask.explain
+            snapshot.serving_catalog,
+            slate,
+            proposals,
+            reasons,
+            request_state.trace,
+            explain=request_state.ask.explain,
+            first_position=len(request_state.ask.earlier_items) + 1,
         ),
         unknown_products=request_state.unknown,
         rules=tuple(f"{rule.id}.{rule.version}" for rule in request_state.applicable_rules),
         removed=removed_of(snapshot.serving_catalog, slate, request_state.trace) if request_state.ask.explain else None,
         propensities=propensities,
+        next_cursor=_next_cursor(snapshot, request_state, slate, proposals),
     )
+
+
+def _next_cursor(snapshot: Snapshot, request_state: RequestState, slate: list[int], proposals: Proposals) -> str | None:
+    """Return the cursor behind this page; None if no product is left, or no cursor could hold more."""
+    earlier_items, serving_catalog = request_state.ask.earlier_items, snapshot.serving_catalog
+    if len(slate) < request_state.size or len(earlier_items) + len(slate) > MOST_SHOWN:
+        return None
+    rest = request_state.allowed & ~serving_catalog.columns.variants_of(slate)
+    has_more = rest[proposals.items].any() if request_state.is_closed else rest.any()
+    return cursor_of([*earlier_items, *serving_catalog.id_hashes[0][slate].tolist()]) if has_more else None
 
 
 def _with_exploration(
     snapshot: Snapshot, request_state: RequestState, slate: list[int], reasons: dict[int, Reason], *, fixed: set[int]
 ) -> tuple[list[int], dict[str, float]]:
     """Return the slate, possibly with a new product on it, and that product's propensity by its id."""
-    if request_state.past_deadline or request_state.is_onboarding or not request_state.ask.explores:
+    if request_state.past_deadline or request_state.is_closed or not request_state.ask.explores:
         return slate, {}
     exploration = explore(
         snapshot,
@@ -243,7 +281,7 @@ def _with_exploration(
         slate,
         mask=request_state.allowed,
         fixed=fixed,
-        caps=request_state.caps,
+        caps=[*request_state.caps, *request_state.discovery],
     )
     if exploration is None:
         return slate, {}
@@ -260,18 +298,28 @@ def _apply_rules(snapshot: Snapshot, request_state: RequestState, proposals: Pro
         ranked_items = demote_disliked(snapshot.onboarding_cache.space, request_state.shopper.opinions, ranked_items)
     items = rules.reorder(ranked_items, request_state.applicable_rules, trace)
     pinnable = request_state.allowed
-    if request_state.is_onboarding:
+    if request_state.is_closed:
         pinnable = np.zeros_like(request_state.allowed)
         pinnable[ranked_items] = request_state.allowed[ranked_items]
     pinned_at = pins(
         rules, request_state.applicable_rules, items, pinnable, request_state.size, trace, popular=snapshot.popular
     )
-    slate = fill(items, request_state.size, pinned_at=pinned_at, caps=request_state.caps, trace=trace)
-    if len(slate) < request_state.size and not request_state.is_onboarding:
-        rest = snapshot.popular[request_state.allowed[snapshot.popular]]
-        everything = np.concatenate([items, rest[~np.isin(rest, items)]]).astype(np.int32)
-        slate = fill(everything, request_state.size, pinned_at=pinned_at, caps=request_state.caps, trace=trace)
+    slate = _filled(snapshot, request_state, items, pinned_at)
     return slate, set(pinned_at.values()) & set(slate)
+
+
+def _filled(snapshot: Snapshot, request_state: RequestState, items: Ints, pinned_at: dict[int, int]) -> list[int]:
+    """Return the slate of the ranked items; a short one takes other allowed products, at last known ones too."""
+    size, trace, caps = request_state.size, request_state.trace, [*request_state.caps, *request_state.discovery]
+    slate = fill(items, size, pinned_at=pinned_at, caps=caps, trace=trace)
+    if len(slate) == size or request_state.is_closed:
+        return slate
+    rest = snapshot.popular[request_state.allowed[snapshot.popular]]
+    everything = np.concatenate([items, rest[~np.isin(rest, items)]]).astype(np.int32)
+    slate = fill(everything, size, pinned_at=pinned_at, caps=caps, trace=trace)
+    if len(slate) == size or not request_state.discovery:
+        return slate
+    return fill(everything, size, pinned_at=pinned_at, caps=request_state.caps, trace=trace)
 
 
 def _caps(snapshot: Snapshot, placement: PlacementConfig) -> list[Cap]:

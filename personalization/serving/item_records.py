@@ -1,6 +1,7 @@
 """From item codes to the items of an answer."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import islice, zip_longest
 
 from common.money import plain
@@ -21,6 +22,7 @@ def items_of(
     trace: Trace,
     *,
     explain: bool,
+    first_position: int = 1,
 ) -> tuple[Item, ...]:
     """Return the items of a slate, in order."""
     return tuple(
@@ -32,7 +34,7 @@ def items_of(
             reasons[code],
             _explanation(code, proposals, trace) if explain else None,
         )
-        for position, code in enumerate(slate, 1)
+        for position, code in enumerate(slate, first_position)
     )
 
 
@@ -71,12 +73,20 @@ def _item(
         score=round(proposals.scores.get(code, 0.0), 6),
         reason=reason,
         title=row.title,
-        price=None if row.price is None else plain(row.price, row.currency),
+        price=_amount(row.price, row.currency),
         currency=row.currency,
         url=row.url,
         image_url=row.image_url,
+        brand=row.brand,
+        stock=row.stock,
+        compare_at_price=_amount(row.compare_at_price, row.currency),
+        attributes=row.attributes,
         explanation=explanation,
     )
+
+
+def _amount(price: Decimal | None, currency: str) -> str | None:
+    return None if price is None else plain(price, currency)
 
 
 def _explanation(code: int, proposals: Proposals, trace: Trace) -> Explanation:

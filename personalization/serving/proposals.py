@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from personalization.selectors.placements import PlacementConfig
+from personalization.selectors.placements import CLOSED_STRATEGIES, PlacementConfig
 from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
@@ -63,11 +63,14 @@ class Question:
 
 
 def propose(snapshot: Snapshot, question: Question) -> Proposals:
-    """Return at least `k` candidates, or all allowed products where there are fewer."""
+    """Return at least `k` candidates, or all allowed products where there are fewer.
+
+    A closed strategy has its own products only, if any: others would be no questions, and not the shopper's own.
+    """
     proposals = Proposals()
     _by_strategy(snapshot, question, proposals)
-    if question.strategy == ONBOARDING:
-        return proposals  # fallbacks are no questions: without questions left, the answer is empty
+    if question.strategy in CLOSED_STRATEGIES:
+        return proposals
     target = min(question.k, int(question.allowed.sum()))
     for name, items, scores in _fallbacks(snapshot, question, proposals):
         if len(proposals.items) >= target:

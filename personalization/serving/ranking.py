@@ -14,27 +14,30 @@ from recsys.data.profile import Context
 
 
 def rank_list(snapshot: Snapshot, shopper: Shopper, product_ids: Sequence[str]) -> RankAnswer:
-    """Return the list in personal order, each id once. Without model and history, the given order stays."""
+    """Return the list in personal order, each id once. For a stranger, the given order stays."""
     unique_ids = list(dict.fromkeys(product_ids))
     known_ids = [product_id for product_id in unique_ids if product_id in snapshot.serving_catalog.codes]
     unknown_ids = [product_id for product_id in unique_ids if product_id not in snapshot.serving_catalog.codes]
     codes = np.asarray([snapshot.serving_catalog.codes[product_id] for product_id in known_ids], np.int32)
-    ranked_codes = _rank_codes(snapshot, shopper, codes)
+    ranked_codes = _rank_codes(snapshot, shopper, codes) if shopper.personal and len(codes) else None
     names = snapshot.serving_catalog.columns.product_ids
     return RankAnswer(
         recommendation_id=str(uuid7()),
-        product_ids=(*(names[code] for code in ranked_codes.tolist()), *unknown_ids),
+        product_ids=(
+            *(names[code] for code in (codes if ranked_codes is None else ranked_codes).tolist()),
+            *unknown_ids,
+        ),
+        personalized=ranked_codes is not None,
         degraded=fallback_reason(snapshot, shopper),
     )
 
 
-def _rank_codes(snapshot: Snapshot, shopper: Shopper, codes: Ints) -> Ints:
-    if not len(codes):
-        return codes
+def _rank_codes(snapshot: Snapshot, shopper: Shopper, codes: Ints) -> Ints | None:
+    """Return the codes in the shopper's order; None where nothing is known to order them by."""
     if snapshot.bundle is not None:
         return snapshot.bundle.rank(shopper.profile, Context(), codes).items
     likeness = _likeness(snapshot, shopper)
-    return codes if likeness is None else codes[np.argsort(-likeness[codes], kind="stable")]
+    return None if likeness is None else codes[np.argsort(-likeness[codes], kind="stable")]
 
 
 def _likeness(snapshot: Snapshot, shopper: Shopper) -> np.ndarray | None:

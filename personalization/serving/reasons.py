@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from personalization.selectors.placements import OWN_PRODUCTS
 from personalization.serving.answers import Reason
 from personalization.serving.rating_reason import RatingReason
 from personalization.serving.serving_catalog import ServingCatalog
 from personalization.serving.shoppers import Shopper
+from recsys.arrays import Bools
 from recsys.data.profile import Context, Profile
 from recsys.ranking.onboarding import ONBOARDING
 from recsys.sources.base import Recommender
@@ -52,7 +54,6 @@ PINNED = Reason("pinned", "Our pick")
 _WORDS = (*ABOUT_CONTEXT.values(), *BECAUSE.values(), VIEWED, *OF_OWN.values(), LOOKED_AT, BOUGHT_BEFORE)
 CODES = sorted({*(code for code, *_ in _WORDS), *(one.code for one in (*PLAIN.values(), FROM_THE_RANGE, PINNED))})
 """All codes of reasons."""
-OWN = tuple(name for name, kind in RECOMMENDERS.items() if kind.reason == "own")
 CONTEXT_SOURCES = {
     name: words
     for reason, words in ABOUT_CONTEXT.items()
@@ -77,6 +78,8 @@ class Reasoner:
     context: Context
     rating_reason: RatingReason | None = None
     """Predicted ratings; None without a model."""
+    repurchased: Bools | None = None
+    """The items that people buy again, bool[n_items]; None means none."""
 
     def reason(self, code: int, proposers: Iterable[str], *, kin: int | None = None) -> Reason:
         """Return the reason of an item, given the sources that proposed it; `kin` is the product with similar text."""
@@ -96,7 +99,7 @@ class Reasoner:
 
     def own(self, code: int) -> Reason:
         """Return the reason for an item of the shopper's own history."""
-        if code in self.shopper.bought:
+        if self.repurchased is not None and self.repurchased[code] and code in self.shopper.bought:
             return Reason(*BOUGHT_BEFORE, (self.serving_catalog.columns.product_ids[code],))
         kind, text = OF_OWN.get(self.shopper.latest.get(code, "view"), LOOKED_AT)
         return Reason(kind, text, (self.serving_catalog.columns.product_ids[code],))
@@ -113,7 +116,7 @@ class Reasoner:
 
     def _about_history(self, code: int, by: set[str], kin: int | None) -> Reason | None:
         latest = self.shopper.latest
-        if code in latest and not by.isdisjoint(OWN):
+        if code in latest and not by.isdisjoint(OWN_PRODUCTS):
             return self.own(code)
         if code not in latest and self.rating_reason and (praise := self.rating_reason.reason(code)):
             return praise

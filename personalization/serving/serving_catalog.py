@@ -13,6 +13,8 @@ from catalog.frames import price_of
 from catalog.records import ProductRow
 from personalization.rules.filter_columns import Columns
 from personalization.selectors.placements import Filters
+from personalization.serving.attribute_columns import AttributeColumns
+from personalization.serving.page_cursor import id_hash
 from recsys.arrays import (
     Bools,
     Ints,
@@ -70,18 +72,23 @@ class ServingCatalog:
         Values computed from the catalog's texts are kept: they do not depend on rows.
         """
         codes = np.array([self.codes[row.product_id] for row in rows], np.int64)
-        all_rows, same_dates, same_names = list(self.rows), True, True
+        all_rows, same_dates, same_names, same_attributes = list(self.rows), True, True, True
         for code, row in zip(codes.tolist(), rows, strict=True):
             old, all_rows[code] = all_rows[code], row
             same_dates = same_dates and old is not None and old.first_seen == row.first_seen
             same_names = same_names and old is not None and _names(old) == _names(row)
+            same_attributes = same_attributes and old is not None and old.attributes == row.attributes
         if same_names:
             columns = self.columns.with_prices_and_stocks(codes, *_counts(rows))
         else:
             ids, every = self.columns.product_ids, np.arange(len(all_rows))
             columns = self.columns.with_items(ids, every, changed=codes, **_columns_of(rows))
         changed = ServingCatalog(self.catalog, tuple(all_rows), columns)
-        reusable = ("kinship", "by_id", *(("first_seen", "newest") if same_dates else ()))
+        reusable = (
+            *("kinship", "by_id", "id_hashes"),
+            *(("first_seen", "newest") if same_dates else ()),
+            *(("attributes",) if same_attributes else ()),
+        )
         cached = vars(self).copy()  # one copy: a request may add a cached property meanwhile
         vars(changed).update({name: cached[name] for name in reusable if name in cached})
         vars(changed)["sale_starts"] = _patched(self.sale_starts, codes, _sale_starts(rows))
@@ -96,6 +103,17 @@ class ServingCatalog:
     def kinship(self) -> TextSimilarity:
         """Text similarity; built on first use, normally in the background by the snapshot refresher."""
         return TextSimilarity.of(self.catalog)
+
+    @cached_property
+    def attributes(self) -> AttributeColumns:
+        """The attributes of all products, for filters."""
+        return AttributeColumns([None if row is None else row.attributes for row in self.rows])
+
+    @cached_property
+    def id_hashes(self) -> tuple[NDArray[np.uint32], Ints]:
+        """The hash of each product's id, uint32[n_items], and the codes in the order of their hashes, for cursors."""
+        hashes = np.fromiter(map(id_hash, self.columns.product_ids), np.uint32, len(self.rows))
+        return hashes, np.argsort(hashes, kind="stable").astype(np.int32)
 
     @cached_property
     def first_seen(self) -> Times:
@@ -151,6 +169,8 @@ class ServingCatalog:
             mask &= self.columns.in_categories(filters.category)
         if filters.brand:
             mask &= self.columns.in_brands(filters.brand)
+        for name, values in filters.attributes:
+            mask &= self.attributes.mask(name, values)
         if filters.in_stock is not None:
             mask &= (self.columns.stocks > 0) == filters.in_stock
         return mask

@@ -18,7 +18,7 @@ from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
 from recsys.ranking.extension import extended_catalog
 from recsys.ranking.model import HybridModel
-from recsys.sources.own_history import Recent
+from recsys.sources.own_history import BuyAgain, Recent
 from recsys.sources.scoring import Scoring
 
 
@@ -42,6 +42,8 @@ class Snapshot:
     rules: RuleSet
     onboarding_cache: OnboardingCache
     weights: Floats
+    repurchased: Bools
+    """The products that people buy again, bool[n_items]; none without a model that learned it."""
     trained_bundle: HybridModel | None
     """The model without products added since its training; its codes come first."""
 
@@ -94,6 +96,7 @@ class Snapshot:
             rules=RuleSet(rules, serving_catalog.columns),
             onboarding_cache=OnboardingCache(serving_catalog, popular, on_sale, sources, item_statistics),
             weights=weight_table({}) if bundle is None else bundle.event_weights,
+            repurchased=_repurchased(sources, serving_catalog.catalog.n_items),
             trained_bundle=trained_bundle,
         )
 
@@ -179,6 +182,13 @@ def _new_and_removed(
         (row for row in rows_of_new if not row.removed), key=lambda row: places.get(row.product_id, len(old_rows))
     )
     return present, [row for row in rows_of_new if row.removed]
+
+
+def _repurchased(sources: Mapping[str, Scoring], n_items: int) -> Bools:
+    mask, source = np.zeros(n_items, np.bool_), sources.get(BuyAgain.name)
+    if isinstance(source, BuyAgain):
+        mask[: source.n_items] = source.repurchased
+    return mask
 
 
 def _sources_without_model(catalog: Catalog) -> dict[str, Scoring]:

@@ -135,7 +135,8 @@ class SnapshotRefresher:
             )
         self._snapshot = snapshot
         if not _inline():
-            _ = snapshot.serving_catalog.kinship, snapshot.onboarding_cache.space
+            catalog = snapshot.serving_catalog
+            _ = catalog.kinship, catalog.id_hashes, snapshot.onboarding_cache.space
             if old is None:
                 freeze_garbage_collection()
         RELOADS.labels(part="catalog" if self._changed else "model").inc()

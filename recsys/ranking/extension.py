@@ -18,7 +18,7 @@ from recsys.ranking.item_statistics import (
     rarity_of,
 )
 from recsys.sources.content import Content
-from recsys.sources.own_history import Recent
+from recsys.sources.own_history import BuyAgain, Recent
 from recsys.sources.scoring import Scoring
 
 INHERITED_COLUMNS = (("category_popular", "category"), ("brand_popular", "brand"), ("category_velocity", "category"))
@@ -93,13 +93,13 @@ def extended_statistics(statistics: ItemStatistics, before: Catalog, after: Cata
 
 
 def extended_source(source: Scoring, catalog: Catalog, *, earlier: Scoring | None = None) -> Scoring:
-    """Return the sources `content` and `recent` extended to new items; other sources are returned as they are.
+    """Return `content` and the sources of the shopper's own products extended to new items; others unchanged.
 
     `earlier` is the same source already extended to the first of the new items, so that only the others are compared.
     After an import of more than `MAX_PAIRS` pairs `content` is not extended; text similarity replaces it until the
     next training.
     """
-    if isinstance(source, Recent):
+    if isinstance(source, Recent | BuyAgain):
         return source.extend(catalog)
     n_new = catalog.n_items - source.n_items
     if not isinstance(source, Content) or not 0 < n_new * catalog.n_items <= MAX_PAIRS:

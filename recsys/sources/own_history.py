@@ -5,8 +5,9 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from recsys.arrays import Bools, Floats
+from recsys.arrays import Bools, Floats, Ints
 from recsys.data.catalog import Catalog
+from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import PURCHASE, SIGNAL_NAMES
@@ -19,7 +20,10 @@ from recsys.sources.decay import (
 )
 from recsys.sources.repeat import repeats
 from recsys.sources.scoring import Cost, Reason, Scoring, SearchSpace, Use
-from recsys.sources.storage import Arrays
+from recsys.sources.storage import Array, Arrays
+
+REPURCHASED = 0.1
+"""People buy an item again if at least this share of its purchases are repeats."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +94,24 @@ def of_signals(profile: Profile, signals: tuple[str, ...]) -> Bools:
     return is_wanted[profile.signals]
 
 
+def _with_group_means(values: Array, codes: Ints) -> Array:
+    """Return values[len(codes)]: the given ones, then the mean of the given ones of the same code, else of all."""
+    own_codes = codes[: len(values)]
+    grouped, n = own_codes >= 0, int(codes.max(initial=-1)) + 1
+    counts = np.bincount(own_codes[grouped], minlength=n)
+    sums = np.bincount(own_codes[grouped], values[grouped], n)
+    overall = float(values.mean()) if len(values) else 0.0
+    means = np.append(np.where(counts, sums / np.maximum(counts, 1), overall), overall)  # code -1 takes the last
+    return np.concatenate([values, means[codes[len(values) :]].astype(values.dtype)])
+
+
 @dataclass(frozen=True)
 class BuyAgainConfig(ProfileDecay):
     """score = decayed purchases · repeat rate ** rate_power · due ** due_power.
 
-    The repeat rate is the share of an item's purchases that are repeats, shrunk to the shop's mean by `prior` pseudo
-    counts. `due` grows from 0 to 1 with the time since the shopper's last purchase, and is .5 one day before the usual
-    interval has passed. Good: rate_power .6; due_power 0 unless purchases are regular.
+    The repeat rate is the share of an item's purchases that are repeats. `prior` pseudo counts shrink it to that of its
+    category, and this to the shop's. `due` grows from 0 to 1 with the time since the shopper's last purchase, and is .5
+    one day before the usual interval has passed. Good: rate_power .6; due_power 0 unless purchases are regular.
     """
 
     half_life_days: float = 120.0
@@ -124,8 +139,24 @@ class BuyAgain(Scoring):
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the repeat rate and the usual interval, in seconds, of each item."""
-        statistics = repeats(interactions, catalog.n_items, prior=self.config.prior)
+        categories = codes_of(catalog.categories, catalog.n_items)
+        statistics = repeats(interactions, catalog.n_items, prior=self.config.prior, categories=categories)
         return {"rate": statistics.rate, "interval": statistics.interval}
+
+    @property
+    def repurchased(self) -> Bools:
+        """The items that people buy again, bool[n_items]: at least `REPURCHASED` of their purchases are repeats."""
+        mask: Bools = self.arrays["rate"] >= REPURCHASED
+        return mask
+
+    def extend(self, catalog: Catalog) -> Self:
+        """Return a model that covers the added items of a larger catalog, with the means of their categories."""
+        if catalog.n_items <= self.n_items:
+            return self
+        model, codes = self.reconfigured(), codes_of(catalog.categories, catalog.n_items)
+        model.n_items = catalog.n_items
+        model.arrays = {name: _with_group_means(values, codes) for name, values in self.arrays.items()}
+        return model
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the score of each bought item."""

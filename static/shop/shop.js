@@ -8,14 +8,7 @@ function drawCarousels() {
     into: carousel,
     limit: carousel.dataset.limit,
     product_id: carousel.dataset.products.split(",").filter(Boolean),
-  }).then((slate) => { hideFillers(carousel, slate); setHeading(carousel, slate); }))).then(() => { document.body.dataset.drawn = String(Number(document.body.dataset.drawn || 0) + 1); });
-}
-// The carousel of viewed products hides products that only fill a short list.
-function hideFillers(carousel, slate) {
-  if (!slate || !carousel.dataset.onlyFor) return;
-  const productIds = slate.items.filter((item) => item.reason.code === carousel.dataset.onlyFor).map((item) => item.product_id);
-  carousel.querySelectorAll("[data-vitrine-item]").forEach((node) => { node.hidden = !productIds.includes(node.dataset.vitrineItem); });
-  carousel.hidden = !productIds.length;
+  }).then((slate) => setHeading(carousel, slate)))).then(() => { document.body.dataset.drawn = String(Number(document.body.dataset.drawn || 0) + 1); });
 }
 // Without consent, the heading must not promise a personal list.
 function setHeading(carousel, slate) {

@@ -37,6 +37,17 @@ def history() -> pd.DataFrame:
     return pd.DataFrame(rows).assign(value=1.0)
 
 
+REPEAT_SOURCES = ("buy_again", "covisitation", "personal_top", "popular", "recent", "rp3beta", "trending")
+"""The sources of a model that learns what people buy again."""
+
+
+def repeats() -> pd.DataFrame:
+    """Return a second and third purchase of everybody who bought a bulb, a month after each other."""
+    bulbs = history()[lambda rows: rows["item_id"] == "bulb"]
+    later = [bulbs.assign(timestamp=bulbs["timestamp"] + 30 * 86_400 * month) for month in (1, 2)]
+    return pd.concat(later, ignore_index=True)
+
+
 def items() -> pd.DataFrame:
     """Return the products as training reads them."""
     rows = [
@@ -73,7 +84,7 @@ def fitted(sources: tuple[str, ...]) -> dict[str, Any]:
 
 def fit(sources: Sequence[str], known: pd.DataFrame) -> dict[str, Any]:
     """Return the catalog of a model of these products, and what its sources and statistics learn from the history."""
-    seen = history()
+    seen = pd.concat([history(), repeats()]) if "buy_again" in sources else history()
     dataset = build(seen[seen["item_id"].isin(known["item_id"])], known)
     until = float(dataset.interactions.times.max())
     return {

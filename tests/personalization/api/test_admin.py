@@ -44,6 +44,7 @@ RULE = {
 }  # fmt: skip
 NUMBERS = {
     "explore_share": "0.2", "explore_cap": "50", "explore_days": "7", "explore_enough": "300", "rest_days": "21",
+    "discovery_share": "0.5",
 }  # fmt: skip
 
 
@@ -419,7 +420,7 @@ def test_merchandiser_changes_a_placement(log_in: LogIn) -> None:
     page = dee.get(reverse("admin:personalization_placement_change", args=[home.pk]))
     form = {"name": "Home", "about": "shopper", "size": 8, "active": "on", "strategy": "blend", "recent_item_slots": 1,
             "sources": "content 1, rp3beta 0.5", "fallback": "trending, popular", "filter_category": "Furniture",
-            "filter_max_price": "100", "max_per_brand": 2, "max_per_category": 0, "dedupe_group": "page",
+            "filter_max_price": "100", "max_per_brand": 2, "max_per_category": 0,
             **NUMBERS}  # fmt: skip
 
     initial = unchanged_form(page.context["adminform"].form)
@@ -430,7 +431,7 @@ def test_merchandiser_changes_a_placement(log_in: LogIn) -> None:
     assert (page.status_code, response.status_code) == (200, 302)
     assert home.sources == [{"name": "content", "weight": 1.0}, {"name": "rp3beta", "weight": 0.5}]
     assert home.filters == {"category": ["Furniture"], "max_price": "100"}
-    assert (home.repeat, home.rest_days) == (False, 21)
+    assert (home.repeat, home.rest_days, home.discovery_share, home.sold_out) == (False, 21, 0.5, False)
     assert (home.explore_share, home.explore_cap, home.explore_days, home.explore_enough) == (0.2, 50, 7, 300)
 
 
@@ -457,12 +458,12 @@ def test_concurrent_changes_of_different_fields_are_both_kept(log_in: LogIn) -> 
     assert 'name="initial-size"' in dee.get(page).content.decode()
     form = unchanged_form(dee.get(page).context["adminform"].form)
 
-    dee.post(page, {**form, "filter_brand": "Lux", "filter_in_stock": "on"})
+    dee.post(page, {**form, "filter_brand": "Lux", "filter_attributes": "color=oak, color=ash, size=L"})
     dee.post(page, {**form, "size": "7"})
     dee.post(page, form)
 
     home.refresh_from_db()
-    assert (home.size, home.filters) == (7, {"brand": ["Lux"], "in_stock": True})
+    assert (home.size, home.filters) == (7, {"brand": ["Lux"], "attributes": {"color": ["oak", "ash"], "size": ["L"]}})
     changes = entries(action="placement.changed")
     assert [entry.data["fields"] for entry in changes] == [["size"], ["filters"]]
 
@@ -521,7 +522,7 @@ def test_concurrent_changes_of_the_same_field_conflict(
 def test_unknown_recommender_is_rejected(log_in: LogIn) -> None:
     dee = log_in("merchandiser")
     form = {"key": "tips", "name": "Tips", "about": "shopper", "size": 8, "strategy": "blend", "sources": "magic 1",
-            "recent_item_slots": 0, "max_per_brand": 0, "max_per_category": 0, "dedupe_group": "page",
+            "recent_item_slots": 0, "max_per_brand": 0, "max_per_category": 0,
             **NUMBERS}  # fmt: skip
 
     response = dee.post(reverse("admin:personalization_placement_add"), form)
@@ -628,7 +629,7 @@ def test_page_of_unknown_version_is_not_found(log_in: LogIn, page: str) -> None:
 def test_view_only_roles_see_rules_and_filters_as_text(log_in: LogIn, role: str) -> None:
     rule = create_rule(name="Rugs up", wording={"effect": "boost", "factor": 3, "brands": ["Weft"]}, actor="system:x")
     data = {
-        "filters": {"brand": ["Weft", "Yes: True"], "in_stock": True},
+        "filters": {"brand": ["Weft", "Yes: True"], "attributes": {"color": ["oak"]}},
         "sources": [{"name": "content", "weight": 0.5}],
     }
     placement = save_placement("home", data=data, actor="system:x")
@@ -643,7 +644,7 @@ def test_view_only_roles_see_rules_and_filters_as_text(log_in: LogIn, role: str)
     of_rule, of_placement = (page.content.decode() for page in pages)
     assert all(words in of_rule for words in ("boosted ×3", "brands Weft", "system:x: boosted"))
     assert all(
-        words in of_placement for words in ("Only brands: Weft, Yes: True", "Only what is in stock", "content 0.5")
+        words in of_placement for words in ("Only brands: Weft, Yes: True", "Only attributes: color=oak", "content 0.5")
     )
     assert "trending, popular, catalog_order" in of_placement
 

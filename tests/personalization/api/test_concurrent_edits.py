@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 PLACEMENT = {
     "key": "tips", "name": "Tips", "about": "shopper", "size": "8", "strategy": "blend", "recent_item_slots": "0",
     "explore_share": "0", "explore_cap": "50", "explore_days": "7", "explore_enough": "300", "rest_days": "0",
-    "max_per_brand": "0", "max_per_category": "0", "dedupe_group": "page",
+    "max_per_brand": "0", "max_per_category": "0", "discovery_share": "0.7",
 }  # fmt: skip
 RULE = {"name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", "priority": "0", "products": "rug"}
 

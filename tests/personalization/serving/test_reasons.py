@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
+from personalization.selectors.placements import OWN_PRODUCTS
 from personalization.serving.reasons import (
     CODES,
     CONTEXT_SOURCES,
-    OWN,
     PERSONAL_SOURCES,
     PLAIN_SOURCES,
     Reasoner,
@@ -42,7 +42,7 @@ def test_each_source_has_its_reason(source: str, personal: bool, code: str) -> N
 
 
 def test_all_sources_have_reasons() -> None:
-    spoken = {*PERSONAL_SOURCES, *PLAIN_SOURCES, *OWN, *CONTEXT_SOURCES}
+    spoken = {*PERSONAL_SOURCES, *PLAIN_SOURCES, *OWN_PRODUCTS, *CONTEXT_SOURCES}
 
     silent = {*ranked_sources(), *OPTIONAL} - spoken
     assert not silent, f"{silent} declare no reason: docs/adding/recommender.md, step 1"

@@ -57,9 +57,8 @@ def test_single_place_belongs_to_the_best_item() -> None:
 
 def test_explanation_names_the_recent_item_slot() -> None:
     views(ADA, "rug")
-    save_placement(
-        "home", data={"explore_share": 0.0, "strategy": "popular", "size": 6, "recent_item_slots": 1}, actor="x"
-    )
+    placement = {"explore_share": 0.0, "discovery_share": 1.0, "strategy": "popular", "size": 3, "recent_item_slots": 1}
+    save_placement("home", data=placement, actor="x")
     snapshot_refresher.forget()
 
     answer = recommend(Ask(placement="home", who=Who(**ADA), explain=True))

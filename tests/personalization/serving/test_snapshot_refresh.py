@@ -116,8 +116,10 @@ def test_placement_row_is_live_at_once() -> None:
         ("filters", {"min_price": "NaN"}, "min_price must be a number"),
         ("filters", {"max_price": "Infinity"}, "max_price must be a number"),
         ("filters", {"max_price": []}, "max_price must be a number"),
-        ("filters", {"in_stock": "yes"}, "in_stock must be true or false"),
-        ("filters", ["category"], "may hold brand, category"),
+        ("filters", {"in_stock": True}, "may hold attributes, brand, category, max_price, min_price"),
+        ("filters", ["category"], "may hold attributes, brand, category"),
+        ("filters", {"attributes": ["color"]}, "attributes must be names with values"),
+        ("filters", {"attributes": {"color": 5}}, "color must be a list of names"),
         ("sources", [{"name": []}], "must be a list of"),
         ("sources", [{"name": "popular", "weight": 10**400}], "the weight of popular must be a number above 0"),
         ("sources", [{"name": "popular", "weight": True}], "the weight of popular must be a number above 0"),
@@ -126,6 +128,8 @@ def test_placement_row_is_live_at_once() -> None:
         ("fallback", "popular", "must be a list of names"),
         ("strategy", [], "there is no recommender"),
         ("explore_share", float("nan"), "must be a number"),
+        ("discovery_share", float("nan"), "must be a number"),
+        ("discovery_share", 1.1, "less than or equal to 1"),
     ],
 )
 def test_placement_with_wrong_types_is_rejected(field: str, value: Any, message: str) -> None:
@@ -161,11 +165,13 @@ def test_unreadable_placement_row_is_left_out(values: dict[str, Any], caplog: py
 
 def test_rule_changes_apply_to_the_next_answer() -> None:
     without = ids()
-    rule = create_rule(name="Mug first", wording={"effect": "pin", "position": 1, "products": ["mug"]}, actor="staff:1")
-    assert ids()[0] == "mug"
+    rule = create_rule(
+        name="Bowl first", wording={"effect": "pin", "position": 1, "products": ["bowl"]}, actor="staff:1"
+    )
+    assert ids()[0] == "bowl"
 
-    edit_rule(rule.pk, wording={"effect": "pin", "position": 2, "products": ["mug"]}, actor="staff:1")
-    assert ids()[1] == "mug"
+    edit_rule(rule.pk, wording={"effect": "pin", "position": 2, "products": ["bowl"]}, actor="staff:1")
+    assert ids()[1] == "bowl"
 
     switch_rule(rule.pk, active=False, actor="staff:1")
     assert ids() == without
@@ -198,9 +204,9 @@ def test_config_changes_are_noticed_without_redis_counters(settings: Any, monkey
 
     before = state()
     assert before[0] == []
-    rule = create_rule(name="Mugs", wording={"effect": "pin", "position": 1, "products": ["mug"]}, actor="staff:1")
+    rule = create_rule(name="Mugs", wording={"effect": "pin", "position": 1, "products": ["bowl"]}, actor="staff:1")
     assert state()[0] == [("Mugs", 1)]
-    edit_rule(rule.pk, wording={"effect": "bury", "products": ["mug"]}, actor="staff:1")
+    edit_rule(rule.pk, wording={"effect": "bury", "products": ["bowl"]}, actor="staff:1")
     assert state()[0] == [("Mugs", 2)]
     Rule.objects.filter(pk=rule.pk).update(name="Cups")  # by hand: no service, no `updated_at`
     assert state()[0] == [("Cups", 2)]
@@ -223,7 +229,7 @@ def test_config_changes_are_noticed_without_redis_counters(settings: Any, monkey
 
 def test_rule_starts_and_ends_without_reload(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     hour = timedelta(hours=1)
-    wording = {"effect": "pin", "position": 1, "products": ["mug"]}
+    wording = {"effect": "pin", "position": 1, "products": ["bowl"]}
     wording |= {"starts_at": clock.now() + hour, "ends_at": clock.now() + 2 * hour}
     create_rule(name="Mug hour", wording=wording, actor="staff:1")
     ids()
@@ -234,14 +240,14 @@ def test_rule_starts_and_ends_without_reload(settings: Any, monkeypatch: pytest.
     def at(hours: float) -> bool:
         with monkeypatch.context() as moved:
             moved.setattr(clock, "now", lambda: now + timedelta(hours=hours))
-            return ids()[0] == "mug"
+            return ids()[0] == "bowl"
 
     assert [at(hours) for hours in (0.5, 1.5, 2.5)] == [False, True, False]
     assert read == []
 
 
 def test_unchanged_config_is_not_read_again(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    create_rule(name="Mugs", wording={"effect": "pin", "position": 1, "products": ["mug"]}, actor="staff:1")
+    create_rule(name="Mugs", wording={"effect": "pin", "position": 1, "products": ["bowl"]}, actor="staff:1")
     own, look = lost(monkeypatch, settings)
 
     with CaptureQueriesContext(connection) as queries:
@@ -249,7 +255,9 @@ def test_unchanged_config_is_not_read_again(settings: Any, monkeypatch: pytest.M
         look()
 
     assert len([one for one in queries if "ctid" in one["sql"]]) == 2
-    assert not [one for one in queries if "personalization_ruleversion" in one["sql"] or '"dedupe_group"' in one["sql"]]
+    assert not [
+        one for one in queries if "personalization_ruleversion" in one["sql"] or '"discovery_share"' in one["sql"]
+    ]
     assert [one.name for one in own.current().rules.rules] == ["Mugs"]
 
 

@@ -27,6 +27,8 @@ FILTERS = (
     Filters(category=("Furniture",)),
     Filters(brand=("Nord",)),
     Filters(in_stock=True),
+    Filters(attributes=(("color", ("RED",)),)),
+    Filters(attributes=(("color", ("blue", "green")),)),
 )
 VALUES: dict[str, tuple[Any, ...]] = {
     "title": ("Oak desk", "Wool rug", "Blue mug"),

@@ -18,6 +18,7 @@ from recsys.sources.content import Content, ContentConfig
 from recsys.sources.decay import Query
 from recsys.sources.ease import EASE, EASEConfig
 from recsys.sources.neighbors import Neighbors, Rows
+from recsys.sources.own_history import BuyAgain
 from recsys.sources.registry import make
 from recsys.sources.ridge import ridge_columns
 from recsys.sources.scoring import Scoring
@@ -136,6 +137,36 @@ def test_buy_again_prefers_what_people_buy_again() -> None:
     )
 
     assert model.recommend(bought_both_once, Context(), 3).items.tolist() == [0, 1]
+
+
+def test_rate_of_a_rarely_bought_product_is_that_of_its_category() -> None:
+    """Of nine shoppers, each buys tea (1) weekly and wool (0) once; tea 3 and wool 2 are bought by one shopper."""
+    rows = [(user, 1, shops.START + day * DAY + user, "purchase") for user in range(9) for day in range(0, 70, 7)]
+    rows += [(user, 0, shops.START + 64 * DAY + user, "purchase") for user in range(9)]
+    rows += [(0, item, shops.START + 65 * DAY, "purchase") for item in (2, 3)]
+    model = make("buy_again").fit(shops.interactions(rows, n_users=9), shops.catalog(4))
+    assert isinstance(model, BuyAgain)
+
+    usual, prior = 81 / 101, 10.0
+    tea, wool = (81 + prior * usual) / (91 + prior), prior * usual / (10 + prior)
+
+    rates = [prior * wool / 19, (81 + prior * tea) / 100, prior * wool / 11, prior * tea / 11]
+    assert model.arrays["rate"].tolist() == pytest.approx(rates)
+
+
+def test_new_products_are_bought_again_like_their_category() -> None:
+    rows = [(user, 1, shops.START + day * DAY + user, "purchase") for user in range(9) for day in range(0, 70, 7)]
+    rows += [(user, item, shops.START + 64 * DAY + user, "purchase") for user in range(90) for item in (0, 2)]
+    model = make("buy_again").fit(shops.interactions(rows, n_users=90), shops.catalog(4))
+    assert isinstance(model, BuyAgain)
+
+    wider = model.extend(shops.catalog(7))
+
+    assert model.repurchased.tolist() == [False, True, False, True]
+    assert wider.repurchased.tolist() == [False, True, False, True, False, True, False]
+    assert wider.arrays["rate"][:4].tolist() == model.arrays["rate"].tolist()
+    assert wider.extend(shops.catalog(7)) is wider
+    assert model.n_items == 4
 
 
 def test_content_knows_new_products_without_a_refit() -> None:
