@@ -69,3 +69,8 @@ class Context:
     exclude: tuple[int, ...] = ()
     seen_allowed: bool = True
     page: int | None = None
+
+    @property
+    def about(self) -> tuple[int, ...]:
+        """The products that the answer is about: those of the context, or that of the page."""
+        return self.items if self.page is None else (*self.items, self.page)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from recsys.arrays import Floats, Ints
+from recsys.arrays import Floats, Longs
 from recsys.data.profile import Context, Profile
 from recsys.sources.decay import (
     DECAY_SPACE,
@@ -68,7 +68,7 @@ class ItemItem(Scoring):
                 scores[row] = row_gains
         return scores
 
-    def shares_after(self, sources: Ints, items: Ints) -> Floats:
+    def shares_after(self, sources: Longs, items: Longs) -> Floats:
         """Return float32[n]: how well items[i] follows sources[i] alone, 1 for the best; 0 where it is no neighbor."""
         return self.table.values_between(sources, items)
 

@@ -25,7 +25,6 @@ from recsys.evaluation.peers.base import (
     top_k_columns,
 )
 from recsys.evaluation.peers.session import current_items, sessions
-from recsys.sources.matrix import inverse_power
 
 QUERY_SPACE: Space = {
     "whole": ("choice", [False, True]),
@@ -108,7 +107,7 @@ class SessionItemKNN(ItemPairs):
         """Return count(i, j) / (count(i) + damping) ** balance / (count(j) + damping) ** (1 - balance)."""
         counts = _item_counts(matrix) + self.config.get("damping", 20)
         balance: float = self.config.get("balance", 0.5)
-        left, right = (sparse.diags(inverse_power(counts, power)) for power in (balance, 1 - balance))
+        left, right = (sparse.diags(_inverse_power(counts, power)) for power in (balance, 1 - balance))
         return left @ (matrix.T @ matrix) @ right
 
 
@@ -121,9 +120,9 @@ class WalkRP3beta(ItemPairs):
     def table(self, matrix: Matrix) -> Matrix:
         """Return the walk from item to session to item, divided by popularity ** beta."""
         alpha, counts = self.config.get("alpha", 1.0), _item_counts(matrix)
-        forth = sparse.diags(inverse_power(np.asarray(matrix.sum(axis=1)).ravel(), alpha)) @ matrix
-        back = (matrix @ sparse.diags(inverse_power(counts, alpha))).T
-        return back @ forth @ sparse.diags(inverse_power(counts, self.config.get("beta", 0.3)))
+        forth = sparse.diags(_inverse_power(np.asarray(matrix.sum(axis=1)).ravel(), alpha)) @ matrix
+        back = (matrix @ sparse.diags(_inverse_power(counts, alpha))).T
+        return back @ forth @ sparse.diags(_inverse_power(counts, self.config.get("beta", 0.3)))
 
 
 class Lift(ItemPairs):
@@ -141,13 +140,19 @@ class Lift(ItemPairs):
         pairs, counts = (matrix.T @ matrix).tocsr(), _item_counts(matrix) + self.config.get("damping", 5)
         pairs.data[pairs.data < self.config.get("support", 1)] = 0
         pairs.eliminate_zeros()
-        single = sparse.diags(inverse_power(counts, 1.0))
+        single = sparse.diags(_inverse_power(counts, 1.0))
         return single @ pairs @ single * matrix.shape[0]
 
 
 def _item_counts(matrix: Matrix) -> Doubles:
     counts: Doubles = np.asarray(matrix.sum(axis=0), np.float64).ravel()
     return counts
+
+
+def _inverse_power(values: Doubles, power: float) -> Doubles:
+    """Return float64[n]: values ** -power, 0 where there is nothing."""
+    powers: Doubles = np.where(values > 0, np.maximum(values, 1e-12) ** -power, 0.0)
+    return powers
 
 
 ITEM_PAIRS: tuple[type[Peer], ...] = (CoVisitation, SessionItemKNN, WalkRP3beta, Lift)

@@ -78,7 +78,7 @@ class VSTAN(Peer):
             if (fading := self.config.get("fading", 60.0)) is not None:
                 similarity *= np.exp(-np.maximum(now[:, None] - self.ends, 0) / (DAY * fading))
             scores = np.stack([self._votes(*pair) for pair in zip(similarity, current, strict=True)]) * self.rarity
-            parts.append(top_k_columns(scores, hidden_matrix(fold, rows, self.n_items), k))
+            parts.append(top_k_columns(scores.astype(np.float32), hidden_matrix(fold, rows, self.n_items), k))
         return stack_slates(parts, k)
 
     def _votes(self, similarity: Floats, current: Ints) -> Doubles:
@@ -93,7 +93,7 @@ class VSTAN(Peer):
         if (near := self.config.get("near", 5.0)) is not None and len(owner):
             places = self.places[entries]
             votes *= np.exp(-np.abs(places - self._latest_shared(items, places, owner, current)[owner]) / near)
-        return np.bincount(items, votes, self.n_items)
+        return np.bincount(items, votes, self.n_items).astype(np.float64)
 
     def _latest_shared(self, items: Longs, places: Longs, owner: Longs, current: Ints) -> Longs:
         """Return int64[n_neighbors]: the place, in each neighbor, of the latest item of the current session."""

@@ -17,7 +17,7 @@ from recsys.data.folds import (
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.data.time_split import Sequences, cut_times, split_times
-from recsys.data.visits import mid_session_questions, mixed_questions, next_item, product_page
+from recsys.data.visits import mid_session_questions, mixed_questions, next_item
 from recsys.evaluation.evaluate import Options, folds_of
 from recsys.training import training
 from tests.recsys import shops

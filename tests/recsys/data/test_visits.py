@@ -1,5 +1,7 @@
 """Questions within visits: also of shoppers never seen before, and of product pages."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -87,8 +89,8 @@ def test_pages_of_a_shop_for_new_products_ask_for_those_only() -> None:
 
 
 @pytest.mark.parametrize("ask", [next_item, product_page])
-def test_a_window_without_visits_asks_nothing(ask: type[Fold]) -> None:
-    assert len(ask(SHOP, start=1e9, end=float("inf"), new_only=False)) == 0  # type: ignore[call-arg]
+def test_a_window_without_visits_asks_nothing(ask: Callable[..., Fold]) -> None:
+    assert len(ask(SHOP, start=1e9, end=float("inf"), new_only=False)) == 0
 
 
 def test_rankers_are_taught_on_pages_and_first_visits() -> None:
