@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.training_cost import real, show_progress
 from recsys.data.dataset import Dataset, build
-from recsys.data.folds import mid_session_questions
+from recsys.data.visits import mid_session_questions
 from recsys.evaluation.evaluate import Options, folds_of
 from recsys.evaluation.report import released_slates, stage_slates
 from recsys.metrics.intervals import bootstrap

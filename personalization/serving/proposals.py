@@ -10,6 +10,7 @@ from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
 from recsys.data.profile import Context, Profile
+from recsys.data.signals import VIEW
 from recsys.ranking.blend import RRF_K
 from recsys.ranking.model import BLEND, HYBRID, HybridModel
 from recsys.ranking.onboarding import ONBOARDING, questions
@@ -115,9 +116,10 @@ def _by_strategy(snapshot: Snapshot, question: Question, proposals: Proposals) -
         _blend(snapshot, question, placement.sources, proposals)
     elif strategy in (HYBRID, BLEND) or strategy in bundle.sources:
         trained_mix = strategy in (HYBRID, BLEND) and not placement.sources
+        profile, context = _on_page(snapshot, question)
         slate = bundle.slate(
-            question.shopper.profile,
-            replace(question.context, seen_allowed=not bundle.new_only) if trained_mix else question.context,
+            profile,
+            replace(context, seen_allowed=not bundle.new_only) if trained_mix else context,
             question.k,
             strategy=None if strategy == HYBRID else strategy,
             sources=tuple(placement.sources) or None,
@@ -128,6 +130,20 @@ def _by_strategy(snapshot: Snapshot, question: Question, proposals: Proposals) -
             proposals.scores[code] = score
             proposals.sources[code] = dict(slate.sources[at])
             proposals.contributions[code] = slate.contributions[at]
+
+
+def _on_page(snapshot: Snapshot, question: Question) -> tuple[Profile, Context]:
+    """Return the profile and the context for the model.
+
+    The released stage is trained with a page's product as the newest event of the profile: what is viewed next depends
+    on it first, then on the history. A strategy that is one source answers about the product alone.
+    """
+    profile, context = question.shopper.profile, question.context
+    is_page = question.placement.about == "product" and len(context.items) == 1
+    if not is_page or question.strategy not in (HYBRID, BLEND):
+        return profile, context
+    (page,) = context.items
+    return profile.on_page(page, weight=float(snapshot.weights[VIEW])), replace(context, items=(), page=page)
 
 
 def _ranker_covers(bundle: HybridModel, sources: Mapping[str, float]) -> bool:

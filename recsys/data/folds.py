@@ -1,4 +1,4 @@
-"""Folds: a training set and questions with known answers, by three protocols: temporal, leave-one-out, next-item."""
+"""Folds: a training set and questions with known answers, temporal or leave-one-out; `visits` has other protocols."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,6 @@ from recsys.arrays import Bools, Longs, Times
 from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset
 from recsys.data.interactions import Interactions
-from recsys.data.opinions import ratings_differ
 from recsys.data.profile import Context, Profile
 from recsys.data.time_split import (
     SPLIT_SHARES,
@@ -19,7 +18,7 @@ from recsys.data.time_split import (
     rows_before,
 )
 
-Protocol = Literal["temporal", "leave-one-out", "next-item"]
+Protocol = Literal["temporal", "leave-one-out", "next-item", "product-page"]
 MAX_QUESTIONS = 5_000
 SEED = 7
 ROWS = ("items", "times", "signals", "weights", "values")
@@ -33,7 +32,8 @@ class Fold:
     `past` is all that models may train on. Question i asks for products for `profiles[i]`; its right answers are
     `targets[i]`, int64 distinct item codes. `users[i]` is its shopper. `until` is the time, in seconds, of popularity,
     trends and `catalog`; `full_catalog` has later items too. With `mixed`, some questions are at the start of a visit,
-    at `until`, and some within a visit.
+    at `until`, and some within a visit. `pages`, int64[n], is the product whose page asks the question, -1 for none;
+    None if no question has a page.
     """
 
     past: Interactions
@@ -44,11 +44,16 @@ class Fold:
     until: float
     new_only: bool = False
     mixed: bool = False
+    pages: Longs | None = None
     contexts: Sequence[Context] = field(init=False)
     """The context of each question."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "contexts", [Context(seen_allowed=not self.new_only)] * len(self.users))
+        context = Context(seen_allowed=not self.new_only)
+        contexts = [context] * len(self.users)
+        if self.pages is not None:
+            contexts = [context if page < 0 else replace(context, page=page) for page in self.pages.tolist()]
+        object.__setattr__(self, "contexts", contexts)
 
     def __len__(self) -> int:
         return len(self.users)
@@ -72,7 +77,29 @@ class Fold:
     def of_rows(self, rows: Longs) -> "Fold":
         """Return the fold with the questions of the given row indices only."""
         profiles, targets = ([column[row] for row in rows.tolist()] for column in (self.profiles, self.targets))
-        return replace(self, users=self.users[rows], profiles=profiles, targets=targets)
+        pages = None if self.pages is None else self.pages[rows]
+        return replace(self, users=self.users[rows], profiles=profiles, targets=targets, pages=pages)
+
+    def with_questions(self, other: "Fold") -> "Fold":
+        """Return the fold with the questions of another fold of the same past appended."""
+        pages = None
+        if self.pages is not None or other.pages is not None:
+            none = (np.full(len(fold), -1, np.int64) if fold.pages is None else fold.pages for fold in (self, other))
+            pages = np.concatenate(list(none))
+        return replace(
+            self,
+            users=np.concatenate([self.users, other.users]),
+            profiles=[*self.profiles, *other.profiles],
+            targets=[*self.targets, *other.targets],
+            pages=pages,
+        )
+
+    @property
+    def newcomers(self) -> Bools:
+        """bool[n]: which questions are of shoppers without rows in the past."""
+        known = np.bincount(self.past.users, minlength=int(self.users.max(initial=-1)) + 1) > 0
+        of_newcomers: Bools = ~known[self.users]
+        return of_newcomers
 
     @property
     def begins(self) -> Bools:
@@ -186,39 +213,6 @@ def leave_one_out(dataset: Dataset, *, back: int, new_only: bool) -> Fold:
     return _single_target_fold(dataset, past, sequences, questions, until=until, new_only=new_only)
 
 
-def next_item(
-    dataset: Dataset,
-    *,
-    start: float,
-    end: float,
-    new_only: bool,
-    limit: int | None = MAX_QUESTIONS,
-    max_events: int | None = None,
-) -> Fold:
-    """Return a fold with one question per row in [start, end) of shoppers with a past; the row is the only target.
-
-    A profile has all rows before the target, but none of the same time: lines of an order come together.
-    """
-    interactions = dataset.interactions
-    past = rows_before(interactions, start)
-    sequences = replace(Sequences.of(rows_before(interactions, end)), use_stars=ratings_differ(past))
-    rows = sequences.rows
-    has_past = np.bincount(past.users, minlength=interactions.n_users) > 0
-    targets = np.flatnonzero((rows.times >= start) & has_past[rows.users])
-    questions = [(int(rows.users[at]), int(at)) for at in targets]
-    return _single_target_fold(
-        dataset,
-        past,
-        sequences,
-        questions,
-        until=start,
-        new_only=new_only,
-        limit=limit,
-        max_events=max_events,
-        exclude_same_time=True,
-    )
-
-
 def with_nightly_profiles(fold: Fold, *, max_events: int | None = None) -> Fold:
     """Return the same questions with profiles as of the fold's start, as if profiles were updated only at night."""
     return replace(fold, profiles=Sequences.of(fold.past).profiles(fold.users, now=fold.until, max_events=max_events))
@@ -232,72 +226,21 @@ def _single_target_fold(
     *,
     until: float,
     new_only: bool,
-    limit: int | None = MAX_QUESTIONS,
-    max_events: int | None = None,
-    exclude_same_time: bool = False,
 ) -> Fold:
-    """Return one question per (shopper, row index of the target).
-
-    With `exclude_same_time`, profiles have no rows of the target's time.
-    """
-    items, starts = sequences.rows.items, sequences.starts
+    """Return one question per (shopper, row index of the target), `MAX_QUESTIONS` at most."""
+    items, times, starts = sequences.rows.items, sequences.rows.times, sequences.starts
     if new_only:
         questions = [(user, at) for user, at in questions if not (items[starts[user] : at] == items[at]).any()]
-    chosen = [questions[at] for at in random_subset(np.arange(len(questions)), limit).tolist()]
-    times = sequences.rows.times
-
-    def profile_end(user: int, at: int) -> int:
-        if not exclude_same_time:
-            return at
-        first = int(starts[user])
-        return first + int(np.searchsorted(times[first:at], times[at], side="left"))
-
+    chosen = [questions[at] for at in random_subset(np.arange(len(questions)), MAX_QUESTIONS).tolist()]
     return Fold(
         past,
         dataset.catalog,
         np.fromiter((user for user, _ in chosen), np.int64, len(chosen)),
-        [
-            sequences.profile(int(starts[user]), profile_end(user, at), now=float(times[at]), max_events=max_events)
-            for user, at in chosen
-        ],
+        [sequences.profile(int(starts[user]), at, now=float(times[at])) for user, at in chosen],
         [items[at : at + 1].astype(np.int64) for _, at in chosen],
         until,
         new_only,
     )
-
-
-def mixed_questions(
-    dataset: Dataset,
-    *,
-    start: float,
-    end: float,
-    new_only: bool,
-    limit: int = MAX_QUESTIONS,
-    max_events: int | None = None,
-) -> Fold:
-    """Return the questions of `temporal`, then those of `mid_session_questions`: what a shop's ranker learns from."""
-    windows = limit - limit // 3
-    window = temporal(dataset, start=start, end=end, new_only=new_only, limit=windows, max_events=max_events)
-    live = mid_session_questions(window, dataset, end=end, limit=limit, max_events=max_events)
-    return replace(
-        window,
-        users=np.concatenate([window.users, live.users]),
-        profiles=[*window.profiles, *live.profiles],
-        targets=[*window.targets, *live.targets],
-        mixed=True,
-    )
-
-
-def mid_session_questions(
-    window: Fold, dataset: Dataset, *, end: float, limit: int = MAX_QUESTIONS, max_events: int | None = None
-) -> Fold:
-    """Return questions of `next_item` in the same window: as many as the window has, at most a third of `limit`.
-
-    Shops ask at the start of a visit and within it. A ranker trained on windows alone never meets events of the last
-    minutes, and gets worse the more of them there are (ADR 18).
-    """
-    most = min(len(window), limit // 3)
-    return next_item(dataset, start=window.until, end=end, new_only=window.new_only, limit=most, max_events=max_events)
 
 
 def random_subset(values: Longs, limit: int | None, *, seed: int = SEED) -> Longs:

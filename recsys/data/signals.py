@@ -18,7 +18,9 @@ SIGNAL_NAMES: tuple[str, ...] = (
     "rating",
 )
 SIGNAL_CODES = {name: code for code, name in enumerate(SIGNAL_NAMES)}
-LIKE, CART, REMOVE, PURCHASE, RATING = (SIGNAL_CODES[name] for name in ("like", "cart", "remove", "purchase", "rating"))
+VIEW, LIKE, CART, REMOVE, PURCHASE, RATING = (
+    SIGNAL_CODES[name] for name in ("view", "like", "cart", "remove", "purchase", "rating")
+)
 
 LASTING = frozenset({"purchase", "rating", "like"})
 """Signals that live profiles keep in a list of their own, so that many views do not push them out."""

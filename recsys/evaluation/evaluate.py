@@ -1,7 +1,7 @@
 """Compares our pipeline with tuned peers on the same questions, with paired bootstrap intervals."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,15 +16,15 @@ from recsys.data.folds import (
     Protocol,
     learning_folds,
     leave_one_out,
-    mixed_questions,
-    next_item,
     temporal,
     with_nightly_profiles,
 )
 from recsys.data.time_split import SPLIT_SHARES, split_times
+from recsys.data.visits import mixed_questions, next_item, product_page
 from recsys.evaluation.newest_baseline import newest_in_last_category
 from recsys.evaluation.peers.packaged import peers
 from recsys.evaluation.report import metrics_by_targets, released_slates, training_report
+from recsys.evaluation.visit_bars import VISIT_BARS, metrics_by_visitor, visit_bars
 from recsys.metrics.intervals import bootstrap, share_better
 from recsys.metrics.registry import MAX_CUTOFF, values_with_targets
 from recsys.parallel import on_one_thread
@@ -39,11 +39,19 @@ from recsys.training.tuning import BAYESIAN, Search
 NO_QUESTIONS: Mapping[Protocol, str] = {
     "temporal": "no shopper has rows before the last cut and, of products that count, after it:"
     " --protocol leave-one-out asks for each shopper's last row, --mode repeat also for what they had before",
-    "next-item": "no row of the last part, by a shopper with rows before it, is of a product that counts:"
-    " --protocol leave-one-out asks for each shopper's last row",
+    "next-item": "no row of the last part, by a shopper with rows before it or within a first visit, is of a product"
+    " that counts: --protocol leave-one-out asks for each shopper's last row",
+    "product-page": "no visit of the last part views, after a product, another one that counts: --protocol next-item"
+    " asks for every event",
     "leave-one-out": "no shopper has two rows, of which the last is of a product that counts (in --mode new, one they"
     " had not before)",
 }
+WINDOWS: Mapping[Protocol, Callable[..., Fold]] = {
+    "temporal": temporal,
+    "next-item": next_item,
+    "product-page": product_page,
+}
+"""What asks the questions between two times, by protocol."""
 ONLY_SINGLE_ROWS = "no shopper has two rows: there is nothing to hold back"
 
 
@@ -51,7 +59,7 @@ ONLY_SINGLE_ROWS = "no shopper has two rows: there is nothing to hold back"
 class Evaluation:
     """The report as JSON values, and the released model's answers (columns user, rank, item, score).
 
-    In the protocol next-item a shopper has several answers; the columns `question` and `time` distinguish them.
+    Within visits a shopper has several answers; the columns `question` and `time` distinguish them.
     """
 
     report: Mapping[str, Any]
@@ -77,6 +85,8 @@ class Options:
     search: Search = BAYESIAN
     exposure: float = 0.0
     live: bool = False
+    peer_names: tuple[str, ...] | None = None
+    """The peers to compare with; None for all of the protocol."""
 
     def __post_init__(self) -> None:
         if self.live and self.protocol != "temporal":
@@ -84,8 +94,13 @@ class Options:
 
     @property
     def metric(self) -> str:
-        """The metric at 10 of comparisons: hit rate for the protocol next-item, else NDCG."""
-        return "hit_rate" if self.protocol == "next-item" else "ndcg"
+        """The metric at 10 of comparisons: hit rate for single targets within visits, else NDCG."""
+        return "hit_rate" if self.within_visits else "ndcg"
+
+    @property
+    def within_visits(self) -> bool:
+        """Whether the protocol asks within visits, for one next item."""
+        return self.protocol in VISIT_BARS
 
 
 @on_one_thread
@@ -133,7 +148,7 @@ def evaluate(dataset: Dataset, options: Options, *, progress: Progress = silent)
             slates, [folds.validation, *reversed(folds.learning)], test, dataset, options, part_of(progress, 0.7, 1.0)
         )
     progress("Done", 1.0)
-    answers = recommendations(slates, scores, test, dataset, timed=options.protocol == "next-item")
+    answers = recommendations(slates, scores, test, dataset, timed=options.within_visits)
     return Evaluation(report, answers)
 
 
@@ -143,9 +158,7 @@ def folds_of(dataset: Dataset, options: Options) -> Folds:
         windows = [leave_one_out(dataset, back=back, new_only=options.new_only) for back in (2, 1, 0)]
         return Folds(windows[:1], windows[1], windows[2])
     validation, test, share = split_times(dataset.clock, options.shares)
-    asked_window = partial(
-        next_item if options.protocol == "next-item" else temporal, dataset, new_only=options.new_only
-    )
+    asked_window = partial(WINDOWS[options.protocol], dataset, new_only=options.new_only)
     learning_window = partial(mixed_questions, dataset, new_only=options.new_only) if options.live else asked_window
     learning = learning_folds(dataset.clock, learning_window, validation=share)
     return Folds(learning, learning_window(start=validation, end=test), asked_window(start=test, end=float("inf")))
@@ -156,10 +169,13 @@ def compare_peers(
 ) -> dict[str, Any]:
     """Return the report of every peer, tuned on the folds, and our difference to the best of them."""
     peer_classes, missing = peers(options.protocol)
+    if options.peer_names is not None:
+        peer_classes = [one for one in peer_classes if one.name in options.peer_names]
     n_tuned = sum(bool(peer_class.space) for peer_class in peer_classes)
     own_values, shoppers = warm_values(slates, test, metric=options.metric)
     report: dict[str, Any] = {}
     values: dict[str, Doubles] = {}
+    slates_by_peer: dict[str, Ints] = {}
     for number, peer_class in enumerate(peer_classes):
         progress(f"Tuning {peer_class.name}", number / len(peer_classes))
         started = time.monotonic()
@@ -167,7 +183,7 @@ def compare_peers(
         tuned = peer_class.tuned(folds, budget_s=budget_s, seed=options.seed)
         peer = peer_class(**tuned.config)
         peer.fit(test.past, test.catalog)
-        slates_of_peer = peer.answer(test, MAX_CUTOFF)
+        slates_of_peer = slates_by_peer[peer_class.name] = peer.answer(test, MAX_CUTOFF)
         values[peer_class.name], _ = warm_values(slates_of_peer, test, metric=options.metric)
         report[peer_class.name] = {
             "config": dict(tuned.config),
@@ -179,6 +195,7 @@ def compare_peers(
         "peers": report,
         "peers_not_installed": missing,
         **_difference_to_best("peer", own_values, values, shoppers=shoppers, options=options),
+        "visit_bars": visit_bars(slates, slates_by_peer, test, protocol=options.protocol, seed=options.seed),
     }
 
 
@@ -221,7 +238,8 @@ def _protocol_report(
 
     `appeared_later` counts shoppers whose targets appeared after the cut. With categories, `newest_in_last_category` is
     a baseline for new products, and `cold_alone` the released model restricted to them. For next-item,
-    `frozen_profile` is the released model with profiles as of the cut.
+    `frozen_profile` is the released model with profiles as of the cut. Within visits, `visitors` has the released
+    model's metrics of known shoppers and of new ones.
     """
     report: dict[str, Any] = {}
     is_later = dataset.catalog.appeared_after(test.until)
@@ -237,6 +255,8 @@ def _protocol_report(
         report["newest_in_last_category"] = metrics_by_targets(newest, test)
         cold_slates, _ = released_slates(model, candidates, among=~test.warm())
         report["cold_alone"] = metrics_by_targets(cold_slates, test)
+    if options.within_visits:
+        report["visitors"] = metrics_by_visitor(released_slates(model, candidates)[0], test)
     if options.protocol == "next-item":
         frozen_fold = with_nightly_profiles(test)
         frozen_slates, _ = released_slates(model, test_candidates(model, frozen_fold))

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from recsys.data.dataset import Dataset
-from recsys.data.folds import Fold, next_item, with_nightly_profiles
+from recsys.data.folds import Fold, with_nightly_profiles
+from recsys.data.visits import next_item
 from recsys.metrics.hits import hits
 from recsys.metrics.registry import all_metrics
 from recsys.ranking.model import HybridModel

@@ -24,6 +24,8 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
     for name, kind in (("newest_in_last_category", "cold"), ("cold_alone", "cold"), ("frozen_profile", "together")):
         if name in report:
             lines.append(_metric_line(f"  {name}, {kind}", report[name][kind]))
+    for visitor, metrics in report.get("visitors", {}).items():
+        lines.append(_visit_line(f"  {visitor} shoppers, warm", metrics["warm"]))
     if later := report.get("appeared_later", {}).get("shoppers"):
         lines.append(
             f"  {later} of those with a cold target wanted what has its first_seen after the cut: none could propose it"
@@ -36,6 +38,7 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
             times = f" ×{over['ratio']:.3f}" if over["ratio"] is not None else ""
             words = f"  {over['metric']}: over {whose}{report[f'best_{kind}']}{times}, difference"
             lines.append(_interval_line(words, over["difference"]))
+    lines += visit_lines(report.get("visit_bars", ()))
     if 0 < (shoppers := report["released"]["warm"]["ndcg@10"]["n"]) < MIN_SHOPPERS:
         advice = "" if report["protocol"] == "leave-one-out" else " --protocol leave-one-out may ask more."
         lines.append(
@@ -48,6 +51,22 @@ def summary_lines(report: Mapping[str, Any]) -> list[str]:
 def _metric_line(name: str, metrics: dict[str, Any]) -> str:
     line = _interval_line(f"{name}: NDCG@10", metrics["ndcg@10"])
     return line + f"  HR@10 {metrics['hit_rate@10']['value']:.4f}" if metrics["ndcg@10"]["n"] else line
+
+
+def visit_lines(bars: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return one line for each comparison of `visit_bars`."""
+    lines = []
+    for bar in bars:
+        times = f" ×{bar['ratio']:.3f}" if bar["ratio"] is not None else ""
+        words = f"  {bar['visitors']} visitors, {bar['targets']}, {bar['questions']} questions: {bar['metric']}"
+        words += f" {bar['released']:.4f} over {bar['peer']} {bar['best']:.4f}{times}, difference"
+        lines.append(_interval_line(words, bar["difference"]))
+    return lines
+
+
+def _visit_line(name: str, metrics: dict[str, Any]) -> str:
+    line = _interval_line(f"{name}: HR@20", metrics["hit_rate@20"])
+    return line + f"  MRR@20 {metrics['mrr@20']['value']:.4f}" if metrics["hit_rate@20"]["n"] else line
 
 
 def _removed_line(data: Mapping[str, Any]) -> str:

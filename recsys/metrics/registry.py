@@ -23,10 +23,12 @@ MAX_CUTOFF = CUTOFFS[-1]
 """The length of the slates that metrics need."""
 
 
-def values_with_targets(slates: Ints, targets: Sequence[Longs], n_items: int, *, metric: str) -> tuple[Longs, Doubles]:
-    """Return the indices of the rows with targets, int64[m], and their values of a metric at 10, float64[m]."""
+def values_with_targets(
+    slates: Ints, targets: Sequence[Longs], n_items: int, *, metric: str, k: int = 10
+) -> tuple[Longs, Doubles]:
+    """Return the indices of the rows with targets, int64[m], and their values of a metric at k, float64[m]."""
     rows, hit, counts = hits_with_targets(slates, targets, n_items)
-    return rows, metric_values(hit, counts, k=10)[metric]
+    return rows, metric_values(hit, counts, k=k)[metric]
 
 
 def metric_values(hit: Bools, n_targets: Longs, *, k: int) -> dict[str, Doubles]:

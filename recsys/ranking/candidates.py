@@ -14,6 +14,7 @@ from recsys.arrays import (
 from recsys.data.profile import Context, Profile
 from recsys.parallel import run_parallel
 from recsys.ranking.groups import rank_in_row
+from recsys.ranking.visit import following, newest_items, shares_after
 from recsys.sources.scoring import Scoring
 from recsys.sources.top import top_k
 
@@ -26,12 +27,17 @@ MIN_CHUNK_ROWS = 16
 read once a chunk."""
 
 
+PAIR_COLUMNS = ("rows", "items", "scores", "ranks", "after")
+"""Columns of candidates with one row per pair."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidates:
     """Pairs (rows[i], items[i]) ascending by row, then item; columns follow the order of `sources`.
 
     `scores` is float32[n, n_sources], 0 where a source does not score the item. `ranks` is float32[n, n_sources], the
-    rank from 0 in the source's own list, NaN where the list lacks the item.
+    rank from 0 in the source's own list, NaN where the list lacks the item. `after`, float32[n, n_following], is how
+    well the item follows the shopper's newest one alone, by each source of `following(sources)`; None is unknown.
     """
 
     rows: Longs
@@ -40,23 +46,17 @@ class Candidates:
     ranks: Floats
     sources: tuple[str, ...]
     n_rows: int
+    after: Floats | None = None
 
-    def part(self, mask: Bools) -> "Candidates":
-        """Return the pairs of the mask, bool[n]."""
-        return Candidates(
-            self.rows[mask], self.items[mask], self.scores[mask], self.ranks[mask], self.sources, self.n_rows
-        )
+    def part(self, pairs: Bools | slice) -> "Candidates":
+        """Return the pairs of the mask, bool[n], or of the slice."""
+        columns = {name: column[pairs] for name in PAIR_COLUMNS if (column := getattr(self, name)) is not None}
+        return replace(self, **columns)
 
     def row_range(self, pairs: slice, start: int, end: int) -> "Candidates":
         """Return the pairs of the slice, which are those of the rows start to end - 1; rows are renumbered from 0."""
-        return Candidates(
-            self.rows[pairs] - start,
-            self.items[pairs],
-            self.scores[pairs],
-            self.ranks[pairs],
-            self.sources,
-            end - start,
-        )
+        part = self.part(pairs)
+        return replace(part, rows=part.rows - start, n_rows=end - start)
 
 
 def ranked_within_candidates(candidates: Candidates) -> Candidates:
@@ -138,7 +138,9 @@ def _gather_chunk(
         list_ranks = np.concatenate([np.empty(0, np.int64), *(np.arange(len(r.items)) for r in lists[name])])
         positions, matches = _positions(codes, list_codes[name])
         ranks[positions, column] = list_ranks[matches]
-    return Candidates(rows + first_row, items, scores, ranks, tuple(sources), len(profiles))
+    followers = [sources[name] for name in following(tuple(sources))]
+    after = shares_after(followers, newest_items(profiles), rows, items)
+    return Candidates(rows + first_row, items, scores, ranks, tuple(sources), len(profiles), after)
 
 
 def _dense(source: Scoring, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
@@ -164,13 +166,7 @@ def _positions(codes: Longs, searched: Longs) -> tuple[Longs, Longs]:
 def concatenate_candidates(parts: Sequence[Candidates], sources: tuple[str, ...], n_rows: int) -> Candidates:
     """Return the candidates of several parts as one; their rows are already numbered among all."""
     if not parts:
-        empty = np.empty((0, len(sources)), np.float32)
-        return Candidates(np.empty(0, np.int64), np.empty(0, np.int64), empty, empty, sources, n_rows)
-    return Candidates(
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.items for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.ranks for part in parts]),
-        sources,
-        n_rows,
-    )
+        none, empty = np.empty(0, np.int64), np.empty((0, len(sources)), np.float32)
+        return Candidates(none, none, empty, empty, sources, n_rows)
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in PAIR_COLUMNS}
+    return Candidates(**columns, sources=sources, n_rows=n_rows)

@@ -25,6 +25,7 @@ from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.predicted_ratings import PREDICTED_STARS
 from recsys.ranking.profile_columns import ProfileColumns
 from recsys.ranking.taste import TASTE_FEATURES, taste_features
+from recsys.ranking.visit import VISIT_FEATURES, following, visit_features
 
 AGE_FEATURES = ("age", "item_idle")
 CONTEXT_FEATURES = ("context_category", "context_brand")
@@ -43,6 +44,7 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
         *scores,
         *ranks,
         *shares,
+        *(f"{name}_after" for name in following(sources)),
         SOURCE_COUNT,
         *OWN_FEATURES,
         *SHOPPER_FEATURES,
@@ -51,6 +53,7 @@ def feature_names(sources: Sequence[str]) -> tuple[str, ...]:
         *COLUMNS,
         *AGE_FEATURES,
         *CONTEXT_FEATURES,
+        *VISIT_FEATURES,
         PREDICTED_STARS,
     )
 
@@ -106,13 +109,15 @@ def _features(
     item_columns = [
         *_age_features(histories, rows, items, statistics),
         *_context_features(contexts, rows, items, statistics),
+        *visit_features(histories, contexts, rows, items, statistics),
     ]
     n_sources, width = len(candidates.sources), len(feature_names(candidates.sources))
     matrix = np.empty((len(rows), width), np.float32)
     matrix[:, :n_sources] = candidates.scores
     matrix[:, n_sources : 2 * n_sources] = candidates.ranks
     matrix[:, 2 * n_sources : 3 * n_sources] = shares
-    at = 3 * n_sources
+    at = 3 * n_sources + len(following(candidates.sources))
+    matrix[:, 3 * n_sources : at] = np.nan if candidates.after is None else candidates.after
     matrix[:, at] = (~np.isnan(candidates.ranks)).sum(axis=1)
     for column in columns:
         at += 1

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from recsys.arrays import Floats
+from recsys.arrays import Floats, Longs
 from recsys.data.profile import Context, Profile
 from recsys.sources.decay import (
     DECAY_SPACE,
@@ -67,6 +67,10 @@ class ItemItem(Scoring):
             for row, row_gains in zip(rows, gains, strict=True):
                 scores[row] = row_gains
         return scores
+
+    def shares_after(self, sources: Longs, items: Longs) -> Floats:
+        """Return float32[n]: how well items[i] follows sources[i] alone, 1 for the best; 0 where it is no neighbor."""
+        return self.table.values_between(sources, items)
 
     def knows(self, item: int) -> bool:
         """Return whether the item has any neighbor."""

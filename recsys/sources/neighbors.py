@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from recsys.arrays import Bools, Floats, Ints
+from recsys.arrays import Bools, Floats, Ints, Longs
 from recsys.sources.decay import Query, Weights
 from recsys.sources.matrix import Matrix, top_k_per_row
 from recsys.sources.storage import Array, Arrays
@@ -173,6 +173,30 @@ class Neighbors:
             lengths = [np.diff(own.indptr) for own in self._parts]
         ends = np.cumsum(np.concatenate([[0], *lengths]))
         return sparse.csr_matrix((values.astype(np.float64), indices, ends), (len(ends) - 1, len(self.own)))
+
+    def values_between(self, sources: Longs, items: Longs) -> Floats:
+        """Return float32[n]: the score that items[i] gains from sources[i], as a share of the best that it gives.
+
+        0 where it is no neighbor. Codes outside the table, also -1, give 0.
+        """
+        n = len(self.own)
+        inside = (sources >= 0) & (sources < n) & (items < n)
+        distinct, place_of = np.unique(sources[inside], return_inverse=True)
+        indices, values, places = self.lookup(distinct.astype(np.int32))
+        best = np.zeros(len(distinct), np.float32)
+        np.maximum.at(best, places, values)
+        keys = places * np.int64(n) + indices
+        order = np.argsort(keys)
+        keys, values = keys[order], values[order]
+        wanted = place_of * np.int64(n) + items[inside]
+        at = np.searchsorted(keys, wanted)
+        found = np.flatnonzero(at < len(keys))
+        found = found[keys[at[found]] == wanted[found]]
+        shares = np.zeros(len(wanted), np.float32)
+        shares[found] = values[at[found]] / best[place_of[found]]
+        result = np.zeros(len(sources), np.float32)
+        result[inside] = shares
+        return result
 
     def explain(self, query: Query, item: int, k: int = 3) -> tuple[int, ...]:
         """Return the k items of the query that contribute most to the item's score, best first."""

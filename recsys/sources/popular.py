@@ -48,7 +48,7 @@ class Popular(Scoring):
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the share of each item, larger in the categories of the context's items."""
         share = self.arrays["share"]
-        items = [item for item in context.items if 0 <= item < self.n_items]
+        items = [item for item in context.about if 0 <= item < self.n_items]
         if items and self.config.category_weight:
             categories = self.arrays["category"]
             inside = np.isin(categories, categories[items]) & (categories >= 0)

@@ -54,7 +54,8 @@ def _permitted(n_items: int, profile: Profile, context: Context, drop: tuple[int
         allowed = context.allowed[:n_items]
         permitted[: len(allowed)] = allowed
         permitted[len(allowed) :] = False
-    hidden = np.asarray((*context.exclude, *drop), np.int64)
+    page = () if context.page is None else (context.page,)
+    hidden = np.asarray((*context.exclude, *drop, *page), np.int64)
     if not context.seen_allowed:
         hidden = np.concatenate([hidden, profile.items])
     permitted[hidden[(hidden >= 0) & (hidden < n_items)]] = False

@@ -13,9 +13,10 @@ import numpy as np
 
 from recsys.data.dataset import Dataset, fingerprint
 from recsys.data.deep_features import clear_cache
-from recsys.data.folds import MAX_QUESTIONS, Fold, learning_folds, mid_session_questions, mixed_questions, temporal
+from recsys.data.folds import MAX_QUESTIONS, Fold, learning_folds, temporal
 from recsys.data.opinions import ratings_differ
 from recsys.data.time_split import split_times
+from recsys.data.visits import mid_session_questions, mixed_questions
 from recsys.parallel import on_one_thread, run_parallel
 from recsys.progress import Progress, part_of, silent
 from recsys.ranking.candidates import gather

@@ -113,7 +113,7 @@ class MostPopular(Peer):
         """Return the most popular items, without the history where only new items count."""
         parts = []
         for rows in shopper_chunks(len(fold), len(self.counts)):
-            hidden = profile_matrix(fold, rows, len(self.counts)) if fold.new_only else None
+            hidden = hidden_matrix(fold, rows, len(self.counts))
             parts.append(top_k_columns(np.tile(self.counts, (len(rows), 1)), hidden, k))
         return stack_slates(parts, k)
 
@@ -147,7 +147,7 @@ class MatrixPeer(Peer):
         for rows in shopper_chunks(len(fold), self.n_items):
             histories = profile_matrix(fold, rows, self.n_items, weighed=self.config.get("weighed", False))
             scores = self.scores(fold.users[rows.start : rows.stop].astype(np.int32), histories)
-            parts.append(top_k_columns(scores, histories if fold.new_only else None, k))
+            parts.append(top_k_columns(scores, hidden_matrix(fold, rows, self.n_items), k))
         return stack_slates(parts, k)
 
 
@@ -172,6 +172,17 @@ def profile_matrix(fold: Fold, rows: range, n_items: int, *, weighed: bool = Fal
     if weighed:
         values = np.concatenate([fold.profiles[row].weights for row in rows])
     return sparse.csr_matrix((values, (owner, items)), shape=(len(sizes), n_items))
+
+
+def hidden_matrix(fold: Fold, rows: range, n_items: int) -> Matrix | None:
+    """Return csr float32[len(rows), n_items] of items that are not recommended: pages, with `new_only` histories."""
+    if fold.new_only:
+        return profile_matrix(fold, rows, n_items)
+    if fold.pages is None:
+        return None
+    pages = fold.pages[rows.start : rows.stop]
+    asked = np.flatnonzero(pages >= 0)
+    return sparse.csr_matrix((np.ones(len(asked), np.float32), (asked, pages[asked])), shape=(len(rows), n_items))
 
 
 def top_k_columns(scores: Floats, hidden: Matrix | None, k: int) -> Ints:

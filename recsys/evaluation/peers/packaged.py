@@ -24,6 +24,9 @@ from recsys.evaluation.peers.base import (
     Space,
     own_recommender,
 )
+from recsys.evaluation.peers.item_pairs import ITEM_PAIRS
+from recsys.evaluation.peers.session import VSKNN, SequenceRules
+from recsys.evaluation.peers.vstan import VSTAN
 
 NEIGHBORS = ("choice", [20, 50, 100, 200, 500, 1000])
 
@@ -270,8 +273,6 @@ def peers(protocol: str) -> tuple[list[type[Peer]], list[str]]:
         missing.append(LightFMPeer.name)
     else:
         peer_classes.append(LightFMPeer)
-    if protocol == "next-item":
-        from recsys.evaluation.peers.session import VSKNN, SequenceRules
-
-        peer_classes += [SequenceRules, VSKNN]
+    if protocol in ("next-item", "product-page"):
+        peer_classes += [SequenceRules, *ITEM_PAIRS, VSKNN, VSTAN]
     return peer_classes, missing

@@ -26,7 +26,7 @@ from recsys.evaluation.peers.base import (
     Matrix,
     Peer,
     Space,
-    profile_matrix,
+    hidden_matrix,
     shopper_chunks,
     stack_slates,
     top_k_columns,
@@ -41,6 +41,12 @@ def sessions(past: Interactions, *, whole: bool) -> tuple[NDArray[np.intp], Bool
     order = np.argsort(past.users, kind="stable")
     users = past.users[order]
     return order, np.diff(users, prepend=-1) != 0 if whole else session_starts(users, past.times[order])
+
+
+def current_items(profile: Profile, *, length: int, across: bool) -> Ints:
+    """Return the last items, at most `length`, the newest last; unless `across` those since the last pause only."""
+    pauses = np.flatnonzero(np.diff(profile.times) > SESSION_GAP)[: 0 if across else None]
+    return profile.items[pauses[-1] + 1 if len(pauses) else 0 :][-length:]
 
 
 class SequenceRules(Peer):
@@ -67,7 +73,7 @@ class SequenceRules(Peer):
         parts = []
         for rows in shopper_chunks(len(fold), self.n_items):
             last = np.array([fold.profiles[row].items[-1] for row in rows])
-            hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
+            hidden = hidden_matrix(fold, rows, self.n_items)
             parts.append(top_k_columns(self.rules[last].toarray(), hidden, k))
         return stack_slates(parts, k)
 
@@ -129,14 +135,13 @@ class VSKNN(Peer):
                 sparse.csr_matrix((weights.ravel(), (owner, neighbors.ravel())), shape=similarity.shape) @ self.sessions
             )
             scores = votes.toarray() * self.rarity
-            hidden = profile_matrix(fold, rows, self.n_items) if fold.new_only else None
+            hidden = hidden_matrix(fold, rows, self.n_items)
             parts.append(top_k_columns(scores, hidden, k))
         return stack_slates(parts, k)
 
     def _current(self, profile: Profile) -> Ints:
         """Return the last items of the current session, the newest last."""
-        pauses = np.flatnonzero(np.diff(profile.times) > SESSION_GAP)[: 0 if self.config.get("across", True) else None]
-        return profile.items[pauses[-1] + 1 if len(pauses) else 0 :][-self.config.get("length", 10) :]
+        return current_items(profile, length=self.config.get("length", 10), across=self.config.get("across", True))
 
     def _decayed_weights(self, items: Ints) -> tuple[Ints, Floats]:
         """Return the items and their weights, which decay from the newest."""

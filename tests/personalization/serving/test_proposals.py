@@ -36,7 +36,7 @@ def test_ranker_for_new_products_gets_only_those(
         new_only=new_only, slate=slate, sources={"buy_again": None}, stage="ranker", quotas={"content": 1}
     )
     question = Question(
-        placement=cast("Any", SimpleNamespace(sources=sources, fallback=())),
+        placement=cast("Any", SimpleNamespace(sources=sources, fallback=(), about="shopper")),
         strategy=strategy,
         shopper=Shopper(Profile.empty(0.0)),
         context=Context(seen_allowed=True),
@@ -62,7 +62,7 @@ def test_placement_sources_override_the_ranker(stage: str, strategy: str) -> Non
     sources = {"buy_again": SimpleNamespace(recommend=recommend), "popular": None}
     bundle = SimpleNamespace(new_only=False, sources=sources, stage=stage, quotas={"popular": 9})
     question = Question(
-        placement=cast("Any", SimpleNamespace(sources={"buy_again": 1.0}, fallback=())),
+        placement=cast("Any", SimpleNamespace(sources={"buy_again": 1.0}, fallback=(), about="product")),
         strategy=strategy,
         shopper=Shopper(Profile.empty(0.0)),
         context=Context(),
@@ -85,7 +85,7 @@ def test_fallbacks_add_sources_without_repeats() -> None:
 
     bundle = SimpleNamespace(sources={"buy_again": proposes(2), "recent": proposes(2, 1)})
     question = Question(
-        placement=cast("Any", SimpleNamespace(sources={}, fallback=("buy_again", "gone", "recent"))),
+        placement=cast("Any", SimpleNamespace(sources={}, fallback=("buy_again", "gone", "recent"), about="shopper")),
         strategy="none of the model's",
         shopper=Shopper(Profile.empty(0.0)),
         context=Context(),
@@ -109,7 +109,7 @@ def test_popular_products_come_in_batches(proposer: Any) -> None:
         "Any", SimpleNamespace(bundle=None, sources={}, popular=np.arange(n, dtype=np.int32), n_popular=n - 10_000)
     )
     question = Question(
-        placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
+        placement=cast("Any", SimpleNamespace(sources={}, fallback=(), about="product")),
         strategy="popular",
         shopper=Shopper(Profile.empty(0.0)),
         context=Context(),
@@ -158,9 +158,10 @@ def test_text_similarity_replaces_missing_neighbors(knows: bool, places: list[st
         serving_catalog=SimpleNamespace(kinship=kinship),
         popular=np.arange(3),
         n_popular=3,
+        weights=np.ones(12, np.float32),
     )
     question = Question(
-        placement=cast("Any", SimpleNamespace(sources={}, fallback=())),
+        placement=cast("Any", SimpleNamespace(sources={}, fallback=(), about="product")),
         strategy="hybrid",
         shopper=Shopper(Profile.empty(0.0)),
         context=Context(items=(0,)),
@@ -171,3 +172,46 @@ def test_text_similarity_replaces_missing_neighbors(knows: bool, places: list[st
     proposals = propose(cast("Any", snapshot), question)
 
     assert list(dict.fromkeys(name for code in proposals.items for name in proposals.sources[code])) == places
+
+
+@pytest.mark.parametrize(
+    ("about", "strategy", "items", "page"),
+    [
+        ("product", "hybrid", (), 1),
+        ("product", "blend", (), 1),
+        ("product", "content", (1,), None),
+        ("cart", "hybrid", (1,), None),
+    ],
+)
+def test_the_product_of_a_page_is_the_newest_event_for_the_model(
+    about: str, strategy: str, items: tuple[int, ...], page: int | None
+) -> None:
+    asked: list[tuple[Profile, Context]] = []
+
+    def slate(profile: Profile, context: Context, k: int, **how: Any) -> Any:
+        asked.append((profile, context))
+        return SimpleNamespace(items=np.arange(2), scores=np.ones(2), sources=[{}, {}], contributions=[{}, {}])
+
+    bundle = SimpleNamespace(new_only=False, slate=slate, sources={"content": None}, stage="ranker", quotas={})
+    snapshot = SimpleNamespace(
+        bundle=bundle,
+        sources={"content": SimpleNamespace(knows=lambda code: True)},
+        popular=np.arange(2),
+        n_popular=2,
+        weights=np.full(12, 0.25, np.float32),
+    )
+    question = Question(
+        placement=cast("Any", SimpleNamespace(sources={}, fallback=(), about=about)),
+        strategy=strategy,
+        shopper=Shopper(Profile.empty(7.0)),
+        context=Context(items=(1,)),
+        allowed=np.ones(2, bool),
+        k=1,
+    )
+
+    propose(cast("Any", snapshot), question)
+
+    ((profile, context),) = asked
+    assert (context.items, context.page) == (items, page)
+    assert profile.items.tolist() == ([] if page is None else [page])
+    assert profile.weights.tolist() == ([] if page is None else [0.25])

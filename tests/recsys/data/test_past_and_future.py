@@ -10,9 +10,6 @@ from recsys.data.dataset import Dataset, build
 from recsys.data.folds import (
     Fold,
     leave_one_out,
-    mid_session_questions,
-    mixed_questions,
-    next_item,
     random_subset,
     temporal,
     with_nightly_profiles,
@@ -20,6 +17,7 @@ from recsys.data.folds import (
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.data.time_split import Sequences, cut_times, split_times
+from recsys.data.visits import mid_session_questions, mixed_questions, next_item
 from recsys.evaluation.evaluate import Options, folds_of
 from recsys.training import training
 from tests.recsys import shops
@@ -29,7 +27,11 @@ from tests.recsys.trainings import trained
 
 def leaks(fold: Fold) -> list[int]:
     """Return the questions whose profile holds something as late as the question, or whose models saw its answers."""
-    late = [at for at, profile in enumerate(fold.profiles) if (profile.times >= profile.now).any()]
+    moments = [
+        profile.times if context.page is None else profile.times[:-1]  # the page's own view is of the very moment
+        for profile, context in zip(fold.profiles, fold.contexts, strict=True)
+    ]
+    late = [at for at, profile in enumerate(fold.profiles) if (moments[at] >= profile.now).any()]
     return late + ([-1] if (fold.past.times >= fold.until).any() else [])
 
 
@@ -134,8 +136,9 @@ def test_a_ranker_is_taught_by_so_many_questions_of_profiles_as_answers_see_them
     fold = mixed_questions(dataset, start=start, end=end, new_only=True, limit=30, max_events=4)
 
     assert (len(fold), fold.begins.sum()) == (30, 20)
-    for user, profile in zip(fold.users, fold.profiles, strict=True):
-        known = rows.items[(rows.users == user) & (rows.times < profile.now)]
+    for user, profile, context in zip(fold.users, fold.profiles, fold.contexts, strict=True):
+        page = context.page is not None
+        known = rows.items[(rows.users == user) & (rows.times < profile.now + page * 1e-6)]
         assert profile.items.tolist() == known[-4:].tolist()
 
 

@@ -10,10 +10,10 @@ from recsys.data.folds import (
     Fold,
     Protocol,
     leave_one_out,
-    next_item,
     temporal,
 )
 from recsys.data.time_split import cut_times
+from recsys.data.visits import next_item
 from recsys.evaluation.rating_errors import rating_errors, rmse_interval, worth_showing
 from recsys.evaluation.report_values import headline
 from recsys.ranking.item_statistics import ItemStatistics

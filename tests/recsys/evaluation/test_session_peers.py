@@ -7,7 +7,8 @@ import pytest
 
 from recsys.arrays import Ints
 from recsys.data.dataset import Dataset
-from recsys.data.folds import Fold, next_item
+from recsys.data.folds import Fold
+from recsys.data.visits import next_item
 from recsys.evaluation.peers.session import VSKNN, SequenceRules
 from tests.recsys import shops
 

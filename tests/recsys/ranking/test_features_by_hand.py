@@ -11,11 +11,10 @@ from recsys.data.dataset import Dataset
 from recsys.data.folds import (
     Fold,
     leave_one_out,
-    mixed_questions,
-    next_item,
     temporal,
 )
 from recsys.data.profile import Context
+from recsys.data.visits import mixed_questions, next_item
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.features import feature_names, features
 from recsys.ranking.item_statistics import ItemStatistics
@@ -130,6 +129,10 @@ def test_every_column_of_a_question() -> None:
         "item_idle": [2, 2, nan],
         "context_category": [1, 1, 0],
         "context_brand": [0, 1, 0],
+        **{name: [value] * 3 for name, value in {"visit_events": 2, "visit_items": 2, "visit_minutes": 2_880}.items()},
+        "own_in_visit": [1, 1, 0],
+        "newest_price_gap": [-four, 0, nan],
+        "page": [0, 0, 0],
         "predicted_stars": [nan] * 3,
     }
     assert set(told) == set(expected)

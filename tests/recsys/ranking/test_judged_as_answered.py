@@ -10,8 +10,9 @@ import pytest
 from recsys.arrays import Ints
 from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
-from recsys.data.folds import Fold, mixed_questions, temporal
+from recsys.data.folds import Fold, temporal
 from recsys.data.time_split import cut_times
+from recsys.data.visits import mixed_questions
 from recsys.evaluation.report import released_slates
 from recsys.metrics.registry import MAX_CUTOFF
 from recsys.ranking.exposure_constraint import ExposureConstraint
