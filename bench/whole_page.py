@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -149,7 +150,10 @@ def trained(events: pd.DataFrame, items: pd.DataFrame) -> Any:
 
     dataset = build(events, items)
     training = train(dataset, progress=lambda step, share: print(f"{share:4.0%} {step}", file=sys.stderr))
-    return refit_on_all(training, dataset, test_candidates(training.model, training.folds.test), manifest={})
+    test: Any = test_candidates(training.model, training.folds.test)
+    if "test_dataset" in signature(refit_on_all).parameters:  # earlier commits took the candidates
+        test = test.dataset(seed=training.plan.seed)
+    return refit_on_all(training, dataset, test, manifest={})
 
 
 def placements() -> dict[str, Any]:

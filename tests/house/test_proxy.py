@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -99,7 +99,7 @@ def test_the_app_is_told_the_shopper_behind_a_trusted_terminator(path: str) -> N
 
 
 @pytest.mark.parametrize("environment", [{"TRUSTED_PROXIES": "203.0.113.0/24"}, {}])
-def test_of_a_stranger_the_app_is_told_the_address_that_asked(environment: dict[str, str]) -> None:
+def test_of_a_stranger_the_app_is_told_the_address_that_asked(environment: dict[str, Any]) -> None:
     with echo() as app, proxy(app, **environment) as port:
         assert headers_seen(port, "/api/v1/products") == ["127.0.0.1", "http"]
 

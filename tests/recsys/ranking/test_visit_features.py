@@ -70,7 +70,7 @@ def test_a_table_of_items_tells_what_follows_the_newest_one_alone() -> None:
 def test_a_visit_is_what_came_since_the_last_pause() -> None:
     _, told = columns()
     nan = np.nan
-    expected = {
+    expected: dict[str, list[float]] = {
         "visit_events": [4, 0, 1],
         "visit_items": [2, 0, 1],
         "visit_minutes": [5, nan, 0],
@@ -79,6 +79,7 @@ def test_a_visit_is_what_came_since_the_last_pause() -> None:
     for name, values in expected.items():
         assert told[name] == pytest.approx(np.repeat(values, 4), nan_ok=True), name
     assert told["own_in_visit"].tolist() == [2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert CATALOG.prices is not None
     price = np.log1p(CATALOG.prices)
     gaps = np.concatenate([price - price[0], np.full(4, nan), price - price[3]])
     assert told["newest_price_gap"] == pytest.approx(gaps, nan_ok=True, abs=1e-6)
