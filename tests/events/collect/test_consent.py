@@ -12,6 +12,7 @@ from consents.models import Purpose
 from consents.selectors import forget_terms, person, rule_of, terms
 from events.links import links_of
 from events.log import get_log
+from events.services.waiting import count_overdue
 
 if TYPE_CHECKING:
     from tests.events.collect.conftest import LogReader
@@ -42,6 +43,7 @@ def test_what_is_allowed_is_written_on_the_event(server: APIClient, log: "LogRea
 
 def test_what_is_counted_alone_is_spread_over_the_shards(server: APIClient, viewed: Maker) -> None:
     send(server, *(viewed(messageId=f"m{at}", userId=f"u{at}", context={}) for at in range(40)))
+    count_overdue(seconds_ahead=60)
 
     held = [[entry for _, entry in get_log().read(shard)] for shard in range(get_log().shards)]
 
@@ -147,7 +149,7 @@ def test_an_order_is_kept_whatever_is_refused(server: APIClient, log: "LogReader
     assert log.event().allowed == ()
 
 
-def test_an_earlier_item_of_a_batch_counts_for_a_later_one(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+def test_an_item_that_decides_counts_for_its_whole_batch(server: APIClient, log: "LogReader", viewed: Maker) -> None:
     send(
         server,
         viewed("m1", context={}),
@@ -156,7 +158,7 @@ def test_an_earlier_item_of_a_batch_counts_for_a_later_one(server: APIClient, lo
         viewed("m4", anonymousId="eve", context={}),
     )
 
-    assert {event.message_id for event in log.events()} == {"m2", "m3"}
+    assert {event.message_id for event in log.events()} == {"m1", "m2", "m3"}
 
 
 def test_a_decision_holds_for_the_next_request_and_for_both_ids(
