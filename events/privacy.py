@@ -1,4 +1,4 @@
-"""Access and erasure of a shopper's data in this room: events, the log and what waits before it, orders, rejected events."""
+"""Access and erasure of a shopper's data in this room: events, the log and what waits, orders, rejected events."""
 
 import re
 from collections.abc import Iterator

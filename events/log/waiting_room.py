@@ -1,6 +1,6 @@
 """Where events wait for their shopper's first decision: beside the log, in the same Redis, with the same promise.
 
-A waiting event is one value under its message id. An index by raw id finds what waits for a decision of that id. An
+A waiting event is one value under its key, the message id. An index by raw id finds what waits for a decision of that id. An
 event leaves in the one step that puts its entry on the log, so whoever is killed, it is in one of the two places, once.
 """
 
@@ -64,9 +64,9 @@ FORGET: Final = f"{_LEAVE} return leave(ARGV[1]) and 1 or 0"
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A waiting event: its message id, the raw ids whose decision it waits for, and what to judge it by."""
+    """A waiting event: its key, which follows from its message id, the raw ids that lead to it, and its content."""
 
-    message_id: str
+    key: str
     raw_ids: tuple[str, ...]
     body: bytes
 
@@ -86,7 +86,7 @@ class WaitingRoom:
             pipe.script_load(ADD)  # a restarted server knows no script
         for one in waiting:
             keys = (DUE, BODIES, SIZE, *map(_index, one.raw_ids))
-            arguments = (one.message_id, one.body, round(seconds * 1e6), self.max_bytes)
+            arguments = (one.key, one.body, round(seconds * 1e6), self.max_bytes)
             pipe.evalsha(self._add.sha, len(keys), *keys, *arguments)
 
     def queue_count(self, pipe: Any, raw_ids: Iterable[str]) -> None:
@@ -119,7 +119,7 @@ class WaitingRoom:
         for one, entry in settled:
             log_keys = self.log.keys(shard_of(entry.shard_key, shards=self.log.shards))
             keys = (*log_keys, DUE, BODIES, SIZE, *map(_index, one.raw_ids))
-            arguments = (self.log.max_shard_bytes, one.message_id, CODES[entry.kind], entry.body)
+            arguments = (self.log.max_shard_bytes, one.key, CODES[entry.kind], entry.body)
             pipe.evalsha(self._settle.sha, len(keys), *keys, *arguments)
         with as_unavailable():
             pipe.execute()
@@ -128,7 +128,7 @@ class WaitingRoom:
         """Remove events, for the erasure of a shopper; return the number removed. Raises Unavailable."""
         with as_unavailable():
             return sum(
-                int(self._forget(keys=("", "", DUE, BODIES, SIZE, *map(_index, one.raw_ids)), args=(one.message_id,)))
+                int(self._forget(keys=("", "", DUE, BODIES, SIZE, *map(_index, one.raw_ids)), args=(one.key,)))
                 for one in waiting
             )
 
@@ -139,7 +139,7 @@ class WaitingRoom:
         return int(count)
 
     def _bodies(self, names: Sequence[bytes]) -> list[bytes]:
-        bodies: list[Any] = self.client.hmget(BODIES, names) if names else []  # type: ignore[arg-type]
+        bodies: list[Any] = self.client.hmget(BODIES, names) if names else []
         return [body for body in bodies if body is not None]
 
 

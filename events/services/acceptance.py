@@ -15,7 +15,8 @@ from consents.notices import Notice
 from consents.person import person_of
 from consents.rules import ConsentRules
 from consents.state import ConsentState, Decision
-from consents.verdict import EventVerdict, Link, judge
+from consents.verdict import KEPT_FOR, EventVerdict, Link, judge, may_keep
+from events.intake.context import without_own_fields
 from events.log.base import Entry
 from events.services.consent_events import consent_updated
 from events.services.submission import Submission
@@ -69,12 +70,12 @@ class Acceptance:
                 break
         return entries
 
-    def heard(self) -> set[str]:
+    def affected_ids(self) -> set[str]:
         """Return the raw ids of everybody who decided or was linked: what waits for them may be judged now."""
         changed = {*self.writes.decisions, *(raw_id for link in self.writes.links for raw_id in link[:2])}
         return changed | self._people(changed)
 
-    def unheard(self, submissions: Iterable[Submission]) -> dict[str, ConsentState]:
+    def waiting_states(self, submissions: Iterable[Submission]) -> dict[str, ConsentState]:
         """Return the states by which these events wait."""
         people = self._people(raw_id for one in submissions for raw_id in one.raw_ids)
         return {raw_id: self._states.get(raw_id, ConsentState()) for raw_id in people}
@@ -91,6 +92,8 @@ class Acceptance:
         self.writes.notices += [_updated(notice, submission.event) for notice in verdict.notices]
         if verdict.kept:
             event = replace(submission.event, consents=dict(verdict.carried), allowed=verdict.allowed)
+            if not may_keep(KEPT_FOR, verdict.allowed):
+                event = replace(event, context=without_own_fields(event.context))
             return Entry("event", event.raw_id, event.encode())
         return counted(submission.event, verdict.reason if submission.consent.uses else "not_for_us")
 
@@ -107,14 +110,14 @@ def counted(event: Event, reason: str) -> Entry:
 
 
 def _updated(notice: Notice, event: Event) -> Entry:
-    kept = {} if notice.repeated else event.context
+    context = {} if notice.repeated else event.context
     updated = consent_updated(
         notice.raw_id,
         notice.choices,
         message_id=notice.message_id,
         at=notice.at,
         received_at=event.received_at,
-        context={name: kept[name] for name in ("region", "consent") if name in kept},
+        context={name: context[name] for name in ("region", "consent") if name in context},
         source=event.source,
     )
     return Entry("event", updated.raw_id, updated.encode())

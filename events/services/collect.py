@@ -1,6 +1,7 @@
 """Accepts events: items in, log entries out; returns once the log holds them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
@@ -11,9 +12,10 @@ from access.keys import KeyRecord, masked
 from access.selectors import key_named
 from common import clock
 from common.errors import FieldError, InvalidInput, TooLarge
+from consents.rules import ConsentRules
 from consents.selectors import consent_rules, states_of_people
 from consents.subjects import raw_ids
-from events.intake.items import Envelope, Item, Refused, read_item
+from events.intake.items import CATEGORIES, Envelope, Item, Refused, read_item
 from events.intake.limits import MAX_ITEM, MAX_WRITTEN
 from events.intake.parse import Unreadable
 from events.log.base import Entry
@@ -26,6 +28,8 @@ from events.types.base import Event
 
 DROPPED_CONTEXT: Final = ("ip", "userAgent", "location", "network", "user_hash")
 """Fields of a context that even a rejected event does not keep."""
+UNKNOWN_KEY: Final = "no purpose is mapped to this consent key: the events were judged without it"
+LONGEST_KEY: Final = 100
 _SECRET_FIELDS: Final = re.compile(r'("(?:writeKey|user_hash|ip|userAgent)"\s*+:\s*+)"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 """Secret and locating fields, in the text of an item that could not be parsed."""
 
@@ -67,9 +71,11 @@ def collect(
         errors = _errors(refused, prefix)
         raise InvalidInput(" ".join(["No event of the request is sound.", *map(str, errors[:1])]), errors=errors)
     submissions = [submission_of(item, gpc=sender.gpc, region=sender.region) for item in sound]
-    acceptance = Acceptance(states_of_people(_ids(item.event for item in sound)), consent_rules())
+    rules = consent_rules()
+    acceptance = Acceptance(states_of_people(_ids(item.event for item in sound)), rules)
     accepted = acceptance.take(submissions)
     aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
+    aside += _warnings(sound, rules, envelope)
     if _size(submissions, accepted) + sum(len(entry.body) for entry in aside) > MAX_WRITTEN:
         raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
     waiting.write(acceptance, submissions, accepted, aside)
@@ -162,6 +168,28 @@ def _entry_aside(raw: Any, why: Refused, envelope: Envelope, sender: Sender) -> 
         "source": envelope.source,
     }
     return Entry("set_aside", str(message_id or envelope.received_at), orjson.dumps(body))
+
+
+def _warnings(items: Iterable[Item], rules: ConsentRules, envelope: Envelope) -> list[Entry]:
+    """Return a warning for each consent key that nobody mapped to a purpose, with the number of events that hold it."""
+    unknown = Counter(key for item in items for key in item.categories if rules.purpose_of(key) is None)
+    return [
+        Entry(
+            "set_aside",
+            key,
+            orjson.dumps(
+                {
+                    "reason": UNKNOWN_KEY,
+                    "field": f"{CATEGORIES}.{key[:LONGEST_KEY]}",
+                    "warning": f"{CATEGORIES}.{key[:LONGEST_KEY]}",
+                    "times": times,
+                    "received_at": envelope.received_at,
+                    "source": envelope.source,
+                }
+            ),
+        )
+        for key, times in unknown.items()
+    ]
 
 
 def _payload(raw: Any) -> str:

@@ -46,12 +46,14 @@ def submission_of(item: Item, *, gpc: bool, region: str | None) -> Submission:
         at=event.at,
         raw_ids=raw_ids(event.user_id, event.anonymous_id),
         previous_ids=raw_ids(event.previous_id, event.previous_id),
-        choices={name: given for name, given in item.categories.items() if isinstance(given, bool)},
+        choices={key: choice for key, choice in item.categories.items() if isinstance(choice, bool)},
         gpc=gpc,
         region=region,
         uses=uses_of(event) if item.for_us else (),
     )
     context = minimized(item.context, region=region, policy_version=_policy(item))
+    if event.kind == "identify":
+        context.pop("traits", None)  # they are the event's own
     return Submission(
         replace(event, properties=told_without_queries(event.properties), context=context),
         consent,

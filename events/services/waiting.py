@@ -19,6 +19,7 @@ from events.log.base import Entry
 from events.log.waiting_room import Waiting
 from events.services.acceptance import Acceptance, counted
 from events.services.submission import Submission
+from events.types.base import Event
 
 AT_ONCE: Final = 500
 MOST_ROUNDS: Final = 20
@@ -52,15 +53,15 @@ def release(raw_ids: Collection[str]) -> None:
 
     Raises Unavailable or redis errors; what is left is released by the next decision, or when its time is over.
     """
-    heard: set[str] = set()
+    done: set[str] = set()
     new = set(raw_ids)
     for _ in range(MOST_ROUNDS):
         if not new:
             return
-        heard |= new
+        done |= new
         waiting = [Submission.decode(body) for body in get_waiting_room().bodies_of(new)]
         new = {raw_id for start in range(0, len(waiting), AT_ONCE) for raw_id in _settle(waiting[start:][:AT_ONCE])}
-        new -= heard
+        new -= done
 
 
 def release_for(subject: str) -> None:
@@ -82,24 +83,24 @@ def count_overdue(*, seconds_ahead: float = 0.0) -> int:
 
 def _enter(acceptance: Acceptance, waiting: Sequence[Submission]) -> set[str]:
     """Write the cache and the waiting events in one trip; return the raw ids for whose decision nothing need wait."""
-    room, unheard, heard = get_waiting_room(), acceptance.unheard(waiting), acceptance.heard()
-    if not waiting and not heard and not acceptance.writes.regions:
+    room, states, affected = get_waiting_room(), acceptance.waiting_states(waiting), acceptance.affected_ids()
+    if not waiting and not affected and not acceptance.writes.regions:
         return set()
     pipe = redis.client().pipeline(transaction=False)
     room.queue_add(pipe, [_waiting(one) for one in waiting], seconds=settings.CONSENT_WAIT_SECONDS)
     before_states = len(pipe)
-    for raw_id in unheard:
+    for raw_id in states:
         cache.read(pipe, raw_id)
     acceptance.writes.queue_cache(pipe)
-    if heard:
-        room.queue_count(pipe, heard)
+    if affected:
+        room.queue_count(pipe, affected)
     answers: list[Any] = pipe.execute()
     entered = answers[before_states - len(waiting) : before_states]
     if outside := [one for one, answer in zip(waiting, entered, strict=True) if answer == -1]:
         get_log().append([counted(one.event, NO_ROOM) for one in outside])
-    states = map(cache.parse, answers[before_states : before_states + len(unheard)])
-    meanwhile = {raw_id for raw_id, state in zip(unheard, states, strict=True) if state != unheard[raw_id]}
-    return meanwhile | (heard if heard and answers[-1] else set())
+    now = map(cache.parse, answers[before_states : before_states + len(states)])
+    meanwhile = {raw_id for (raw_id, before), state in zip(states.items(), now, strict=True) if state != before}
+    return meanwhile | (affected if affected and answers[-1] else set())
 
 
 def _settle(submissions: Sequence[Submission], *, time_is_over: bool = False) -> set[str]:
@@ -116,7 +117,7 @@ def _settle(submissions: Sequence[Submission], *, time_is_over: bool = False) ->
     pipe = redis.client().pipeline(transaction=False)
     acceptance.writes.queue_cache(pipe)
     pipe.execute()
-    return acceptance.heard()
+    return acceptance.affected_ids()
 
 
 def forget(raw_ids: Collection[str]) -> int:
@@ -135,8 +136,20 @@ def count_of(raw_ids: Collection[str]) -> int:
 def _belonging_to(raw_ids: Collection[str]) -> list[Submission]:
     every = map(Submission.decode, get_waiting_room().bodies_of(raw_ids))
     # Another account's event on a shared device belongs to that account.
-    return [one for one in every if one.event.raw_id in raw_ids]
+    return [one for one in every if one.event.raw_id in raw_ids or _claimed(one) in raw_ids]
+
+
+def _claimed(submission: Submission) -> str:
+    return f"user:{submission.event.claimed_user_id}"
 
 
 def _waiting(submission: Submission) -> Waiting:
-    return Waiting(submission.event.message_id, submission.raw_ids, submission.encode())
+    """Return what waits, under the key by which the recorder knows it again; an erasure finds a claimed user too."""
+    claimed = [_claimed(submission)] if submission.event.claimed_user_id else []
+    raw_ids = tuple(dict.fromkeys([*submission.raw_ids, *claimed]))
+    return Waiting(message_key(submission.event), raw_ids, submission.encode())
+
+
+def message_key(event: Event) -> str:
+    """Return the key of a message id. A browser's counts for its own raw id alone, as when it is recorded."""
+    return f"{event.raw_id}\0{event.message_id}" if event.sender else event.message_id

@@ -43,10 +43,10 @@ class Race:
 
     def rows(self, query: str, *arguments: str) -> list[tuple[str, ...]]:
         """Return what PostgreSQL answers."""
-        with closing(psycopg2.connect(self.stage.stores.postgres.owner_url)) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(query, arguments)
-                return list(cursor.fetchall())
+        connection = psycopg2.connect(self.stage.stores.postgres.owner_url)
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute(query, arguments)
+            return list(cursor.fetchall())
 
     def viewed(self, subject: str) -> list[str]:
         """Return the products of the subject's recorded events, one for each row, sorted."""

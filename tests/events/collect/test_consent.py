@@ -278,7 +278,6 @@ def test_a_context_is_minimized(browser: APIClient, log: "LogReader", viewed: Ma
         "ip": "203.0.113.9",
         "userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)",
         "page": {"url": "https://a:b@shop.example/p1?mail=ada@x#y", "path": "/p1", "search": "?mail=ada@x"},
-        "traits": {"email": "ada@x"},
         "locale": "de-DE",
         "location": {"country": "DE", "city": "Kiel", "latitude": 54.3},
         "device": {"id": "aaaa-bbbb"},
@@ -292,3 +291,57 @@ def test_a_context_is_minimized(browser: APIClient, log: "LogReader", viewed: Ma
         "device": {"type": "mobile"},
         "region": "DE",
     }
+
+
+def test_what_the_shop_says_of_a_visit_is_kept(browser: APIClient, log: "LogReader", viewed: Maker) -> None:
+    own = {
+        "groupId": "b2b",
+        "traits": {"plan": "gold", "address": {"city": "Kiel"}, "user_hash": "secret", "ip": "secret"},
+        "store": {"id": 7, "url": "https://shop.example/kiel?mail=secret", "visits": [{"userAgent": "secret"}]},
+        "warehouse": True,
+        "region": "secret",
+        "location": {"city": "secret"},
+        "userAgentData": {"brand": "secret"},
+        "device": {"id": "secret", "type": "mobile"},
+    }
+
+    send(browser, viewed(context={**preferring(analytics=True), **own}))
+
+    assert log.event().context == {
+        "groupId": "b2b",
+        "traits": {"plan": "gold", "address": {"city": "Kiel"}},
+        "store": {"id": 7, "url": "https://shop.example/kiel", "visits": [{}]},
+        "warehouse": True,
+        "device": {"type": "mobile"},
+    }
+
+
+def test_an_order_that_is_kept_without_consent_keeps_nothing_that_the_shop_says_of_the_visit(
+    server: APIClient, log: "LogReader", viewed: Maker
+) -> None:
+    order = {"order_id": "o1", "total": 5, "products": [{"product_id": "P1", "price": 5}]}
+    context = {"traits": {"plan": "gold"}, "store": 7, "groupId": "b2b", "locale": "de-DE"}
+
+    send(server, viewed("no", event="Order Completed", properties=order, context=context))
+    send(server, viewed("yes", context={**preferring(analytics=True), **context}))
+
+    kept = {event.message_id: event.context for event in log.events()}
+    assert kept == {"no": {"locale": "de-DE"}, "yes": context}
+
+
+def test_traits_in_the_context_of_an_identify_are_its_own(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+    context = {**preferring(analytics=True), "traits": {"plan": "gold"}}
+
+    send(server, viewed(type="identify", userId="ada", context=context))
+
+    assert (log.event().traits, log.event().context) == ({"plan": "gold"}, {})
+
+
+@pytest.mark.parametrize("kind", ["page", "screen"])
+def test_the_category_of_a_page_or_screen_is_kept(
+    server: APIClient, log: "LogReader", viewed: Maker, kind: str
+) -> None:
+    send(server, viewed("top", type=kind, category="Shoes", properties={}))
+    send(server, viewed("both", type=kind, category="Shoes", properties={"category": "Boots"}))
+
+    assert {one.message_id: one.properties["category"] for one in log.events()} == {"top": "Shoes", "both": "Boots"}

@@ -1,4 +1,4 @@
-"""An event of a shopper who decided nothing yet waits for the decision a few seconds, and leaves no trace but a count."""
+"""An event of a shopper who decided nothing yet waits for the decision, and leaves no trace but a count."""
 
 import json
 from collections.abc import Callable
@@ -10,13 +10,14 @@ from rest_framework.test import APIClient
 
 from common import clock, privacy, redis
 from common.errors import Unavailable
+from consents.selectors import states_of_people
 from events.log import Entry, get_log, get_waiting_room
 from events.models import Event
 from events.services import collect as collecting
 from events.services.recorder import Recorder, offsets
 from events.services.waiting import count_overdue
 from events.sweeper import sweep
-from tests.events.collect.conftest import NO, YES
+from tests.events.collect.conftest import NO
 
 if TYPE_CHECKING:
     from tests.events.collect.conftest import LogReader
@@ -172,7 +173,7 @@ def test_a_yes_that_nobody_released_by_counts_when_the_time_is_over(
 def test_a_decision_between_reading_and_waiting_is_not_missed(
     server: APIClient, viewed: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = collecting.states_of_people
+    read = states_of_people
 
     def decided_meanwhile(raw_ids: Any) -> Any:
         states = read(raw_ids)
