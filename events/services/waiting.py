@@ -24,6 +24,7 @@ from events.types.base import Event
 AT_ONCE: Final = 500
 MOST_ROUNDS: Final = 20
 """How far one decision follows links that the released events make. What is further waits until its time is over."""
+CLAIMED: Final = "claimed:"
 NOBODY_ASKED: Final = "not_asked"
 NO_ROOM: Final = "no_room"
 """Reason of a count: too many events waited at that moment."""
@@ -134,19 +135,19 @@ def count_of(raw_ids: Collection[str]) -> int:
 
 
 def _belonging_to(raw_ids: Collection[str]) -> list[Submission]:
-    every = map(Submission.decode, get_waiting_room().bodies_of(raw_ids))
+    claims = [f"{CLAIMED}{raw_id}" for raw_id in raw_ids]
+    every = map(Submission.decode, get_waiting_room().bodies_of([*raw_ids, *claims]))
     # Another account's event on a shared device belongs to that account.
-    return [one for one in every if one.event.raw_id in raw_ids or _claimed(one) in raw_ids]
-
-
-def _claimed(submission: Submission) -> str:
-    return f"user:{submission.event.claimed_user_id}"
+    return [one for one in every if one.event.raw_id in raw_ids or f"user:{one.event.claimed_user_id}" in raw_ids]
 
 
 def _waiting(submission: Submission) -> Waiting:
-    """Return what waits, under the key by which the recorder knows it again; an erasure finds a claimed user too."""
-    claimed = [_claimed(submission)] if submission.event.claimed_user_id else []
-    raw_ids = tuple(dict.fromkeys([*submission.raw_ids, *claimed]))
+    """Return what waits, under the key by which the recorder knows it again.
+
+    An erasure finds a claimed user too. It has an index of its own, for a decision of that user releases no claim.
+    """
+    claimed = submission.event.claimed_user_id
+    raw_ids = (*submission.raw_ids, *([f"{CLAIMED}user:{claimed}"] if claimed else []))
     return Waiting(message_key(submission.event), raw_ids, submission.encode())
 
 

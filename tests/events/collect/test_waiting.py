@@ -277,6 +277,30 @@ def test_an_erasure_reaches_what_waits(server: APIClient, viewed: Maker) -> None
     assert get_waiting_room().length() == 1
 
 
+def test_an_erasure_reaches_what_waits_and_claims_the_user(browser: APIClient, viewed: Maker) -> None:
+    store = {store.name: store for store in privacy.stores()}["events"]
+    send(browser, viewed("claim", userId="ada", anonymousId="phone", context=UNSAID))
+
+    assert (store.erase(privacy.Person(("user:ada",))), get_waiting_room().length()) == (1, 0)
+
+
+def test_an_account_s_yes_releases_no_claim_on_it(browser: APIClient, server: APIClient, viewed: Maker) -> None:
+    send(browser, viewed("claim", userId="ada", anonymousId="phone", context=UNSAID))
+
+    send(server, viewed("yes", userId="ada", anonymousId=None))
+
+    assert (logged(), get_waiting_room().length()) == (["yes"], 1)
+
+
+def test_nobody_keeps_another_browser_s_event_from_waiting_by_its_message_id(browser: APIClient, viewed: Maker) -> None:
+    send(browser, viewed("m1", anonymousId="eve", context=UNSAID))
+    send(browser, viewed("m1", anonymousId="bo", context=UNSAID))
+
+    send(browser, viewed("yes", anonymousId="bo"))
+
+    assert logged() == ["yes", "m1"]
+
+
 def test_the_sweeper_goes_on_after_a_store_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([Unavailable("away"), None])
     rounds: list[int] = []
