@@ -16,7 +16,7 @@ ALLOW_HEADERS: Final = (
     "rsa-since-first-attempt, rsa-since-last-attempt"
 )
 ALLOW_METHODS: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
-EXPOSE_HEADERS: Final = "etag, retry-after, x-sse-support"
+EXPOSE_HEADERS: Final = "etag, retry-after, vitrine-set-aside, x-sse-support"
 
 
 class CorsMiddleware:

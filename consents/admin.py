@@ -14,11 +14,31 @@ from audit.staff import AuditedAdmin
 from common.comma_field import CommaListField
 from common.pagination import EstimatingPaginator
 from consents import selectors
-from consents.models import RESERVED_NAMES, ConsentEvent, PolicyText, Purpose, RegionRule
+from consents.models import RESERVED_NAMES, ConsentEvent, ConsentKey, PolicyText, Purpose, RegionRule
+from consents.rules import folded
 from consents.state import GPC
 
 COMMAS = "Separated by commas."
 HOW_TO_WRITE_A_REGION = "Write a country as DE, a part of one as US-CA, all others as *."
+
+
+class HoldsAtOnce:
+    """Mixin before ModelAdmin: what is saved or deleted holds in this process at once, in others within seconds."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save, and let this process see it at once."""
+        super().save_model(request, obj, form, change)  # type: ignore[misc]
+        selectors.forget_terms()
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """Delete, and let this process see it at once."""
+        super().delete_model(request, obj)  # type: ignore[misc]
+        selectors.forget_terms()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete, and let this process see it at once."""
+        super().delete_queryset(request, queryset)  # type: ignore[misc]
+        selectors.forget_terms()
 
 
 class WrittenOnce(ModelAdmin):
@@ -166,7 +186,7 @@ class RegionRuleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
 
 
 @admin.register(RegionRule)
-class RegionRuleAdmin(AuditedAdmin, ModelAdmin):
+class RegionRuleAdmin(HoldsAtOnce, AuditedAdmin, ModelAdmin):
     """Rules by region; they win over the setting."""
 
     form = RegionRuleForm
@@ -174,17 +194,37 @@ class RegionRuleAdmin(AuditedAdmin, ModelAdmin):
     list_display = ("region", "mode")
     list_filter: ClassVar[tuple[str, ...]] = ("mode",)
 
-    def save_model(self, request: HttpRequest, obj: RegionRule, form: Any, change: bool) -> None:
-        """Save, and let this process see it at once."""
-        super().save_model(request, obj, form, change)
-        selectors.forget_terms()
 
-    def delete_model(self, request: HttpRequest, obj: RegionRule) -> None:
-        """Delete, and let this process see it at once."""
-        super().delete_model(request, obj)
-        selectors.forget_terms()
+class ConsentKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
+    """A key and the purpose it means."""
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RegionRule]) -> None:
-        """Delete, and let this process see it at once."""
-        super().delete_queryset(request, queryset)
-        selectors.forget_terms()
+    class Meta:
+        model = ConsentKey
+        fields = ("key", "purpose")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offer the purposes there are."""
+        super().__init__(*args, **kwargs)
+        names = [(name, name) for name in sorted(selectors.terms())]
+        self.fields["purpose"] = forms.ChoiceField(
+            choices=[("", "none"), *names], required=False, help_text=self.fields["purpose"].help_text
+        )
+
+    def clean_key(self) -> str:
+        """Refuse the name of a purpose: it means that purpose."""
+        key: str = self.cleaned_data["key"]
+        if folded(key) in selectors.terms():
+            raise forms.ValidationError("This is a purpose, and means itself.")
+        return key
+
+
+@admin.register(ConsentKey)
+class ConsentKeyAdmin(HoldsAtOnce, AuditedAdmin, ModelAdmin):
+    """What consent tools call the purposes."""
+
+    form = ConsentKeyForm
+    recorded = ("key", "purpose")
+    when_empty = "Names of purposes in any case, and OneTrust's C0001 to C0004, are understood without a row."
+    list_display = ("key", "purpose")
+    list_filter: ClassVar[tuple[str, ...]] = ("purpose",)
+    search_fields = ("key",)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Lower
 
 from common.ids import uuid7
 
@@ -87,6 +88,26 @@ class RegionRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.region}: {self.mode}"
+
+
+class ConsentKey(models.Model):
+    """What a consent tool calls a purpose. Names of purposes, and those built in, need no row."""
+
+    key = models.CharField(max_length=100, help_text="As the tool writes it, in any case: C0005, Statistics.")
+    purpose = models.CharField(
+        max_length=40, blank=True, help_text="None: the key decides nothing, and nobody is warned of it."
+    )
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["key"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                Lower("key"), name="consents_consentkey_once", violation_error_message="This key has a row already."
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.purpose or 'nothing'}"
 
 
 class ConsentEvent(models.Model):

@@ -1,7 +1,7 @@
 """Purposes and region rules: may a purpose begin without a yes, or only after one. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 Mode = Literal["opt_in", "opt_out"]
@@ -65,16 +65,38 @@ BUILT_IN: Final[dict[str, PurposeTerms]] = {
 table cannot be read."""
 
 
+BUILT_IN_KEYS: Final[Mapping[str, str]] = {
+    "essential": "essential",
+    "c0001": "essential",
+    "c0002": "analytics",
+    "c0003": "personalization",
+    "c0004": "ads_share",
+}
+"""Names of consent tools for our purposes: OneTrust's four default categories. Rows of the admin win over them."""
+
+
+def folded(key: str) -> str:
+    """Return a consent key as it is compared: in any case, without blanks around it."""
+    return key.strip().casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class ConsentRules:
     """The purposes by name, without `essential`, and the rules by region, as they are at one moment.
 
-    `default_region` is the shop's own: its rule holds where nobody knows a region.
+    `default_region` is the shop's own: its rule holds where nobody knows a region. `keys` map what consent tools call a
+    purpose, folded, to its name; "" says that a key decides nothing here.
     """
 
     purposes: Mapping[str, PurposeTerms]
     regions: Mapping[str, RegionRule]
     default_region: str | None = None
+    keys: Mapping[str, str] = field(default_factory=lambda: BUILT_IN_KEYS)
+
+    def purpose_of(self, key: str) -> str | None:
+        """Return the purpose that a consent key means, "" where it means none, or None where nobody mapped it."""
+        name = folded(key)
+        return name if name in self.purposes else self.keys.get(name)
 
     def rule_of(self, region: str | None) -> RegionRule:
         """Return the rule of the region, of the default region where it is None, else the strictest."""

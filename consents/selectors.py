@@ -13,11 +13,21 @@ from django.db.models import Max, Q
 from common import postgres, redis
 from common.clock import to_microseconds
 from consents import cache
-from consents.models import ConsentEvent, PolicyText, Purpose
+from consents.models import ConsentEvent, ConsentKey, PolicyText, Purpose
 from consents.models import ConsentState as StateRow
 from consents.models import RegionRule as RuleRow
 from consents.person import ConsentPerson, Verdict, person_of
-from consents.rules import BUILT_IN, ConsentRules, Mode, PurposeTerms, RegionRule, normalize_region, rule_for
+from consents.rules import (
+    BUILT_IN,
+    BUILT_IN_KEYS,
+    ConsentRules,
+    Mode,
+    PurposeTerms,
+    RegionRule,
+    folded,
+    normalize_region,
+    rule_for,
+)
 from consents.state import GPC, ConsentState, Decision
 from consents.verdict import ESSENTIAL
 
@@ -70,16 +80,25 @@ def _read_rules() -> dict[str, RegionRule]:
     }
 
 
+def _read_keys() -> dict[str, str]:
+    rows = ConsentKey.objects.values_list("key", "purpose")
+    return {**BUILT_IN_KEYS, **{folded(key): purpose for key, purpose in rows}}
+
+
 terms: Final = Remembered(_read_terms, lambda: dict(BUILT_IN))
 """`terms()`: the current version of each purpose, by name."""
 rules: Final = Remembered(_read_rules, _configured_rules)
 """`rules()`: the rule of each region; rows win over the setting."""
 
+keys: Final = Remembered(_read_keys, lambda: dict(BUILT_IN_KEYS))
+"""`keys()`: the purpose that each consent key means, by the folded key; rows win over those built in."""
+
 
 def forget_terms() -> None:
-    """Empty this process's memory of purposes and rules, for instance after one was changed."""
+    """Empty this process's memory of purposes, keys and rules, for instance after one was changed."""
     terms.forget()
     rules.forget()
+    keys.forget()
 
 
 def rule_of(region: str | None) -> RegionRule:
@@ -88,9 +107,9 @@ def rule_of(region: str | None) -> RegionRule:
 
 
 def consent_rules() -> ConsentRules:
-    """Return the purposes and region rules of this moment, as `verdict.judge` takes them."""
+    """Return the purposes, consent keys and region rules of this moment, as `verdict.judge` takes them."""
     purposes = {name: purpose for name, purpose in terms().items() if name != ESSENTIAL}
-    return ConsentRules(purposes, rules(), normalize_region(settings.CONSENT_DEFAULT_REGION))
+    return ConsentRules(purposes, rules(), normalize_region(settings.CONSENT_DEFAULT_REGION), keys())
 
 
 def states(raw_ids: Iterable[str]) -> dict[str, ConsentState]:

@@ -30,11 +30,15 @@ class Change:
 
 
 _log_writers: list[Callable[[Change], None]] = []
+_releasers: list[Callable[[str], None]] = []
 
 
-def log_with(writer: Callable[[Change], None]) -> None:
-    """Name who writes a change to the event log, for replay; the events room does so once, when the process starts."""
+def log_with(writer: Callable[[Change], None], *, release: Callable[[str], None]) -> None:
+    """Name who writes a change to the event log, for replay, and who releases what waited for a subject's decision; the
+    events room does so once, when the process starts.
+    """
     _log_writers[:] = [writer]
+    _releasers[:] = [release]
 
 
 def _write_to_log(change: Change) -> None:
@@ -135,6 +139,8 @@ def decide_for(
         # reads the log, writes the same rows.
         _write_to_log(change)
     cache_updates.write(rows, again=False)
+    for release in _releasers:
+        release(subject)
 
 
 def _moment_after(subject: str, purposes: Iterable[str]) -> int:

@@ -34,9 +34,9 @@ class Link(NamedTuple):
 class EventConsent:
     """What consent must know of one event. `at` in microseconds since the epoch.
 
-    `raw_ids` hold the user first, `previous_ids` what an alias joins to it. `choices` are the yes or no by purpose that
-    came with the event. `gpc` and `region` are the request's. `uses` are purposes: the event is kept where one of them
-    is allowed, or is essential. A user stands here only where the sender proves it.
+    `raw_ids` hold the user first, `previous_ids` what an alias joins to it. `choices` are the yes or no by consent key
+    that came with the event. `gpc` and `region` are the request's. `uses` are purposes: the event is kept where one of
+    them is allowed, or is essential. A user stands here only where the sender proves it.
     """
 
     message_id: str
@@ -53,7 +53,8 @@ class EventConsent:
 class EventVerdict:
     """Whether the event is kept and for which purposes, and what is to be written.
 
-    `reason` says why analytics is allowed or not. `carried` are the decisions that stand on the kept event itself,
+    `waits` says that a yes may still come: analytics needs one, and none of the ids decided anything yet. `reason` says
+    why analytics is allowed or not. `carried` are the decisions that stand on the kept event itself,
     `notices` those that it cannot carry. `cached`, `links` and `regions` go to the consent cache. `states` are those
     that differ after the event.
     """
@@ -61,6 +62,7 @@ class EventVerdict:
     kept: bool
     allowed: tuple[str, ...]
     reason: Reason
+    waits: bool = False
     carried: Mapping[str, bool] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     cached: Mapping[str, Decisions] = field(default_factory=dict)
@@ -93,7 +95,7 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
     kept = may_keep(event.uses, allowed)
     if not kept and not person.decided:
         # Of a shopper who decided nothing and may not be kept, not even the link is remembered.
-        return EventVerdict(False, allowed, reason)
+        return EventVerdict(False, allowed, reason, waits=reason == "not_asked" and bool(event.uses))
     carried = _carried(changes) if kept else None
     notices = (
         [] if carried is not None else [notice_of(event.message_id, event.at, one, states, after) for one in changes]
@@ -144,12 +146,13 @@ def _new_links(event: EventConsent, states: States) -> tuple[Link, ...]:
 
 
 def _choices(event: EventConsent, rules: ConsentRules) -> Decisions:
-    """Return the event's decisions on purposes that need one."""
-    return {
-        name: Decision(given, event.at, event.message_id)
-        for name, given in event.choices.items()
-        if (purpose := rules.purposes.get(name)) is not None and not purpose.essential
-    }
+    """Return the event's decisions on purposes that need one. Of several keys for one purpose a refusal holds."""
+    choices: dict[str, bool] = {}
+    for key, given in event.choices.items():
+        purpose = rules.purposes.get(rules.purpose_of(key) or "")
+        if purpose is not None and not purpose.essential:
+            choices[purpose.name] = given and choices.get(purpose.name, True)
+    return {name: Decision(given, event.at, event.message_id) for name, given in choices.items()}
 
 
 def _change(event: EventConsent, raw_id: str, state: ConsentState, choices: Decisions) -> IdChange:

@@ -97,17 +97,24 @@ class WaitingFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the states."""
-        return [("no", "Not yet"), ("accepted", "Accepted"), ("refused", "Refused once more")]
+        return [
+            ("no", "Not yet"),
+            ("accepted", "Accepted"),
+            ("refused", "Refused once more"),
+            ("never", "Never: warnings"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> QuerySet[SetAside]:
         """Return the items in the chosen state."""
         match self.value():
             case "no":
-                return queryset.filter(replayed_at=None)
+                return queryset.filter(replayed_at=None, warning=None)
             case "accepted":
                 return queryset.exclude(replayed_at=None).filter(replay_error="")
             case "refused":
                 return queryset.exclude(replay_error="")
+            case "never":
+                return queryset.exclude(warning=None)
         return queryset
 
 
@@ -116,7 +123,7 @@ class SetAsideAdmin(RecordedAdmin):
     """Rejected events: why, what, and whether they were sent again."""
 
     when_empty = "What is wrong in an event that came in would be told here."
-    list_display = ("received_at", "reason", "field", "message_id", "source", "replayed_at", "replay_error")
+    list_display = ("received_at", "reason", "field", "times", "message_id", "source", "replayed_at", "replay_error")
     list_filter = (WaitingFilter,)
     search_fields = ("=message_id", "reason", "field")
     ordering = ("-received_at",)
@@ -125,6 +132,7 @@ class SetAsideAdmin(RecordedAdmin):
         "received_at",
         "reason",
         "field",
+        "times",
         "message_id",
         "source",
         "payload",

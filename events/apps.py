@@ -17,6 +17,7 @@ class EventsConfig(AppConfig):
         from consents.services import log_with
         from events import privacy
         from events.services.consent_events import write_change
+        from events.services.waiting import release_for
 
-        log_with(write_change)
+        log_with(write_change, release=release_for)
         privacy.register()

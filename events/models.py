@@ -69,7 +69,10 @@ class Offset(models.Model):
 
 
 class SetAside(models.Model):
-    """A rejected event: an invalid item of a valid batch, or an entry that could not be recorded, with the reason."""
+    """A rejected event: an invalid item of a valid batch, or an entry that could not be recorded, with the reason.
+
+    A warning stands here too: what it is about was not rejected, and its row counts how often it was so that day.
+    """
 
     message_id = models.TextField(null=True, blank=True)
     reason = models.TextField()
@@ -84,6 +87,10 @@ class SetAside(models.Model):
     log_offset = models.BigIntegerField()
     replayed_at = models.DateTimeField(null=True, blank=True)
     replay_error = models.TextField(blank=True)
+    warning = models.TextField(
+        null=True, blank=True, unique=True, help_text="Day and subject of a warning; empty for a rejected event."
+    )
+    times = models.PositiveIntegerField(default=1, help_text="How often on that day; a rejected event counts once.")
 
     class Meta:
         db_table = "events_setaside"

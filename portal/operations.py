@@ -22,7 +22,7 @@ from common import errors, installation, postgres
 from common import redis as stores
 from common.problems import respond
 from events.consumer import lags
-from events.log import get_log
+from events.log import get_log, get_waiting_room
 from modelops import live
 from modelops.selectors.overview import open_alarms
 from personalization.serving.snapshot_refresher import snapshot_refresher
@@ -101,11 +101,12 @@ class LogGauges(Collector):
         """Yield the gauges."""
         log = get_log()
         try:
-            entries, size = log.length(), log.size_bytes()
+            entries, size, waiting = log.length(), log.size_bytes(), get_waiting_room().length()
         except errors.Unavailable:
             return
         yield GaugeMetricFamily("vitrine_log_entries", "Entries that the event log keeps", value=entries)
         yield GaugeMetricFamily("vitrine_log_bytes", "Bytes that count against the event log's limit", value=size)
+        yield GaugeMetricFamily("vitrine_events_waiting", "Events that wait for a first decision", value=waiting)
         lag = GaugeMetricFamily(
             "vitrine_consumer_lag", "Entries that a consumer has before it, about", labels=["consumer", "shard"]
         )

@@ -31,6 +31,10 @@ EVENT_LOG_MAX_BYTES = env.integer("EVENT_LOG_MAX_BYTES", 2 * 1024**3, minimum=10
 # The log is trimmed after this time, behind every consumer; older offsets are read from PostgreSQL.
 EVENT_LOG_RETENTION_HOURS = env.integer("EVENT_LOG_RETENTION_HOURS", 168, minimum=0)
 
+# How long an event of a shopper who decided nothing yet waits for the decision, where it needs a yes; 0: not at all.
+CONSENT_WAIT_SECONDS = env.integer("CONSENT_WAIT_SECONDS", 8, minimum=0)
+CONSENT_WAIT_MAX_BYTES = env.integer("CONSENT_WAIT_MAX_BYTES", 64 * 1024**2, minimum=1024**2)
+
 MODEL_DIR = env.path("MODEL_DIR", "var/models")
 # Number of newest versions whose artefacts are kept, besides the live one and the one a rollback leads to; 0: all.
 MODELS_KEPT = env.integer("MODELS_KEPT", 14, minimum=0)

@@ -2,6 +2,7 @@
 
 import django.contrib.postgres.fields
 import django.core.validators
+import django.db.models.functions.text
 from django.db import migrations, models
 
 import common.ids
@@ -71,6 +72,36 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["region"],
+            },
+        ),
+        migrations.CreateModel(
+            name="ConsentKey",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="As the tool writes it, in any case: C0005, Statistics.", max_length=100
+                    ),
+                ),
+                (
+                    "purpose",
+                    models.CharField(
+                        blank=True,
+                        help_text="None: the key decides nothing, and nobody is warned of it.",
+                        max_length=40,
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["key"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        django.db.models.functions.text.Lower("key"),
+                        name="consents_consentkey_once",
+                        violation_error_message="This key has a row already.",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -12,7 +12,16 @@ from consents import gpc
 from events.api.reading import admit_sender, envelope_of, read_content, sender_in_headers
 from events.api.serializers import AcceptedSerializer, BatchSerializer, EventSerializer
 from events.intake.parse import parse_batch, parse_single
-from events.services.collect import collect
+from events.services.collect import Outcome, collect
+
+SET_ASIDE = "Vitrine-Set-Aside"
+SET_ASIDE_HEADER = OpenApiParameter(
+    SET_ASIDE,
+    int,
+    OpenApiParameter.HEADER,
+    response=[200, 204],
+    description="How many events were rejected, if any; the others are accepted.",
+)
 
 EXAMPLE = OpenApiExample(
     "Product Viewed",
@@ -52,6 +61,7 @@ class BatchView(CollectView):
     """Many events at once."""
 
     @extend_schema(
+        parameters=[SET_ASIDE_HEADER],
         request=BatchSerializer,
         responses={200: AcceptedSerializer, 413: ProblemSerializer},
         tags=["collect"],
@@ -94,8 +104,15 @@ def accept_batch(request: Request) -> Response:
     content = read_content(request)
     body = parse_batch(content.text)
     sender = sender or admit_sender(request, body.rest.get("writeKey"))
-    collect(body.items, sender=sender, envelope=envelope_of(request, content, sender, body.rest))
-    return Response({"success": True})
+    outcome = collect(body.items, sender=sender, envelope=envelope_of(request, content, sender, body.rest))
+    return answer(outcome, Response({"success": True}))
+
+
+def answer(outcome: Outcome, response: Response) -> Response:
+    """Return the response with the number of rejected events in its header: the body stays Segment's."""
+    if outcome.set_aside:
+        response[SET_ASIDE] = str(len(outcome.set_aside))
+    return response
 
 
 def accept_single(request: Request, *, kind: str) -> Response:

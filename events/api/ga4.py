@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from access.authentication import key_from_request
 from common.problems import ProblemSerializer
-from events.api.collect import CollectView
+from events.api.collect import SET_ASIDE_HEADER, CollectView, answer
 from events.api.reading import admit_sender, envelope_of, read_content
 from events.api.serializers import Ga4Serializer
 from events.intake.ga4 import items_of
@@ -15,6 +15,10 @@ from events.services.collect import collect
 
 _SECRET = OpenApiParameter("api_secret", str, description="An API key.")
 _MEASUREMENT = OpenApiParameter("measurement_id", str, description="Accepted, not used: one installation is one shop.")
+_SIGNALS = [
+    OpenApiParameter(name, str, description="A consent signal, as the hits of Google's tags carry it.")
+    for name in ("gcs", "gcd", "npa")
+]
 
 
 class Ga4View(CollectView):
@@ -24,7 +28,7 @@ class Ga4View(CollectView):
 
     @extend_schema(
         operation_id="collect_ga4",
-        parameters=[_MEASUREMENT, _SECRET],
+        parameters=[_MEASUREMENT, _SECRET, *_SIGNALS, SET_ASIDE_HEADER],
         request=Ga4Serializer,
         responses={204: None, **dict.fromkeys((400, 401, 403, 413, 429, 503), ProblemSerializer)},
         tags=["collect"],
@@ -34,6 +38,6 @@ class Ga4View(CollectView):
         sender = admit_sender(request, request.query_params.get("api_secret") or key_from_request(request))
         content = read_content(request)
         check_once(content.text, "events")
-        items = items_of(parse_single(content.text))
-        collect(items, sender=sender, envelope=envelope_of(request, content, sender, {}), prefix="events")
-        return Response(status=204)
+        items = items_of(parse_single(content.text), request.query_params.dict())
+        outcome = collect(items, sender=sender, envelope=envelope_of(request, content, sender, {}), prefix="events")
+        return answer(outcome, Response(status=204))

@@ -1,6 +1,7 @@
 """Data minimization: the parts of an event's context that are kept. Pure.
 
-No IP address, no user agent, no query of a page's address, no position finer than a region.
+No IP address, no user agent, no query of a page's address, no position finer than a region. Traits and a shop's own
+fields are kept as they are, but not of an event that is kept without consent, such as an order.
 """
 
 import re
@@ -20,6 +21,12 @@ _CONTEXT_FIELDS: Final[dict[str, tuple[str, ...]]] = {
 _CONTEXT_VALUES: Final = ("locale", "timezone", "sessionId", "sessionStart")
 _ADDRESSES: Final = {"url", "referrer", "initial_referrer", "tab_url", "page_location", "page_referrer"}
 """Fields in which SDKs write page addresses, in a context or among the properties of a page call."""
+_NEVER: Final = {
+    "ip", "ip_address", "ipaddress", "user_agent", "user_hash", "useragent", "useragentdata", "writekey",
+}  # fmt: skip
+"""Fields, in small letters, that are not kept, wherever in a shop's own fields they stand."""
+_DROPPED: Final = _NEVER | {"address", "consent", "consentmanagement", "geo", "location", "network", "region"}
+"""Those that are not kept at the top of a context: they locate somebody, or are read by us in another way."""
 _LONGEST: Final = 512
 _NUMBER: Final = (int, float)
 _BOT: Final = re.compile(r"(?<!cu)bot|crawl|spider|headless")
@@ -28,9 +35,8 @@ _BOT: Final = re.compile(r"(?<!cu)bot|crawl|spider|headless")
 
 def minimized(context: Mapping[str, Any], *, region: str | None, policy_version: str = "") -> dict[str, Any]:
     """Return the kept part of a context, with the region and the guessed device type."""
-    result: dict[str, Any] = {
-        name: inner for name, fields in _CONTEXT_FIELDS.items() if (inner := _part(context.get(name), fields))
-    }
+    result = {name: _own(value) for name, value in context.items() if _is_own(name) and value is not None}
+    result |= {name: inner for name, fields in _CONTEXT_FIELDS.items() if (inner := _part(context.get(name), fields))}
     result |= {name: value for name in _CONTEXT_VALUES if (value := _scalar(context.get(name))) is not None}
     if "type" not in result.get("device", {}) and (guess := device_type(context.get("userAgent"))):
         result["device"] = {**result.get("device", {}), "type": guess}
@@ -39,6 +45,28 @@ def minimized(context: Mapping[str, Any], *, region: str | None, policy_version:
     if policy_version:
         result["consent"] = {"policy_version": policy_version}
     return result
+
+
+def without_own_fields(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a minimized context without traits and the shop's own fields: what may be kept without consent."""
+    return {name: value for name, value in context.items() if not _is_own(name)}
+
+
+def _is_own(name: str) -> bool:
+    """Return whether a context's field is the shop's own, or its traits: of the others a fixed part is kept."""
+    return name not in _CONTEXT_FIELDS and name not in _CONTEXT_VALUES and name.lower() not in _DROPPED
+
+
+def _own(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_own(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _without_query(inner) if name in _ADDRESSES and isinstance(inner, str) else _own(inner)
+        for name, inner in value.items()
+        if name.lower() not in _NEVER
+    }
 
 
 def told_without_queries(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from events.types.base import KINDS, Event, Kind
 from events.types.products import MAX_TEXT, text
 from events.types.registry import event_type
 
+CATEGORIES: Final = "context.consent.categoryPreferences"
+"""Where Segment's consent wrapper writes a shopper's decisions, by consent key."""
 OURSELVES: Final = "Vitrine"
 """Our name among a sender's `integrations`; false there means that the event is not for us."""
 
@@ -114,20 +116,32 @@ def _event(item: dict[str, Any], envelope: Envelope, *, kind: Kind, traits: Mapp
 
 
 def _decisions(context: Mapping[str, Any]) -> Mapping[str, bool]:
-    """Return the decision by purpose. Null is no decision; any other value is an error, for it may have meant no."""
+    """Return the decision by consent key. Null is none; any other value is an error, for it may have meant no."""
     place, consent = "context.consent", context.get("consent")
     if isinstance(consent, dict):
-        place, consent = f"{place}.categoryPreferences", consent.get("categoryPreferences")
-    if consent is None:
-        return {}
+        place, consent = CATEGORIES, consent.get("categoryPreferences")
+    consent = {} if consent is None else consent
     if not isinstance(consent, dict):
         raise _Invalid(place, "must be an object")
-    if len(consent) > MAX_CONSENTS:
-        raise _Invalid(place, f"holds more than {MAX_CONSENTS} purposes")
     for name, choice in consent.items():
         if choice is not None and not isinstance(choice, bool):
             raise _Invalid(f"{place}.{name}"[:MAX_TEXT], "must be true or false")
-    return {name: choice for name, choice in consent.items() if choice is not None}
+    choices = {name: choice for name, choice in consent.items() if choice is not None}
+    choices = {**_managed_decisions(context.get("consentManagement")), **choices}
+    if len(choices) > MAX_CONSENTS:
+        raise _Invalid(place, f"holds more than {MAX_CONSENTS} purposes")
+    return choices
+
+
+def _managed_decisions(managed: Any) -> Mapping[str, bool]:
+    """Return the decisions as RudderStack's SDK stamps them: lists of the ids that are allowed and denied."""
+    choices: dict[str, bool] = {}
+    for name, choice in (("allowedConsentIds", True), ("deniedConsentIds", False)):
+        ids = managed.get(name) if isinstance(managed, dict) else None
+        if ids is not None and not (isinstance(ids, list) and all(isinstance(one, str) for one in ids)):
+            raise _Invalid(f"context.consentManagement.{name}", "must be a list of texts")
+        choices |= dict.fromkeys(ids or (), choice)
+    return choices
 
 
 def _ids(item: dict[str, Any], kind: str) -> tuple[str | None, str | None, str | None]:
@@ -200,8 +214,11 @@ def _event_time(item: dict[str, Any], envelope: Envelope) -> int:
 
 def _properties(item: dict[str, Any], kind: str) -> dict[str, Any]:
     properties = dict(_object(item, "properties"))
-    group_id = text(item.get("groupId"))
-    return {**properties, "group_id": group_id} if kind == "group" and group_id else properties
+    if kind == "group" and (group_id := text(item.get("groupId"))):
+        properties["group_id"] = group_id
+    if kind in ("page", "screen") and (category := text(item.get("category"))):
+        properties.setdefault("category", category)
+    return properties
 
 
 def _object(item: dict[str, Any], name: str) -> dict[str, Any]:

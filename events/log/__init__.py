@@ -1,21 +1,40 @@
 """The event log: the truth about what happened, ordered by raw id. Everything derived from it can be rebuilt."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from events.log.base import Batch, Entry, Log, shard_of
 
-__all__ = ["Batch", "Entry", "Log", "get_log", "shard_of"]
+if TYPE_CHECKING:
+    from events.log.redis_streams import RedisStreams
+    from events.log.waiting_room import WaitingRoom
+
+__all__ = ["Batch", "Entry", "Log", "get_log", "get_waiting_room", "shard_of"]
 
 
 def get_log() -> Log:
     """Return the log of the settings."""
+    return _log_of_settings()
+
+
+def get_waiting_room() -> "WaitingRoom":
+    """Return the waiting room of the settings, beside the log."""
+    from django.conf import settings
+
+    from events.log.waiting_room import WaitingRoom
+
+    log = _log_of_settings()
+    return WaitingRoom(log.client, log, max_bytes=settings.CONSENT_WAIT_MAX_BYTES)
+
+
+def _log_of_settings() -> "RedisStreams":
     from django.conf import settings
 
     return _redis_streams(settings.REDIS_URL, settings.EVENT_LOG_SHARDS, settings.EVENT_LOG_MAX_BYTES)
 
 
 @lru_cache(maxsize=4)
-def _redis_streams(url: str, shards: int, max_bytes: int) -> Log:
+def _redis_streams(url: str, shards: int, max_bytes: int) -> "RedisStreams":
     from common.redis import connect
     from events.log.redis_streams import RedisStreams
 

@@ -18,23 +18,26 @@ CODES: Final = {kind: code for code, kind in KINDS.items()}
 ENTRY_OVERHEAD: Final = 32
 """Bytes of an entry besides its body: id, field names, bookkeeping."""
 
-APPEND: Final = f"""
-local size = tonumber(redis.call('GET', KEYS[2]) or '0')
-local added = 0
-for i = 2, #ARGV, 2 do added = added + #ARGV[i + 1] + {ENTRY_OVERHEAD} end
-if size + added > tonumber(ARGV[1]) then return redis.error_reply('LOGFULL ' .. size) end
-local last = '0-0'
-for i = 2, #ARGV, 2 do last = redis.call('XADD', KEYS[1], '*', 'k', ARGV[i], 'b', ARGV[i + 1]) end
-redis.call('INCRBY', KEYS[2], added)
-local millisecond, n = string.match(last, '(%d+)-(%d+)')
-if tonumber(n) >= {1 << SEQUENCE_BITS - 1} then
-  redis.call('XSETID', KEYS[1], string.format('%.0f-0', tonumber(millisecond) + 1))
+APPEND_FUNCTION: Final = f"""
+local function append(first)
+  local size = tonumber(redis.call('GET', KEYS[2]) or '0')
+  local added = 0
+  for i = first, #ARGV, 2 do added = added + #ARGV[i + 1] + {ENTRY_OVERHEAD} end
+  if size + added > tonumber(ARGV[1]) then return redis.error_reply('LOGFULL ' .. size) end
+  local last = '0-0'
+  for i = first, #ARGV, 2 do last = redis.call('XADD', KEYS[1], '*', 'k', ARGV[i], 'b', ARGV[i + 1]) end
+  redis.call('INCRBY', KEYS[2], added)
+  local millisecond, n = string.match(last, '(%d+)-(%d+)')
+  if tonumber(n) >= {1 << SEQUENCE_BITS - 1} then
+    redis.call('XSETID', KEYS[1], string.format('%.0f-0', tonumber(millisecond) + 1))
+  end
+  return added
 end
-return added
 """
 """While the server's clock is behind, stream ids count on within the last millisecond. Before the sequence number
 outgrows an offset, the stream moves on to the next millisecond.
 """
+APPEND: Final = f"{APPEND_FUNCTION} return append(2)"
 REMOVE: Final = f"""
 local gone, size = 0, 0
 for i = 1, #ARGV do
@@ -87,7 +90,7 @@ class RedisStreams(Log):
             # No MULTI: the server syncs once for the whole pipeline anyway, and each shard may live on another node.
             pipe = self.client.pipeline(transaction=False)
             for shard, arguments in batches.items():
-                pipe.evalsha(self._append.sha, 2, *self._keys(shard), self.max_shard_bytes, *arguments)
+                pipe.evalsha(self._append.sha, 2, *self.keys(shard), self.max_shard_bytes, *arguments)
             try:
                 pipe.execute()
             except redis.exceptions.NoScriptError:
@@ -143,7 +146,7 @@ class RedisStreams(Log):
         """Return the bytes that count against the limit, of one shard or of all."""
         shards = range(self.shards) if shard is None else [shard]
         with as_unavailable():
-            values: Any = self.client.mget([self._keys(one)[1] for one in shards])
+            values: Any = self.client.mget([self.keys(one)[1] for one in shards])
         return sum(int(value or 0) for value in values)
 
     def trim(self, shard: int, *, consumed: int, keep_since_ms: int) -> int:
@@ -152,19 +155,20 @@ class RedisStreams(Log):
         removed = 0
         with as_unavailable():
             while rows := self._oldest(shard, newest):
-                removed += int(self._remove(keys=self._keys(shard), args=rows))
+                removed += int(self._remove(keys=self.keys(shard), args=rows))
         return removed
 
     def forget(self, shard: int, offsets: Sequence[int]) -> int:
         """Remove single entries."""
         with as_unavailable():
-            return int(self._remove(keys=self._keys(shard), args=[stream_id(offset) for offset in offsets]))
+            return int(self._remove(keys=self.keys(shard), args=[stream_id(offset) for offset in offsets]))
 
     def _oldest(self, shard: int, newest: int) -> list[bytes]:
         rows: Any = self.client.xrange(self._streams[shard], max=stream_id(newest), count=REMOVE_BATCH)
         return [row[0] for row in rows]
 
-    def _keys(self, shard: int) -> tuple[str, str]:
+    def keys(self, shard: int) -> tuple[str, str]:
+        """Return the keys of a shard's stream and of its size."""
         stream = self._streams[shard]
         return stream, f"{stream}:bytes"
 

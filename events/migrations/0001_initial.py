@@ -188,6 +188,21 @@ class Migration(migrations.Migration):
                 ("log_offset", models.BigIntegerField()),
                 ("replayed_at", models.DateTimeField(blank=True, null=True)),
                 ("replay_error", models.TextField(blank=True)),
+                (
+                    "warning",
+                    models.TextField(
+                        blank=True,
+                        help_text="Day and subject of a warning; empty for a rejected event.",
+                        null=True,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "times",
+                    models.PositiveIntegerField(
+                        default=1, help_text="How often on that day; a rejected event counts once."
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "rejected event",

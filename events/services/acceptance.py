@@ -1,35 +1,37 @@
-"""Accepting the items of one request: each is judged by consent, and its verdict becomes log entries.
+"""Accepting events: each is judged by consent, and its verdict becomes a log entry, or it waits for a decision.
 
-Earlier items of a request count for later ones.
+Earlier events of a request count for later ones. One that waits is judged again once others of its request decided.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from consents import cache
 from consents.notices import Notice
-from consents.rules import ConsentRules, region_in
+from consents.person import person_of
+from consents.rules import ConsentRules
 from consents.state import ConsentState, Decision
-from consents.subjects import raw_ids
-from consents.verdict import KEPT_FOR, EventConsent, EventVerdict, Link, judge
-from events.intake.context import minimized, told_without_queries
-from events.intake.items import Item
+from consents.verdict import KEPT_FOR, EventVerdict, Link, judge, may_keep
+from events.intake.context import without_own_fields
 from events.log.base import Entry
 from events.services.consent_events import consent_updated
+from events.services.submission import Submission
 from events.types.base import Event
-from events.types.consent_updated import CONSENT_UPDATED
-from events.types.registry import EVENT_TYPES, event_type
+from events.types.registry import EVENT_TYPES
+
+MOST_PASSES: Final = 3
+"""How often the waiting events of one request are judged again. What an even longer chain of links frees waits on."""
 
 
 @dataclass(slots=True)
 class Writes:
-    """What a request writes: links, then the log, then the rest of the consent cache."""
+    """What verdicts write besides the events' own entries: links, notices for the log, then the consent cache."""
 
-    entries: list[Entry] = field(default_factory=list)
+    notices: list[Entry] = field(default_factory=list)
     decisions: dict[str, dict[str, Decision]] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     regions: dict[str, str] = field(default_factory=dict)
@@ -41,73 +43,62 @@ class Writes:
         for raw_id, decisions in verdict.cached.items():
             self.decisions.setdefault(raw_id, {}).update(decisions)
 
-    def queue_cache(self, pipe: Any) -> bool:
-        """Queue the cache's decisions and regions; return whether there are any."""
+    def queue_cache(self, pipe: Any) -> None:
+        """Queue the cache's decisions and regions."""
         for raw_id, decisions in self.decisions.items():
             cache.apply_all(pipe, raw_id, decisions)
         for raw_id, region in self.regions.items():
             cache.seen_in(pipe, raw_id, region)
-        return bool(self.decisions or self.regions)
 
 
 class Acceptance:
-    """Accepts the items of one request in their order, and gathers what is to be written."""
+    """Accepts events in their order, and gathers what is to be written."""
 
-    def __init__(
-        self, states: Mapping[str, ConsentState], rules: ConsentRules, *, gpc: bool = False, region: str | None = None
-    ) -> None:
+    def __init__(self, states: Mapping[str, ConsentState], rules: ConsentRules) -> None:
         self.writes = Writes()
         self._states, self._rules = dict(states), rules
-        self._gpc, self._region = gpc, region
 
-    def take(self, item: Item) -> bool:
-        """Put the item's entries among the writes; return whether the event itself is kept."""
-        consent = self._event_consent(item)
-        verdict = judge(consent, self._states, self._rules)
+    def take(self, submissions: Sequence[Submission]) -> list[Entry | None]:
+        """Return each event's own log entry, or None where it waits for a decision."""
+        entries: list[Entry | None] = [None] * len(submissions)
+        waiting = list(range(len(submissions)))
+        for _ in range(MOST_PASSES):
+            for position in waiting:
+                entries[position] = self._judge(submissions[position])
+            before, waiting = len(waiting), [position for position in waiting if entries[position] is None]
+            if len(waiting) in (0, before):
+                break
+        return entries
+
+    def affected_ids(self) -> set[str]:
+        """Return the raw ids of everybody who decided or was linked: what waits for them may be judged now."""
+        changed = {*self.writes.decisions, *(raw_id for link in self.writes.links for raw_id in link[:2])}
+        return changed | self._people(changed)
+
+    def waiting_states(self, submissions: Iterable[Submission]) -> dict[str, ConsentState]:
+        """Return the states by which these events wait."""
+        people = self._people(raw_id for one in submissions for raw_id in one.raw_ids)
+        return {raw_id: self._states.get(raw_id, ConsentState()) for raw_id in people}
+
+    def _people(self, raw_ids: Iterable[str]) -> set[str]:
+        return {other for raw_id in raw_ids for other in person_of([raw_id], self._states).states}
+
+    def _judge(self, submission: Submission) -> Entry | None:
+        verdict = judge(submission.consent, self._states, self._rules)
+        if verdict.waits:
+            return None
         self._states.update(verdict.states)
         self.writes.add(verdict)
+        self.writes.notices += [_updated(notice, submission.event) for notice in verdict.notices]
         if verdict.kept:
-            self.writes.entries.append(_kept(item, verdict, region=consent.region))
-        else:
-            self.writes.entries.append(_counted(item.event, verdict.reason if item.for_us else "not_for_us"))
-        self.writes.entries += [_updated(notice, item, region=consent.region) for notice in verdict.notices]
-        return verdict.kept
-
-    def _event_consent(self, item: Item) -> EventConsent:
-        event = item.event
-        return EventConsent(
-            message_id=event.message_id,
-            at=event.at,
-            raw_ids=raw_ids(event.user_id, event.anonymous_id),
-            previous_ids=raw_ids(event.previous_id, event.previous_id),
-            choices={name: given for name, given in item.categories.items() if isinstance(given, bool)},
-            gpc=self._gpc,
-            region=region_in(item.context) or self._region,
-            uses=uses_of(event) if item.for_us else (),
-        )
+            event = replace(submission.event, consents=dict(verdict.carried), allowed=verdict.allowed)
+            if not may_keep(KEPT_FOR, verdict.allowed):
+                event = replace(event, context=without_own_fields(event.context))
+            return Entry("event", event.raw_id, event.encode())
+        return counted(submission.event, verdict.reason if submission.consent.uses else "not_for_us")
 
 
-def uses_of(event: Event) -> tuple[str, ...]:
-    """Return the purposes for which an event may be kept. An order is a contract: it is essential."""
-    if event.kind != "track":
-        return KEPT_FOR
-    purpose = event_type(event.name).purpose
-    # The log holds the decisions of one that a client sent in any case: on a notice where the event is not kept.
-    return KEPT_FOR if event.name == CONSENT_UPDATED.name else (*KEPT_FOR, purpose)
-
-
-def _kept(item: Item, verdict: EventVerdict, *, region: str | None) -> Entry:
-    event = replace(
-        item.event,
-        properties=told_without_queries(item.event.properties),
-        context=minimized(item.context, region=region, policy_version=_policy(item)),
-        consents=dict(verdict.carried),
-        allowed=verdict.allowed,
-    )
-    return Entry("event", event.raw_id, event.encode())
-
-
-def _counted(event: Event, reason: str) -> Entry:
+def counted(event: Event, reason: str) -> Entry:
     """Return the entry that counts the event without ids. A shop's own name may name a person: it counts as custom.
 
     Counts have no order: they are spread over the shards, by what is written nowhere. By their few names, one shard
@@ -118,21 +109,15 @@ def _counted(event: Event, reason: str) -> Entry:
     return Entry("counted", event.message_id, orjson.dumps({"name": name, "day": day, "reason": reason}))
 
 
-def _updated(notice: Notice, item: Item, *, region: str | None) -> Entry:
-    context = {} if notice.repeated else minimized({}, region=region, policy_version=_policy(item))
-    event = consent_updated(
+def _updated(notice: Notice, event: Event) -> Entry:
+    context = {} if notice.repeated else event.context
+    updated = consent_updated(
         notice.raw_id,
         notice.choices,
         message_id=notice.message_id,
         at=notice.at,
-        received_at=item.event.received_at,
-        context=context,
-        source=item.event.source,
+        received_at=event.received_at,
+        context={name: context[name] for name in ("region", "consent") if name in context},
+        source=event.source,
     )
-    return Entry("event", event.raw_id, event.encode())
-
-
-def _policy(item: Item) -> str:
-    consent = item.context.get("consent")
-    version = consent.get("policy_version") if isinstance(consent, dict) else None
-    return str(version)[:40] if isinstance(version, (str, int)) else ""
+    return Entry("event", updated.raw_id, updated.encode())

@@ -1,6 +1,7 @@
 """Accepts events: items in, log entries out; returns once the log holds them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
@@ -9,23 +10,26 @@ import orjson
 
 from access.keys import KeyRecord, masked
 from access.selectors import key_named
-from common import clock, redis
+from common import clock
 from common.errors import FieldError, InvalidInput, TooLarge
-from consents.cache_updates import link
+from consents.rules import ConsentRules
 from consents.selectors import consent_rules, states_of_people
 from consents.subjects import raw_ids
-from events.intake.items import Envelope, Item, Refused, read_item
+from events.intake.items import CATEGORIES, Envelope, Item, Refused, read_item
 from events.intake.limits import MAX_ITEM, MAX_WRITTEN
 from events.intake.parse import Unreadable
-from events.log import get_log
 from events.log.base import Entry
+from events.services import waiting
 from events.services.acceptance import Acceptance
 from events.services.attribution import attributed
 from events.services.request_context import SECRETS, envelope_of, request_context_of, without
+from events.services.submission import Submission, submission_of
 from events.types.base import Event
 
 DROPPED_CONTEXT: Final = ("ip", "userAgent", "location", "network", "user_hash")
 """Fields of a context that even a rejected event does not keep."""
+UNKNOWN_KEY: Final = "no purpose is mapped to this consent key: the events were judged without it"
+LONGEST_KEY: Final = 100
 _SECRET_FIELDS: Final = re.compile(r'("(?:writeKey|user_hash|ip|userAgent)"\s*+:\s*+)"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 """Secret and locating fields, in the text of an item that could not be parsed."""
 
@@ -46,17 +50,17 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of a batch: events kept, events only counted, and rejected items."""
+    """The result of a batch: events kept, events that wait for a decision, and rejected items."""
 
     stored: int
-    counted: int
+    waiting: int
     set_aside: tuple[Refused, ...]
 
 
 def collect(
     items: Sequence[Any], *, sender: Sender, envelope: Envelope, kind: str | None = None, prefix: str = "batch"
 ) -> Outcome:
-    """Accept the valid items of a request and set the others aside; return when the log holds all of them.
+    """Accept the valid items of a request and set the others aside; return when the log or the waiting room holds them.
 
     Raises InvalidInput where no item is valid, and TooLarge where copies of shared parts make the items too large; then
     nothing is written. Raises Unavailable or redis errors where the log or the consent store does not answer; the same
@@ -66,24 +70,25 @@ def collect(
     if not sound:
         errors = _errors(refused, prefix)
         raise InvalidInput(" ".join(["No event of the request is sound.", *map(str, errors[:1])]), errors=errors)
-    acceptance = Acceptance(
-        states_of_people(_ids(item.event for item in sound)),
-        consent_rules(),
-        gpc=sender.gpc,
-        region=sender.region,
-    )
-    stored = sum(acceptance.take(item) for item in sound)
+    submissions = [submission_of(item, gpc=sender.gpc, region=sender.region) for item in sound]
+    rules = consent_rules()
+    acceptance = Acceptance(states_of_people(_ids(item.event for item in sound)), rules)
+    accepted = acceptance.take(submissions)
     aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
-    entries = [*acceptance.writes.entries, *aside]
-    if sum(len(entry.body) for entry in entries) > MAX_WRITTEN:
+    aside += _warnings(sound, rules, envelope)
+    if _size(submissions, accepted) + sum(len(entry.body) for entry in aside) > MAX_WRITTEN:
         raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
-    # After a crash here the recorder writes these decisions again, but only a replay writes the links again.
-    link(acceptance.writes.links)
-    get_log().append(entries)
-    pipe = redis.client().pipeline(transaction=False)
-    if acceptance.writes.queue_cache(pipe):
-        pipe.execute()
-    return Outcome(stored, len(sound) - stored, tuple(why for _, why in refused))
+    waiting.write(acceptance, submissions, accepted, aside)
+    return Outcome(
+        stored=sum(entry is not None and entry.kind == "event" for entry in accepted),
+        waiting=sum(entry is None for entry in accepted),
+        set_aside=tuple(why for _, why in refused),
+    )
+
+
+def _size(submissions: Sequence[Submission], accepted: Sequence[Entry | None]) -> int:
+    pairs = zip(submissions, accepted, strict=True)
+    return sum(len(entry.body if entry else one.event.encode()) for one, entry in pairs)
 
 
 def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Outcome:
@@ -163,6 +168,28 @@ def _entry_aside(raw: Any, why: Refused, envelope: Envelope, sender: Sender) -> 
         "source": envelope.source,
     }
     return Entry("set_aside", str(message_id or envelope.received_at), orjson.dumps(body))
+
+
+def _warnings(items: Iterable[Item], rules: ConsentRules, envelope: Envelope) -> list[Entry]:
+    """Return a warning for each consent key that nobody mapped to a purpose, with the number of events that hold it."""
+    unknown = Counter(key for item in items for key in item.categories if rules.purpose_of(key) is None)
+    return [
+        Entry(
+            "set_aside",
+            key,
+            orjson.dumps(
+                {
+                    "reason": UNKNOWN_KEY,
+                    "field": f"{CATEGORIES}.{key[:LONGEST_KEY]}",
+                    "warning": f"{CATEGORIES}.{key[:LONGEST_KEY]}",
+                    "times": times,
+                    "received_at": envelope.received_at,
+                    "source": envelope.source,
+                }
+            ),
+        )
+        for key, times in unknown.items()
+    ]
 
 
 def _payload(raw: Any) -> str:

@@ -38,7 +38,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class SetAsideItem:
-    """One rejected event. `received_at` in microseconds since the epoch."""
+    """One rejected event. `received_at` in microseconds since the epoch.
+
+    `warning` names what a warning is about, which was not rejected, and `times` how often the request was so.
+    """
 
     shard: int
     offset: int
@@ -49,6 +52,8 @@ class SetAsideItem:
     source: str
     received_at: int
     request_context: dict[str, Any]
+    warning: str | None = None
+    times: int = 1
 
 
 @dataclass(slots=True)
@@ -114,6 +119,8 @@ def _as_rejected(shard: int, offset: int, fields: dict[str, Any]) -> SetAsideIte
         source=str(fields.get("source") or ""),
         received_at=int(fields.get("received_at") or clock.epoch_us()),
         request_context=dict(fields.get("carried") or {}),
+        warning=fields.get("warning") and str(fields["warning"]),
+        times=int(fields.get("times") or 1),
     )
 
 

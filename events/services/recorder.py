@@ -5,6 +5,7 @@ crash in between leaves nothing written, and a second reader of the same entries
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +14,7 @@ from io import StringIO
 from typing import Any, Final
 
 from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
+from django.db.models import F
 
 from common.clock import from_microseconds
 from consents.services import record_decisions
@@ -203,22 +205,33 @@ def _copy(rows: list[Row]) -> None:
 
 
 def _set_aside(items: Iterable[SetAsideItem]) -> None:
-    rows = [
-        SetAside(
-            shard=item.shard,
-            log_offset=item.offset,
-            message_id=item.message_id,
-            reason=item.reason,
-            field=item.field,
-            payload=item.payload,
-            source=item.source,
-            received_at=from_microseconds(item.received_at),
-            request_context=item.request_context,
-        )
-        for item in items
-    ]
-    if rows:
-        SetAside.objects.bulk_create(rows, ignore_conflicts=True)
+    pairs = [(item, _row_aside(item)) for item in items]
+    if pairs:
+        SetAside.objects.bulk_create([row for _, row in pairs], ignore_conflicts=True)
+    warnings: Counter[str] = Counter()
+    for item, row in pairs:
+        if row.warning is not None:
+            warnings[row.warning] += item.times
+    for warning in sorted(warnings):
+        SetAside.objects.filter(warning=warning).update(times=F("times") + warnings[warning])
+
+
+def _row_aside(item: SetAsideItem) -> SetAside:
+    """Return the row of a rejected event, or of a warning, whose count is added once the day's row exists."""
+    day = from_microseconds(item.received_at).date().isoformat()
+    return SetAside(
+        shard=item.shard,
+        log_offset=item.offset,
+        message_id=item.message_id,
+        reason=item.reason,
+        field=item.field,
+        payload=item.payload,
+        source=item.source,
+        received_at=from_microseconds(item.received_at),
+        request_context=item.request_context,
+        warning=None if item.warning is None else f"{day} {item.warning}",
+        times=1 if item.warning is None else 0,
+    )
 
 
 def _count(decoded: Decoded) -> None:

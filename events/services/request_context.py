@@ -11,7 +11,7 @@ import orjson
 
 from access.keys import masked
 from consents.rules import region_in
-from events.intake.context import device_type, minimized
+from events.intake.context import device_type, minimized, without_own_fields
 from events.intake.items import OURSELVES, Envelope
 from events.types.products import text
 
@@ -27,7 +27,7 @@ def request_context_of(item: Mapping[str, Any], envelope: Envelope, *, gpc: bool
         "gpc": gpc,
         "region": region_in({**envelope.context, **own}) or region,
         "sent_at": envelope.sent_at,
-        "context": _shared_context(envelope.context, own, identifies=_identifies(item)),
+        "context": _shared_context(envelope.context, own, names_somebody=_names_somebody(item)),
         "unwanted": envelope.integrations.get(OURSELVES) is False,
     }
     stated = {name: value for name, value in parts.items() if value}
@@ -50,21 +50,21 @@ def without(value: Any, names: tuple[str, ...]) -> Any:
     return {name: inner for name, inner in value.items() if name not in names} if isinstance(value, dict) else value
 
 
-def _shared_context(shared: Mapping[str, Any], own: Mapping[str, Any], *, identifies: bool) -> dict[str, Any]:
+def _shared_context(shared: Mapping[str, Any], own: Mapping[str, Any], *, names_somebody: bool) -> dict[str, Any]:
     """Return the part of the body's context that reaches the event: an item's own wins over it, part by part."""
     device = device_type({**shared, **own}.get("userAgent"))
     context = minimized({name: value for name, value in shared.items() if name != "userAgent"}, region=None)
     if "consent" in shared:
         context["consent"] = shared["consent"]
-    if identifies and "traits" in shared:
-        context["traits"] = without(shared["traits"], SECRETS)
+    if not names_somebody:
+        # No erasure would find what the shop says of somebody on an item without an id.
+        context = without_own_fields(context)
     # Only the device type: `device_type` reads each of its own four words as itself.
     return {**context, "userAgent": device} if device else context
 
 
-def _identifies(item: Mapping[str, Any]) -> bool:
-    """Return whether an item identifies somebody: no erasure would find traits of an item without an id."""
-    return item.get("type") == "identify" and bool(text(item.get("userId")) or text(item.get("anonymousId")))
+def _names_somebody(item: Mapping[str, Any]) -> bool:
+    return bool(text(item.get("userId")) or text(item.get("anonymousId")))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

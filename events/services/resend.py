@@ -38,6 +38,8 @@ def resend(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
 
 
 def _send(item: SetAside) -> str:
+    if item.warning is not None:
+        return "a warning: what it is about was not rejected"
     try:
         if item.source == FROM_RECORDER:
             event = Event.decode(item.payload.encode())

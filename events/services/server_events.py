@@ -13,7 +13,7 @@ from consents.subjects import raw_ids
 from consents.verdict import allowed_purposes, may_keep
 from events.log import get_log
 from events.log.base import Entry
-from events.services.acceptance import uses_of
+from events.services.submission import uses_of
 from events.types.base import Event
 
 

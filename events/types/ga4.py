@@ -5,7 +5,8 @@ shipping and tax, which is our `revenue`.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from events.types.products import product_id_of, text
 
@@ -26,6 +27,8 @@ NAMES: Mapping[str, str] = {
     "search": "Products Searched",
     "experiment_viewed": "Experiment Viewed",
 }
+PAGES: Mapping[str, Literal["page", "screen"]] = {"page_view": "page", "screen_view": "screen"}
+"""Events that are calls of their own with us."""
 _PER_PRODUCT = {"view_item", "select_item", "add_to_cart", "remove_from_cart", "add_to_wishlist"}
 _ORDERS = {"purchase", "refund"}
 _ITEM_FIELDS = {
@@ -43,6 +46,12 @@ _PARAM_FIELDS = {
     "transaction_id": "order_id",
     "search_term": "query",
     "promotion_name": "name",
+}
+_PAGE_FIELDS = {
+    "page_location": "url",
+    "page_referrer": "referrer",
+    "page_title": "title",
+    "screen_name": "name",
 }
 _CATEGORY_FIELDS = ("item_category", "item_category2", "item_category3", "item_category4", "item_category5")
 
@@ -69,6 +78,16 @@ def translate(name: str, params: Mapping[str, Any]) -> Iterator[tuple[str, dict[
     if items:
         properties["products"] = [_product(item) for item in items]
     yield NAMES.get(name, name), properties
+
+
+def page_of(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the properties of a page or screen call, with the path of its address."""
+    properties = {_PAGE_FIELDS.get(key, key): value for key, value in params.items()}
+    try:
+        path = urlsplit(text(properties.get("url")) or "").path
+    except ValueError:
+        path = ""
+    return {"path": path, **properties} if path else properties
 
 
 def _product(item: Any) -> Any:

@@ -219,7 +219,15 @@ def test_a_repeated_refusal_leaves_no_trail() -> None:
 def test_nothing_is_remembered_of_who_decided_nothing_and_may_not_be_kept() -> None:
     verdict = Shop().take(event(1, ADA, PHONE, previous_ids=(BO,), region="DE"))
 
-    assert verdict == EventVerdict(False, ("crm_sync",), "not_asked")
+    assert verdict == EventVerdict(False, ("crm_sync",), "not_asked", waits=True)
+
+
+def test_an_event_waits_only_where_a_yes_may_still_come() -> None:
+    others: list[dict[str, Any]] = [{"uses": ()}, {"gpc": True}, {"region": "US"}]
+
+    assert not any(Shop().take(event(1, PHONE, **fields)).waits for fields in others)
+    assert not shop_after(event(1, PHONE, choices={"ads_share": False})).take(event(2, PHONE)).waits
+    assert not shop_after(event(1, PHONE, choices=NONE)).take(event(2, PHONE)).waits
 
 
 def test_a_link_is_remembered_where_the_previous_id_of_an_alias_refused() -> None:

@@ -1,15 +1,20 @@
 """The real server in a process of its own, for real SDKs to talk to."""
 
+import shutil
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import settings
 
 from embedded import ports
 from tests.services import environment
@@ -19,6 +24,7 @@ if TYPE_CHECKING:  # Django is set up after this file is read
     from events.types.base import Event
 
 __all__ = ["stocked_shop"]
+SOURCES = Path(__file__).parent / "node"
 START_SECONDS = 60.0
 PAUSE_SECONDS = 0.05
 CONSENT = {"consent": {"categoryPreferences": {"analytics": True, "personalization": True}}}
@@ -86,3 +92,40 @@ def logged() -> Callable[[], dict[str, "Event"]]:
         return {event.name or event.kind: event for event in events}
 
     return read
+
+
+@pytest.fixture(scope="session")
+def node_folder() -> Path:
+    """A folder with the SDKs of `node/package.json`, installed once and kept between runs."""
+    folder = settings.BASE_DIR / "var" / "sdk-node"
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = (SOURCES / "package.json").read_text()
+    installed = folder / "installed.json"
+    for source in SOURCES.iterdir():
+        shutil.copy(source, folder / source.name)
+    if not installed.exists() or installed.read_text() != wanted:
+        command = ["npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
+        if done.returncode:
+            pytest.skip(f"not found: the npm packages of the SDKs ({done.stderr.strip()[-200:]})")
+        installed.write_text(wanted)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages_address(node_folder: Path) -> Iterator[str]:
+    """The address of a shop's pages, on another origin than the server's."""
+    script = node_folder / "node_modules" / "@segment" / "analytics-next" / "dist" / "umd" / "index.js"
+    shutil.copy(script, node_folder / "analytics-next.js")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(node_folder)))
+    thread = threading.Thread(target=pages.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{pages.server_port}/"
+    pages.shutdown()
+    thread.join()
+    pages.server_close()

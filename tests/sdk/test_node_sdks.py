@@ -1,19 +1,14 @@
 """The Node SDKs of Segment and RudderStack, unmodified, against the real server; the browsers' ones in a browser."""
 
 import os
-import shutil
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
-from django.conf import settings
 
 from tests.sdk.conftest import Shop
 
@@ -24,27 +19,8 @@ if TYPE_CHECKING:
 
 Reader = Callable[[], dict[str, "Event"]]
 WAIT_SECONDS = 20.0
-SOURCES = Path(__file__).parent / "node"
 EXPECTED = {"identify", "Product Viewed", "Trumpet Blown", "Home", "Start", "group", "alias"}
 pytestmark = pytest.mark.sdk_node
-
-
-@pytest.fixture(scope="session")
-def node_folder() -> Path:
-    """A folder with the SDKs of `node/package.json`, installed once and kept between runs."""
-    folder = settings.BASE_DIR / "var" / "sdk-node"
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = (SOURCES / "package.json").read_text()
-    installed = folder / "installed.json"
-    for source in SOURCES.iterdir():
-        shutil.copy(source, folder / source.name)
-    if not installed.exists() or installed.read_text() != wanted:
-        command = ["npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
-        if done.returncode:
-            pytest.skip(f"not found: the npm packages of the SDKs ({done.stderr.strip()[-200:]})")
-        installed.write_text(wanted)
-    return folder
 
 
 @pytest.mark.parametrize("sdk", ["segment", "rudder"])
@@ -65,25 +41,6 @@ def test_every_call_of_a_server_sdk_is_on_the_log(shop: Shop, logged: Reader, no
     assert events["Product Viewed"].user_id == "ada"
     assert events["Product Viewed"].allowed == ("analytics", "personalization")
     assert events["identify"].traits == {"loyalty": "gold"}
-
-
-@pytest.fixture
-def pages_address(node_folder: Path) -> Iterator[str]:
-    """The address of a shop's pages, on another origin than the server's."""
-    script = node_folder / "node_modules" / "@segment" / "analytics-next" / "dist" / "umd" / "index.js"
-    shutil.copy(script, node_folder / "analytics-next.js")
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(node_folder)))
-    thread = threading.Thread(target=pages.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{pages.server_port}/"
-    pages.shutdown()
-    thread.join()
-    pages.server_close()
 
 
 def posted_to(route: str) -> Callable[["Response"], bool]:

@@ -18,6 +18,7 @@ from common import installation, redis
 from events.consumer import STORE_ERRORS, Consumer, Housekeeping, Work, relax_garbage_collection
 from events.log import get_log
 from events.services.recorder_work import RecorderWork
+from events.sweeper import sweep
 from profiles.profiler_work import ProfilerWork
 
 WORKS: Final[dict[str, type[Work]]] = {"recorder": RecorderWork, "profiler": ProfilerWork}
@@ -82,6 +83,8 @@ def run(name: str, stop: threading.Event) -> None:
     if name == "recorder":
         keep = settings.EVENT_LOG_RETENTION_HOURS * HOUR_MS
         housekeeping = Housekeeping(keep_ms=keep, max_bytes=settings.EVENT_LOG_MAX_BYTES)
+        # A thread: while PostgreSQL is away the recorder stands still, and what waits too long must go all the same.
+        threading.Thread(target=sweep, args=(stop,), daemon=True).start()
     Consumer(WORKS[name](), source, client, stop, housekeeping).run()
 
 

@@ -79,7 +79,10 @@ class LogReader:
         return self.bodies("set_aside")
 
     def counted(self) -> list[dict[str, Any]]:
-        """Return what was only counted."""
+        """Return what was only counted, once nothing waits for a decision any more."""
+        from events.services.waiting import count_overdue
+
+        count_overdue(seconds_ahead=3600)
         return self.bodies("counted")
 
     def __len__(self) -> int:

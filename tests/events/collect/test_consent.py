@@ -12,6 +12,7 @@ from consents.models import Purpose
 from consents.selectors import forget_terms, person, rule_of, terms
 from events.links import links_of
 from events.log import get_log
+from events.services.waiting import count_overdue
 
 if TYPE_CHECKING:
     from tests.events.collect.conftest import LogReader
@@ -42,6 +43,7 @@ def test_what_is_allowed_is_written_on_the_event(server: APIClient, log: "LogRea
 
 def test_what_is_counted_alone_is_spread_over_the_shards(server: APIClient, viewed: Maker) -> None:
     send(server, *(viewed(messageId=f"m{at}", userId=f"u{at}", context={}) for at in range(40)))
+    count_overdue(seconds_ahead=60)
 
     held = [[entry for _, entry in get_log().read(shard)] for shard in range(get_log().shards)]
 
@@ -147,7 +149,7 @@ def test_an_order_is_kept_whatever_is_refused(server: APIClient, log: "LogReader
     assert log.event().allowed == ()
 
 
-def test_an_earlier_item_of_a_batch_counts_for_a_later_one(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+def test_an_item_that_decides_counts_for_its_whole_batch(server: APIClient, log: "LogReader", viewed: Maker) -> None:
     send(
         server,
         viewed("m1", context={}),
@@ -156,7 +158,7 @@ def test_an_earlier_item_of_a_batch_counts_for_a_later_one(server: APIClient, lo
         viewed("m4", anonymousId="eve", context={}),
     )
 
-    assert {event.message_id for event in log.events()} == {"m2", "m3"}
+    assert {event.message_id for event in log.events()} == {"m1", "m2", "m3"}
 
 
 def test_a_decision_holds_for_the_next_request_and_for_both_ids(
@@ -276,7 +278,6 @@ def test_a_context_is_minimized(browser: APIClient, log: "LogReader", viewed: Ma
         "ip": "203.0.113.9",
         "userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)",
         "page": {"url": "https://a:b@shop.example/p1?mail=ada@x#y", "path": "/p1", "search": "?mail=ada@x"},
-        "traits": {"email": "ada@x"},
         "locale": "de-DE",
         "location": {"country": "DE", "city": "Kiel", "latitude": 54.3},
         "device": {"id": "aaaa-bbbb"},
@@ -290,3 +291,57 @@ def test_a_context_is_minimized(browser: APIClient, log: "LogReader", viewed: Ma
         "device": {"type": "mobile"},
         "region": "DE",
     }
+
+
+def test_what_the_shop_says_of_a_visit_is_kept(browser: APIClient, log: "LogReader", viewed: Maker) -> None:
+    own = {
+        "groupId": "b2b",
+        "traits": {"plan": "gold", "address": {"city": "Kiel"}, "user_hash": "secret", "ip": "secret"},
+        "store": {"id": 7, "url": "https://shop.example/kiel?mail=secret", "visits": [{"userAgent": "secret"}]},
+        "warehouse": True,
+        "region": "secret",
+        "location": {"city": "secret"},
+        "userAgentData": {"brand": "secret"},
+        "device": {"id": "secret", "type": "mobile"},
+    }
+
+    send(browser, viewed(context={**preferring(analytics=True), **own}))
+
+    assert log.event().context == {
+        "groupId": "b2b",
+        "traits": {"plan": "gold", "address": {"city": "Kiel"}},
+        "store": {"id": 7, "url": "https://shop.example/kiel", "visits": [{}]},
+        "warehouse": True,
+        "device": {"type": "mobile"},
+    }
+
+
+def test_an_order_that_is_kept_without_consent_keeps_nothing_that_the_shop_says_of_the_visit(
+    server: APIClient, log: "LogReader", viewed: Maker
+) -> None:
+    order = {"order_id": "o1", "total": 5, "products": [{"product_id": "P1", "price": 5}]}
+    context = {"traits": {"plan": "gold"}, "store": 7, "groupId": "b2b", "locale": "de-DE"}
+
+    send(server, viewed("no", event="Order Completed", properties=order, context=context))
+    send(server, viewed("yes", context={**preferring(analytics=True), **context}))
+
+    kept = {event.message_id: event.context for event in log.events()}
+    assert kept == {"no": {"locale": "de-DE"}, "yes": context}
+
+
+def test_traits_in_the_context_of_an_identify_are_its_own(server: APIClient, log: "LogReader", viewed: Maker) -> None:
+    context = {**preferring(analytics=True), "traits": {"plan": "gold"}}
+
+    send(server, viewed(type="identify", userId="ada", context=context))
+
+    assert (log.event().traits, log.event().context) == ({"plan": "gold"}, {})
+
+
+@pytest.mark.parametrize("kind", ["page", "screen"])
+def test_the_category_of_a_page_or_screen_is_kept(
+    server: APIClient, log: "LogReader", viewed: Maker, kind: str
+) -> None:
+    send(server, viewed("top", type=kind, category="Shoes", properties={}))
+    send(server, viewed("both", type=kind, category="Shoes", properties={"category": "Boots"}))
+
+    assert {one.message_id: one.properties["category"] for one in log.events()} == {"top": "Shoes", "both": "Boots"}

@@ -214,3 +214,72 @@ def test_a_field_that_is_nested_very_deep_is_a_problem(browser_key: str, log: "L
 def test_an_unknown_secret_is_401(db: None, log: "LogReader") -> None:
     assert send("pk_nobody", body({"name": "search"})).status_code == 401
     assert len(log) == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "name", "properties"),
+    [
+        (
+            {
+                "name": "page_view",
+                "params": {
+                    "page_location": "https://shop.example/oak?mail=x",
+                    "page_referrer": "https://search.example/?q=x",
+                    "page_title": "Oak",
+                    "engagement_time_msec": 5,
+                },
+            },
+            "page",
+            "Oak",
+            {
+                "path": "/oak",
+                "url": "https://shop.example/oak",
+                "referrer": "https://search.example/",
+                "title": "Oak",
+                "engagement_time_msec": 5,
+            },
+        ),
+        ({"name": "screen_view", "params": {"screen_name": "Start"}}, "screen", "Start", {"name": "Start"}),
+        ({"name": "page_view"}, "page", "", {}),
+    ],
+)
+def test_a_page_view_is_a_page(
+    browser_key: str, log: "LogReader", event: dict[str, Any], kind: str, name: str, properties: dict[str, Any]
+) -> None:
+    assert send(browser_key, body(event)).status_code == 204
+
+    assert (log.event().kind, log.event().name, log.event().properties) == (kind, name, properties)
+
+
+@pytest.mark.parametrize(
+    ("fields", "query", "consents"),
+    [
+        ({"consent": {"ad_user_data": "GRANTED", "ad_personalization": "GRANTED"}}, "", {"ads_share": True}),
+        ({"consent": {"ad_user_data": "GRANTED", "ad_personalization": "DENIED"}}, "", {"ads_share": False}),
+        ({"non_personalized_ads": True}, "", {"ads_share": False}),
+        ({"non_personalized_ads": True, "consent": {"ad_user_data": "GRANTED"}}, "", {"ads_share": False}),
+        ({"non_personalized_ads": False}, "", {}),
+        ({}, "&npa=1", {"ads_share": False}),
+        ({}, "&gcs=G111", {"ads_share": True, "analytics": True}),
+        ({}, "&gcs=G101", {"ads_share": False, "analytics": True}),
+        ({}, "&gcs=G100", {"ads_share": False, "analytics": False}),
+        ({}, "&gcs=G1--", {}),
+        ({}, "&gcs=nonsense&gcd=nonsense", {}),
+        ({"gcs": "G110"}, "", {"ads_share": True, "analytics": False}),
+        # Answers of the shopper, then defaults of the page, which are none.
+        ({}, "&gcs=G111&gcd=13r3r3r3r5", {"ads_share": True, "analytics": True}),
+        ({}, "&gcs=G100&gcd=13q3q3q3q5", {"ads_share": False, "analytics": False}),
+        ({}, "&gcs=G101&gcd=13q3v3n3m5", {"ads_share": False, "analytics": True}),
+        ({}, "&gcs=G100&gcd=13p3p3p3p5", {}),
+        ({}, "&gcs=G111&gcd=13t3t3t3t5", {}),
+        ({}, "&gcd=13l3l3l3l1l1", {}),
+    ],
+)
+def test_google_s_consent_fields_are_read(
+    browser_key: str, log: "LogReader", fields: dict[str, Any], query: str, consents: dict[str, bool]
+) -> None:
+    order = {"name": "purchase", "params": {"transaction_id": "o1", "value": 1, "items": [SOFA]}}
+
+    send(browser_key, {"client_id": "bo.1", "events": [order], **fields}, query)
+
+    assert log.event().consents == consents

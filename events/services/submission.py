@@ -1,0 +1,75 @@
+"""An event as it would be kept, with what the consent verdict on it needs: what waits for a decision. Pure."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Self
+
+import orjson
+
+from consents.rules import region_in
+from consents.subjects import raw_ids
+from consents.verdict import KEPT_FOR, EventConsent
+from events.intake.context import minimized, told_without_queries
+from events.intake.items import Item
+from events.types.base import Event
+from events.types.consent_updated import CONSENT_UPDATED
+from events.types.registry import event_type
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An event with minimized properties and context, still without decisions, and its terms of consent."""
+
+    event: Event
+    consent: EventConsent
+
+    @property
+    def raw_ids(self) -> tuple[str, ...]:
+        """All raw ids that the event names, also that which an alias joins."""
+        return tuple(dict.fromkeys([*self.consent.raw_ids, *self.consent.previous_ids]))
+
+    def encode(self) -> bytes:
+        """Return one line of JSON for each of the two parts."""
+        return self.event.encode() + b"\n" + orjson.dumps(asdict(self.consent))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the submission that `encode` wrote."""
+        event, _, consent = data.partition(b"\n")
+        return cls(Event.decode(event), EventConsent(**orjson.loads(consent)))
+
+
+def submission_of(item: Item, *, gpc: bool, region: str | None) -> Submission:
+    """Return the submission of a request's item. `gpc` and `region` are the request's."""
+    event, region = item.event, region_in(item.context) or region
+    consent = EventConsent(
+        message_id=event.message_id,
+        at=event.at,
+        raw_ids=raw_ids(event.user_id, event.anonymous_id),
+        previous_ids=raw_ids(event.previous_id, event.previous_id),
+        choices={key: choice for key, choice in item.categories.items() if isinstance(choice, bool)},
+        gpc=gpc,
+        region=region,
+        uses=uses_of(event) if item.for_us else (),
+    )
+    context = minimized(item.context, region=region, policy_version=_policy(item))
+    if event.kind == "identify":
+        context.pop("traits", None)  # they are the event's own
+    return Submission(
+        replace(event, properties=told_without_queries(event.properties), context=context),
+        consent,
+    )
+
+
+def uses_of(event: Event) -> tuple[str, ...]:
+    """Return the purposes for which an event may be kept. An order is a contract: it is essential."""
+    if event.kind != "track":
+        return KEPT_FOR
+    purpose = event_type(event.name).purpose
+    # The log holds the decisions of one that a client sent in any case: on a notice where the event is not kept.
+    return KEPT_FOR if event.name == CONSENT_UPDATED.name else (*KEPT_FOR, purpose)
+
+
+def _policy(item: Item) -> str:
+    consent = item.context.get("consent")
+    version = consent.get("policy_version") if isinstance(consent, dict) else None
+    return str(version)[:40] if isinstance(version, (str, int)) else ""
