@@ -1,89 +1,30 @@
-"""Admin pages of staff, API keys and schedules. A key's text is shown once, when it is created or rotated."""
+"""Admin pages of API keys. A key's text is shown once, when it is created or rotated.
+
+The pages of accounts and schedules have modules of their own.
+"""
 
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from access import admin_schedules, services  # noqa: F401
-from access.models import ApiKey, User
+from access import admin_schedules, admin_staff, services  # noqa: F401
+from access.models import ApiKey
 from access.scopes import SCOPES
 from access.selectors import identity_secret
-from audit.staff import AuditedAdmin, actor_of
+from audit.staff import actor_of
 from common import clock
 from common.comma_field import CommaListField
 from common.errors import InvalidInput
 
-admin.site.unregister(Group)
 CHANGEABLE = ("name", "scopes", "origins", "requires_user_hash", "confirms_orders", "expires_at")
-
-
-@admin.register(User)
-class UserAdmin(AuditedAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
-    """Staff. Only a superuser makes superusers, or changes one."""
-
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "email", "roles", "is_active", "last_login")
-    list_filter = ("groups", "is_active", "is_staff")
-    identifying = ("username",)
-
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Let a new user sign in: every account belongs to staff, and sees nothing without a role."""
-        if not change:
-            obj.is_staff = True
-        super().save_model(request, obj, form, change)
-
-    @display(description="Roles")
-    def roles(self, user: User) -> str:
-        """Show the user's roles."""
-        return ", ".join(group.name for group in user.groups.all())
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        """Prefetch the roles."""
-        users: QuerySet[User] = super().get_queryset(request)
-        return users.prefetch_related("groups")
-
-    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        """Add given and taken roles to Django's list of changes: their names identify nobody."""
-        message = super().construct_change_message(request, form, formsets, add)
-        if "groups" in form.changed_data:
-            before, after = ({group.name for group in of["groups"]} for of in (form.initial, form.cleaned_data))
-            message.append({"roles": {"given": sorted(after - before), "taken": sorted(before - after)}})
-        return message
-
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        """Make the fields that create superusers read-only for everybody else."""
-        guarded = () if _superuser(request) else ("is_superuser", "user_permissions")
-        return (*super().get_readonly_fields(request, obj), "last_login", "date_joined", *guarded)
-
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Return whether the user may change the row; a superuser's row is for superusers."""
-        allowed: bool = super().has_change_permission(request, obj)
-        return allowed and (obj is None or not obj.is_superuser or _superuser(request))
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Return whether the user may delete the row; a superuser's row is for superusers."""
-        allowed: bool = super().has_delete_permission(request, obj)
-        return allowed and (obj is None or not obj.is_superuser or _superuser(request))
-
-
-@admin.register(Group)
-class RoleAdmin(AuditedAdmin, DjangoGroupAdmin, ModelAdmin):
-    """Roles; `manage.py sync_roles` restores the five that come with the product."""
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
@@ -209,7 +150,3 @@ class ApiKeyAdmin(ModelAdmin):
 def _show(request: HttpRequest, raw: str) -> None:
     text = format_html("The key is <code>{}</code>. Copy it now: it is not stored and never shown again.", raw)
     messages.warning(request, text)
-
-
-def _superuser(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_superuser", False))

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.sites import UnfoldAdminSite
 
+from access import accounts
 from access.throttles import seconds_to_sign_in
 from audit.services import record
 from audit.staff import actor_of
@@ -42,12 +43,13 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         return response
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Change the password, and record it like a change by an operator."""
+        """Change the password, and record it like a change by somebody else."""
         with transaction.atomic():
             response: HttpResponse = super().password_change(request, extra_context)
             # Without a redirect the form came back with errors.
             if request.method == "POST" and isinstance(response, HttpResponseRedirect):
                 _record(request)
+                accounts.note_own_password(request.user)
         return response
 
 

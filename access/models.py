@@ -13,6 +13,21 @@ from access.scopes import KINDS
 class User(AbstractUser):
     """A member of staff. Shoppers are customers, never users."""
 
+    unconfirmed_changes_by = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        db_default=[],
+        blank=True,
+        editable=False,
+        help_text="Who else set up this account since it was confirmed; empty: confirmed",
+    )
+    has_temporary_password = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Somebody else set the password"
+    )
+
+    class Meta(AbstractUser.Meta):
+        permissions: ClassVar = [("confirm_user", "Can confirm an account that somebody else set up")]
+
 
 class ApiKey(models.Model):
     """A key of a storefront or server. Only digests are stored; while a key is rotated two digests are valid."""

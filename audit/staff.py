@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.http import HttpRequest
 
 from audit.services import record
@@ -85,6 +86,11 @@ class AuditedAdmin:
 
     recorded: ClassVar[tuple[str, ...]] = ()
     identifying: ClassVar[tuple[str, ...]] = ()
+
+    @transaction.atomic
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        """Show the list. What an action of the list changes and its record are one transaction."""
+        return super().changelist_view(request, extra_context)  # type: ignore[misc]
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Record the new row."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Max, Min, Q, QuerySet
 
 from common.attribute_filters import has_attributes
 from common.clock import to_microseconds
@@ -74,6 +74,17 @@ def customers(
     rows = Customer.objects.filter(raw_id__startswith="user:")
     rows = rows if created_since is None else rows.filter(created_at__gte=created_since)
     return rows.filter(*has_attributes("customers_customer.attributes", attributes or {}))
+
+
+def users_near(points: Iterable[float]) -> set[str]:
+    """Return for each point between 0 and 1 the user at that place of the table; near points may give the same."""
+    users = Customer.objects.filter(raw_id__startswith="user:").order_by("pk")
+    ends = users.aggregate(first=Min("pk"), last=Max("pk"))
+    if ends["first"] is None:
+        return set()
+    places = (ends["first"] + int(point * (ends["last"] - ends["first"] + 1)) for point in points)
+    rows = (users.filter(pk__gte=place).values_list("raw_id", flat=True).first() for place in places)
+    return {raw_id.removeprefix("user:") for raw_id in rows if raw_id}
 
 
 def attribute_of(accounts: Mapping[str, str], *, name: str) -> dict[str, str]:

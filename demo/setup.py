@@ -21,6 +21,7 @@ LOGINS: Final = {
     "marketer": "marketer",
     "compliance": "compliance officer",
     "scientist": "data scientist",
+    "accounts": "account manager",
     "operator": "operator",
     "admin": "",
 }

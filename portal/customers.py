@@ -18,7 +18,7 @@ from consents import selectors as consents
 from consents.subjects import MAX_RAW_ID
 from customers.selectors import Identity, identity_of, users_with_attributes
 from events import activity
-from portal.permissions import may, staff_page
+from portal.permissions import NAMED_SHOPPERS, may, staff_page
 from portal.profile import live_profile
 from portal.theme import staff_context
 
@@ -41,7 +41,7 @@ class Moment:
 
 
 @require_safe
-@staff_page("customers.view_customer")
+@staff_page(NAMED_SHOPPERS)
 def search(request: HttpRequest) -> HttpResponse:
     """Redirect to the customer with the given id; without an id, list some customers."""
     customer_id = request.GET.get("id", "").strip()[:MAX_RAW_ID]
@@ -55,7 +55,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@staff_page("customers.view_customer")
+@staff_page(NAMED_SHOPPERS)
 def page(request: HttpRequest, subject: str) -> HttpResponse:
     """Show all data about one person."""
     now = clock.now()

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from access.accounts import CONFIRM, unconfirmed_accounts
 from audit.selectors import Entry, entries
 from audit.staff import names_of
 from common import clock
@@ -26,6 +27,7 @@ DOORS: Final = (
     ("Products", "admin:catalog_product_changelist", "catalog.view_product"),
     ("Compare model versions", "admin:modelops_modelversion_changelist", "modelops.change_modelversion"),
     ("Look up consent", "admin:consents_consentevent_changelist", "consents.change_*"),
+    ("Accounts and roles", "admin:access_user_changelist", "access.change_user"),
     ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
 )
 APPROVE: Final = "modelops.approve_modelwaiver"
@@ -56,9 +58,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "title": "What is happening",
         "doors": doors,
         "has_no_role": not user.get_all_permissions(),
-        **(_events() if may(user, "events.view_event") else {}),
+        **(_events() if may(user, "events.view_count") else {}),
         **(_model() if may(user, "modelops.view_modelversion") else {}),
         "alarms": open_alarms() if may(user, "modelops.view_modelalarm") else [],
+        "accounts": unconfirmed_accounts() if may(user, CONFIRM) else [],
         "waivers": waiting_waivers(except_of=request.user.pk) if may(user, APPROVE) else [],
         "may_see_setaside": may(user, "events.view_setaside"),
         "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],

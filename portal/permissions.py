@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import wraps
+from typing import Final
 
 from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, PermissionsMixin
@@ -10,6 +11,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
 View = Callable[..., HttpResponse]
+NAMED_SHOPPERS: Final = "customers.view_customer"
+"""The permission of roles that have a reason to look at one named shopper."""
 
 
 def may(user: AbstractBaseUser | AnonymousUser, pattern: str) -> bool:

@@ -1,7 +1,8 @@
 """The preview: what a shopper would see on a placement, now and with a draft rule, and why."""
 
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -16,9 +17,13 @@ from personalization.selectors.rules import effects
 from personalization.serving.answers import Answer, Item
 from personalization.serving.asking import Ask, Who
 from personalization.serving.item_records import MOST_REMOVED
-from portal.permissions import staff_page
+from portal.permissions import NAMED_SHOPPERS, may, staff_page
+from portal.sample_shoppers import sample_shoppers
 from portal.theme import staff_context
 from portal.trial import try_rule
+
+NO_NAMES: Final = "You may not look at a named shopper. Choose one of the sample shoppers."
+FORBIDDEN: Final = "forbidden"
 
 
 class PreviewForm(forms.Form):
@@ -36,16 +41,33 @@ class PreviewForm(forms.Form):
     factor = forms.FloatField(min_value=1, max_value=100, required=False)
     cap = forms.IntegerField(label="At most", min_value=0, max_value=100, required=False)
 
-    def __init__(self, *args: Any, placements: list[tuple[str, str]], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, placements: list[tuple[str, str]], samples: dict[str, str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.samples = samples
+        """The user id of each pseudonym, for staff who may not name a shopper; None for the others."""
         self.fields["placement"] = forms.ChoiceField(choices=placements)
+
+    def clean_subject(self) -> str:
+        """Return the shopper as a subject. Staff who may not name one choose a sample."""
+        subject: str = self.cleaned_data["subject"].strip()
+        if self.samples is None or not subject:
+            return subject
+        if subject not in self.samples:
+            raise forms.ValidationError(NO_NAMES, code=FORBIDDEN)
+        return f"user:{self.samples[subject]}"
+
+    def is_forbidden(self) -> bool:
+        """Return whether the form names a shopper although this person may not."""
+        return self.has_error("subject", FORBIDDEN)
 
     def ask(self) -> Ask:
         """Return the request; an id without prefix is a user id, no id is an unknown shopper."""
         fields = self.cleaned_data
-        kind, _, value = fields["subject"].strip().partition(":")
+        kind, _, value = fields["subject"].partition(":")
         anonymous = value if kind == "anonymous" else None
-        user = None if anonymous else (value if kind == "user" else fields["subject"].strip()) or None
+        user = None if anonymous else (value if kind == "user" else fields["subject"]) or None
         return Ask(
             placement=fields["placement"],
             who=Who(user_id=user, anonymous_id=anonymous),
@@ -78,14 +100,20 @@ class PreviewItem:
 @require_safe
 @staff_page("personalization.view_placement")
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the preview; it records no exposures."""
+    """Show the preview; it records no exposures.
+
+    A named shopper's answers and their reasons tell what the shopper viewed and bought. Staff without the permission
+    for customers choose among sample shoppers instead; a name gives them 403.
+    """
     placements = [(key, f"{key}: {config.name}") for key, config in active_placements().items()]
     first = placements[0][0] if placements else ""
-    form = PreviewForm({"placement": first, **request.GET.dict()}, placements=placements)
-    context = staff_context(request, title="Preview")
+    samples = None if may(request.user, NAMED_SHOPPERS) else sample_shoppers()
+    form = PreviewForm({"placement": first, **request.GET.dict()}, placements=placements, samples=samples)
+    context = {**staff_context(request, title="Preview"), "form": form, "samples": samples}
     if form.is_valid():
         context |= _trial_context(form)
-    return render(request, "portal/preview.html", {**context, "form": form})
+    status = HTTPStatus.FORBIDDEN if form.is_forbidden() else HTTPStatus.OK
+    return render(request, "portal/preview.html", context, status=status)
 
 
 def _trial_context(form: PreviewForm) -> dict[str, Any]:

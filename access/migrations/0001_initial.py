@@ -61,6 +61,27 @@ class Migration(migrations.Migration):
                 ),
                 ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
                 (
+                    "unconfirmed_changes_by",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40),
+                        blank=True,
+                        db_default=[],
+                        default=list,
+                        editable=False,
+                        help_text="Who else set up this account since it was confirmed; empty: confirmed",
+                        size=None,
+                    ),
+                ),
+                (
+                    "has_temporary_password",
+                    models.BooleanField(
+                        db_default=False,
+                        default=False,
+                        editable=False,
+                        help_text="Somebody else set the password",
+                    ),
+                ),
+                (
                     "groups",
                     models.ManyToManyField(
                         blank=True,
@@ -86,6 +107,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "user",
                 "verbose_name_plural": "users",
+                "permissions": [("confirm_user", "Can confirm an account that somebody else set up")],
                 "abstract": False,
             },
             managers=[

@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
-from audit.selectors import entries
+from access.accounts import require_confirmed
 from audit.services import record
 from common import clock
 from common.errors import Conflict, Forbidden, InvalidInput
@@ -24,9 +24,11 @@ ASK, APPROVE = "modelops.add_modelwaiver", "modelops.approve_modelwaiver"
 def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) -> ModelWaiver:
     """Request that a version may go live although it failed the gate; the waiver expires after `days`.
 
-    Raises Forbidden, NotFound, InvalidInput, and Conflict for a version that needs no waiver.
+    Raises Forbidden, also for an account that nobody confirmed. Raises NotFound, InvalidInput, and Conflict for a
+    version that needs no waiver.
     """
     _require(by, ASK)
+    require_confirmed(by)
     if not reason.strip():
         raise InvalidInput.of("reason", "say why this version should go live although it failed")
     if not 1 <= days <= LONGEST.days:
@@ -55,17 +57,17 @@ def request_waiver(version: str, *, by: AbstractUser, reason: str, days: int) ->
 def approve_waiver(waiver_id: int, *, by: AbstractUser) -> ModelWaiver:
     """Approve somebody else's waiver.
 
-    Raises Forbidden. Raises Conflict for one's own waiver, for an approved, closed or expired one, and for an account
-    that was created or changed after the request: otherwise whoever manages accounts could act as both persons.
+    Raises Forbidden, also for an account that nobody confirmed: otherwise whoever manages accounts could act as both
+    persons. Raises Conflict for one's own waiver, and for an approved, closed or expired one.
     """
     _require(by, APPROVE)
+    require_confirmed(by)
     with transaction.atomic():
         waiver = _open_waiver(waiver_id)
         if waiver.requested_by_id == by.pk:
             raise Conflict("A waiver takes two persons: somebody else must approve it.")
         if waiver.approved_by_id is not None:
             raise Conflict("This waiver is approved already.")
-        _check_account_age(by, waiver)
         waiver.approved_by_id, waiver.approved_at = by.pk, clock.now()
         waiver.save(update_fields=["approved_by", "approved_at"])
         _record("waiver.approved", waiver, by, detail=None)
@@ -94,16 +96,6 @@ def _open_waiver(waiver_id: int) -> ModelWaiver:
     if waiver.expires_at <= clock.now():
         raise Conflict("This waiver has run out.")
     return waiver
-
-
-def _check_account_age(person: AbstractUser, waiver: ModelWaiver) -> None:
-    """Raise Conflict if the account was created, or changed in any way by staff, since the request."""
-    changed = entries(action="user.changed", object=f"user:{person.pk}", limit=1)
-    if max([person.date_joined, *(event.at for event in changed)]) >= waiver.requested_at:
-        raise Conflict(
-            "Who approves a waiver must have been able to before it was asked for: your account was made or changed "
-            "since. Somebody else may approve it, or it is taken back and asked for again."
-        )
 
 
 def _require(person: AbstractUser, permission: str) -> None:

@@ -1,13 +1,20 @@
 """The preview shows a slate and the effect of a draft rule, and records no exposure."""
 
+import re
+from datetime import date
+
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
 from catalog.services import bulk_upsert
+from customers.models import Customer
 from events.log import get_log
 from personalization.services.rules import create_rule
+from personalization.serving.asking import Ask
 from personalization.serving.snapshot_refresher import snapshot_refresher
+from portal.sample_shoppers import N_SAMPLES, sample_shoppers
+from portal.trial import try_rule
 from tests.staff import LogIn
 
 
@@ -29,6 +36,56 @@ def test_unknown_shopper_sees_cold_start(dee: Client) -> None:
 
     assert all(f"Thing {number}" in page for number in range(1, 7))
     assert "not personal" in page
+
+
+def test_a_data_scientist_sees_no_named_shopper(dee: Client, log_in: LogIn) -> None:
+    for subject in ("user:ada", "anonymous:a1"):
+        Customer.objects.create(raw_id=subject)
+    scientist = log_in("data scientist")
+
+    for subject in ("user:ada", "ada", "anonymous:a1", "shopper-0001", "sample-00000000"):
+        refused = scientist.get("/portal/preview", {"placement": "home", "subject": subject})
+        assert refused.status_code == 403
+        assert "You may not look at a named shopper" in refused.content.decode()
+        assert "columns" not in refused.context
+    assert dee.get("/portal/preview?placement=home&subject=user:ada").status_code == 200
+
+
+def test_a_data_scientist_sees_sample_shoppers_under_pseudonyms(
+    dee: Client, log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Customer.objects.bulk_create(Customer(raw_id=f"user:shopper-{number}") for number in range(30))
+    Customer.objects.create(raw_id="anonymous:a1")
+    asks = list[Ask]()
+    monkeypatch.setattr("portal.preview.try_rule", lambda ask, wording: (asks.append(ask), try_rule(ask))[1])
+    scientist = log_in("data scientist")
+
+    page = scientist.get("/portal/preview?placement=home")
+    names = re.findall(r'<option value="(sample-[0-9a-f]{8})"', page.content.decode())
+    sample = scientist.get("/portal/preview", {"placement": "home", "subject": names[0]})
+
+    assert 5 <= len(names) <= N_SAMPLES
+    assert asks[-1].who.user_id == sample_shoppers()[names[0]]
+    assert asks[-1].personalized
+    assert sample.context["columns"]
+    assert "shopper-" not in page.content.decode() + sample.content.decode()
+    assert not sample_shoppers(date(2026, 1, 1)).keys() & sample_shoppers(date(2026, 1, 2)).keys()
+    assert "sample-" not in dee.get("/portal/preview?placement=home").content.decode()
+
+
+def test_a_shop_without_customers_has_no_sample_shoppers(log_in: LogIn) -> None:
+    Customer.objects.create(raw_id="anonymous:a1")
+
+    assert sample_shoppers() == {}
+    assert log_in("data scientist").get("/portal/preview").status_code == 200
+
+
+@pytest.mark.parametrize("table", ["event", "setaside", "order"])
+def test_a_data_scientist_opens_no_page_that_names_shoppers(log_in: LogIn, table: str) -> None:
+    scientist = log_in("data scientist")
+
+    assert scientist.get(f"/admin/events/{table}/").status_code == 403
+    assert "Events today" in scientist.get("/admin/").content.decode(), "numbers name nobody"
 
 
 def test_draft_rule_is_shown_but_not_saved(dee: Client) -> None:

@@ -8,7 +8,7 @@ from access.services import sync_roles
 
 
 class Command(BaseCommand):
-    """Make the five role groups and set their permissions."""
+    """Make the role groups and set their permissions."""
 
     help = "Make the staff roles and set their permissions (run after migrate; safe to run again)."
 
