@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
+from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 
 from audit.services import record
 
@@ -75,6 +76,25 @@ class NamesActors:
     def called(self, row: Any) -> str:
         """Return the name of a row's actor."""
         return getattr(row, "actor_name", None) or name_of(row.actor)
+
+
+class LimitedActions:
+    """Mixin before ModelAdmin: an action on all rows of a long list is refused before any row is read.
+
+    Otherwise one click would work on a million rows within a request.
+    """
+
+    most_rows: ClassVar[int] = 500
+    """Django's page of confirmation sends each row as a field, and takes no more than 1,000 fields."""
+
+    def response_action(self, request: HttpRequest, queryset: Any) -> Any:
+        """Run the action on the chosen rows, or say how many there may be."""
+        chose_all = request.POST.get("select_across", "0") not in ("", "0")
+        if chose_all and queryset[self.most_rows :].exists():
+            message = f"An action takes up to {self.most_rows} rows: narrow the list with a search or a filter first."
+            messages.error(request, message)
+            return HttpResponseRedirect(request.get_full_path())
+        return super().response_action(request, queryset)  # type: ignore[misc]
 
 
 class AuditedAdmin:

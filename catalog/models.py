@@ -71,3 +71,51 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class ImportState(models.TextChoices):
+    """The state of an imported file."""
+
+    DRAFT = "draft", "Not imported yet"
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    FAILED = "failed", "Failed"
+
+
+class ProductImport(models.Model):
+    """One uploaded file of products. The worker writes its progress with the products, in the same transactions."""
+
+    state = models.CharField(max_length=10, choices=ImportState, default=ImportState.DRAFT)
+    file_name = models.CharField(max_length=255)
+    format = models.CharField(max_length=4)
+    stored_as = models.CharField(max_length=64, unique=True, help_text="Name in the folder of imports")
+    size = models.BigIntegerField(help_text="Bytes of the file")
+    sha256 = models.CharField(max_length=64)
+    rows = models.PositiveIntegerField(null=True, help_text="Rows of the file; empty: not counted before the import")
+    actor = models.CharField(max_length=120)
+    rows_done = models.PositiveIntegerField(default=0, help_text="Where an interrupted import continues")
+    bytes_done = models.BigIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    errors = models.JSONField(default=list, help_text="The first rejected rows: row, product_id, field, message")
+    starts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker began or continued it")
+    message = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-id"]
+        verbose_name = "import"
+
+    def __str__(self) -> str:
+        return self.file_name
+
+    @property
+    def percent(self) -> int:
+        """The share of the file that is read, in percent."""
+        return 100 if self.state == ImportState.DONE else min(99, 100 * self.bytes_done // max(1, self.size))

@@ -78,3 +78,15 @@ class BulkResult:
 
     accepted: int
     rejected: tuple[RejectedLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCounts:
+    """What a batch did: products that are new or back again, changed ones, and ones that were so already."""
+
+    created: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: "WriteCounts") -> "WriteCounts":
+        return WriteCounts(self.created + other.created, self.changed + other.changed, self.unchanged + other.unchanged)

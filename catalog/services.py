@@ -13,7 +13,7 @@ from django.db import transaction
 
 from audit.services import record
 from catalog.models import Product
-from catalog.records import BulkResult, ProductData, RejectedLine
+from catalog.records import BulkResult, ProductData, RejectedLine, WriteCounts
 from catalog.validation import check_id, parse_product
 from common import clock
 from common.errors import FieldError, InvalidInput, NotFound
@@ -53,42 +53,57 @@ def bulk_upsert(rows: Iterable[Any], *, actor: str, source: str = "bulk") -> Bul
     """Put many products, each a mapping with `product_id`. Invalid lines are rejected by number, the others are
     written.
 
-    After an error of ours nothing is written. One audit event holds the counts and a hash of the written products. Of
-    two lines with one product id the later wins. A row may be an InvalidInput for an unreadable line, or None for a
-    blank one, which is skipped.
+    All rows are read before the transaction begins, so that it is short. After an error of ours nothing is written. One
+    audit event holds the counts and a hash of the written products. Of two lines with one product id the later wins. A
+    row may be an InvalidInput for an unreadable line, or None for a blank one, which is skipped.
     """
-    accepted, checksum, rejected = 0, hashlib.sha256(), list[RejectedLine]()
-    batch: dict[str, ProductData] = {}
+    accepted, rejected = parse_rows(rows)
+    if not accepted:
+        return BulkResult(0, tuple(rejected))
+    checksum = hashlib.sha256("".join(fingerprint(*line) for line in accepted).encode())
     with transaction.atomic():
-        for line, row in enumerate(rows, start=1):
-            if row is None:
-                continue
-            try:
-                product_id, product = parse_row(row)
-            except InvalidInput as error:
-                rejected.append(RejectedLine(line, _stated_id(row), error.errors))
-                continue
-            batch[product_id] = product
-            checksum.update(fingerprint(product_id, product).encode())
-            accepted += 1
-            if len(batch) >= BATCH:
-                _upsert(batch)
-                batch = {}
-        _upsert(batch)
-        if accepted:
-            audit_data = {
-                "source": source,
-                "accepted": accepted,
-                "rejected": len(rejected),
-                "sha256": checksum.hexdigest(),
-            }
-            _record("product.bulk_put", "catalog:products", actor=actor, data=audit_data)
-    return BulkResult(accepted, tuple(rejected))
+        for start in range(0, len(accepted), BATCH):
+            _upsert(dict(accepted[start : start + BATCH]))
+        audit_data = {"source": source, "accepted": len(accepted), "rejected": len(rejected)}
+        audit_data["sha256"] = checksum.hexdigest()
+        _record("product.bulk_put", "catalog:products", actor=actor, data=audit_data)
+    return BulkResult(len(accepted), tuple(rejected))
 
 
-def note_import(*, counts: Mapping[str, int], actor: str) -> None:
-    """Record a file that was imported row by row, and raise the version. Call within its transaction."""
-    _record("product.imported", "catalog:products", actor=actor, data={"source": "admin", "rows": counts})
+def parse_rows(rows: Iterable[Any], *, first: int = 1) -> tuple[list[tuple[str, ProductData]], list[RejectedLine]]:
+    """Return the products of bulk rows with their ids, and the rejected lines, numbered from `first`.
+
+    Rows are as in `bulk_upsert`. It touches no database, so no lock is held while a file is read.
+    """
+    accepted, rejected = list[tuple[str, ProductData]](), list[RejectedLine]()
+    for line, row in enumerate(rows, start=first):
+        if row is None:
+            continue
+        try:
+            accepted.append(parse_row(row))
+        except InvalidInput as error:
+            rejected.append(RejectedLine(line, _stated_id(row), error.errors))
+    return accepted, rejected
+
+
+def write_changed(products: Mapping[str, ProductData]) -> WriteCounts:
+    """Write the products that differ from their rows; return the counts. Call within a transaction."""
+    counts, differing = compare(products)
+    _upsert(differing)
+    return counts
+
+
+def compare(products: Mapping[str, ProductData]) -> tuple[WriteCounts, dict[str, ProductData]]:
+    """Return what writing the products would do, and those that differ from their rows. Takes no lock."""
+    rows = {row.product_id: row for row in Product.objects.filter(product_id__in=list(products))}
+    known = {product_id for product_id, row in rows.items() if row.removed_at is None}
+    differing = {
+        product_id: product
+        for product_id, product in products.items()
+        if product_id not in known or _changed(rows[product_id], product)
+    }
+    created = len(products.keys() - known)
+    return WriteCounts(created, len(differing) - created, len(products) - len(differing)), differing
 
 
 def parse_row(row: Any) -> tuple[str, ProductData]:
@@ -111,6 +126,12 @@ def parse_row(row: Any) -> tuple[str, ProductData]:
     if errors:
         raise InvalidInput("product_id", errors=errors)
     return product_id, product
+
+
+def note_import(action: str, *, actor: str, data: Mapping[str, Any]) -> None:
+    """Record the start or the end of a file that is imported in batches, and raise the version."""
+    with transaction.atomic():
+        _record(action, "catalog:products", actor=actor, data=dict(data))
 
 
 def announce() -> None:

@@ -21,6 +21,11 @@ BETWEEN_STEPS: Final = re.compile(r"(?<!\\)>")
 TRUE: Final = frozenset({"1", "true", "yes", "y", "on"})
 FALSE: Final = frozenset({"0", "false", "no", "n", "off"})
 
+UNEVEN: Final = (
+    "the row has more or fewer cells than the header; a cell that holds a comma or tab, as 9,90 does, stands in double "
+    "quotes"
+)
+
 
 def unknown_columns(header: Iterable[str | None]) -> str:
     """Return a message about unknown columns; "" without any."""
@@ -33,7 +38,7 @@ def unknown_columns(header: Iterable[str | None]) -> str:
 def row_of(cells: Mapping[Any, Any]) -> dict[str, Any] | InvalidInput:
     """Return the row for `bulk_upsert`, or an InvalidInput for a row that cannot be read."""
     if None in cells or None in cells.values():
-        return InvalidInput.of("", "the row has more or fewer cells than the header")
+        return InvalidInput.of("", UNEVEN)
     row: dict[str, Any] = {"price": None}
     attributes: dict[str, Any] = {}
     errors: list[FieldError] = []

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action, display
 
-from audit.staff import ReadOnly, actor_of
+from audit.staff import LimitedActions, ReadOnly, actor_of
 from common.money import format_money
 from common.pagination import EstimatingPaginator
 from events.models import Event, Order, OrderLine, SetAside
@@ -119,7 +119,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @admin.register(SetAside)
-class SetAsideAdmin(RecordedAdmin):
+class SetAsideAdmin(LimitedActions, RecordedAdmin):
     """Rejected events: why, what, and whether they were sent again."""
 
     when_empty = "What is wrong in an event that came in would be told here."

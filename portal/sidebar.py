@@ -31,6 +31,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Placements", "dashboard_customize", "personalization.Placement"),
         Door("Rules", "rule", "personalization.Rule"),
         Door("Products", "chair", "catalog.Product"),
+        Door("Imports", "upload_file", "catalog.ProductImport"),
     ),
     "What is learned": (
         Door("Model versions", "model_training", "modelops.ModelVersion"),

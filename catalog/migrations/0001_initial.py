@@ -290,5 +290,65 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="ProductImport",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Not imported yet"),
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                        ],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                ("file_name", models.CharField(max_length=255)),
+                ("format", models.CharField(max_length=4)),
+                ("stored_as", models.CharField(help_text="Name in the folder of imports", max_length=64, unique=True)),
+                ("size", models.BigIntegerField(help_text="Bytes of the file")),
+                ("sha256", models.CharField(max_length=64)),
+                (
+                    "rows",
+                    models.PositiveIntegerField(
+                        help_text="Rows of the file; empty: not counted before the import", null=True
+                    ),
+                ),
+                ("actor", models.CharField(max_length=120)),
+                (
+                    "rows_done",
+                    models.PositiveIntegerField(default=0, help_text="Where an interrupted import continues"),
+                ),
+                ("bytes_done", models.BigIntegerField(default=0)),
+                ("created", models.PositiveIntegerField(default=0)),
+                ("changed", models.PositiveIntegerField(default=0)),
+                ("unchanged", models.PositiveIntegerField(default=0)),
+                ("rejected", models.PositiveIntegerField(default=0)),
+                (
+                    "errors",
+                    models.JSONField(
+                        default=list, help_text="The first rejected rows: row, product_id, field, message"
+                    ),
+                ),
+                (
+                    "starts",
+                    models.PositiveSmallIntegerField(default=0, help_text="How often a worker began or continued it"),
+                ),
+                ("message", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("heartbeat_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+            ],
+            options={
+                "verbose_name": "import",
+                "ordering": ["-id"],
+            },
+        ),
         migrations.RunSQL(TOUCH, UNDO),
     ]

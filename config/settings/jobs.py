@@ -18,8 +18,12 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# Copies for MLflow have a worker of their own: they would wait behind trainings, and thirty of them would delay one.
-CELERY_TASK_ROUTES = {"modelops.mirror": {"queue": "mlflow"}}
+CELERY_TASK_ROUTES = {
+    # Copies for MLflow have a worker of their own: they would wait behind trainings, and thirty of them would delay one.
+    "modelops.mirror": {"queue": "mlflow"},
+    # A person waits for an import: it has a worker of its own, too.
+    "catalog.*": {"queue": "quick"},
+}
 # In KiB. A process above it ends with its task, because it never returns much of a training's memory.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 512 * 1024
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

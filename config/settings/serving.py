@@ -35,4 +35,10 @@ CELERY_BEAT_SCHEDULE = {
         # An increment that waited for a worker too long is dropped.
         "options": {"expire_seconds": 60 * max(1, INCREMENT_MINUTES)},
     },
+    # An import whose worker died continues with the next one.
+    "interrupted imports": {
+        "task": "catalog.resume_imports",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
+    },
 }

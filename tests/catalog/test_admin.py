@@ -162,3 +162,20 @@ def test_prices_are_shown_with_the_decimals_of_their_currency() -> None:
 
     assert 'value="1089.90"' in page
     assert "€1,089.90" in dee.get(LIST).content.decode()
+
+
+@pytest.mark.django_db
+def test_an_action_on_all_rows_of_a_long_list_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    dee = staff("dee", "merchandiser")
+    rows = [{"product_id": f"P{number}", "title": "Chair", "price": 1} for number in range(3)]
+    services.bulk_upsert(rows, actor="system:test")
+    monkeypatch.setattr("audit.staff.LimitedActions.most_rows", 2)
+    some = str(Product.objects.get(product_id="P0").pk)
+    wish = {"action": "delete_selected", "_selected_action": some, "post": "yes"}
+
+    page = dee.post("/admin/catalog/product/", {**wish, "select_across": "1"}, follow=True).content.decode()
+
+    assert "An action takes up to 2 rows" in page
+    assert Product.objects.filter(removed_at=None).count() == 3
+    dee.post("/admin/catalog/product/", wish)
+    assert Product.objects.filter(removed_at=None).count() == 2

@@ -14,7 +14,7 @@ from personalization.services.rules import create_rule
 from personalization.serving.asking import Ask
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.sample_shoppers import N_SAMPLES, sample_shoppers
-from portal.trial import try_rule
+from portal.trial import Trial, try_rule
 from tests.staff import LogIn
 
 
@@ -57,7 +57,12 @@ def test_a_data_scientist_sees_sample_shoppers_under_pseudonyms(
     Customer.objects.bulk_create(Customer(raw_id=f"user:shopper-{number}") for number in range(30))
     Customer.objects.create(raw_id="anonymous:a1")
     asks = list[Ask]()
-    monkeypatch.setattr("portal.preview.try_rule", lambda ask, wording: (asks.append(ask), try_rule(ask))[1])
+
+    def noted(ask: Ask, *, wording: None) -> Trial:
+        asks.append(ask)
+        return try_rule(ask)
+
+    monkeypatch.setattr("portal.preview.try_rule", noted)
     scientist = log_in("data scientist")
 
     page = scientist.get("/portal/preview?placement=home")

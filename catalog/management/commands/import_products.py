@@ -1,4 +1,4 @@
-"""Import products from a CSV file."""
+"""Import products from a file."""
 
 import csv
 from collections.abc import Iterator
@@ -8,15 +8,19 @@ from typing import IO, Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from catalog.services import bulk_upsert
-from catalog.table import COLUMNS, row_of, unknown_columns
+from catalog import imports
+from catalog.import_files import check_file, format_of, rows_of
+from catalog.records import RejectedLine, WriteCounts
+from catalog.table import COLUMNS
+from common.errors import InvalidInput
 from common.exits import STOPPED
 
 FAULTY = 1
+ANY_NUMBER = 10**9
 
 
 class Command(BaseCommand):
-    """`manage.py import_products FILE`: good rows are written together, bad ones are listed by line."""
+    """`manage.py import_products FILE`: good rows are written in short transactions, bad ones are listed by line."""
 
     help = f"Import products from a CSV file with a header. Columns: {', '.join(COLUMNS)}; attributes.NAME for each."
 
@@ -28,39 +32,41 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, report, and end with an error where a row was refused."""
         path: Path = options["file"]
+        counts, n_rejected = WriteCounts(), 0
         try:
-            with path.open(newline="", encoding="utf-8-sig") as file:
-                rows = _rows(file, size=path.stat().st_size, quiet=options["no_progress"])
-                result = bulk_upsert(rows, actor="system:import_products", source=f"csv:{path.name}")
-        except UnicodeDecodeError as error:
-            raise CommandError(f"{path} is not in UTF-8: save it again as “CSV UTF-8”") from error
+            with path.open("rb") as file:
+                for done, rejected in self._import(file, path, quiet=options["no_progress"]):
+                    counts, n_rejected = counts + done, n_rejected + len(rejected)
+                    self._list(rejected)
+        except InvalidInput as error:
+            raise CommandError(f"{path}: {error.errors[0].message}") from error
         except OSError as error:
             raise CommandError(f"{path}: {error.strerror or error}") from error
-        except csv.Error as error:
+        except (csv.Error, ValueError) as error:
             raise CommandError(f"{path}: {error}") from error
         except KeyboardInterrupt as stop:
-            raise CommandError("stopped before the end: nothing was imported", returncode=STOPPED) from stop
-        for line in result.rejected:
+            kept = counts.created + counts.changed
+            message = f"stopped before the end: {kept} products are written; run it again for the rest"
+            raise CommandError(message, returncode=STOPPED) from stop
+        n_written = counts.created + counts.changed
+        self.stdout.write(
+            f"{n_written + counts.unchanged} products imported ({counts.created} new, {counts.changed} changed), "
+            f"{n_rejected} rows refused"
+        )
+        if n_rejected:
+            raise CommandError(f"{n_rejected} rows were refused", returncode=FAULTY)
+
+    def _import(self, file: IO[bytes], path: Path, *, quiet: bool) -> Iterator[tuple[WriteCounts, list[RejectedLine]]]:
+        """Check the whole file, then write it, while a bar shows how much of it is read."""
+        format, size = format_of(path.name) or "csv", path.stat().st_size
+        check_file(file, format=format, size=size if format == "json" else 0, max_rows=ANY_NUMBER)
+        with tqdm(total=size, unit="B", unit_scale=True, desc="products", disable=quiet) as bar:
+            rows = rows_of(file, format=format)
+            for step in imports.import_rows(rows, actor="system:import_products", source=f"{format}:{path.name}"):
+                bar.update(file.tell() - bar.n)
+                yield step
+
+    def _list(self, rejected: list[RejectedLine]) -> None:
+        for line in rejected:
             for wrong in line.errors:
                 self.stderr.write(f"row {line.line} ({line.product_id or '?'}): {wrong}")
-        self.stdout.write(f"{result.accepted} products imported, {len(result.rejected)} rows refused")
-        if result.rejected:
-            raise CommandError(f"{len(result.rejected)} rows were refused", returncode=FAULTY)
-
-
-def _rows(file: IO[str], *, size: int, quiet: bool) -> Iterator[Any]:
-    """Yield the rows while a bar shows how much of the file is read."""
-    with tqdm(total=size, unit="B", unit_scale=True, desc="products", disable=quiet) as bar:
-        reader = csv.DictReader(_measured(file, bar))
-        if unknown := unknown_columns(reader.fieldnames or ()):
-            raise CommandError(unknown)
-        if "product_id" not in (reader.fieldnames or ()):
-            raise CommandError("the header has no product_id")
-        for cells in reader:
-            yield row_of(cells)
-
-
-def _measured(file: IO[str], bar: "tqdm[Any]") -> Iterator[str]:
-    for line in file:
-        bar.update(len(line.encode()))
-        yield line

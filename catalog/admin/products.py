@@ -1,41 +1,34 @@
-"""The merchandiser's catalog pages. Every change goes through the room's services."""
+"""The admin pages of products. Every change goes through the room's services."""
 
-import csv
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
-from import_export.admin import ImportExportModelAdmin
-from import_export.formats.base_formats import CSV, TSV, Format
-from tablib.exceptions import InvalidDimensions
+from import_export.admin import ExportMixin
+from import_export.formats.base_formats import CSV, Format
 from unfold.admin import ModelAdmin
-from unfold.contrib.import_export.forms import ExportForm, ImportForm
+from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from audit.staff import actor_of
+from audit.staff import LimitedActions, actor_of
 from catalog import limits, services
+from catalog.admin.imports import may_import, upload_view
 from catalog.models import Product
-from catalog.resources import JSONByName, ProductResource
+from catalog.resources import ProductResource
 from catalog.table import path_of, steps_of
-from catalog.uploads import Upload
 from catalog.validation import CHECKS, check_id, parse_product
 from common import clock
 from common.errors import InvalidInput
 from common.money import format_money, plain
 from common.pagination import EstimatingPaginator
-
-UNEVEN_ROWS: Final = (
-    "A row has more cells than the header. Cells are separated by commas in csv, by tabs in tsv; a cell that "
-    "holds such a sign, as 9,90 does, stands in double quotes."
-)
 
 
 class PathField(forms.CharField):
@@ -90,29 +83,15 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic whe
         return cleaned
 
 
-class UploadForm(ImportForm):
-    """The import's first page. The browser leaves the format empty for a file of an unknown kind."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.fields["format"].error_messages["required"] = (
-            "Choose how the file is written. Of a workbook (.xlsx), save the sheet as “CSV UTF-8”, and upload that."
-        )
-
-
 @admin.register(Product)
-class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
+class ProductAdmin(LimitedActions, ExportMixin, ModelAdmin):
     """Products. The pages stay quick with a million of them: search by id or part of the title, and no full count."""
 
     form = ProductForm
     resource_classes = (ProductResource,)
-    import_form_class = UploadForm
     export_form_class = ExportForm
-    # No YAML: with nested aliases some hundred bytes expand to more than the memory of a machine.
-    import_formats: ClassVar = [CSV, TSV, JSONByName]
-    tmp_storage_class = Upload
-    skip_admin_log = True
-    list_display = ("picture", "product_id", "title", "path", "brand", "shown_price", "stock", "active")
+    import_export_change_list_template = "catalog/products.html"
+    list_display = ("picture", "product_id", "title", "category_path", "brand", "shown_price", "stock", "active")
     list_display_links = ("product_id", "title")
     list_filter = ("active",)
     search_fields = ("product_id__exact", "title", "=brand", "group_id__exact")
@@ -130,7 +109,7 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         return format_html('<img src="{}" alt="" loading="lazy" style="{}">', product.image_url, style)
 
     @display(description="Category")
-    def path(self, product: Product) -> str:
+    def category_path(self, product: Product) -> str:
         """Show the category's path."""
         return " › ".join(product.category)
 
@@ -148,9 +127,17 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         """The id of a product never changes: events name it."""
         return ("product_id", "created_at", "updated_at") if obj else ()
 
-    def get_import_resource_kwargs(self, request: HttpRequest, **options: Any) -> dict[str, Any]:
-        """Return who imports."""
-        return {"actor": actor_of(request)}
+    def get_urls(self) -> list[URLPattern]:
+        """Add the upload of a file."""
+        upload = path("import/", self.admin_site.admin_view(upload_view), name="catalog_product_import")
+        urls: list[URLPattern] = super().get_urls()
+        return [upload, *urls]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list, with the door to imports for those who may import."""
+        context = {**(extra_context or {}), "has_import_permission": may_import(request)}
+        page: HttpResponse = super().changelist_view(request, context)
+        return page
 
     def _do_file_export(
         self, file_format: Format, request: HttpRequest, queryset: QuerySet[Product], export_form: Any = None
@@ -171,40 +158,6 @@ class ProductAdmin(ModelAdmin, ImportExportModelAdmin):
         name = self.get_export_filename(request, queryset, file_format)
         response["Content-Disposition"] = f'attachment; filename="{name}"'
         return response
-
-    def add_data_read_fail_error_to_form(self, form: Any, e: Exception) -> None:
-        """Explain errors of files in another encoding, as spreadsheets write it, and of files that are no table."""
-        if isinstance(e, UnicodeDecodeError):
-            form.add_error("import_file", "This file is not in UTF-8. Save it again as “CSV UTF-8”, and upload that.")
-        elif isinstance(e, InvalidDimensions):
-            form.add_error("import_file", UNEVEN_ROWS)
-        elif isinstance(e, csv.Error | ValueError):
-            format_name = self.import_formats[int(form.cleaned_data["format"])]().get_title()
-            form.add_error("import_file", f"This file cannot be read as {format_name}: {e}.")
-        else:
-            super().add_data_read_fail_error_to_form(form, e)
-
-    def process_import(self, request: HttpRequest, **options: Any) -> HttpResponse:
-        """Import the file of the preview; report if it no longer exists, for instance because it was imported."""
-        try:
-            answer: HttpResponse = super().process_import(request, **options)
-        except FileNotFoundError:
-            messages.error(request, "The file is not here any more. Upload it again, if it was not imported yet.")
-            return HttpResponseRedirect(reverse("admin:catalog_product_import"))
-        return answer
-
-    def process_result(self, result: Any, request: HttpRequest) -> HttpResponse:
-        """Report the result; after an error at the end nothing was written."""
-        if not result.has_errors() and not result.has_validation_errors():
-            answer: HttpResponse = super().process_result(result, request)
-            return answer
-        why = "; ".join(str(wrong.error) for wrong in result.base_errors) or "a row is refused by now"
-        messages.error(request, f"Nothing was imported: {why}. Upload the file again.")
-        return HttpResponseRedirect(reverse("admin:catalog_product_import"))
-
-    def has_import_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user may add and change products, as a file does."""
-        return self.has_add_permission(request) and bool(self.has_change_permission(request))
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may see products: the file also holds their costs."""
