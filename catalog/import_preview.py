@@ -8,7 +8,7 @@ from catalog.records import RejectedLine, WriteCounts
 from catalog.services import compare, parse_rows
 
 CHUNK: Final = 1_000
-SHOWN: Final = 100
+SAMPLE_SIZE: Final = 100
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ def preview_of(rows: Iterable[Any]) -> Preview:
     for start in range(0, len(ids), CHUNK):
         counts, differing = compare({product_id: products[product_id] for product_id in ids[start : start + CHUNK]})
         preview.counts += counts
-        for product_id, product in list(differing.items())[: SHOWN - len(preview.products)]:
+        for product_id, product in list(differing.items())[: SAMPLE_SIZE - len(preview.products)]:
             price = "" if product.price is None else f"{product.price.normalize():f} {product.currency}"
             preview.products.append((product_id, product.title, price))
     return preview

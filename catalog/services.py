@@ -96,13 +96,13 @@ def write_changed(products: Mapping[str, ProductData]) -> WriteCounts:
 def compare(products: Mapping[str, ProductData]) -> tuple[WriteCounts, dict[str, ProductData]]:
     """Return what writing the products would do, and those that differ from their rows. Takes no lock."""
     rows = {row.product_id: row for row in Product.objects.filter(product_id__in=list(products))}
-    known = {product_id for product_id, row in rows.items() if row.removed_at is None}
+    current = {product_id for product_id, row in rows.items() if row.removed_at is None}
     differing = {
         product_id: product
         for product_id, product in products.items()
-        if product_id not in known or _changed(rows[product_id], product)
+        if product_id not in current or _changed(rows[product_id], product)
     }
-    created = len(products.keys() - known)
+    created = len(products.keys() - current)
     return WriteCounts(created, len(differing) - created, len(products) - len(differing)), differing
 
 

@@ -70,7 +70,7 @@ def upload_view(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     form = UploadForm(request.POST, request.FILES) if request.method == "POST" else UploadForm()
     if form.is_valid():
-        row = _kept(form, actor=actor_of(request))
+        row = _draft_of(form, actor=actor_of(request))
         if form.cleaned_data["background"]:
             imports.queue_import(row.pk, actor=actor_of(request))
         return HttpResponseRedirect(reverse("admin:catalog_productimport_change", args=[row.pk]))
@@ -85,7 +85,7 @@ def upload_view(request: HttpRequest) -> HttpResponse:
     return render(request, "catalog/upload.html", page, status=422 if form.errors else 200)
 
 
-def _kept(form: UploadForm, *, actor: str) -> ProductImport:
+def _draft_of(form: UploadForm, *, actor: str) -> ProductImport:
     file, format = form.cleaned_data["import_file"], form.cleaned_data["format"]
     return imports.keep_file(file.chunks(), file_name=file.name, format=format, rows=form.rows, actor=actor)
 

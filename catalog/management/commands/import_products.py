@@ -45,8 +45,8 @@ class Command(BaseCommand):
         except (csv.Error, ValueError) as error:
             raise CommandError(f"{path}: {error}") from error
         except KeyboardInterrupt as stop:
-            kept = counts.created + counts.changed
-            message = f"stopped before the end: {kept} products are written; run it again for the rest"
+            n_written = counts.created + counts.changed
+            message = f"stopped before the end: {n_written} products are written; run it again for the rest"
             raise CommandError(message, returncode=STOPPED) from stop
         n_written = counts.created + counts.changed
         self.stdout.write(
