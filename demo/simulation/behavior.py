@@ -23,7 +23,7 @@ DAY: Final = 86_400.0
 STYLE_PULL, ROOM_PULL, BUDGET_PULL = 3.2, 1.6, 6.0
 SAME_KIND = 9.0
 OWNED_PENALTY = 4.0
-P_COMPARE, P_COMPLEMENT = 0.4, 0.42
+P_COMPARE, P_COMPLEMENT = 0.4, 0.45
 P_CART, P_ORDER, P_AGAIN, P_RATING = 0.17, 0.55, 0.75, 0.3
 MEAN_LOOKS = 3.6
 AWARENESS_DAYS, FIRST_AWARENESS = 10.0, 0.03
@@ -96,6 +96,7 @@ class ShopperSimulation:
         self.liking = tastes.of(shopper)
         self.on_sale = np.where(tastes.arrives > 0, self.start + tastes.arrives * days * DAY, -np.inf)
         self.logged_in: set[int] = set()
+        self.owned: list[int] = []
         self.calls: list[tuple[float, int]] = []
 
     def acts(self) -> Iterator[Act]:
@@ -170,11 +171,11 @@ class ShopperSimulation:
         return np.asarray(np.where(days >= 0, self.liking + np.log(awareness), -np.inf))
 
     def _complements(self, at: float, product: int) -> Iterator[int]:
-        """Yield complements of a product: with a chance, one of each kind that goes with it."""
+        """Yield complements of a product: with a chance, one of each kind that goes with it; nothing owned already."""
         liking = self._liking(at)
         for positions in self.tastes.truth.complement_positions[product]:
             if self.rng.random() < P_COMPLEMENT:
-                complement = self._draw_among(positions, liking)
+                complement = self._draw_among(np.setdiff1d(positions, self.owned), liking)
                 if complement >= 0:
                     yield complement
 
@@ -197,6 +198,7 @@ class ShopperSimulation:
                 heapq.heappush(self.calls, (at + wait, line.product))
             if not interval:
                 self.liking[line.product] -= OWNED_PENALTY
+                self.owned.append(line.product)
             if self.rng.random() < P_RATING:
                 yield from self._rating(at, device, line.product)
 

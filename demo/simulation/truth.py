@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo.simulation.catalog import SimulatedProduct
+from demo.simulation.vocabulary import COMPLEMENT_KINDS
 
 MOST_SUBSTITUTES: Final = 6
-MOST_COMPLEMENTS_PER_KIND: Final = 4
 PRICE_FACTOR: Final = 3.0
 """A substitute or complement costs at most this many times as much, and at least this part."""
 STYLE_DISTANCE: Final = 0.5
@@ -27,8 +27,9 @@ Positions = NDArray[np.int64]
 class PlantedTruth:
     """The substitutes and complements of every product, by product id, the best first.
 
-    Substitutes serve the same need: other designs of the same kind, near in style and price. Complements are products
-    of the kinds that go with a product, near in style and price level. Their prices are in proportion to its price.
+    Substitutes serve the same need: other designs of the same kind, nearest in style and price. Complements are the
+    products of the same style, of the kinds that go with a product; so the relation is symmetric. Prices are in
+    proportion.
     """
 
     products: Sequence[SimulatedProduct]
@@ -97,11 +98,11 @@ class _Columns:
         return _nearest(distance, same_need & self._in_proportion(at), MOST_SUBSTITUTES)
 
     def complements(self, at: int) -> Iterator[Positions]:
-        """Yield, for each kind that goes with a product, those of its style and price level first."""
-        in_proportion = self._in_proportion(at)
-        distance = np.abs(self.level - self.level[at]) + STYLE_DISTANCE * (self.style != self.style[at])
-        for key in self.products[at].kind.goes_with:
-            yield _nearest(distance, (self.kind == key) & in_proportion, MOST_COMPLEMENTS_PER_KIND)
+        """Yield, for each kind that goes with a product, those of its style, the nearest price level first."""
+        fitting = (self.style == self.style[at]) & self._in_proportion(at)
+        distance = np.abs(self.level - self.level[at])
+        for key in COMPLEMENT_KINDS[self.products[at].kind.key]:
+            yield _nearest(distance, fitting & (self.kind == key), len(self.products))
 
     def _in_proportion(self, at: int) -> NDArray[np.bool_]:
         return np.asarray(np.abs(self.price - self.price[at]) <= np.log(PRICE_FACTOR))

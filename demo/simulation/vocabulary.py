@@ -10,8 +10,8 @@ class Kind:
     """One kind of product.
 
     `path` is the category, broadest first. `picture` names the drawing. `low` and `high` are prices in euros. `groups` is
-    the number of designs. `again_days` is the interval of repeat purchases (0: never). `goes_with` are the kinds that
-    complete it: `demo.simulation.truth` chooses the products.
+    the number of designs. `again_days` is the interval of repeat purchases (0: never). `goes_with` are kinds
+    that complete it, and that it completes: `demo.simulation.truth` chooses the products.
     """
 
     key: str
@@ -118,6 +118,12 @@ KINDS: Final[tuple[Kind, ...]] = (
 )  # fmt: skip
 
 KIND_BY_KEY: Final = {kind.key: kind for kind in KINDS}
+
+COMPLEMENT_KINDS: Final = {
+    kind.key: tuple(dict.fromkeys([*kind.goes_with, *(other.key for other in KINDS if kind.key in other.goes_with)]))
+    for kind in KINDS
+}
+"""For each kind: the kinds that it goes with, in either direction."""
 
 SERIES: Final = (
     "Alma", "Birka", "Calla", "Dova", "Elm", "Falk", "Gala", "Holm", "Ines", "Juna", "Kaja", "Lund", "Mira", "Nola", "Odin",
