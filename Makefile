@@ -14,7 +14,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Compiled modules make the second start quick.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo stop-demo clean-demo test test-recsys check format requirements bench
+.PHONY: help setup demo stop-demo clean-demo test test-recsys test-deep check format requirements bench
 
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -49,6 +49,22 @@ test-recsys: ## the tests of recsys in an environment of its own, without Django
 	@test -x var/recsys/bin/python || { $(PYTHON) -m venv var/recsys && var/recsys/bin/python -m pip install --quiet --require-hashes --requirement requirements-recsys.txt; }
 	@var/recsys/bin/python -m pytest tests/recsys -n $(WORKERS) $(ARGS)
 
+DEEP_READY := var/deep/.ready-$(shell cat requirements-deep.txt | cksum | cut -d' ' -f1)
+
+test-deep: $(DEEP_READY) ## the tests of the extra [deep] in an environment of its own; a skipped test fails
+	@var/deep/bin/python -m pytest tests/recsys/sources tests/recsys/data/test_pictures.py \
+		tests/recsys/training/test_optional_sources.py -k "sequence_net or sentences or pictures or deep_features" \
+		-p tests.recsys.no_skips -n $(WORKERS) $(ARGS)
+
+# With pip, which takes the torch build that this machine is configured for; all other packages are pinned.
+$(DEEP_READY):
+	@echo "• the extra [deep] (once; about 1.5 GB)"
+	@rm -f var/deep/.ready-*
+	@test -x var/deep/bin/pip || $(PYTHON) -m venv var/deep
+	@var/deep/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements-deep.txt
+	@var/deep/bin/python -m pip install --quiet "$$(grep -oE 'torch>=[^"]+' pyproject.toml)"
+	@touch $@
+
 check: $(READY) ## check format, lint, types, import directions, migrations, deployment settings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,6 +81,8 @@ requirements: $(READY) ## compile pyproject.toml into the requirements files
 	$(BIN)/uv pip compile $(COMPILE) pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile $(COMPILE) --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv pip compile $(COMPILE) --group recsys -c requirements-dev.txt -o requirements-recsys.txt
+	echo "torch; python_version < '3'" > var/without-torch.txt
+	$(BIN)/uv pip compile $(COMPILE) --group deep --override var/without-torch.txt -c requirements-recsys.txt -o requirements-deep.txt
 	echo lightfm-next | $(BIN)/uv pip compile $(COMPILE) --no-deps --no-annotate - -o requirements-bench.txt
 
 COMPILE := --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header

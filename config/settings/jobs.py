@@ -56,3 +56,5 @@ EVENT_WEIGHTS = env.weights("EVENT_WEIGHTS", SIGNALS)
 EXTRA_SOURCES = env.listing("EXTRA_SOURCES")
 # A folder of product pictures named by product id (P1.jpg), for visual similarity. Needs the extra [deep].
 PICTURES_DIR = env.text("PICTURES_DIR")
+# A folder that keeps the pictures at the products' image_url, fetched in trainings; empty: none is fetched.
+PICTURES_CACHE_DIR = env.text("PICTURES_CACHE_DIR")

@@ -1,8 +1,9 @@
 """The behavior of simulated shoppers: visits, views, carts, orders, ratings. Pure, and the same for the same seed.
 
 A view is drawn with probability proportional to exp(appeal + style + room + budget fit + trend), so a model can recover
-the tastes. A cart item brings complements in the same style. Buyers of a consumable come back for it; owners of a
-durable product hardly view it again. Shoppers see only products on sale, and new products become known over days.
+the tastes. After a view comes often a planted substitute: the shopper compares, and buys at most one of them. A cart
+item brings planted complements. Buyers of a consumable come back for it; owners of a durable product hardly view it
+again. Shoppers see only products on sale, and new products become known over days.
 """
 
 import heapq
@@ -15,13 +16,15 @@ from numpy.typing import NDArray
 
 from demo.simulation.catalog import SimulatedProduct
 from demo.simulation.shoppers import Shopper
+from demo.simulation.truth import PlantedTruth, Positions
 from demo.simulation.vocabulary import KIND_BY_KEY, ROOMS
 
 DAY: Final = 86_400.0
 STYLE_PULL, ROOM_PULL, BUDGET_PULL = 3.2, 1.6, 6.0
-SAME_KIND, SAME_STYLE = 9.0, 4.0
+SAME_KIND = 9.0
 OWNED_PENALTY = 4.0
-P_CART, P_ORDER, P_COMPLEMENT, P_AGAIN, P_RATING = 0.17, 0.55, 0.42, 0.75, 0.3
+P_COMPARE, P_COMPLEMENT = 0.4, 0.45
+P_CART, P_ORDER, P_AGAIN, P_RATING = 0.17, 0.55, 0.75, 0.3
 MEAN_LOOKS = 3.6
 AWARENESS_DAYS, FIRST_AWARENESS = 10.0, 0.03
 """Days until all shoppers know a new product, and the share that know it on its first day."""
@@ -65,6 +68,7 @@ class Tastes:
     appeal: NDArray[np.float64] = field(init=False)
     trend: NDArray[np.float64] = field(init=False)
     arrives: NDArray[np.float64] = field(init=False)
+    truth: PlantedTruth = field(init=False)
 
     def __post_init__(self) -> None:
         self.style = np.array([product.style for product in self.products])
@@ -74,6 +78,7 @@ class Tastes:
         self.appeal = np.array([product.appeal for product in self.products])
         self.trend = np.array([product.trend for product in self.products])
         self.arrives = np.array([product.arrives for product in self.products])
+        self.truth = PlantedTruth(self.products)
 
     def of(self, shopper: Shopper) -> NDArray[np.float64]:
         """Return the log weight of every product for one shopper."""
@@ -91,6 +96,7 @@ class ShopperSimulation:
         self.liking = tastes.of(shopper)
         self.on_sale = np.where(tastes.arrives > 0, self.start + tastes.arrives * days * DAY, -np.inf)
         self.logged_in: set[int] = set()
+        self.owned: list[int] = []
         self.calls: list[tuple[float, int]] = []
 
     def acts(self) -> Iterator[Act]:
@@ -136,18 +142,27 @@ class ShopperSimulation:
                 yield at - 8, "list", product
             yield at, "view", product
             last = product
-            if product not in cart and self.rng.random() < P_CART:
+            if self._fits(product, cart) and self.rng.random() < P_CART:
                 for item in (product, *self._complements(at, product)):
-                    cart.append(item)
-                    yield at + 12 + len(cart), "cart", item
+                    if self._fits(item, cart):
+                        cart.append(item)
+                        yield at + 12 + len(cart), "cart", item
+
+    def _fits(self, product: int, cart: Sequence[int]) -> bool:
+        """Return whether the cart holds neither the product nor what replaces it."""
+        return product not in cart and not self.tastes.truth.rivals(product).intersection(cart)
 
     def _pick(self, at: float, last: int) -> int:
-        """Return the next viewed product; the last one's kind weighs more."""
+        """Return the next viewed product: often a substitute of the last one, whose kind weighs more in any case."""
         weight = self._liking(at) + self.tastes.trend * ((at - self.start) / (self.end - self.start) - 0.5)
-        if last >= 0:
-            weight = weight + np.log(SAME_KIND) * (self.tastes.kind == self.tastes.kind[last])
-            weight = np.where(np.arange(len(weight)) == last, -np.inf, weight)
-        return self._draw(weight)
+        if last < 0:
+            return self._draw(weight)
+        if self.rng.random() < P_COMPARE:
+            substitute = self._draw_among(self.tastes.truth.substitute_positions[last], weight)
+            if substitute >= 0:
+                return substitute
+        weight = weight + np.log(SAME_KIND) * (self.tastes.kind == self.tastes.kind[last])
+        return self._draw(np.where(np.arange(len(weight)) == last, -np.inf, weight))
 
     def _liking(self, at: float) -> NDArray[np.float64]:
         """Return the log weight of every product on sale, scaled by awareness; -inf for the others."""
@@ -156,11 +171,18 @@ class ShopperSimulation:
         return np.asarray(np.where(days >= 0, self.liking + np.log(awareness), -np.inf))
 
     def _complements(self, at: float, product: int) -> Iterator[int]:
-        """Yield complements of a product: each kind it goes with, with a chance, mostly in the same style."""
-        for key in KIND_BY_KEY[str(self.tastes.kind[product])].goes_with:
+        """Yield complements of a product: with a chance, one of each kind that goes with it; nothing owned already."""
+        liking = self._liking(at)
+        for positions in self.tastes.truth.complement_positions[product]:
             if self.rng.random() < P_COMPLEMENT:
-                same = np.log(SAME_STYLE) * 2 * (self.tastes.style == self.tastes.style[product])
-                yield self._draw(np.where(self.tastes.kind == key, self._liking(at) + same, -np.inf))
+                complement = self._draw_among(np.setdiff1d(positions, self.owned), liking)
+                if complement >= 0:
+                    yield complement
+
+    def _draw_among(self, positions: Positions, weight: NDArray[np.float64]) -> int:
+        """Return one of the positions by its weight, or -1 if none of them is on sale."""
+        on_sale = positions[np.isfinite(weight[positions])]
+        return int(on_sale[self._draw(weight[on_sale])]) if len(on_sale) else -1
 
     def _draw(self, weight: NDArray[np.float64]) -> int:
         chances = np.cumsum(np.exp(weight - weight.max()))
@@ -176,6 +198,7 @@ class ShopperSimulation:
                 heapq.heappush(self.calls, (at + wait, line.product))
             if not interval:
                 self.liking[line.product] -= OWNED_PENALTY
+                self.owned.append(line.product)
             if self.rng.random() < P_RATING:
                 yield from self._rating(at, device, line.product)
 

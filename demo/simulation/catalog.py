@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from demo.simulation.vocabulary import KINDS, MATERIALS, SERIES, STYLES, Kind, Style
+from demo.simulation.vocabulary import KINDS, MATERIALS, SERIES, SORTS, STYLES, Kind, Style
 
 VARIANTS = (1, 2, 3)
 VARIANT_SHARES = (0.25, 0.45, 0.30)
@@ -36,36 +36,38 @@ class SimulatedProduct:
 
 
 def make_products(*, seed: int, currency: str = "EUR") -> list[SimulatedProduct]:
-    """Return the catalog of one seed, about 650 products; the same seed gives the same products."""
-    rng, dates = np.random.default_rng((seed, 1)), np.random.default_rng((seed, 4))
+    """Return the catalog of one seed, about 620 products; the same seed gives the same products."""
+    rng, dates, names = (np.random.default_rng((seed, part)) for part in (1, 4, 5))
     products: list[SimulatedProduct] = []
     for kind in KINDS:
-        for design in range(kind.groups):
+        for design, series in enumerate(map(str, names.choice(SERIES, size=kind.groups, replace=False))):
             # One design of each kind is on sale from the start, so that complements always exist.
             arrives = float(dates.uniform(FIRST_ARRIVAL, 1.0)) if design and dates.random() < P_ARRIVES else 0.0
             number = len(products) + 1
-            products += _design(kind, design, rng, first_number=number, currency=currency, arrives=arrives)
+            products += _design(
+                kind, design, rng, series=series, first_number=number, currency=currency, arrives=arrives
+            )
     return products
 
 
 def _design(
-    kind: Kind, design: int, rng: np.random.Generator, *, first_number: int, currency: str, arrives: float
+    kind: Kind, design: int, rng: np.random.Generator, *, series: str, first_number: int, currency: str, arrives: float
 ) -> Iterator[SimulatedProduct]:
     """Yield the color variants of one design; they share price, style, appeal, trend and day of arrival."""
     style_code = int((design + rng.integers(0, 2)) % len(STYLES))
     style = STYLES[style_code]
-    series = str(rng.choice(SERIES))
     level = float(rng.beta(1.3, 1.9))
     appeal, trend = float(rng.normal(0, 0.7)), float(rng.choice((0.0, 1.8, -1.5), p=(0.8, 0.1, 0.1)))
-    material, brand = str(rng.choice(MATERIALS.get(kind.path[0], style.materials))), str(rng.choice(style.brands))
+    material, brand = str(rng.choice(_materials(kind, style))), str(rng.choice(style.brands))
     group_id = f"{series}-{kind.key}-{design + 1}".lower()
     colors = rng.choice(style.colors, size=int(rng.choice(VARIANTS, p=VARIANT_SHARES)), replace=False)
     price = _price(kind, level)
     for offset, color in enumerate(map(str, colors)):
         product_id = f"P{first_number + offset:04d}"
+        attributes = _attributes(kind, offset, color=color, material=material)
         data = {
-            "title": f"{series} {kind.noun}, {color}",
-            "description": _description(kind, style, series=series, material=material, color=color),
+            "title": f"{series} {kind.noun}, {next(iter(attributes.values()))}",
+            "description": _description(kind, style, series=series, attributes=attributes),
             "category": list(kind.path),
             "brand": brand,
             "price": f"{price:.2f}",
@@ -75,7 +77,7 @@ def _design(
             "stock": int(rng.choice((0, int(rng.integers(3, 240))), p=(0.03, 0.97))),
             "active": True,
             "group_id": group_id,
-            "attributes": {"color": color, "material": material, "style": style.key, "room": kind.room},
+            "attributes": {**attributes, "style": style.key, "room": kind.room},
             "url": f"/shop/products/{product_id}",
             "image_url": f"/shop/pictures/{kind.picture}/{color}/{style.key}.svg",
             "available_from": None,
@@ -92,9 +94,19 @@ def _price(kind: Kind, level: float) -> float:
     return float(round(raw) - 0.10) if raw < 100 else float(round(raw / 10) * 10)
 
 
-def _description(kind: Kind, style: Style, *, series: str, material: str, color: str) -> str:
-    finish = color if color == material else f"{color} {material}"
-    return (
-        f"{series} is a {kind.noun} in {finish} for the {kind.room.lower()}: {style.mood}. "
-        f"Part of our {style.key} range."
-    )
+def _materials(kind: Kind, style: Style) -> tuple[str, ...]:
+    return MATERIALS.get(kind.key) or MATERIALS.get(kind.path[0]) or style.materials
+
+
+def _attributes(kind: Kind, offset: int, *, color: str, material: str) -> dict[str, str]:
+    """Return what tells the variants of a design apart, first, and the material where the kind has one."""
+    if kind.key in SORTS:
+        name, values = SORTS[kind.key]
+        return {name: values[offset]}
+    return {"color": color, "material": material}
+
+
+def _description(kind: Kind, style: Style, *, series: str, attributes: dict[str, str]) -> str:
+    finish = " ".join(dict.fromkeys(attributes.values()))
+    joined = f", {finish}," if kind.key in SORTS else f" in {finish}"
+    return f"{series} {kind.noun}{joined} for the {kind.room.lower()}: {style.mood}. Part of our {style.key} range."

@@ -10,8 +10,8 @@ class Kind:
     """One kind of product.
 
     `path` is the category, broadest first. `picture` names the drawing. `low` and `high` are prices in euros. `groups` is
-    the number of designs. `again_days` is the interval of repeat purchases (0: never). `goes_with` are the kinds that
-    complete it.
+    the number of designs. `again_days` is the interval of repeat purchases (0: never). `goes_with` are kinds
+    that complete it, and that it completes: `demo.simulation.truth` chooses the products.
     """
 
     key: str
@@ -45,70 +45,85 @@ COLORS: Final[dict[str, str]] = {
 }  # fmt: skip
 
 STYLES: Final[tuple[Style, ...]] = (
-    Style("nordic", ("oak", "white", "grey", "sky"), ("oak", "wool", "birch"), ("Nord", "Fjell"), "light, calm and made to last"),
-    Style("industrial", ("black", "walnut", "rust", "grey"), ("steel", "walnut", "leather"), ("Werk", "Forge & Sons"), "raw, sturdy and honest"),
-    Style("country", ("pine", "cream", "sage", "rose"), ("pine", "linen", "rattan"), ("Hollyfarm", "Meadow"), "warm, soft and unhurried"),
-    Style("modern", ("white", "black", "teal", "mustard"), ("lacquer", "glass", "velvet"), ("Linea", "Studio Kant"), "clear lines with one bold color"),
-    Style("japandi", ("oak", "sand", "black", "forest"), ("ash", "paper", "linen"), ("Kumo", "Stille"), "quiet, low and uncluttered"),
-    Style("boho", ("terracotta", "mustard", "rust", "cream"), ("rattan", "jute", "cotton"), ("Marisol", "Casbah"), "colorful, layered and a little wild"),
+    Style("nordic", ("oak", "white", "grey", "sky"), ("oak", "birch", "beech"), ("Nord", "Fjell"), "light, calm and made to last"),
+    Style("industrial", ("black", "walnut", "rust", "grey"), ("steel", "walnut", "iron"), ("Werk", "Forge & Sons"), "raw, sturdy and honest"),
+    Style("country", ("pine", "cream", "sage", "rose"), ("pine", "rattan", "cherry"), ("Hollyfarm", "Meadow"), "warm, soft and unhurried"),
+    Style("modern", ("white", "black", "teal", "mustard"), ("lacquer", "glass", "steel"), ("Linea", "Studio Kant"), "clear lines with one bold color"),
+    Style("japandi", ("oak", "sand", "black", "forest"), ("ash", "bamboo", "oak"), ("Kumo", "Stille"), "quiet, low and uncluttered"),
+    Style("boho", ("terracotta", "mustard", "rust", "cream"), ("rattan", "mango wood", "cane"), ("Marisol", "Casbah"), "colorful, layered and a little wild"),
 )  # fmt: skip
 
 MATERIALS: Final[dict[str, tuple[str, ...]]] = {
-    "Textiles": ("linen", "wool", "cotton"), "Kitchen": ("stoneware", "enamel", "glass"), "Consumables": ("tones",),
-    "Decoration": ("ceramic", "rattan", "glass"),
+    "Textiles": ("linen", "wool", "cotton"), "Kitchen": ("stoneware", "enamel", "glass"), "Consumables": ("paper",),
+    "Decoration": ("ceramic", "stoneware", "glass"), "Lighting": ("brass", "steel", "paper"), "towel": ("cotton", "linen"),
+    "sofa": ("linen", "wool", "velvet"), "armchair": ("linen", "wool", "velvet"), "footstool": ("linen", "wool", "velvet"),
+    "mattress": ("cotton", "latex", "wool"), "basket": ("rattan", "jute", "felt"), "organizer": ("felt", "cork", "steel"),
+    "mirror": ("brass", "steel", "oak"), "glasses": ("glass",), "pan": ("enamel", "steel", "cast iron"),
 }  # fmt: skip
-"""Materials by product family, where the style's own materials would not fit."""
+"""Materials by kind, else by product family, where the style's own materials would not fit."""
+
+SORTS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "candle": ("scent", ("fig", "cedar", "vanilla", "sea salt")), "bulb": ("light", ("warm white", "neutral white", "daylight")),
+    "coffee": ("roast", ("espresso", "filter", "decaf")), "soap": ("scent", ("lavender", "lemon", "rosemary")),
+}  # fmt: skip
+"""Kinds whose variants differ in something other than color: the attribute and its values. Pictures stay colored."""
 
 ROOMS: Final = ("Living room", "Bedroom", "Dining room", "Office", "Kitchen", "Bathroom", "Outdoor")
 
 KINDS: Final[tuple[Kind, ...]] = (
-    Kind("sofa", "sofa", "Living room", ("Furniture", "Sofas"), "sofa", 490, 2400, 10, 0, ("cushion", "throw", "coffee-table", "rug")),
-    Kind("armchair", "armchair", "Living room", ("Furniture", "Armchairs"), "armchair", 190, 890, 10, 0, ("floor-lamp", "footstool", "throw")),
-    Kind("footstool", "footstool", "Living room", ("Furniture", "Armchairs"), "stool", 49, 240, 4),
-    Kind("coffee-table", "coffee table", "Living room", ("Furniture", "Tables", "Coffee tables"), "table", 89, 560, 8, 0, ("vase", "candle")),
-    Kind("tv-bench", "TV bench", "Living room", ("Furniture", "Storage", "TV benches"), "cabinet", 149, 790, 6),
-    Kind("bookcase", "bookcase", "Living room", ("Furniture", "Storage", "Bookcases"), "shelf", 119, 690, 8, 0, ("basket", "vase")),
-    Kind("rug", "rug", "Living room", ("Textiles", "Rugs"), "rug", 69, 620, 10),
-    Kind("cushion", "cushion", "Living room", ("Textiles", "Cushions"), "cushion", 14, 69, 12, 0, ("throw",)),
-    Kind("throw", "throw", "Living room", ("Textiles", "Throws"), "throw", 29, 139, 8),
-    Kind("curtain", "curtain", "Living room", ("Textiles", "Curtains"), "curtain", 35, 160, 6),
-    Kind("floor-lamp", "floor lamp", "Living room", ("Lighting", "Floor lamps"), "floor-lamp", 79, 430, 8, 0, ("bulb",)),
-    Kind("bed", "bed frame", "Bedroom", ("Furniture", "Beds"), "bed", 249, 1490, 8, 0, ("mattress", "bed-linen", "nightstand")),
-    Kind("mattress", "mattress", "Bedroom", ("Furniture", "Mattresses"), "mattress", 199, 990, 5, 0, ("bed-linen",)),
-    Kind("nightstand", "bedside table", "Bedroom", ("Furniture", "Tables", "Bedside tables"), "nightstand", 59, 290, 6, 0, ("table-lamp",)),
-    Kind("wardrobe", "wardrobe", "Bedroom", ("Furniture", "Storage", "Wardrobes"), "wardrobe", 290, 1690, 6),
-    Kind("bed-linen", "bed linen set", "Bedroom", ("Textiles", "Bed linen"), "linen", 39, 189, 10),
-    Kind("table-lamp", "table lamp", "Bedroom", ("Lighting", "Table lamps"), "table-lamp", 39, 230, 8, 0, ("bulb",)),
-    Kind("mirror", "mirror", "Bedroom", ("Decoration", "Mirrors"), "mirror", 49, 390, 6),
-    Kind("dining-table", "dining table", "Dining room", ("Furniture", "Tables", "Dining tables"), "dining-table", 249, 1690, 8, 0, ("dining-chair", "pendant", "table-linen")),
-    Kind("dining-chair", "dining chair", "Dining room", ("Furniture", "Chairs", "Dining chairs"), "chair", 59, 390, 10),
-    Kind("pendant", "pendant lamp", "Dining room", ("Lighting", "Pendant lamps"), "pendant", 49, 390, 8, 0, ("bulb",)),
-    Kind("table-linen", "tablecloth", "Dining room", ("Textiles", "Table linen"), "throw", 19, 89, 5, 0, ("napkins",)),
-    Kind("tableware", "plate set", "Dining room", ("Kitchen", "Tableware"), "plates", 29, 160, 8, 0, ("glasses", "napkins")),
-    Kind("glasses", "set of glasses", "Dining room", ("Kitchen", "Glasses"), "glasses", 15, 79, 6),
-    Kind("desk", "desk", "Office", ("Furniture", "Tables", "Desks"), "desk", 149, 990, 8, 0, ("office-chair", "desk-lamp", "organizer")),
-    Kind("office-chair", "desk chair", "Office", ("Furniture", "Chairs", "Desk chairs"), "office-chair", 99, 690, 8),
-    Kind("desk-lamp", "desk lamp", "Office", ("Lighting", "Desk lamps"), "desk-lamp", 29, 190, 6, 0, ("bulb",)),
-    Kind("organizer", "desk organizer", "Office", ("Decoration", "Storage boxes"), "basket", 12, 59, 5),
-    Kind("basket", "basket", "Living room", ("Decoration", "Storage boxes"), "basket", 15, 89, 6),
-    Kind("pan", "cooking pot", "Kitchen", ("Kitchen", "Cookware"), "pot", 29, 240, 6),
-    Kind("mug", "mug", "Kitchen", ("Kitchen", "Mugs"), "mug", 7, 32, 8),
-    Kind("kitchen-cloth", "tea towel", "Kitchen", ("Textiles", "Kitchen textiles"), "towel", 6, 29, 5),
-    Kind("towel", "towel", "Bathroom", ("Textiles", "Towels"), "towel", 9, 59, 8),
-    Kind("bath-mat", "bath mat", "Bathroom", ("Textiles", "Bath mats"), "rug", 15, 69, 4),
+    Kind("sofa", "sofa", "Living room", ("Furniture", "Sofas"), "sofa", 490, 2400, 10, 0, ("armchair", "coffee-table", "rug", "tv-bench")),
+    Kind("armchair", "armchair", "Living room", ("Furniture", "Armchairs"), "armchair", 190, 890, 10, 0, ("floor-lamp", "footstool", "coffee-table")),
+    Kind("footstool", "footstool", "Living room", ("Furniture", "Footstools"), "stool", 49, 240, 4, 0, ("throw", "cushion")),
+    Kind("coffee-table", "coffee table", "Living room", ("Furniture", "Tables", "Coffee tables"), "table", 89, 560, 8, 0, ("rug", "floor-lamp")),
+    Kind("tv-bench", "TV bench", "Living room", ("Furniture", "Storage", "TV benches"), "cabinet", 149, 790, 6, 0, ("floor-lamp", "rug")),
+    Kind("bookcase", "bookcase", "Living room", ("Furniture", "Storage", "Bookcases"), "shelf", 119, 690, 8, 0, ("armchair", "floor-lamp")),
+    Kind("rug", "rug", "Living room", ("Textiles", "Rugs"), "rug", 69, 620, 10, 0, ("floor-lamp", "coffee-table")),
+    Kind("cushion", "cushion", "Living room", ("Textiles", "Cushions"), "cushion", 14, 69, 12, 0, ("throw", "candle")),
+    Kind("throw", "throw", "Living room", ("Textiles", "Throws"), "throw", 29, 139, 8, 0, ("cushion", "candle")),
+    Kind("curtain", "curtain", "Living room", ("Textiles", "Curtains"), "curtain", 35, 160, 6, 0, ("cushion", "throw")),
+    Kind("floor-lamp", "floor lamp", "Living room", ("Lighting", "Floor lamps"), "floor-lamp", 79, 430, 8, 0, ("table-lamp", "rug")),
+    Kind("bed", "bed frame", "Bedroom", ("Furniture", "Beds"), "bed", 249, 1490, 8, 0, ("mattress", "nightstand", "wardrobe")),
+    Kind("mattress", "mattress", "Bedroom", ("Furniture", "Mattresses"), "mattress", 199, 990, 5, 0, ("bed-linen", "nightstand")),
+    Kind("nightstand", "bedside table", "Bedroom", ("Furniture", "Tables", "Bedside tables"), "nightstand", 59, 290, 6, 0, ("table-lamp", "bed-linen")),
+    Kind("wardrobe", "wardrobe", "Bedroom", ("Furniture", "Storage", "Wardrobes"), "wardrobe", 290, 1690, 6, 0, ("mirror", "bed")),
+    Kind("bed-linen", "bed linen set", "Bedroom", ("Textiles", "Bed linen"), "linen", 39, 189, 10, 0, ("throw", "cushion")),
+    Kind("table-lamp", "table lamp", "Bedroom", ("Lighting", "Table lamps"), "table-lamp", 39, 230, 8, 0, ("bulb", "vase")),
+    Kind("mirror", "mirror", "Bedroom", ("Decoration", "Mirrors"), "mirror", 49, 390, 6, 0, ("pendant", "vase")),
+    Kind("dining-table", "dining table", "Dining room", ("Furniture", "Tables", "Dining tables"), "dining-table", 249, 1690, 8, 0, ("dining-chair", "pendant", "rug")),
+    Kind("dining-chair", "dining chair", "Dining room", ("Furniture", "Chairs", "Dining chairs"), "chair", 59, 390, 10, 0, ("pendant", "table-linen")),
+    Kind("pendant", "pendant lamp", "Dining room", ("Lighting", "Pendant lamps"), "pendant", 49, 390, 8, 0, ("table-linen", "tableware")),
+    Kind("table-linen", "tablecloth", "Dining room", ("Textiles", "Table linen"), "throw", 19, 89, 5, 0, ("tableware", "glasses")),
+    Kind("tableware", "plate set", "Dining room", ("Kitchen", "Tableware"), "plates", 29, 160, 8, 0, ("glasses", "table-linen")),
+    Kind("glasses", "set of glasses", "Dining room", ("Kitchen", "Glasses"), "glasses", 15, 79, 6, 0, ("tableware", "table-linen")),
+    Kind("desk", "desk", "Office", ("Furniture", "Tables", "Desks"), "desk", 149, 990, 8, 0, ("office-chair", "desk-lamp", "bookcase")),
+    Kind("office-chair", "desk chair", "Office", ("Furniture", "Chairs", "Desk chairs"), "office-chair", 99, 690, 8, 0, ("desk-lamp", "bookcase")),
+    Kind("desk-lamp", "desk lamp", "Office", ("Lighting", "Desk lamps"), "desk-lamp", 29, 190, 6, 0, ("organizer", "planter")),
+    Kind("organizer", "desk organizer", "Office", ("Decoration", "Storage boxes"), "basket", 12, 59, 5, 0, ("mug", "planter")),
+    Kind("basket", "basket", "Living room", ("Decoration", "Storage boxes"), "basket", 15, 89, 6, 0, ("throw", "vase")),
+    Kind("pan", "cooking pot", "Kitchen", ("Kitchen", "Cookware"), "pot", 29, 240, 6, 0, ("tableware", "glasses")),
+    Kind("mug", "mug", "Kitchen", ("Kitchen", "Mugs"), "mug", 7, 32, 8, 0, ("coffee", "kitchen-cloth")),
+    Kind("kitchen-cloth", "tea towel", "Kitchen", ("Textiles", "Kitchen textiles"), "towel", 6, 29, 5, 0, ("soap", "mug")),
+    Kind("towel", "towel", "Bathroom", ("Textiles", "Towels"), "towel", 9, 59, 8, 0, ("bath-mat", "soap")),
+    Kind("bath-mat", "bath mat", "Bathroom", ("Textiles", "Bath mats"), "rug", 15, 69, 4, 0, ("towel", "soap")),
     Kind("garden-chair", "garden chair", "Outdoor", ("Furniture", "Outdoor", "Garden chairs"), "garden-chair", 39, 290, 6, 0, ("cushion", "lantern")),
-    Kind("garden-table", "garden table", "Outdoor", ("Furniture", "Outdoor", "Garden tables"), "table", 79, 590, 5, 0, ("garden-chair", "lantern")),
-    Kind("lantern", "lantern", "Outdoor", ("Lighting", "Lanterns"), "lantern", 15, 89, 6, 0, ("candle",)),
-    Kind("planter", "planter", "Outdoor", ("Decoration", "Planters"), "plant", 12, 119, 8),
-    Kind("vase", "vase", "Living room", ("Decoration", "Vases"), "vase", 12, 119, 8),
-    Kind("candle", "scented candle", "Living room", ("Consumables", "Candles"), "candle", 8, 39, 8, 24),
-    Kind("napkins", "paper napkins", "Dining room", ("Consumables", "Napkins"), "napkins", 3, 9, 5, 21),
-    Kind("bulb", "LED bulb", "Living room", ("Consumables", "Light bulbs"), "bulb", 5, 19, 4, 45),
-    Kind("coffee", "ground coffee", "Kitchen", ("Consumables", "Coffee"), "coffee", 6, 18, 5, 14),
-    Kind("soap", "hand soap", "Bathroom", ("Consumables", "Soap"), "soap", 5, 19, 5, 28),
+    Kind("garden-table", "garden table", "Outdoor", ("Furniture", "Outdoor", "Garden tables"), "table", 79, 590, 5, 0, ("garden-chair", "planter")),
+    Kind("lantern", "lantern", "Outdoor", ("Lighting", "Lanterns"), "lantern", 15, 89, 6, 0, ("candle", "planter")),
+    Kind("planter", "planter", "Outdoor", ("Decoration", "Planters"), "plant", 12, 119, 8, 0, ("vase", "lantern")),
+    Kind("vase", "vase", "Living room", ("Decoration", "Vases"), "vase", 12, 119, 8, 0, ("candle", "planter")),
+    Kind("candle", "scented candle", "Living room", ("Consumables", "Candles"), "candle", 8, 39, 8, 24, ("vase", "lantern")),
+    Kind("napkins", "paper napkins", "Dining room", ("Consumables", "Napkins"), "napkins", 3, 9, 5, 21, ("candle", "kitchen-cloth")),
+    Kind("bulb", "LED bulb", "Living room", ("Consumables", "Light bulbs"), "bulb", 5, 19, 4, 45, ("table-lamp", "desk-lamp")),
+    Kind("coffee", "ground coffee", "Kitchen", ("Consumables", "Coffee"), "coffee", 6, 18, 5, 14, ("mug", "kitchen-cloth")),
+    Kind("soap", "hand soap", "Bathroom", ("Consumables", "Soap"), "soap", 5, 19, 5, 28, ("towel", "kitchen-cloth")),
 )  # fmt: skip
 
 KIND_BY_KEY: Final = {kind.key: kind for kind in KINDS}
+
+COMPLEMENT_KINDS: Final = {
+    kind.key: tuple(dict.fromkeys([*kind.goes_with, *(other.key for other in KINDS if kind.key in other.goes_with)]))
+    for kind in KINDS
+}
+"""For each kind: the kinds that it goes with, in either direction."""
 
 SERIES: Final = (
     "Alma", "Birka", "Calla", "Dova", "Elm", "Falk", "Gala", "Holm", "Ines", "Juna", "Kaja", "Lund", "Mira", "Nola", "Odin",

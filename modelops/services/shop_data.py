@@ -1,6 +1,6 @@
 """The training data of the shop: permitted events, products, and shopper attributes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -9,9 +9,11 @@ import numpy as np
 from django.conf import settings
 
 from catalog.frames import items_frame
+from catalog.records import ProductRow
 from catalog.selectors import catalog_rows, removals
 from events.selectors import shoppers_frame, training_frame
 from recsys.data.catalog import Catalog
+from recsys.data.pictures import fetched_pictures, pictures_in
 
 if TYPE_CHECKING:
     from recsys.data.dataset import Dataset
@@ -38,9 +40,9 @@ def shop_dataset(
     rows = [row for row in catalog_rows() if not row.removed or row.product_id in item_ids]
     n_other_currency = sum(row.price is not None and row.currency != settings.SHOP_CURRENCY for row in rows)
     items = items_frame(rows)
-    folder = Path(settings.PICTURES_DIR) if pictures and settings.PICTURES_DIR else None
+    files = picture_files(rows) if pictures else None
     event_weights = settings.EVENT_WEIGHTS if weights is None else weights
-    dataset = build(frame, items, shoppers, pictures=folder, weights=event_weights, explicit_ratings=True)
+    dataset = build(frame, items, shoppers, pictures=files, weights=event_weights, explicit_ratings=True)
     dataset = replace(dataset, catalog=with_removals(dataset.catalog))
     # No entry for a catalog in a single currency.
     imputed = (
@@ -49,6 +51,24 @@ def shop_dataset(
         else []
     )
     return replace(dataset, report={**dataset.report, "imputed": [*dataset.report["imputed"], *imputed]})
+
+
+def picture_files(rows: Sequence[ProductRow]) -> dict[str, Path] | None:
+    """Return the picture files by product id, or None where the settings ask for none.
+
+    A file of `PICTURES_DIR` goes before the picture at the product's `image_url`. Raises ValueError if the folder or
+    the extra [deep] is missing.
+    """
+    if not settings.PICTURES_DIR and not settings.PICTURES_CACHE_DIR:
+        return None
+    own = pictures_in(Path(settings.PICTURES_DIR)) if settings.PICTURES_DIR else {}
+    if not settings.PICTURES_CACHE_DIR:
+        return own
+    addresses = {row.product_id: row.image_url for row in rows if row.image_url and row.product_id not in own}
+    try:
+        return {**fetched_pictures(addresses, folder=Path(settings.PICTURES_CACHE_DIR)), **own}
+    except ModuleNotFoundError as error:
+        raise ValueError(f"pictures need the extra [deep]: {error}") from error
 
 
 def with_removals(catalog: Catalog) -> Catalog:

@@ -28,7 +28,6 @@ from recsys.data.reading import id_texts, to_seconds
 from recsys.data.signals import PURCHASE, SIGNAL_CODES
 
 UNKNOWN_SIGNAL = "view"
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 IMPORT_SHARE = 0.05
 """If a larger share of dated products was touched long before `first_seen`, these dates are those of an import."""
 LISTING_DELAY_SECONDS = 7 * DAY
@@ -59,7 +58,7 @@ def build(
     items: pd.DataFrame | None = None,
     shoppers: pd.DataFrame | None = None,
     *,
-    pictures: Path | None = None,
+    pictures: Mapping[str, Path] | None = None,
     weights: Mapping[str, float] | None = None,
     timed: bool = True,
     explicit_ratings: bool = False,
@@ -68,10 +67,10 @@ def build(
 
     `frame` needs the columns user_id, item_id and timestamp; event, value and order_id are optional. Rows are sorted by
     time (stable). Items that only the interactions have are in the catalog too. `shoppers` has user_id and a column for
-    each attribute; shoppers without interactions are left out. `pictures` is a folder of files named by item
-    (`P1.jpg`). `weights` overrides the default weight of signals; weights are above zero. With `timed` false, times
-    only give the order of rows, and no bots are detected by speed. `explicit_ratings`: shoppers gave all stars
-    themselves. Raises ValueError if a required column is missing or holds lists, or a picture cannot be read.
+    each attribute; shoppers without interactions are left out. `pictures` are files by item id, as of
+    `recsys.data.pictures`. `weights` overrides the default weight of signals; weights are above zero. With `timed`
+    false, times only give the order of rows, and no bots are detected by speed. `explicit_ratings`: shoppers gave all
+    stars themselves. Raises ValueError if a required column is missing or holds lists, or a picture cannot be read.
     """
     signal_weights = {**SIGNAL_WEIGHTS, **(weights or {})}
     rows, removed = clean(frame, timed=timed)
@@ -164,20 +163,17 @@ def without_contradicted_dates(catalog: Catalog, interactions: Interactions) -> 
     return replace(catalog, first_seen=dates)
 
 
-def with_images(catalog: Catalog, folder: Path) -> Catalog:
-    """Return the catalog with image features of the pictures in a folder; a file is named by its item.
+def with_images(catalog: Catalog, files: Mapping[str, Path]) -> Catalog:
+    """Return the catalog with image features of the pictures, files by item id.
 
-    Raises ValueError if the folder or the extra [deep] is missing, or a picture cannot be read.
+    Raises ValueError if the extra [deep] is missing, or a picture cannot be read.
     """
-    if not folder.is_dir():
-        raise ValueError(f"there is no folder of pictures {folder}")
-    files = {file.stem: file for file in sorted(folder.iterdir()) if file.suffix.lower() in PICTURES}
     try:
         return replace(catalog, images=image_vectors([files.get(item) for item in catalog.item_ids]))
     except ModuleNotFoundError as error:
         raise ValueError(f"pictures need the extra [deep]: {error}") from error
     except OSError as error:
-        raise ValueError(f"a picture in {folder} cannot be read: {error}") from error
+        raise ValueError(f"a picture cannot be read: {error}") from error
 
 
 def _interactions(

@@ -20,6 +20,7 @@ from recsys.data.dataset import build
 from recsys.data.diagnosis import input_warnings, lacks_times, row_order_warnings
 from recsys.data.files import FILES, read_frames, with_original_ids
 from recsys.data.folds import Protocol
+from recsys.data.pictures import pictures_in
 from recsys.evaluation.evaluate import Options, evaluate
 from recsys.evaluation.report_lines import summary_lines
 from recsys.evaluation.report_values import storable
@@ -103,7 +104,7 @@ def run(
     with _refusing():
         interactions, items, shoppers = read_frames(options.path)
         timed = not lacks_times(interactions)
-    pictures = folder if (folder := options.path / "pictures").is_dir() else None
+    pictures = pictures_in(folder) if (folder := options.path / "pictures").is_dir() else None
     if not timed:
         for line in row_order_warnings(interactions, protocol=options.protocol):
             warn(line)

@@ -9,6 +9,7 @@ import pytest
 
 from recsys.data.dataset import build
 from recsys.data.deep_features import image_vectors, sentence_vectors
+from recsys.data.pictures import pictures_in
 from recsys.data.profile import Context, Profile
 from recsys.sources.registry import make
 from recsys.training.plan import ranked_sources
@@ -63,7 +64,7 @@ def test_a_shop_with_pictures_and_the_extra_sources_is_trained_with_them(tmp_pat
     for code in range(0, 40, 2):
         image.new("RGB", (32, 32), (6 * code, 40, 200)).save(tmp_path / f"i{code:03d}.png")
 
-    dataset = build(history(), products(), pictures=tmp_path)
+    dataset = build(history(), products(), pictures=pictures_in(tmp_path))
     names = tuple(name for name in ranked_sources(["sentences", "sequence_net"]) if name in EXTRAS)
     shop = trained(dataset, names=names)
 
@@ -80,4 +81,4 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "i000.jpg").write_bytes(b"no picture")
 
     with pytest.raises(ValueError, match="cannot be read"):
-        build(history(), products(), pictures=tmp_path)
+        build(history(), products(), pictures=pictures_in(tmp_path))

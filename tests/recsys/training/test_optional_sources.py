@@ -9,6 +9,7 @@ import pytest
 
 from recsys.data import dataset as datasets
 from recsys.data.dataset import build
+from recsys.data.pictures import pictures_in
 from recsys.data.profile import Context
 from recsys.evaluation.evaluate import Options, evaluate, folds_of
 from recsys.evaluation.svd_as_feature import svd_feature_gain
@@ -94,14 +95,14 @@ def test_pictures_are_found_by_the_products_id(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(datasets, "image_vectors", read)
 
-    images = build(history(), products(), pictures=tmp_path).catalog.images
+    images = build(history(), products(), pictures=pictures_in(tmp_path)).catalog.images
 
     assert images is not None
     assert images.shape == (40, 2)
     assert [path.name for path in result if path] == ["i001.JPG"]
     assert result.index(tmp_path / "i001.JPG") == 1
     with pytest.raises(ValueError, match="there is no folder of pictures"):
-        build(history(), products(), pictures=tmp_path / "none")
+        build(history(), products(), pictures=pictures_in(tmp_path / "none"))
 
 
 def test_a_product_that_appears_where_others_have_pictures_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +120,8 @@ def test_the_evaluation_takes_pictures_into_account(tmp_path: Path, monkeypatch:
     looks = np.repeat([[1.0, 0.0], [0.0, 1.0]], 20, axis=0).astype(np.float32)
     monkeypatch.setattr(datasets, "image_vectors", lambda paths: looks)
 
-    result = evaluate(build(history(shoppers=20), pictures=tmp_path), Options(names=("content", "popular")))
+    result = evaluate(
+        build(history(shoppers=20), pictures=pictures_in(tmp_path)), Options(names=("content", "popular"))
+    )
 
     assert result.report["ours"]["test"]["content"]["warm"]["ndcg@10"]["n"] > 0
