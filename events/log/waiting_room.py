@@ -1,8 +1,7 @@
 """Where events wait for their shopper's first decision: beside the log, in the same Redis, with the same promise.
 
-A waiting event is one value under its key, the message id. An index by raw id finds what waits for a decision of that
-id. An event leaves in the step that puts its entry on the log, so whoever is killed, it is in one of the two places,
-once.
+A waiting event is one value under its key, the message id. An index by raw id finds what waits for a decision of it. An
+event leaves in the one step that puts its entry on the log. So whoever is killed, it is in one of both places, once.
 """
 
 from collections.abc import Iterable, Sequence
