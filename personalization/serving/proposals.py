@@ -135,12 +135,12 @@ def _by_strategy(snapshot: Snapshot, question: Question, proposals: Proposals) -
 def _on_page(snapshot: Snapshot, question: Question) -> tuple[Profile, Context]:
     """Return the profile and the context for the model.
 
-    The released stage is trained with a page's product as the newest event of the profile: what is viewed next depends
-    on it first, then on the history. A strategy that is one source answers about the product alone.
+    The ranker is trained with a page's product as the newest event of the profile: what is viewed next depends on it
+    first, then on the history. Sources and blends cannot tell the two apart, so they answer about the product alone.
     """
     profile, context = question.shopper.profile, question.context
     is_page = question.placement.about == "product" and len(context.items) == 1
-    if not is_page or question.strategy not in (HYBRID, BLEND):
+    if not is_page or question.strategy != HYBRID or snapshot.bundle is None or snapshot.bundle.stage != "ranker":
         return profile, context
     (page,) = context.items
     return profile.on_page(page, weight=float(snapshot.weights[VIEW])), replace(context, items=(), page=page)

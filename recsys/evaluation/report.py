@@ -163,7 +163,10 @@ def ablation(model: HybridModel, fold: Fold, candidates: LabeledCandidates) -> d
     baseline = mean_ndcg(slates(part.candidates, model.ranker.scores(features)), targets, fold.n_items)
     losses = {}
     for at, name in enumerate(part.candidates.sources):
-        muted_values = {f"{name}_score": 0.0, f"{name}_rank": np.nan, f"{name}_of_top": np.nan}
+        muted_values = {
+            **{f"{name}_{kind}": 0.0 for kind in ("score", "after")},
+            **{f"{name}_{kind}": np.nan for kind in ("rank", "of_top")},
+        }
         features_muted = features.copy()
         for column, feature in enumerate(model.ranker.names):
             if feature in muted_values:

@@ -175,16 +175,17 @@ def test_text_similarity_replaces_missing_neighbors(knows: bool, places: list[st
 
 
 @pytest.mark.parametrize(
-    ("about", "strategy", "items", "page"),
+    ("about", "strategy", "stage", "items", "page"),
     [
-        ("product", "hybrid", (), 1),
-        ("product", "blend", (), 1),
-        ("product", "content", (1,), None),
-        ("cart", "hybrid", (1,), None),
+        ("product", "hybrid", "ranker", (), 1),
+        ("product", "hybrid", "single", (1,), None),
+        ("product", "blend", "ranker", (1,), None),
+        ("product", "content", "ranker", (1,), None),
+        ("cart", "hybrid", "ranker", (1,), None),
     ],
 )
-def test_the_product_of_a_page_is_the_newest_event_for_the_model(
-    about: str, strategy: str, items: tuple[int, ...], page: int | None
+def test_the_product_of_a_page_is_the_newest_event_for_the_ranker(
+    about: str, strategy: str, stage: str, items: tuple[int, ...], page: int | None
 ) -> None:
     asked: list[tuple[Profile, Context]] = []
 
@@ -192,7 +193,7 @@ def test_the_product_of_a_page_is_the_newest_event_for_the_model(
         asked.append((profile, context))
         return SimpleNamespace(items=np.arange(2), scores=np.ones(2), sources=[{}, {}], contributions=[{}, {}])
 
-    bundle = SimpleNamespace(new_only=False, slate=slate, sources={"content": None}, stage="ranker", quotas={})
+    bundle = SimpleNamespace(new_only=False, slate=slate, sources={"content": None}, stage=stage, quotas={})
     snapshot = SimpleNamespace(
         bundle=bundle,
         sources={"content": SimpleNamespace(knows=lambda code: True)},

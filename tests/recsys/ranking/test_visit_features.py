@@ -14,7 +14,8 @@ from recsys.sources.registry import make
 from tests.recsys.shops import START, interactions
 
 QUOTAS = {"covisitation": 5, "popular": 5}
-CATALOG = Catalog(item_ids=("tea", "pot", "cup", "jar"), prices=np.array([3.0, 15.0, np.nan, 7.0], np.float32))
+PRICES = np.array([3.0, 15.0, np.nan, 7.0], np.float32)
+CATALOG = Catalog(item_ids=("tea", "pot", "cup", "jar"), prices=PRICES)
 VIEWS = ((0, 0, 0.0), (0, 1, 60.0), (1, 0, 70.0), (1, 2, 80.0), (1, 1, 101.0))
 PAST = interactions([(user, item, START + at, "view") for user, item, at in VIEWS], n_users=2)
 
@@ -79,8 +80,7 @@ def test_a_visit_is_what_came_since_the_last_pause() -> None:
     for name, values in expected.items():
         assert told[name] == pytest.approx(np.repeat(values, 4), nan_ok=True), name
     assert told["own_in_visit"].tolist() == [2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert CATALOG.prices is not None
-    price = np.log1p(CATALOG.prices)
+    price = np.log1p(PRICES)
     gaps = np.concatenate([price - price[0], np.full(4, nan), price - price[3]])
     assert told["newest_price_gap"] == pytest.approx(gaps, nan_ok=True, abs=1e-6)
     assert {*expected, "own_in_visit", "newest_price_gap"} == {*VISIT_FEATURES}
