@@ -278,7 +278,8 @@ def served(world: World, *, quick: bool) -> Answerer:
 def _released(dataset: Dataset) -> HybridModel:
     """Return the model that the pipeline would release."""
     training = train(dataset)
-    return refit_on_all(training, dataset, test_candidates(training.model, training.folds.test), manifest={})
+    candidates = test_candidates(training.model, training.folds.test)
+    return refit_on_all(training, dataset, candidates.dataset(seed=training.plan.seed), manifest={})
 
 
 def _sources_alone(dataset: Dataset) -> HybridModel:

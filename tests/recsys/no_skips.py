@@ -1,9 +1,11 @@
 """A plugin under which a skipped test fails: `make test-deep` loads it, since there nothing is missing."""
 
 from collections.abc import Generator
-from typing import Any
+from typing import TypeVar
 
 import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -20,7 +22,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return _failed(report)
 
 
-def _failed(report: Any) -> Any:
+def _failed(report: Report) -> Report:
     if report.skipped:
         report.outcome, report.longrepr = "failed", f"skipped, where nothing may be: {report.longrepr}"
     return report

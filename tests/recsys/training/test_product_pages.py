@@ -19,7 +19,7 @@ def views(*, shoppers: int = 80, seed: int = 3) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     rows = []
     for shopper in range(shoppers):
-        for visit in range(rng.integers(1, 6)):
+        for _visit in range(rng.integers(1, 6)):
             shelf, begin = rng.integers(0, ITEMS // SHELF), START + rng.uniform(0, 90) * 86_400
             items = enumerate(shelf * SHELF + rng.permutation(SHELF))
             rows += [(f"u{shopper:03d}", f"i{item:03d}", begin + 60 * at, "view", 1.0) for at, item in items]
@@ -34,7 +34,7 @@ def test_a_page_is_answered_from_its_shelf_for_known_shoppers_and_strangers() ->
     codes = [model.catalog.item_ids.index(f"i{item:03d}") for item in range(ITEMS)]
     known = Profile(
         items=np.array(codes[:5], np.int32),
-        times=now - 3_600 * np.arange(30, 25, -1),
+        times=now - 3_600 * np.arange(30, 25, -1, dtype=np.float64),
         signals=np.full(5, VIEW, np.int8),
         weights=np.full(5, weight, np.float32),
         values=np.zeros(5, np.float32),
