@@ -159,8 +159,8 @@ def recorded(it: Stage, run: str) -> list[str]:
 
 def new_key(it: Stage) -> str:
     """Return a publishable key."""
-    made = "create_key(kind='pk', name='bench', requires_user_hash=False)"
-    code = f"from access.services import create_key; print({made}[1])"
+    call = "create_key(kind='pk', name='bench', requires_user_hash=False)"
+    code = f"from access.services import create_key; print({call}[1])"
     return it.manage("shell", "--no-imports", "-c", code).strip().splitlines()[-1]
 
 

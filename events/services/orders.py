@@ -87,8 +87,8 @@ def _unconfirmed_left_out(by_order: Mapping[OrderKey, list[OrderRecord]]) -> dic
         cursor.execute(LOCK, [locks, [exclusive[lock] for lock in locks]])
     sent = {key[0] for key, records in by_order.items() if not key[1] and any(one.status in CONTENT for one in records)}
     claimed = {order_id for order_id, owner in by_order if owner} - sent
-    known = Order.objects.filter(order_id__in=claimed, claimed_by="", content_at__isnull=False)
-    confirmed = sent | set(known.values_list("order_id", flat=True)) if claimed else sent
+    stored = Order.objects.filter(order_id__in=claimed, claimed_by="", content_at__isnull=False)
+    confirmed = sent | set(stored.values_list("order_id", flat=True)) if claimed else sent
     if sent:
         Order.objects.filter(order_id__in=sent).exclude(claimed_by="").delete()
     return {key: records for key, records in by_order.items() if not key[1] or key[0] not in confirmed}

@@ -136,12 +136,12 @@ class Recorder:
             self.known_links.clear()
         new = [link for link in links if link.at < self.known_links.get((link.from_id, link.message_id), link.at + 1)]
         customers.apply_links(new)
-        known = {
+        first_times = {
             (link.from_id, link.message_id): link.at
             for link in sorted(new, key=lambda link: -link.at)
             if link.message_id.startswith(SEEN_WITH)
         }
-        transaction.on_commit(partial(self.known_links.update, known))
+        transaction.on_commit(partial(self.known_links.update, first_times))
 
     def _ensure_customers(self, raw_ids: set[str]) -> None:
         if len(self.known_customers) > MAX_KNOWN_CUSTOMERS:
