@@ -19,7 +19,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_ROUTES = {
-    # Copies for MLflow have a worker of their own: they would wait behind trainings, and thirty of them would delay one.
+    # Copies for MLflow have a worker of their own: they would wait behind trainings, and thirty would delay one.
     "modelops.mirror": {"queue": "mlflow"},
     # A person waits for an import: it has a worker of its own, too.
     "catalog.*": {"queue": "quick"},

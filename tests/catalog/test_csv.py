@@ -15,7 +15,6 @@ from audit import selectors as audit
 from catalog import selectors, services
 from catalog.models import Product
 from catalog.table import row_of
-from common import clock
 from common.errors import InvalidInput
 from tests.staff import staff
 
