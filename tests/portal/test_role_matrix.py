@@ -30,7 +30,7 @@ from catalog import imports
 from catalog.services import put_product
 from common import clock
 from common.ids import uuid7
-from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
+from consents.models import ConsentEvent, ConsentKey, PolicyText, Purpose, RegionRule
 from customers.models import Customer, CustomerLink
 from events.models import Event, Order, SetAside
 from modelops.models import ModelAlarm, ModelVersion, ModelWaiver, TrainingRun
@@ -114,6 +114,7 @@ def rows(db: None, settings: Settings, tmp_path: Path) -> dict[str, Any]:
         "consents_consentevent": ConsentEvent.objects.create(
             raw_id="user:ada", purpose="analytics", given=True, at=now
         ),
+        "consents_consentkey": ConsentKey.objects.create(key="C0009", purpose="analytics"),
         "consents_policytext": PolicyText.objects.create(version="1", body="Hello"),
         "consents_regionrule": RegionRule.objects.create(region="US", mode="opt_out"),
         "customers_customer": Customer.objects.create(raw_id="user:ada", attributes={"city": "Rome"}),
