@@ -23,7 +23,7 @@ LINGER_SECONDS: Final = 2.0
 FINISH_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 2
 _DISCARDED: Final = 256 * 1024
-_LEFT: Final = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
+_CONNECTION_ERRORS: Final = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 log = logging.getLogger("body_buffer")
 
@@ -82,7 +82,7 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            with suppress(*_LEFT, asyncio.CancelledError):
+            with suppress(*_CONNECTION_ERRORS, asyncio.CancelledError):
                 while await self._answer(await _read_head(reader), reader, writer):
                     pass
         finally:

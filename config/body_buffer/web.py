@@ -15,7 +15,7 @@ IDLE_SECONDS: Final = 5.0
 """Older connections are not used again, because the server closes them after a while."""
 HEAD_BYTES: Final = 32 * 1024
 """The largest head. A connection may hold twice as much that was not read yet."""
-_GONE: Final = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)
+_CONNECTION_ERRORS: Final = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -36,7 +36,7 @@ class Web:
 
     async def send(self, head: bytes, body: list[bytearray]) -> Connection:
         """Send a request, its body in parts; return the connection of its answer. Raises AnswerLostError."""
-        connection = self._kept() or await self._connect()
+        connection = self._reusable() or await self._connect()
         try:
             connection[1].write(head)
             for part in body:
@@ -58,7 +58,7 @@ class Web:
             writer.write(raw)
             begun = True
             more = await _relay_body(reader, writer, head, method)
-        except _GONE as error:
+        except _CONNECTION_ERRORS as error:
             connection[1].close()
             raise AnswerLostError(begun=begun) from error
         if more and not head.framing.closes:
@@ -72,7 +72,7 @@ class Web:
         while self._idle:
             self._idle.popleft()[1][1].close()
 
-    def _kept(self) -> Connection | None:
+    def _reusable(self) -> Connection | None:
         while self._idle:
             since, connection = self._idle.popleft()
             if time.monotonic() - since < IDLE_SECONDS and not connection[0].at_eof():
