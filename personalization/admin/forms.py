@@ -26,6 +26,7 @@ from personalization.models import Placement, Rule, RuleVersion
 from personalization.selectors.placements import STRATEGIES
 from personalization.services.placements import check_placement
 from personalization.services.rules import ABOUT, draft_version
+from recsys.ranking.cart_ranker import BASKET
 from recsys.ranking.model import BLEND, HYBRID
 from recsys.ranking.onboarding import ONBOARDING
 from recsys.sources.registry import RECOMMENDERS
@@ -359,6 +360,7 @@ def strategies() -> list[tuple[str, str]]:
     descriptions = {
         HYBRID: "the ranker that the model was released with",
         BLEND: "the sources by weight",
+        BASKET: "the ranker of carts: what completes the cart, by its lines and the shopper's history",
         ONBOARDING: "questions to a newcomer, the most informative ones first",
     }
     return [(name, f"{name}: {descriptions[name]}") for name in STRATEGIES] + [

@@ -7,10 +7,11 @@ from django.db import models
 class Placement(models.Model):
     """One spot that shows products.
 
-    `sources` is a list of `{"name": recommender, "weight": number}` in order of preference; empty means every source of
-    the model. `strategy` is `hybrid` (the model's ranker), `blend` (the sources by weight), `onboarding` (questions to
-    a newcomer) or the name of one recommender. `fallback` names the recommenders that fill a short slate, in order.
-    `filters` has the same fields as a request: category, brand, min_price, max_price, attributes.
+    `sources` is a list of `{"name": recommender, "weight": number}` in order of preference; empty means every source
+    of the model. `strategy` is `hybrid` (the model's ranker), `blend` (the sources by weight), `basket` (the ranker of
+    carts), `onboarding` (questions to a newcomer) or the name of one recommender. `fallback` names the recommenders
+    that fill a short slate, in order. `filters` has the same fields as a request: category, brand, min_price,
+    max_price, attributes.
     """
 
     class About(models.TextChoices):

@@ -8,11 +8,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from personalization.models import Placement
+from recsys.ranking.cart_ranker import BASKET
 from recsys.ranking.model import BLEND, HYBRID
 from recsys.ranking.onboarding import ONBOARDING
 from recsys.sources.registry import RECOMMENDERS
 
-STRATEGIES: Final = (HYBRID, BLEND, ONBOARDING)
+STRATEGIES: Final = (HYBRID, BLEND, BASKET, ONBOARDING)
 """The strategies that a placement or a request may name besides single recommenders."""
 OWN_PRODUCTS: Final = tuple(name for name, kind in RECOMMENDERS.items() if kind.reason == "own")
 """Recommenders that show products of the shopper's own history."""

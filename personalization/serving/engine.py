@@ -33,6 +33,7 @@ from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
 from recsys.data.profile import Context
+from recsys.ranking.cart_ranker import BASKET, HISTORY_QUOTAS
 from recsys.ranking.onboarding import ONBOARDING, demote_disliked
 from recsys.sources.own_history import Recent
 
@@ -213,6 +214,7 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
         if snapshot.bundle is not None
         else None,
         repurchased=snapshot.repurchased,
+        of_history=HISTORY_QUOTAS if request_state.strategy == BASKET else (),
     )
     reasons = {
         code: reasoner.reason(code, proposals.sources.get(code, ()), kin=proposals.kin.get(code)) for code in slate
@@ -304,16 +306,20 @@ def _apply_rules(snapshot: Snapshot, request_state: RequestState, proposals: Pro
     pinned_at = pins(
         rules, request_state.applicable_rules, items, pinnable, request_state.size, trace, popular=snapshot.popular
     )
-    slate = _filled(snapshot, request_state, items, pinned_at)
+    slate = _filled(snapshot, request_state, items, pinned_at, closed=proposals.closed)
     return slate, set(pinned_at.values()) & set(slate)
 
 
-def _filled(snapshot: Snapshot, request_state: RequestState, items: Ints, pinned_at: dict[int, int]) -> list[int]:
+def _filled(
+    snapshot: Snapshot, request_state: RequestState, items: Ints, pinned_at: dict[int, int], *, closed: bool
+) -> list[int]:
     """Return the slate of the ranked items; a short one takes other allowed products, at last known ones too."""
     size, trace, caps = request_state.size, request_state.trace, [*request_state.caps, *request_state.discovery]
     slate = fill(items, size, pinned_at=pinned_at, caps=caps, trace=trace)
     if len(slate) == size or request_state.is_closed:
         return slate
+    if closed:
+        return fill(items, size, pinned_at=pinned_at, caps=request_state.caps, trace=trace)
     rest = snapshot.popular[request_state.allowed[snapshot.popular]]
     everything = np.concatenate([items, rest[~np.isin(rest, items)]]).astype(np.int32)
     slate = fill(everything, size, pinned_at=pinned_at, caps=caps, trace=trace)

@@ -6,15 +6,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from personalization.selectors.placements import CLOSED_STRATEGIES, PlacementConfig
+from personalization.serving.likeness import is_alike
 from personalization.serving.shoppers import Shopper
 from personalization.serving.snapshot import Snapshot
-from recsys.arrays import Bools, Ints
+from recsys.arrays import Bools, Ints, Longs
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import VIEW
 from recsys.ranking.blend import RRF_K
+from recsys.ranking.cart_ranker import BASKET
 from recsys.ranking.model import BLEND, HYBRID, HybridModel
 from recsys.ranking.onboarding import ONBOARDING, questions
 from recsys.sources.base import Ranked
+from recsys.sources.bought_together import BoughtTogether
+from recsys.sources.complements import Complements
+from recsys.sources.prices import FREE_OCTAVES, proportion
+from recsys.sources.substitutes import Substitutes
 
 QUESTIONS = 16
 """The most onboarding questions computed for one answer."""
@@ -22,6 +28,8 @@ POPULAR_BATCH = 2_000
 """Popular products come in batches: no answer needs all of a large catalog."""
 KINSHIP = "content"
 """Text similarity proposes under the name of the recommender it replaces."""
+COMPLETING = (BASKET, Complements.name, BoughtTogether.name)
+"""Strategies whose lists are not filled up by what is alike: nobody needs a second sofa with the first."""
 NOTHING = Ranked(np.empty(0, np.int32), np.empty(0, np.float32))
 
 Proposal = tuple[str, Ints, Sequence[float]]
@@ -38,6 +46,8 @@ class Proposals:
     contributions: dict[int, Mapping[str, float]] = field(default_factory=dict)
     kin: dict[int, int] = field(default_factory=dict)
     """For an item proposed by text similarity: the code of the similar product."""
+    closed: bool = False
+    """Whether the list stays as short as it is: others are not what the placement is about."""
 
     def add(self, name: str, items: Ints, scores: Sequence[float]) -> None:
         """Append the new items; add the source to all of them."""
@@ -66,18 +76,55 @@ class Question:
 def propose(snapshot: Snapshot, question: Question) -> Proposals:
     """Return at least `k` candidates, or all allowed products where there are fewer.
 
-    A closed strategy has its own products only, if any: others would be no questions, and not the shopper's own.
+    A closed strategy has its own products only, if any: others would be no questions, and not the shopper's own. A list
+    of substitutes is short too, for others are none. Only without any the fallbacks answer.
     """
     proposals = Proposals()
     _by_strategy(snapshot, question, proposals)
     if question.strategy in CLOSED_STRATEGIES:
         return proposals
+    if question.strategy == Substitutes.name:
+        _add_alike(snapshot, question, proposals)
+        proposals.closed = bool(proposals.items)
+    _sort_by_proportion(snapshot, question, proposals)
+    if proposals.closed:
+        return proposals
     target = min(question.k, int(question.allowed.sum()))
     for name, items, scores in _fallbacks(snapshot, question, proposals):
         if len(proposals.items) >= target:
             break
-        proposals.add(name, items, scores)
+        order = _by_proportion(snapshot, question, items)
+        proposals.add(name, items[order], np.asarray(scores)[order].tolist())
     return proposals
+
+
+def _add_alike(snapshot: Snapshot, question: Question, proposals: Proposals) -> None:
+    """Add what is alike by its texts to products that the model does not know."""
+    for name, items, scores in _similar(snapshot, question, proposals, source=Substitutes.name):
+        mask = [is_alike(snapshot.serving_catalog, code, proposals.kin[code]) for code in items.tolist()]
+        proposals.add(name, items[mask], np.asarray(scores)[mask].tolist())
+
+
+def _sort_by_proportion(snapshot: Snapshot, question: Question, proposals: Proposals) -> None:
+    """Move back what is out of proportion with the context in price."""
+    order = _by_proportion(snapshot, question, np.asarray(proposals.items, np.int32))
+    proposals.items = [proposals.items[at] for at in order.tolist()]
+
+
+def _by_proportion(snapshot: Snapshot, question: Question, items: Ints) -> Longs:
+    """Return int64[n], the order of items by 1 / place · proportion of the price to the nearest one of the context.
+
+    Nearest of several lines: a cart may hold a sofa and a candle. What proportion is usual, the orders have told.
+    """
+    order = np.arange(len(items))
+    if not question.context.items or question.strategy == HYBRID:  # the ranker knows prices itself
+        return order
+    prices, complements = snapshot.serving_catalog.columns.prices, snapshot.sources.get(Complements.name)
+    free_octaves = complements.free_octaves if isinstance(complements, Complements) else FREE_OCTAVES
+    references = prices[list(question.context.items)]
+    factors = [proportion(prices[items], reference, free_octaves=free_octaves) for reference in references.tolist()]
+    gains = np.max(factors, axis=0) / (1 + order)
+    return np.asarray(np.argsort(-gains, kind="stable"), np.int64)
 
 
 def popular_only(snapshot: Snapshot, question: Question) -> Proposals:
@@ -114,7 +161,7 @@ def _by_strategy(snapshot: Snapshot, question: Question, proposals: Proposals) -
         strategy == BLEND or (strategy == HYBRID and not _ranker_covers(bundle, placement.sources))
     ):
         _blend(snapshot, question, placement.sources, proposals)
-    elif strategy in (HYBRID, BLEND) or strategy in bundle.sources:
+    elif strategy in (HYBRID, BLEND, BASKET) or strategy in bundle.sources:
         trained_mix = strategy in (HYBRID, BLEND) and not placement.sources
         profile, context = _on_page(snapshot, question)
         slate = bundle.slate(
@@ -166,7 +213,8 @@ def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float],
 
 def _fallbacks(snapshot: Snapshot, question: Question, proposals: Proposals) -> Iterator[Proposal]:
     """Yield lists that fill a slate, the most specific first; the last one holds all allowed products."""
-    if question.context.items or question.strategy in (HYBRID, KINSHIP):
+    wants_complements = question.strategy in COMPLETING
+    if not wants_complements and (question.context.items or question.strategy in (HYBRID, KINSHIP)):
         yield from _similar(snapshot, question, proposals)
     for name in question.placement.fallback:
         ranked = _recommend(snapshot, name, question)
@@ -174,18 +222,23 @@ def _fallbacks(snapshot: Snapshot, question: Question, proposals: Proposals) -> 
     yield from _popular(snapshot, question)
 
 
-def _similar(snapshot: Snapshot, question: Question, proposals: Proposals) -> Iterator[Proposal]:
-    """Yield products whose texts are similar to the context, else to the shopper's latest items. Needs no model."""
+def _similar(
+    snapshot: Snapshot, question: Question, proposals: Proposals, *, source: str = KINSHIP
+) -> Iterator[Proposal]:
+    """Yield products whose texts are similar to the context, else to the shopper's latest items. Needs no model.
+
+    Products that the model's `source` knows are left to it.
+    """
     causes = question.context.items or question.shopper.latest_items
-    unknown_to_model = [code for code in causes if not _content_knows(snapshot, code)]
+    unknown_to_model = [code for code in causes if not _knows(snapshot, source, code)]
     for code in unknown_to_model:
         near = snapshot.serving_catalog.kinship.nearest(code, mask=question.allowed, k=question.k)
         proposals.kin = dict.fromkeys(near.tolist(), code) | proposals.kin
         yield KINSHIP, near, [0.0] * len(near)
 
 
-def _content_knows(snapshot: Snapshot, code: int) -> bool:
-    source = snapshot.sources.get(KINSHIP)
+def _knows(snapshot: Snapshot, name: str, code: int) -> bool:
+    source = snapshot.sources.get(name)
     return source is not None and source.knows(code)
 
 

@@ -1,10 +1,13 @@
 """Reasons: why an item is shown, in a sentence for the shopper."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from personalization.selectors.placements import OWN_PRODUCTS
 from personalization.serving.answers import Reason
+from personalization.serving.likeness import is_alike
 from personalization.serving.rating_reason import RatingReason
 from personalization.serving.serving_catalog import ServingCatalog
 from personalization.serving.shoppers import Shopper
@@ -13,13 +16,15 @@ from recsys.data.profile import Context, Profile
 from recsys.ranking.onboarding import ONBOARDING
 from recsys.sources.base import Recommender
 from recsys.sources.registry import RECOMMENDERS
+from recsys.sources.substitutes import Substitutes
 
 SIMILAR = ("similar", "Similar to {title}")
+SEEN_TOGETHER = ("viewed_together", "Often looked at with {title}")
 ABOUT_CONTEXT = {
     "bought_together": ("bought_together", "Often bought together with {title}"),
     "completes_cart": ("completes_cart", "Goes well with {title}"),
     "alike": SIMILAR,
-    "seen_together": ("similar", "Often looked at with {title}"),
+    "seen_together": SEEN_TOGETHER,
 }
 """The reason that names a product of the page or cart, by what the source declares; the first that applies is given."""
 BECAUSE = {
@@ -80,6 +85,8 @@ class Reasoner:
     """Predicted ratings; None without a model."""
     repurchased: Bools | None = None
     """The items that people buy again, bool[n_items]; None means none."""
+    of_history: Collection[str] = ()
+    """Sources that were asked for the history although there are context items."""
 
     def reason(self, code: int, proposers: Iterable[str], *, kin: int | None = None) -> Reason:
         """Return the reason of an item, given the sources that proposed it; `kin` is the product with similar text."""
@@ -107,12 +114,27 @@ class Reasoner:
     def _about_context(self, code: int, by: set[str], kin: int | None) -> Reason | None:
         for name, words in CONTEXT_SOURCES.items():
             source = self.sources.get(name)
-            if name not in by or source is None or not source.contextual or not source.knows(code):
+            if name not in by or name in self.of_history or source is None:
+                continue
+            if not source.contextual or not source.knows(code):
                 continue
             for cause in source.explain(Profile.empty(self.shopper.profile.now), self.context, code):
-                if cause in self.context.items:
+                if cause in self.context.items and (words != SIMILAR or self._are_alike(code, cause)):
                     return self._with_title(*words, cause)
-        return self._with_title(*SIMILAR, kin) if kin in self.context.items else None
+        if kin in self.context.items and self._are_alike(code, kin):
+            return self._with_title(*SIMILAR, kin)
+        return None
+
+    def _are_alike(self, code: int, cause: int) -> bool:
+        """Return whether a reason may say so: by category and texts, or since visits look at one instead of the other.
+
+        `content` proposes a lamp and a mattress of one series: words they share, and nobody would call them similar.
+        """
+        if is_alike(self.serving_catalog, code, cause):
+            return True
+        source, context = self.sources.get(Substitutes.name), Context(items=(cause,))
+        empty = Profile.empty(self.shopper.profile.now)
+        return source is not None and bool(source.score(empty, context, np.array([code], np.int32))[0] > 0)
 
     def _about_history(self, code: int, by: set[str], kin: int | None) -> Reason | None:
         latest = self.shopper.latest

@@ -21,6 +21,7 @@ from recsys.data.diagnosis import input_warnings, lacks_times, row_order_warning
 from recsys.data.files import FILES, read_frames, with_original_ids
 from recsys.data.folds import Protocol
 from recsys.data.pictures import pictures_in
+from recsys.evaluation.carts import cart_lines, evaluate_carts
 from recsys.evaluation.evaluate import Options, evaluate
 from recsys.evaluation.report_lines import summary_lines
 from recsys.evaluation.report_values import storable
@@ -29,6 +30,10 @@ from recsys.training.tuning import SAMPLERS, Search
 
 STOPPED = 130
 """Exit code of a command that Ctrl-C ended."""
+
+
+PROTOCOLS = {"cart": (evaluate_carts, cart_lines)}
+"""Protocols with an evaluation and lines of their own."""
 
 
 class Refused(Exception):
@@ -122,10 +127,11 @@ def run(
             for line in input_warnings(dataset, interactions, items, shoppers, timed=timed):
                 bar.clear()  # else the line is appended to the bar
                 warn(line)
-            evaluation = evaluate(dataset, evaluate_options, progress=progress)
+            runner, lines_of = PROTOCOLS.get(evaluate_options.protocol, (evaluate, summary_lines))
+            evaluation = runner(dataset, evaluate_options, progress=progress)
     for why in evaluate_options.search.lost:
         warn(f"--study: the search could not be kept: {why}")
-    for line in summary_lines(evaluation.report):
+    for line in lines_of(evaluation.report):
         out(line)
     try:
         if options.json:

@@ -1,6 +1,6 @@
 """Candidates: the union of the sources' proposals for each shopper, scored by every source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -86,18 +86,20 @@ def gather(
     quotas: Mapping[str, int],
     n_items: int,
     fixed_items: Ints | None = None,
+    of_history: Collection[str] = (),
 ) -> Candidates:
     """Return the candidates of all shoppers: the best `quotas[name]` of each source, or `fixed_items` for everybody.
 
-    With `fixed_items` the first of each source's list is added, since features hold shares of its score. Many shoppers
-    are processed in chunks of bounded memory, two at a time.
+    With `fixed_items` the first of each source's list is added, since features hold shares of its score. The sources
+    `of_history` answer by the history although there are context items. Many shoppers are processed in chunks of
+    bounded memory, two at a time.
     """
     widest = max((source.n_items for source in sources.values()), default=1)
     size = max(MIN_CHUNK_ROWS, CHUNK_CELLS // max(1, widest))
 
     def chunk(at: int) -> Candidates:
         own = slice(at, at + size)
-        return _gather_chunk(sources, profiles[own], contexts[own], quotas, n_items, fixed_items, at)
+        return _gather_chunk(sources, profiles[own], contexts[own], quotas, n_items, fixed_items, at, of_history)
 
     starts = range(0, len(profiles), size)
     # A request asks for one shopper, which is not worth a thread.
@@ -113,11 +115,16 @@ def _gather_chunk(
     n_items: int,
     fixed_items: Ints | None,
     first_row: int,
+    of_history: Collection[str],
 ) -> Candidates:
-    dense = {name: _dense(source, profiles, contexts) for name, source in sources.items()}
+    bare = [Context()] * len(contexts)
+    dense = {
+        name: _dense(source, profiles, bare if name in of_history else contexts) for name, source in sources.items()
+    }
+    drops = {name for name, source in sources.items() if source.contextual or name in of_history}
     lists = {
         name: [
-            top_k(line, profile, context, quotas[name], drop=context.items if sources[name].contextual else ())
+            top_k(line, profile, context, quotas[name], drop=context.items if name in drops else ())
             for line, profile, context in zip(dense[name], profiles, contexts, strict=True)
         ]
         for name in sources

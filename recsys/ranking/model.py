@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.arrays import (
+    Bools,
     Floats,
     Ints,
 )
@@ -21,6 +22,13 @@ from recsys.ranking.candidates import (
     Candidates,
     gather,
     ranked_within_candidates,
+)
+from recsys.ranking.cart_ranker import (
+    BASKET,
+    CART_FEATURE_NAMES,
+    WITHOUT_RANKER,
+    cart_candidates,
+    cart_features,
 )
 from recsys.ranking.explanation import Slate, to_slates
 from recsys.ranking.exposure_constraint import ExposureConstraint
@@ -39,6 +47,7 @@ EVENT_WEIGHTS = "event_weights"
 """Key of the manifest: the weight of an event by its signal."""
 HYBRID = "hybrid"
 """The strategy that uses the stage at which the model was released."""
+CART_RANKER = "cart_ranker.json"
 BLEND = "blend"
 """The stage, and the strategy, that sums the sources' weighted ranks."""
 
@@ -60,6 +69,8 @@ class HybridModel:
     manifest: Mapping[str, Any]
     exposure: ExposureConstraint | None = None
     """Lowers over-exposed items on the stages blend and ranker; None where its strength is 0."""
+    cart_ranker: Ranker | None = None
+    """The ranker of carts; None where validation does not support one."""
 
     @property
     def stage(self) -> str:
@@ -108,9 +119,9 @@ class HybridModel:
     ) -> Slate:
         """Return the k best items for one shopper.
 
-        `strategy` is a recommender's name, "blend", "ranker", or None / "hybrid" for the released stage. A newcomer
-        gets the prior, or popularity instead of the ranker. `sources` restricts the sources of candidates. Raises
-        KeyError for a strategy that the model lacks.
+        `strategy` is a recommender's name, "blend", "ranker", "basket" (the ranker of carts), or None / "hybrid" for
+        the released stage. A newcomer gets the prior, or popularity instead of the ranker. `sources` restricts the
+        sources of candidates. Raises KeyError for a strategy that the model lacks.
         """
         return self.slate_many([profile], [context], k, strategy=strategy, sources=sources, explain=explain)[0]
 
@@ -125,6 +136,8 @@ class HybridModel:
         explain: bool = False,
     ) -> list[Slate]:
         """Return the `slate` of each shopper, in order."""
+        if strategy == BASKET:
+            return self._cart_slates(profiles, contexts, k, sources=sources, explain=explain)
         released_stage = self._stage_of(strategy)
         if strategy not in (None, HYBRID) or sources is not None:
             return self._slates(profiles, contexts, k, stage=released_stage, sources=sources, explain=explain)
@@ -151,6 +164,33 @@ class HybridModel:
             self._sources_of(stage, quotas), profiles, contexts, quotas=quotas, n_items=self.catalog.n_items
         )
         return self._to_slates(candidates, profiles, contexts, k, stage=stage, explain=explain)
+
+    def _cart_slates(
+        self,
+        profiles: Sequence[Profile],
+        contexts: Sequence[Context],
+        k: int,
+        *,
+        sources: Sequence[str] | None,
+        explain: bool,
+    ) -> list[Slate]:
+        """Return what completes each cart: by the ranker of carts, else by complements. An empty cart is no cart."""
+        if self.cart_ranker is None or not all(context.items for context in contexts):
+            without = WITHOUT_RANKER if WITHOUT_RANKER in self.sources else HYBRID
+            strategies = [without if context.items else HYBRID for context in contexts]
+            return [
+                self.slate(profile, context, k, strategy=strategy, explain=explain)
+                for profile, context, strategy in zip(profiles, contexts, strategies, strict=True)
+            ]
+        candidates = cart_candidates(self.sources, profiles, contexts, n_items=self.catalog.n_items)
+        feature_matrix = cart_features(candidates, profiles, contexts, self.statistics)
+        scores = self.cart_ranker.scores(feature_matrix)
+        if sources is not None:
+            columns = [candidates.sources.index(name) for name in sources if name in candidates.sources]
+            is_proposed: Bools = np.asarray((~np.isnan(candidates.ranks[:, columns])).any(axis=1), np.bool_)
+            candidates, feature_matrix = candidates.part(is_proposed), feature_matrix[is_proposed]
+            scores = scores[is_proposed]
+        return to_slates(candidates, scores, k, ranker=self.cart_ranker if explain else None, features=feature_matrix)
 
     def rank(self, profile: Profile, context: Context, items: Ints) -> Slate:
         """Return all the given items, best first."""
@@ -200,12 +240,15 @@ class HybridModel:
         artifact.write_exposure(directory, self.exposure)
         if self.ranker is not None:
             (directory / "ranker.json").write_text(self.ranker.text(), encoding="utf-8")
+        if self.cart_ranker is not None:
+            (directory / CART_RANKER).write_text(self.cart_ranker.text(), encoding="utf-8")
         body = {
             **self.manifest,
             "sources": list(self.sources),
             "quotas": dict(self.quotas),
             "blend": dict(self.blend),
             "features": list(self.ranker.names) if self.ranker is not None else [],
+            "cart_features": list(self.cart_ranker.names) if self.cart_ranker is not None else [],
             "exposure": self.exposure.strength if self.exposure else 0.0,
         }
         return artifact.seal(directory, body)
@@ -221,21 +264,21 @@ class HybridModel:
         for description, names_in_manifest, supported in (
             ("it has recommenders", manifest["sources"], RECOMMENDERS),
             ("its ranker looks at features", manifest["features"], feature_names(tuple(manifest["quotas"]))),
+            ("its ranker of carts looks at features", manifest.get("cart_features", []), CART_FEATURE_NAMES),
         ):
             if unknown := set(names_in_manifest).difference(supported):
                 names = ", ".join(sorted(unknown))
                 raise artifact.ArtifactError(f"{directory.name}: {description} that this code does not know: {names}")
-        text = directory / "ranker.json"
-        ranker = Ranker.parse(text.read_text(encoding="utf-8"), manifest["features"]) if text.exists() else None
         return cls(
             catalog=artifact.read_catalog(directory),
             sources={name: RECOMMENDERS[name].load(directory / "sources" / name) for name in manifest["sources"]},
             statistics=artifact.read_statistics(directory),
-            ranker=ranker,
+            ranker=_read_ranker(directory / "ranker.json", manifest["features"]),
             quotas=manifest["quotas"],
             blend=manifest["blend"],
             manifest=manifest,
             exposure=artifact.read_exposure(directory, strength=manifest.get("exposure", 0.0)),
+            cart_ranker=_read_ranker(directory / CART_RANKER, manifest.get("cart_features", [])),
         )
 
     def _stage_of(self, strategy: str | None) -> str:
@@ -304,3 +347,7 @@ class HybridModel:
         if self.ranker is None:
             raise ValueError("this model was released without a ranker")
         return features(candidates, profiles, contexts, self.statistics)
+
+
+def _read_ranker(file: Path, names: Sequence[str]) -> Ranker | None:
+    return Ranker.parse(file.read_text(encoding="utf-8"), names) if file.exists() else None

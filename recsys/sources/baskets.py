@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from recsys.arrays import Bools
 from recsys.data.interactions import Interactions
 from recsys.data.sessions import session_starts
 from recsys.data.signals import SIGNAL_NAMES
@@ -33,14 +34,20 @@ def basket_item(interactions: Interactions, n_items: int, *, purchases: bool) ->
     With `purchases`, only rows of orders are used; in data without purchases those of carts, or else of ratings.
     """
     codes = basket_codes(interactions)
-    rows = np.ones(len(interactions), np.bool_)
-    for signals in ORDER_SIGNALS if purchases else ():
-        rows = np.isin(interactions.signals, signals)
-        if rows.any():
-            break
+    rows = order_rows(interactions) if purchases else np.ones(len(interactions), np.bool_)
     matrix = basket_matrix(codes[rows], interactions.items[rows], n_items)
     sizes = np.diff(matrix.indptr)
     return matrix[(sizes > 0) & (sizes <= MAX_ITEMS)]
+
+
+def order_rows(interactions: Interactions) -> Bools:
+    """Return bool[n]: which rows are lines of orders: purchases; without any, rows of carts, or else ratings."""
+    rows = np.zeros(len(interactions), np.bool_)
+    for signals in ORDER_SIGNALS:
+        rows = np.isin(interactions.signals, signals)
+        if rows.any():
+            break
+    return rows
 
 
 def basket_matrix(codes: Array, items: Array, n_items: int) -> Matrix:

@@ -113,6 +113,12 @@ class Covisitation(ItemItem):
         return total + _pair_matrix(parts, n_items) if parts else total
 
 
+def follower_pairs(interactions: Interactions, n_items: int) -> Matrix:
+    """Return csr float64[n_items, n_items]: how often j follows i within a visit, less with each step between."""
+    config = CovisitationConfig(gap_decay=0.7, pair_half_life_hours=1.0, matrix_half_life_days=36_500.0)
+    return Covisitation(config)._pairs(interactions, n_items)
+
+
 def _pair_matrix(parts: Sequence[tuple[np.ndarray, Ints, Ints]], n_items: int) -> Matrix:
     """Return csr float64[n_items, n_items], the sums of (counts, rows, columns)."""
     counts, rows, columns = map(np.concatenate, zip(*parts, strict=True))

@@ -21,6 +21,7 @@ from recsys.sources.sequence_net import SequenceNet
 from recsys.sources.session_knn import SessionKNN
 from recsys.sources.shuffled import CatalogOrder, Random
 from recsys.sources.spark_als import SparkALS
+from recsys.sources.substitutes import Substitutes
 from recsys.sources.svd import SVD
 from recsys.sources.trending import Trending
 from recsys.sources.user_knn import UserKNN
@@ -31,6 +32,7 @@ _ALL: tuple[type[Scoring], ...] = (
     BuyAgain,
     BoughtTogether,
     Complements,
+    Substitutes,
     SessionKNN,
     Covisitation,
     RP3beta,

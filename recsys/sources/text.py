@@ -94,6 +94,16 @@ def _attribute_terms(catalog: Catalog, item: int) -> Iterator[str]:
         yield f"price band={int(np.log2(catalog.prices[item]) * 2)}"
 
 
+def taste_bags(catalog: Catalog) -> Bags:
+    """Return the attributes and the brand of each item: what products of different categories may share."""
+    attributes = catalog.attributes or ((),) * catalog.n_items
+    brands = catalog.brands or ("",) * catalog.n_items
+    return [
+        Counter(dict.fromkeys((*own, *([f"brand={brand}"] if brand else ())), 1))
+        for own, brand in zip(attributes, brands, strict=True)
+    ]
+
+
 def build_vocabulary(bags: Bags, *, most_common: int, largest: int) -> dict[str, int]:
     """Return word -> column of the most frequent words, at most `largest`, that 2 to `most_common` items have."""
     counts = Counter(word for bag in bags for word in bag)

@@ -7,6 +7,7 @@ from recsys.data.catalog import Catalog
 from recsys.data.folds import Fold
 from recsys.data.interactions import Interactions
 from recsys.progress import Progress, silent
+from recsys.ranking.cart_ranker import QUOTAS
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
@@ -53,13 +54,13 @@ def refit(
 ) -> HybridModel:
     """Return the plan's model: sources fitted on `past`, the ranker on the datasets (oldest first).
 
-    With `unranked` it also holds the sources that only placements ask for. `shared` are sources already fitted on this
-    past with the plan's settings.
+    With `unranked` it also holds the sources that only placements, or the ranker of carts, ask for. `shared` are
+    sources already fitted on this past with the plan's settings.
     """
     shared = shared or {}
     sources = plan.sources()
     if unranked:
-        sources |= make_sources(set(unranked_sources()) - sources.keys(), {})
+        sources |= make_sources({*unranked_sources(), *QUOTAS} - sources.keys(), plan.configs)
     fresh = {name: source for name, source in sources.items() if name not in shared}
     ready = fit_all(fresh, past, catalog, progress=lambda name, share: progress(f"Fitting {name}", 0.8 * share))
     ready |= {name: shared[name] for name in sources if name in shared}

@@ -5,7 +5,7 @@ before the test window. The report, the model checks and the last refit on every
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ from recsys.ranking.ranker import NETWORK, Ranker, RankingDataset, train_trees
 from recsys.sources.fitting import fit_all
 from recsys.sources.registry import RECOMMENDERS
 from recsys.training.candidate_quotas import DEPTH, recall, tuned_quotas
+from recsys.training.cart_training import train_cart_ranker
 from recsys.training.model_selection import Selection, select_model
 from recsys.training.plan import Member, Plan, make_sources, ranked_sources
 from recsys.training.ranking_dataset import (
@@ -184,7 +185,10 @@ def refit_on_all(
     live = mid_session_questions(test, dataset, end=float("inf"), max_events=max_events)
     newest = ranking_dataset(model.ranker_sources, model.statistics, live, quotas=model.quotas, seed=seed)
     rows = dataset.interactions
-    return refit(
+    cart = train_cart_ranker(
+        dataset, training.plan.configs, max_events=max_events, seed=seed, progress=part_of(progress, 0.0, 0.4)
+    )
+    released = refit(
         training.plan,
         rows,
         dataset.catalog,
@@ -198,10 +202,12 @@ def refit_on_all(
             "shoppers": len(dataset.user_ids),
             EVENT_WEIGHTS: dict(dataset.weights),
             "ratings_differ": ratings_differ(rows),
+            "cart": cart.json(),
             **manifest,
         },
-        progress=progress,
+        progress=part_of(progress, 0.4, 1.0),
     )
+    return replace(released, cart_ranker=cart.ranker)
 
 
 def split(dataset: Dataset, *, max_events: int | None) -> Folds:

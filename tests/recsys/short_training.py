@@ -14,4 +14,5 @@ def short_training() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("recsys.training.training.MAX_ROUNDS", MAX_ROUNDS)
         patch.setattr("recsys.training.training.NETWORK_STEPS", NETWORK_STEPS)
+        patch.setattr("recsys.training.cart_training.MAX_ROUNDS", MAX_ROUNDS)
         yield

@@ -125,12 +125,22 @@ def test_similar_products_are_named_without_a_model(browser: "APIClient") -> Non
     because = {item["product_id"]: item["reason"]["text"] for item in answers_by_placement["home"]["items"]}
     assert because["throw"] == "Because you viewed Wool rug"
     assert because["desk"] == "From our range"  # no word of it is the rug's
-    for key in ("similar", "product", "bundle", "cart"):
-        assert answers_by_placement[key]["items"][0]["reason"] == {
+
+
+def test_only_what_is_alike_is_called_similar_without_a_model(browser: "APIClient") -> None:
+    of_chair, of_desk = (answers(browser, {**ADA, "product_id": [name]}) for name in ("chair", "desk"))
+
+    assert [item["product_id"] for item in of_chair["similar"]["items"]] == ["stool"]
+    for key in ("similar", "product"):
+        assert of_chair[key]["items"][0]["reason"] == {
             "code": "similar",
-            "text": "Similar to Oak desk",
-            "product_ids": ["desk"],
+            "text": "Similar to Oak chair",
+            "product_ids": ["chair"],
         }
+    for key in ("bundle", "cart"):  # a stool completes no chair
+        assert "similar" not in {item["reason"]["code"] for item in of_chair[key]["items"]}
+    for body in of_desk.values():  # a chair of oak is no desk
+        assert "similar" not in {item["reason"]["code"] for item in body["items"]}
 
 
 def test_recently_viewed_needs_no_model(browser: "APIClient") -> None:

@@ -197,6 +197,7 @@ def test_the_product_of_a_page_is_the_newest_event_for_the_ranker(
     snapshot = SimpleNamespace(
         bundle=bundle,
         sources={"content": SimpleNamespace(knows=lambda code: True)},
+        serving_catalog=SimpleNamespace(columns=SimpleNamespace(prices=np.full(10, np.nan))),
         popular=np.arange(2),
         n_popular=2,
         weights=np.full(12, 0.25, np.float32),

@@ -98,7 +98,8 @@ def test_own_items_have_reasons_by_signal(signal: str, code: str, text: str) -> 
 )
 def test_only_content_sources_say_similar(source: str, text: str) -> None:
     shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
-    shelf = SimpleNamespace(title=lambda code: "Oak chair", columns=SimpleNamespace(product_ids=("chair", "cat-food")))
+    columns = SimpleNamespace(product_ids=("chair", "stool"), categories=("Chairs",), category_of=(0, 0))
+    shelf = SimpleNamespace(title=lambda code: "Oak chair", columns=columns)
     recommender = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *asked: (0,))
 
     reasoner = Reasoner(

@@ -44,8 +44,14 @@ def test_new_product_is_recommended_next_to_similar_ones() -> None:
     put_product("sofa", data=SOFA, actor="key:test")
 
     assert "sofa" in ids(limit=100)
-    assert "sofa" in ids("similar", product_ids=("chair",))
-    assert ids("similar", product_ids=("sofa",), limit=1)[0] in {"chair", "desk", "desk-xl", "stool"}
+    assert "sofa" in ids("product", product_ids=("chair",), limit=100)
+
+
+def test_new_product_replaces_those_of_its_category() -> None:
+    put_product("bench", data={**SOFA, "title": "Oak bench", "category": ("Furniture", "Chairs")}, actor="key:test")
+
+    assert "bench" in ids("similar", product_ids=("chair",))
+    assert set(ids("similar", product_ids=("bench",))) == {"chair", "stool"}
 
 
 def test_view_of_new_product_changes_the_next_answer() -> None:

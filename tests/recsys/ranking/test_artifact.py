@@ -199,7 +199,8 @@ def test_a_model_that_knows_the_first_of_the_new_products_compares_only_the_othe
     extend = Content.extend
 
     def counted(self: Content, catalog: Catalog) -> Content:
-        met.append(catalog.n_items - self.n_items)
+        if self.name == "content":
+            met.append(catalog.n_items - self.n_items)
         return extend(self, catalog)
 
     monkeypatch.setattr(Content, "extend", counted)
