@@ -232,10 +232,10 @@ def report(questions: Sequence[Mapping[str, Any]], pages: Mapping[str, list[dict
 
     shoppers = np.unique([one["user"] for one in questions], return_inverse=True)[1]
     print(f"{len(questions)} visits with an order, of {len(set(shoppers))} shoppers")
-    for name, shelves in {"whole page": SHELVES, **{shelf: (shelf,) for shelf in SHELVES}}.items():
+    for name, shelves in {"whole page": SHELVES, **{name: (name,) for name in SHELVES}}.items():
         hits = {tree: np.array([hit(page, shelves, one) for page, one in zip(own, questions, strict=True)], float)
                 for tree, own in pages.items()}  # fmt: skip
-        places = {tree: np.mean([len(shown(page, shelves)) for page in own]) for tree, own in pages.items()}
+        places = {tree: np.mean([len(products_of(page, shelves)) for page in own]) for tree, own in pages.items()}
         gap = bootstrap(hits["now"] - hits["before"], shoppers=shoppers)
         print(
             f"{name:11} HR@10 before {hits['before'].mean():.4f}  now {hits['now'].mean():.4f}"
@@ -243,19 +243,19 @@ def report(questions: Sequence[Mapping[str, Any]], pages: Mapping[str, list[dict
             f"  products shown before {places['before']:.1f}  now {places['now']:.1f}"
         )
     for tree, own in pages.items():
-        repeats = sum(len(shown(page, SHELVES)) - len(set(shown(page, SHELVES))) for page in own)
+        repeats = sum(len(products_of(page, SHELVES)) - len(set(products_of(page, SHELVES))) for page in own)
         own_reasons = [item["reason"].startswith("You ") for page in own for item in page["home"]]
         print(f"{tree:6} repeated products {repeats}, own products on home {np.mean(own_reasons):.1%} of its places")
 
 
-def shown(page: Mapping[str, list[dict[str, str]]], shelves: Sequence[str]) -> list[str]:
+def products_of(page: Mapping[str, list[dict[str, str]]], shelves: Sequence[str]) -> list[str]:
     """Return the products of the shelves of a page."""
-    return [item["product"] for shelf in shelves for item in page[shelf]]
+    return [item["product"] for name in shelves for item in page[name]]
 
 
 def hit(page: Mapping[str, list[dict[str, str]]], shelves: Sequence[str], question: Mapping[str, Any]) -> bool:
     """Return whether a shelf shows a product of the order."""
-    return not set(shown(page, shelves)).isdisjoint(question["targets"])
+    return not set(products_of(page, shelves)).isdisjoint(question["targets"])
 
 
 if __name__ == "__main__":

@@ -42,10 +42,10 @@ def attribute_texts(value: Any) -> list[str]:
     return [str(one).lower() if isinstance(one, bool) else str(one) for one in values if one is not None]
 
 
-def has_attributes(column: str, wanted: Mapping[str, Sequence[str]]) -> list[RawSQL]:
+def has_attributes(column: str, filters: Mapping[str, Sequence[str]]) -> list[RawSQL]:
     """Return the conditions that a JSON column of names and values meets the filters; `column` is `table.column`."""
     condition = _CONDITION.format(column=column)
-    return [RawSQL(condition, (name, list(values)), output_field=BooleanField()) for name, values in wanted.items()]
+    return [RawSQL(condition, (name, list(values)), output_field=BooleanField()) for name, values in filters.items()]
 
 
 def query_attributes(query: QueryDict) -> dict[str, list[str]]:

@@ -153,7 +153,7 @@ class Migration(migrations.Migration):
                     models.FloatField(
                         db_default=0.7,
                         default=0.7,
-                        help_text="The least share of the places, 0 to 1, for products that the shopper neither looked at nor has. A list of the shopper's own products has no such places",
+                        help_text="The least share of the places, 0 to 1, for products that the shopper neither just looked at nor has. A list of the shopper's own products has no such places",
                         validators=[
                             django.core.validators.MinValueValidator(0.0),
                             django.core.validators.MaxValueValidator(1.0),

@@ -76,8 +76,8 @@ class Placement(models.Model):
         default=0.7,
         db_default=0.7,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text="The least share of the places, 0 to 1, for products that the shopper neither looked at nor has. "
-        "A list of the shopper's own products has no such places",
+        help_text="The least share of the places, 0 to 1, for products that the shopper neither just looked at nor "
+        "has. A list of the shopper's own products has no such places",
     )
     sold_out = models.BooleanField(
         default=False, db_default=False, help_text="May show products that are sold out; else only if a request asks"

@@ -30,8 +30,8 @@ class AttributeColumns:
         if name not in self._names:
             return matched
         numbers, codes, value_of = self._column(name)
-        wanted = [numbers[value] for value in folded(values) if value in numbers]
-        matched[codes[np.isin(value_of, wanted)]] = True
+        value_numbers = [numbers[value] for value in folded(values) if value in numbers]
+        matched[codes[np.isin(value_of, value_numbers)]] = True
         return matched
 
     @cached_property

@@ -22,7 +22,7 @@ from personalization.serving.asking import Ask
 from personalization.serving.exploration import REASON as EXPLORATION_REASON
 from personalization.serving.exploration import explore
 from personalization.serving.fallback_reason import fallback_reason
-from personalization.serving.familiar import discovery_cap, without_owned
+from personalization.serving.familiar import discovery_cap, known_items, without_owned
 from personalization.serving.item_records import items_of, removed_of
 from personalization.serving.page_cursor import MOST_SHOWN, codes_of_hashes, cursor_of
 from personalization.serving.proposals import Proposals, Question, popular_only, propose
@@ -134,7 +134,7 @@ def _request_state(
         allowed &= ~columns.variants_of(codes_of_hashes(*snapshot.serving_catalog.id_hashes, ask.earlier_items))
     allowed = _without_disliked(allowed, shopper, is_onboarding=strategy == ONBOARDING)
     if strategy != Recent.name:
-        allowed = without_owned(allowed, shopper, snapshot.repurchased)
+        allowed = without_owned(allowed, shopper, snapshot.repurchase_seconds)
     size, past_deadline = ask.limit or placement.size, past_deadline and strategy not in OWN_PRODUCTS
     return RequestState(
         ask=ask,
@@ -148,7 +148,9 @@ def _request_state(
         caps=[*_caps(snapshot, placement), *rule_caps(snapshot.rules, applicable_rules)],
         discovery=[]
         if strategy in CLOSED_STRATEGIES
-        else discovery_cap(shopper, columns, size=size, share=placement.discovery_share),
+        else discovery_cap(
+            known_items(shopper, snapshot.repurchase_seconds), columns, size=size, share=placement.discovery_share
+        ),
         trace=trace,
         size=size,
         past_deadline=past_deadline,
@@ -213,7 +215,7 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
         rating_reason=RatingReason(snapshot.bundle.shown_rating_predictor, request_state.shopper.profile)
         if snapshot.bundle is not None
         else None,
-        repurchased=snapshot.repurchased,
+        repurchase_seconds=snapshot.repurchase_seconds,
         of_history=HISTORY_QUOTAS if request_state.strategy == BASKET else (),
     )
     reasons = {

@@ -11,7 +11,7 @@ from personalization.serving.likeness import is_alike
 from personalization.serving.rating_reason import RatingReason
 from personalization.serving.serving_catalog import ServingCatalog
 from personalization.serving.shoppers import Shopper
-from recsys.arrays import Bools
+from recsys.arrays import Times
 from recsys.data.profile import Context, Profile
 from recsys.ranking.onboarding import ONBOARDING
 from recsys.sources.base import Recommender
@@ -83,8 +83,8 @@ class Reasoner:
     context: Context
     rating_reason: RatingReason | None = None
     """Predicted ratings; None without a model."""
-    repurchased: Bools | None = None
-    """The items that people buy again, bool[n_items]; None means none."""
+    repurchase_seconds: Times | None = None
+    """The usual time between two purchases of each item, inf where people do not buy it again; None means for all."""
     of_history: Collection[str] = ()
     """Sources that were asked for the history although there are context items."""
 
@@ -106,10 +106,13 @@ class Reasoner:
 
     def own(self, code: int) -> Reason:
         """Return the reason for an item of the shopper's own history."""
-        if self.repurchased is not None and self.repurchased[code] and code in self.shopper.bought:
+        if self._is_repurchased(code) and code in self.shopper.bought:
             return Reason(*BOUGHT_BEFORE, (self.serving_catalog.columns.product_ids[code],))
         kind, text = OF_OWN.get(self.shopper.latest.get(code, "view"), LOOKED_AT)
         return Reason(kind, text, (self.serving_catalog.columns.product_ids[code],))
+
+    def _is_repurchased(self, code: int) -> bool:
+        return self.repurchase_seconds is not None and bool(np.isfinite(self.repurchase_seconds[code]))
 
     def _about_context(self, code: int, by: set[str], kin: int | None) -> Reason | None:
         for name, words in CONTEXT_SOURCES.items():

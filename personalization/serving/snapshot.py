@@ -12,7 +12,7 @@ from personalization.rules.rule_set import Rule, RuleSet
 from personalization.selectors.placements import STRATEGIES, PlacementConfig
 from personalization.serving.onboarding_cache import OnboardingCache
 from personalization.serving.serving_catalog import ServingCatalog
-from recsys.arrays import Bools, Floats, Ints
+from recsys.arrays import Bools, Floats, Ints, Times
 from recsys.data.catalog import Catalog
 from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
@@ -42,8 +42,9 @@ class Snapshot:
     rules: RuleSet
     onboarding_cache: OnboardingCache
     weights: Floats
-    repurchased: Bools
-    """The products that people buy again, bool[n_items]; none without a model that learned it."""
+    repurchase_seconds: Times
+    """The usual time between two purchases of each product, float64[n_items] in seconds; inf where people do not buy it
+    again, and without a model that learned it."""
     trained_bundle: HybridModel | None
     """The model without products added since its training; its codes come first."""
 
@@ -96,7 +97,7 @@ class Snapshot:
             rules=RuleSet(rules, serving_catalog.columns),
             onboarding_cache=OnboardingCache(serving_catalog, popular, on_sale, sources, item_statistics),
             weights=weight_table({}) if bundle is None else bundle.event_weights,
-            repurchased=_repurchased(sources, serving_catalog.catalog.n_items),
+            repurchase_seconds=_repurchase_seconds(sources, serving_catalog.catalog.n_items),
             trained_bundle=trained_bundle,
         )
 
@@ -184,11 +185,11 @@ def _new_and_removed(
     return present, [row for row in rows_of_new if row.removed]
 
 
-def _repurchased(sources: Mapping[str, Scoring], n_items: int) -> Bools:
-    mask, source = np.zeros(n_items, np.bool_), sources.get(BuyAgain.name)
+def _repurchase_seconds(sources: Mapping[str, Scoring], n_items: int) -> Times:
+    seconds, source = np.full(n_items, np.inf), sources.get(BuyAgain.name)
     if isinstance(source, BuyAgain):
-        mask[: source.n_items] = source.repurchased
-    return mask
+        seconds[: source.n_items] = source.repurchase_seconds
+    return seconds
 
 
 def _sources_without_model(catalog: Catalog) -> dict[str, Scoring]:

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from recsys.arrays import Bools, Floats, Ints
+from recsys.arrays import Bools, Floats, Ints, Times
 from recsys.data.catalog import Catalog
 from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
@@ -148,6 +148,11 @@ class BuyAgain(Scoring):
         """The items that people buy again, bool[n_items]: at least `REPURCHASED` of their purchases are repeats."""
         mask: Bools = self.arrays["rate"] >= REPURCHASED
         return mask
+
+    @property
+    def repurchase_seconds(self) -> Times:
+        """The usual time between two purchases, float64[n_items] in seconds; inf for what people do not buy again."""
+        return np.where(self.repurchased, self.arrays["interval"], np.inf)
 
     def extend(self, catalog: Catalog) -> Self:
         """Return a model that covers the added items of a larger catalog, with the means of their categories."""

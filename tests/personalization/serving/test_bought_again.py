@@ -1,5 +1,6 @@
 """What people buy again may be shown to its buyers; what they bought once and for all is not."""
 
+import numpy as np
 import pytest
 
 from catalog.services import bulk_upsert
@@ -81,7 +82,11 @@ def test_new_product_is_bought_again_like_its_category() -> None:
     ]
     bulk_upsert(rows, actor="key:t")
     snapshot = snapshot_refresher.current()
-    mask = dict(zip(snapshot.serving_catalog.columns.product_ids, snapshot.repurchased.tolist(), strict=True))
+    mask = dict(
+        zip(
+            snapshot.serving_catalog.columns.product_ids, np.isfinite(snapshot.repurchase_seconds).tolist(), strict=True
+        )
+    )
 
     assert mask["bulb"]
     assert mask["lamp-2"], "its category, lamps and bulbs, is bought again"

@@ -1,18 +1,22 @@
 """The share of discovery: what the shopper knows has a limited share of a list, sold-out products have none."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from catalog.services import bulk_upsert
 from personalization.rules.filter_columns import Columns
-from personalization.rules.slate import Cap
 from personalization.services.placements import save_placement
 from personalization.services.recommend import recommend
 from personalization.services.rules import create_rule
 from personalization.serving.answers import Answer
 from personalization.serving.asking import Ask, Who
-from personalization.serving.familiar import discovery_cap
+from personalization.serving.familiar import discovery_cap, known_items
 from personalization.serving.shoppers import Shopper
+from recsys.data.interactions import DAY
 from recsys.data.profile import Profile
+from recsys.data.signals import SIGNAL_CODES
 from tests.personalization.shop import ADA, does, views
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("live_model")]
@@ -43,9 +47,7 @@ def many_products() -> None:
     [(0.7, 10, 3), (0.7, 12, 3), (0.7, 1, 0), (0.0, 10, 10), (1.0, 10, 0), (0.9, 10, 1), (0.3, 10, 7), (0.5, 5, 2)],
 )
 def test_known_products_get_at_most_the_rest_of_the_places(share: float, size: int, limit: int) -> None:
-    shopper = Shopper(Profile.empty(0.0), personal=True, latest={1: "view"})
-
-    (cap,) = discovery_cap(shopper, columns(), size=size, share=share)
+    (cap,) = discovery_cap(np.array([1], np.int32), columns(), size=size, share=share)
 
     assert cap.limit == limit
     assert cap.about is not None
@@ -53,17 +55,29 @@ def test_known_products_get_at_most_the_rest_of_the_places(share: float, size: i
 
 
 def test_variants_of_known_products_are_known() -> None:
-    shopper = Shopper(Profile.empty(0.0), personal=True, latest={1: "view"})
+    (cap,) = discovery_cap(np.array([1], np.int32), columns("", "sofa", "sofa", ""), size=10, share=0.7)
 
-    (cap,) = discovery_cap(shopper, columns("", "sofa", "sofa", ""), size=10, share=0.7)
-
-    assert cap == Cap(limit=3, about=cap.about)
     assert cap.about is not None
     assert cap.about.tolist() == [False, True, True, False]
 
 
-def test_a_stranger_knows_nothing() -> None:
-    assert discovery_cap(Shopper(Profile.empty(0.0)), columns(), size=10, share=0.7) == []
+def test_without_known_products_nothing_is_capped() -> None:
+    assert discovery_cap(np.empty(0, np.int32), columns(), size=10, share=0.7) == []
+
+
+def test_known_is_what_was_just_looked_at_and_what_the_shopper_still_has() -> None:
+    """Items 0 to 2 were viewed, 3 to 5 bought; of these, 3 and 4 are bought again every 30 days, and 5 is not."""
+    days = [1, 13, 15, 14, 16, 400]
+    signals = [SIGNAL_CODES["view"], SIGNAL_CODES["cart"], SIGNAL_CODES["view"], *[SIGNAL_CODES["purchase"]] * 3]
+    profile = replace(
+        Profile.empty(500 * DAY),
+        items=np.arange(6, dtype=np.int32),
+        times=500 * DAY - DAY * np.array(days, np.float64),
+        signals=np.array(signals, np.int8),
+    )
+    repurchase_seconds = np.array([np.inf, np.inf, np.inf, 30 * DAY, 30 * DAY, np.inf])
+
+    assert known_items(Shopper(profile, personal=True), repurchase_seconds).tolist() == [0, 1, 3, 5]
 
 
 @pytest.mark.parametrize(("share", "known"), [(0.7, 3), (0.5, 5), (0.9, 1), (1.0, 0)])
