@@ -4,9 +4,9 @@
 
 Trains on the simulated events and asks the serving code with the default placements, without a store. `--quick` fits
 the sources with their default settings and trains no ranker. `hits` is the
-mean number of planted products in the answer, `of oracle` their share of what the planted truth itself would reach,
-`category` the share of items in the category of the product (of a line of the cart), `price` the share within a third
-and three times its price (of a line's). The interval is of our hits less those of the best peer, paired. Peers are
+mean number of planted products in the answer. `of oracle` is their share of what the planted truth itself would reach.
+`category` is the share of items in the category of the product (of a line of the cart). `price` is the share that costs
+a third to three times as much (as a line). The interval is of our hits less those of the best peer, paired. Peers are
 untuned: cosine of visits (co-visitation), shrunk log lift of orders, TF-IDF of texts and categories (content).
 """
 
@@ -139,12 +139,12 @@ class World:
         """Return the first lines of orders, drawn by lot, as carts."""
         rng = np.random.default_rng((self.seed, 6))
         orders = [act.lines for act in self.acts if act.action == "order"]
-        drawn = rng.permutation(len(orders))[:MOST_CARTS].tolist()
+        chosen_orders = rng.permutation(len(orders))[:MOST_CARTS].tolist()
         return [
             tuple(
                 self.products[line.product].product_id for line in orders[at][: 1 + int(rng.integers(len(orders[at])))]
             )
-            for at in drawn
+            for at in chosen_orders
         ]
 
 

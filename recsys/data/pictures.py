@@ -31,7 +31,7 @@ PAUSE_SECONDS, FETCH_SECONDS, BUDGET_SECONDS = 5.0, 15.0, 600.0
 RETRY_SECONDS = 7 * 86_400.0
 """An address without a usable picture is asked again after this time."""
 THREADS = 8
-KEPT, FAILED = ".png", ".none"
+PICTURE_ENDING, FAILURE_ENDING = ".png", ".none"
 EMBEDDING_NETWORKS = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "2002::/16")))
 """Networks whose addresses stand for IPv4 addresses, which may be private."""
 
@@ -71,7 +71,7 @@ def fetched_pictures(
     keep = partial(_keep, deadline=time.monotonic() + budget_s, read=read or picture_bytes)
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(keep, missing, [folder / names[address] for address in missing]))
-    files = {product_id: folder / f"{names[address]}{KEPT}" for product_id, address in addresses.items()}
+    files = {product_id: folder / f"{names[address]}{PICTURE_ENDING}" for product_id, address in addresses.items()}
     return {product_id: file for product_id, file in files.items() if file.exists()}
 
 
@@ -107,7 +107,7 @@ def is_public(ip: str) -> bool:
 
 def _checked_ip(host: str, port: int, allowed: Callable[[str], bool]) -> str:
     """Return the first IP address of a host. A connection to it cannot be led elsewhere by a second look-up."""
-    ips = [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    ips = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     if not all(map(allowed, ips)):
         raise UnusablePicture("its host is not public")
     return ips[0]
@@ -166,10 +166,10 @@ def _embedded(address: str) -> bytes:
 
 def _is_due(name: Path) -> bool:
     """Return whether an address has no picture yet and did not fail lately."""
-    failed = name.with_suffix(FAILED)
+    failed = name.with_suffix(FAILURE_ENDING)
     if failed.exists() and time.time() - failed.stat().st_mtime < RETRY_SECONDS:
         return False
-    return not name.with_suffix(KEPT).exists()
+    return not name.with_suffix(PICTURE_ENDING).exists()
 
 
 def _keep(address: str, name: Path, *, deadline: float, read: Callable[[str], bytes]) -> None:
@@ -179,12 +179,12 @@ def _keep(address: str, name: Path, *, deadline: float, read: Callable[[str], by
     try:
         small = _small(read(address))
     except UnusablePicture as error:
-        name.with_suffix(FAILED).write_text(str(error), encoding="utf-8")
+        name.with_suffix(FAILURE_ENDING).write_text(str(error), encoding="utf-8")
         return
     unfinished = name.with_suffix(".part")
     unfinished.write_bytes(small)
-    unfinished.replace(name.with_suffix(KEPT))
-    name.with_suffix(FAILED).unlink(missing_ok=True)
+    unfinished.replace(name.with_suffix(PICTURE_ENDING))
+    name.with_suffix(FAILURE_ENDING).unlink(missing_ok=True)
 
 
 def _small(raw: bytes) -> bytes:
