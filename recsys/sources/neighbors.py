@@ -188,12 +188,12 @@ class Neighbors:
         keys = places * np.int64(n) + indices
         order = np.argsort(keys)
         keys, values = keys[order], values[order]
-        wanted = place_of * np.int64(n) + items[inside]
-        at = np.searchsorted(keys, wanted)
-        found = np.flatnonzero(at < len(keys))
-        found = found[keys[at[found]] == wanted[found]]
-        shares = np.zeros(len(wanted), np.float32)
-        shares[found] = values[at[found]] / best[place_of[found]]
+        pair_keys = place_of * np.int64(n) + items[inside]
+        at = np.searchsorted(keys, pair_keys)
+        matches = np.flatnonzero(at < len(keys))
+        matches = matches[keys[at[matches]] == pair_keys[matches]]
+        shares = np.zeros(len(pair_keys), np.float32)
+        shares[matches] = values[at[matches]] / best[place_of[matches]]
         result = np.zeros(len(sources), np.float32)
         result[inside] = shares
         return result

@@ -181,8 +181,10 @@ def hidden_matrix(fold: Fold, rows: range, n_items: int) -> Matrix | None:
     if fold.pages is None:
         return None
     pages = fold.pages[rows.start : rows.stop]
-    asked = np.flatnonzero(pages >= 0)
-    return sparse.csr_matrix((np.ones(len(asked), np.float32), (asked, pages[asked])), shape=(len(rows), n_items))
+    with_page = np.flatnonzero(pages >= 0)
+    return sparse.csr_matrix(
+        (np.ones(len(with_page), np.float32), (with_page, pages[with_page])), shape=(len(rows), n_items)
+    )
 
 
 def top_k_columns(scores: Floats, hidden: Matrix | None, k: int) -> Ints:
