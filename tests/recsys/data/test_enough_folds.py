@@ -29,7 +29,7 @@ def _asked(each: int) -> list[Fold]:
 
 
 @pytest.mark.parametrize(
-    ("enough", "right", "least", "found"),
+    ("enough", "right", "least", "result"),
     [(12_000, 100_000, 0, 4), (40, 100_000, 0, 1), (12_000, 200, 0, 2), (12_000, 200, 120, 3)],
 )
 def test_earlier_folds_are_taken_until_there_is_enough(

@@ -94,7 +94,7 @@ def test_of_many_small_groups_the_largest_twenty_are_named(champion: SlateTable)
 
 
 @pytest.mark.parametrize(
-    "found",
+    "result",
     [np.full(N_SHOPPERS, True), np.full(N_SHOPPERS, False), np.arange(N_SHOPPERS) % 2 == 0],
     ids=["everybody finds", "nobody finds", "a group finds nothing"],
 )
@@ -218,7 +218,7 @@ def test_what_chance_explains_is_no_leak(shoppers: int, verdict: list[bool]) -> 
 
 
 @pytest.mark.parametrize(
-    ("promised", "asked", "found", "verdict"),
+    ("promised", "asked", "result", "verdict"),
     [(50, 50, 1.0, [False]), (50, 50, 0.5, [True]), (49, 50, 1.0, []), (50, 49, 1.0, [])],
 )
 def test_a_model_that_finds_far_more_than_validation_promised_is_refused_where_enough_were_asked(
