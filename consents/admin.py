@@ -206,9 +206,10 @@ class ConsentKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic 
         """Offer the purposes there are."""
         super().__init__(*args, **kwargs)
         names = [(name, name) for name in sorted(selectors.terms())]
-        self.fields["purpose"] = forms.ChoiceField(
-            choices=[("", "none"), *names], required=False, help_text=self.fields["purpose"].help_text
-        )
+        if "purpose" in self.fields:  # who may only view has no fields
+            self.fields["purpose"] = forms.ChoiceField(
+                choices=[("", "none"), *names], required=False, help_text=self.fields["purpose"].help_text
+            )
 
     def clean_key(self) -> str:
         """Refuse the name of a purpose: it means that purpose."""

@@ -177,6 +177,8 @@ def answers(ask: Callable[[], Any]) -> bool:
     """Return whether the page answers this person at all. What it writes is rolled back."""
     with transaction.atomic():
         response = ask()
+        if response.streaming:
+            b"".join(response.streaming_content)  # read to its end, a file is closed
         transaction.set_rollback(True)
     led = response.headers.get("Location", "")
     return response.status_code not in (403, 404, 405) and not led.startswith("/admin/login/")
