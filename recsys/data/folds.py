@@ -97,8 +97,8 @@ class Fold:
     @property
     def newcomers(self) -> Bools:
         """bool[n]: which questions are of shoppers without rows in the past."""
-        known = np.bincount(self.past.users, minlength=int(self.users.max(initial=-1)) + 1) > 0
-        of_newcomers: Bools = ~known[self.users]
+        has_past = np.bincount(self.past.users, minlength=int(self.users.max(initial=-1)) + 1) > 0
+        of_newcomers: Bools = ~has_past[self.users]
         return of_newcomers
 
     @property

@@ -53,17 +53,17 @@ def _bar(
     slates: Ints, lists: Mapping[str, Ints], fold: Fold, targets: Sequence[Longs], *, metric: str, k: int, seed: int
 ) -> dict[str, Any]:
     """Return one comparison; {} without peers or targets."""
-    asked, released = values_with_targets(slates, targets, fold.n_items, metric=metric, k=k)
-    if not len(asked) or not lists:
+    rows, released = values_with_targets(slates, targets, fold.n_items, metric=metric, k=k)
+    if not len(rows) or not lists:
         return {}
     peers = {
         name: values_with_targets(own, targets, fold.n_items, metric=metric, k=k)[1] for name, own in lists.items()
     }
     best = max(sorted(peers), key=lambda name: float(peers[name].mean()))
-    shoppers = fold.users[asked]
+    shoppers = fold.users[rows]
     return {
         "metric": f"{metric}@{k}",
-        "questions": len(asked),
+        "questions": len(rows),
         "released": float(released.mean()),
         "peer": best,
         "best": float(peers[best].mean()),
