@@ -42,14 +42,14 @@ def main() -> int:
     frame = frame.sort_values("timestamp", kind="stable")
     dataset = build(frame[-options.rows :] if options.rows else frame, items)
     for protocol in options.protocol or PROTOCOLS:
-        visit_options = Options(
+        evaluation_options = Options(
             protocol=protocol,
             new_only=options.mode == "new",
             budget_s=options.budget,
             names=tuple(options.sources) if options.sources else None,
             peer_names=PEERS,
         )
-        report(dataset, visit_options)
+        report(dataset, evaluation_options)
     return 0
 
 

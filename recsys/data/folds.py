@@ -18,7 +18,7 @@ from recsys.data.time_split import (
     rows_before,
 )
 
-Protocol = Literal["temporal", "leave-one-out", "next-item", "product-page", "cart"]
+Protocol = Literal["temporal", "leave-one-out", "next-item", "product-page"]
 MAX_QUESTIONS = 5_000
 SEED = 7
 ROWS = ("items", "times", "signals", "weights", "values")
@@ -97,8 +97,8 @@ class Fold:
     @property
     def newcomers(self) -> Bools:
         """bool[n]: which questions are of shoppers without rows in the past."""
-        has_rows = np.bincount(self.past.users, minlength=int(self.users.max(initial=-1)) + 1) > 0
-        of_newcomers: Bools = ~has_rows[self.users]
+        has_past = np.bincount(self.past.users, minlength=int(self.users.max(initial=-1)) + 1) > 0
+        of_newcomers: Bools = ~has_past[self.users]
         return of_newcomers
 
     @property

@@ -70,10 +70,10 @@ def product_page(
     sequences, past = _sequences(dataset, start=start, end=end)
     rows = sequences.rows
     pages, targets = _views_and_next(sequences)
-    is_question = rows.times[pages] >= start
+    is_chosen = rows.times[pages] >= start
     if new_only:
-        is_question &= _first_touches(sequences)[targets]
-    pages, targets = pages[is_question], targets[is_question]
+        is_chosen &= _first_touches(sequences)[targets]
+    pages, targets = pages[is_chosen], targets[is_chosen]
     chosen = random_subset(np.arange(len(pages)), limit)
     return _fold(
         dataset, past, sequences, targets[chosen], moments=rows.times[pages[chosen]], until=start, new_only=new_only,
@@ -123,8 +123,8 @@ def _sequences(dataset: Dataset, *, start: float, end: float) -> tuple[Sequences
 
 def _has_past(dataset: Dataset, start: float) -> Bools:
     past = rows_before(dataset.interactions, start)
-    has_rows: Bools = np.bincount(past.users, minlength=dataset.interactions.n_users) > 0
-    return has_rows
+    has_past: Bools = np.bincount(past.users, minlength=dataset.interactions.n_users) > 0
+    return has_past
 
 
 def _first_touches(sequences: Sequences) -> Bools:

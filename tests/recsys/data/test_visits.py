@@ -28,7 +28,7 @@ ROWS = [
 SHOP = Dataset(shops.interactions(sorted(ROWS, key=lambda row: row[2]), n_users=3), shops.catalog(6), ())
 
 
-def asked(fold: Fold) -> list[tuple[int, list[int], int]]:
+def question_rows(fold: Fold) -> list[tuple[int, list[int], int]]:
     """Return (shopper, items of the profile, target) of each question."""
     known = [profile.items.tolist() for profile in fold.profiles]
     return list(zip(fold.users.tolist(), known, [int(own[0]) for own in fold.targets], strict=True))
@@ -37,12 +37,12 @@ def asked(fold: Fold) -> list[tuple[int, list[int], int]]:
 def test_next_items_are_asked_of_first_visits_too() -> None:
     fold = next_item(SHOP, start=CUT, end=float("inf"), new_only=False)
 
-    assert [one for one in asked(fold) if one[0] > 0] == [
+    assert [one for one in question_rows(fold) if one[0] > 0] == [
         (1, [3], 4),
         (1, [3, 4], 4),
         (1, [3, 4], 5),
     ], "neither the first event, of which nothing is known, nor the second visit"
-    assert sum(user == 0 for user, *_ in asked(fold)) == 5, "every event of a shopper known before"
+    assert sum(user == 0 for user, *_ in question_rows(fold)) == 5, "every event of a shopper known before"
     assert fold.newcomers.tolist() == (fold.users > 0).tolist()
 
 
@@ -64,7 +64,7 @@ def test_newcomers_take_half_of_the_questions_at_most() -> None:
 def test_a_page_asks_which_other_product_the_visit_views_next() -> None:
     fold = product_page(SHOP, start=CUT, end=float("inf"), new_only=False)
 
-    assert asked(fold) == [
+    assert question_rows(fold) == [
         (0, [0, 1], 3),
         (0, [0, 1, 1], 3),
         (0, [0, 1, 1, 3], 2),

@@ -34,7 +34,7 @@ def visits(*, seed: int = 0) -> Dataset:
     )
 
 
-def held(fold: Fold) -> list[list[int]]:
+def past_items(fold: Fold) -> list[list[int]]:
     return [fold.past.items[fold.past.users == user].tolist() for user in np.unique(fold.past.users)]
 
 
@@ -47,7 +47,7 @@ def best(scores: np.ndarray) -> list[int]:
 def test_item_pairs_score_by_their_definition(peer: type[ItemPairs], seed: int) -> None:
     fold = product_page(visits(seed=seed), start=CUT, end=float("inf"), new_only=False)
     model = peer(length=2, recall=0.5, own=False)
-    sets = [set(own) for own in held(fold)]
+    sets = [set(own) for own in past_items(fold)]
     count = np.array([sum(item in own for own in sets) for item in range(ITEMS)], float)
 
     def pair(i: int, j: int) -> float:
@@ -79,7 +79,7 @@ def test_vstan_votes_by_its_definition(settings: dict[str, Any], seed: int) -> N
     fold = next_item(visits(seed=seed), start=CUT, end=float("inf"), new_only=False)
     config = {"recall": 2.0, "fading": 60.0, "near": 5.0, "rarity": 0, **settings}
     model = VSTAN(**settings)
-    sessions = held(fold)
+    sessions = past_items(fold)
     ends = [fold.past.times[fold.past.users == user].max() for user in np.unique(fold.past.users)]
     count = np.array([sum(item in own for own in sessions) for item in range(ITEMS)])
 
@@ -90,7 +90,7 @@ def test_vstan_votes_by_its_definition(settings: dict[str, Any], seed: int) -> N
     slates = model.answer(fold, ITEMS)
 
     for row, profile in enumerate(fold.profiles):
-        current = profile.items[profile.times >= CUT].tolist() or held(fold)[3]
+        current = profile.items[profile.times >= CUT].tolist() or past_items(fold)[3]
         back = {item: len(current) - 1 - at for at, item in enumerate(current)}
         scores = np.zeros(ITEMS)
         for own, end in zip(sessions, ends, strict=True):
