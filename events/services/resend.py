@@ -21,13 +21,9 @@ FROM_RECORDER: Final = "recorder"
 def resend(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
     """Send items through the collection API again; return the numbers accepted and rejected.
 
-        An item goes again with the privacy signal, the region and the shared context of its request. A browser's proof of a
-    <<<<<<< Updated upstream
-        user id was not kept, so it is a claim of its device. Its message id keeps an item from being counted twice.
-    =======
-        user id was not kept, so such an item is a claim of its device. Its message id keeps it from being counted twice.
-    >>>>>>> Stashed changes
-        Raises Unavailable or redis errors while the log is down; items sent until then stay sent.
+    An item goes again with the privacy signal, the region and the shared context of its request. A browser's proof of
+    a user id was not kept, so such an item is a claim of its device. Its message id keeps it from being counted twice.
+    Raises Unavailable or redis errors while the log is down; items sent until then stay sent.
     """
     accepted = rejected = 0
     for item in items:

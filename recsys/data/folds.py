@@ -18,7 +18,7 @@ from recsys.data.time_split import (
     rows_before,
 )
 
-Protocol = Literal["temporal", "leave-one-out", "next-item", "product-page"]
+Protocol = Literal["temporal", "leave-one-out", "next-item", "product-page", "cart"]
 MAX_QUESTIONS = 5_000
 SEED = 7
 ROWS = ("items", "times", "signals", "weights", "values")
