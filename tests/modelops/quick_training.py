@@ -27,6 +27,7 @@ def learn_nothing(
     """
     options: list[dict[str, Any]] = []
     folds = SimpleNamespace(learning=(), validation=None, test=())
+    candidates = SimpleNamespace(dataset=lambda *, seed: None)
 
     def train(dataset: Any, **named: Any) -> Any:
         options.append(named)
@@ -41,7 +42,7 @@ def learn_nothing(
 
     patch.setattr(training, "_dataset", lambda progress: SimpleNamespace(user_ids=()))
     patch.setattr("recsys.training.training.train", train)
-    patch.setattr("recsys.training.training.test_candidates", lambda *parts: None)
+    patch.setattr("recsys.training.training.test_candidates", lambda *parts: candidates)
     patch.setattr("recsys.evaluation.report.training_report", lambda *parts, **named: {"rmse": {}})
     patch.setattr("recsys.training.refit.refit_champion", lambda *parts, **named: followed or None)
     patch.setattr("recsys.training.training.refit_on_all", refit_on_all)

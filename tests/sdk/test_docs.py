@@ -30,7 +30,7 @@ REQUESTS = [
 SENDING = [
     (title, *result.groups())
     for title, section in SECTIONS.items()
-    if "P123" in section and (result := FENCE.search(section))
+    if (result := FENCE.search(section)) and "P123" in result[2]
 ]
 
 

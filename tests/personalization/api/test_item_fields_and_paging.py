@@ -153,7 +153,7 @@ def test_placement_filters_by_attributes_and_a_request_by_others(browser: "APICl
     assert ids(browser.get(HOME, {"attributes[color]": "black"}).json()) == ["lamp"]
 
 
-@pytest.mark.parametrize("placement", ["home", "trending", "similar", "onboarding"])
+@pytest.mark.parametrize("placement", ["home", "trending", "product", "onboarding"])
 def test_pages_hold_every_product_once(browser: "APIClient", placement: str) -> None:
     views(ADA, "rug", "bulb")
     address, query = f"/api/v1/recommendations/{placement}", {**ADA, "limit": 3, "product_id": "chair"}
@@ -166,7 +166,7 @@ def test_pages_hold_every_product_once(browser: "APIClient", placement: str) -> 
         cursor = body["next_cursor"]
 
     items = [item for body in pages for item in body["items"]]
-    assert [len(body["items"]) for body in pages] == [3, 3, 2 if placement != "similar" else 1]
+    assert [len(body["items"]) for body in pages] == [3, 3, 2 if placement != "product" else 1]
     assert [item["position"] for item in items] == list(range(1, len(items) + 1))
     assert len({item["product_id"] for item in items}) == len(items)
     assert len({body["recommendation_id"] for body in pages}) == len(pages)

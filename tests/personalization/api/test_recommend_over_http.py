@@ -356,16 +356,16 @@ def test_no_page_repeats_a_product_or_shows_two_variants(browser: "APIClient") -
 
 def test_placement_comes_twice_under_two_keys_and_repeats_nothing(browser: "APIClient") -> None:
     slots = [
-        {"placement": "similar", "product_id": ["rug"], "limit": 3},
-        {"key": "to-the-lamp", "placement": "similar", "product_id": ["lamp"], "limit": 3},
+        {"placement": "product", "product_id": ["rug"], "limit": 3},
+        {"key": "to-the-lamp", "placement": "product", "product_id": ["lamp"], "limit": 3},
     ]
 
     answers = browser.post("/api/v1/page", {"placements": slots}, format="json").json()["placements"]
 
-    assert list(answers) == ["similar", "to-the-lamp"]
-    assert [one["placement"] for one in answers.values()] == ["similar", "similar"]
+    assert list(answers) == ["product", "to-the-lamp"]
+    assert [one["placement"] for one in answers.values()] == ["product", "product"]
     assert [len(ids(one)) for one in answers.values()] == [3, 3]
-    assert set(ids(answers["similar"])).isdisjoint(ids(answers["to-the-lamp"]))
+    assert set(ids(answers["product"])).isdisjoint(ids(answers["to-the-lamp"]))
 
 
 def test_page_keeps_the_order_of_the_request_whoever_chooses_first(browser: "APIClient") -> None:
