@@ -12,6 +12,7 @@ from config.body_buffer import web as webs
 from config.body_buffer.server import Server
 from config.body_buffer.uploads import Uploads
 from config.body_buffer.web import Web
+from tests.body_buffer.loops import run_apart
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 POST = b"POST /v1/batch HTTP/1.1\r\nHost: shop\r\n"
@@ -57,7 +58,7 @@ def run(scene: Scene, *answers: bytes) -> None:
             await buffer.finish()
             behind.close()
 
-    asyncio.run(inside())
+    run_apart(inside())
 
 
 async def answer(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
@@ -191,7 +192,7 @@ def test_web_that_cannot_be_reached_is_our_trouble(monkeypatch: pytest.MonkeyPat
         listening.close()
         await buffer.finish()
 
-    asyncio.run(scene())
+    run_apart(scene())
 
 
 @pytest.mark.parametrize(

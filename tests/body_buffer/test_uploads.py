@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from config.body_buffer.uploads import GRACE_SECONDS, SMALL, WINDOW_BYTES, WINDOW_SECONDS, Upload, Uploads
+from tests.body_buffer.loops import run_apart
 
 LIMIT = 1_000_000
 
@@ -26,7 +27,7 @@ def run(scene: Callable[[Uploads, Clock], Coroutine[Any, Any, None]]) -> None:
         clock = Clock()
         await scene(Uploads(max_bytes=LIMIT, clock=clock), clock)
 
-    asyncio.run(inside())
+    run_apart(inside())
 
 
 async def sender(uploads: Uploads, size: int, opened: list[Upload]) -> str:
