@@ -4,14 +4,12 @@ import logging
 import math
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import redis
 from django.conf import settings
 from django.http import HttpRequest
-from limits import RateLimitItem, parse
-from limits.errors import StorageError
-from limits.storage import storage_from_string
-from limits.strategies import SlidingWindowCounterRateLimiter
+from limits import parse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rest_framework.request import Request
@@ -19,10 +17,50 @@ from rest_framework.throttling import BaseThrottle
 
 from access.keys import KeyRecord
 from common.cooldown import Cooldown
+from common.redis import Script, ScriptCall, run_scripts
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is loaded
     from rest_framework.views import APIView
 
+PREFIX: Final = "v:limit:"
+"""Begins the key of a counter."""
+COUNT: Final = Script("""
+local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local slot = math.floor(now / window)
+local past = now - slot * window
+local kept = redis.call('HMGET', KEYS[1], 'slot', 'current', 'previous')
+local current, previous = 0, 0
+if tonumber(kept[1]) == slot then current, previous = tonumber(kept[2]), tonumber(kept[3])
+elseif tonumber(kept[1]) == slot - 1 then previous = tonumber(kept[2]) end
+local weighted = math.floor(previous * (window - past) / window) + current
+if weighted + 1 > limit then
+  local wait = window - past
+  if current + 1 <= limit and previous > 0 then
+    wait = math.min(wait, window - past - math.floor((limit - current) * window / previous) + 1)
+  end
+  return {0, math.max(wait, 1)}
+end
+redis.call('HSET', KEYS[1], 'slot', slot, 'current', current + 1, 'previous', previous)
+redis.call('PEXPIRE', KEYS[1], 2 * window)
+return {limit - weighted - 1, 0}
+""")
+"""Counts a request in a sliding window: the present window's requests, and of the one before as large a share as the
+sliding window covers. Returns how many are left, and the milliseconds until the next one may come."""
+
+
+class Allowance(NamedTuple):
+    """What the limit says of a request: how many more may come, and the seconds to wait where none may."""
+
+    left: int | None = None
+    """None where nothing was counted, because Redis is down."""
+    wait: float = 0.0
+
+
+OPEN: Final = Allowance()
+LEFT: Final = "vitrine.requests_left"
+"""In `request.META`: how many more requests the key's limit allows."""
 log = logging.getLogger(__name__)
 cooldown = Cooldown(1.0)
 
@@ -37,7 +75,9 @@ class KeyThrottle(BaseThrottle):
         key = request.auth
         if not isinstance(key, KeyRecord):
             return True
-        self.seconds = seconds_to_wait(key, client=self.get_ident(request))
+        allowance = count_request(key, client=self.get_ident(request))
+        request._request.META[LEFT] = allowance.left
+        self.seconds = allowance.wait
         return self.seconds == 0
 
     def wait(self) -> float:
@@ -52,8 +92,24 @@ def address_of(request: HttpRequest) -> str:
 
 def seconds_to_wait(key: KeyRecord, *, client: str) -> float:
     """Count one request of the key; return 0 within the limit, else the seconds to wait."""
+    return count_request(key, client=client).wait
+
+
+def count_request(key: KeyRecord, *, client: str) -> Allowance:
+    """Count one request of the key, and return what is left."""
+    return _count(request_call(key, client=client))
+
+
+def request_call(key: KeyRecord, *, client: str) -> ScriptCall:
+    """Return the call that counts a request of the key, for a round trip with others; `allowance` reads its answer."""
     who = (str(key.id), client) if key.publishable else (str(key.id),)
-    return _hit(settings.KEY_RATES[key.kind], *who)
+    return _call(settings.KEY_RATES[key.kind], *who)
+
+
+def allowance(answer: Any) -> Allowance:
+    """Return what `request_call` counted."""
+    left, milliseconds = answer
+    return Allowance(left, float(math.ceil(milliseconds / 1000)))
 
 
 def seconds_to_sign_in(request: HttpRequest) -> float:
@@ -61,31 +117,32 @@ def seconds_to_sign_in(request: HttpRequest) -> float:
 
     The limit is by address: by name, a stranger could lock the owner of the name out.
     """
-    return _hit(settings.SIGN_IN_RATE, "sign-in", address_of(request))
+    return _count(_call(settings.SIGN_IN_RATE, "sign-in", address_of(request))).wait
 
 
-def _hit(rate: str, *who: str) -> float:
+def _call(rate: str, *who: str) -> ScriptCall:
+    limit, milliseconds = _limit(rate)
+    return COUNT.call([f"{PREFIX}{milliseconds}:{':'.join(who)}"], [limit, milliseconds])
+
+
+def _count(call: ScriptCall) -> Allowance:
     if cooldown.active():
-        return 0.0
-    item = _allowance(rate)
+        return OPEN
     try:
-        limiter = _limiter(settings.REDIS_URL)
-        if limiter.hit(item, *who):
-            return 0.0
-        return max(1.0, math.ceil(limiter.get_window_stats(item, *who).reset_time - time.time()))
-    except StorageError as error:
+        return allowance(run_scripts(call, server=_quick(settings.REDIS_URL))[0])
+    except redis.RedisError as error:
         cooldown.start()
-        log.warning("throttle.open error=%s", error.storage_error)
-        return 0.0
+        log.warning("throttle.open error=%s", error)
+        return OPEN
 
 
 @lru_cache(maxsize=16)
-def _allowance(rate: str) -> RateLimitItem:
-    return parse(rate)
+def _limit(rate: str) -> tuple[int, int]:
+    """Return the requests and the milliseconds of a rate such as 1200/minute."""
+    item = parse(rate)
+    return item.amount, item.get_expiry() * 1000
 
 
 @lru_cache(maxsize=4)
-def _limiter(url: str) -> SlidingWindowCounterRateLimiter:
-    quick: dict[str, Any] = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25, "retry": Retry(NoBackoff(), 0)}
-    storage = storage_from_string(url, wrap_exceptions=True, key_prefix="v:limit", **quick)
-    return SlidingWindowCounterRateLimiter(storage)
+def _quick(url: str) -> redis.Redis:
+    return redis.Redis.from_url(url, socket_connect_timeout=0.25, socket_timeout=0.25, retry=Retry(NoBackoff(), 0))

@@ -1,9 +1,13 @@
 """The Redis client of a process, with short timeouts, so that no request waits for a dead store."""
 
+from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import sha1
+from typing import Any, NamedTuple
 
 import redis
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 CONNECT_SECONDS = 1.0
@@ -32,3 +36,46 @@ def connect(url: str) -> redis.Redis:
         # A broken connection is replaced, but a hanging store is not waited for a second time.
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2, supported_errors=(redis.ConnectionError,)),
     )
+
+
+class Script:
+    """A Lua script that the server knows by its hash; its source is sent only where the server lacks it."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.sha = sha1(source.encode()).hexdigest()
+
+    def call(self, keys: Sequence[str] = (), arguments: Sequence[Any] = ()) -> "ScriptCall":
+        """Return a call, to be run by `run_scripts`."""
+        return ScriptCall(self, keys, arguments)
+
+    def run(self, keys: Sequence[str] = (), arguments: Sequence[Any] = ()) -> Any:
+        """Run the script and return its answer. Raises redis errors."""
+        (answer,) = run_scripts(self.call(keys, arguments))
+        return answer
+
+
+class ScriptCall(NamedTuple):
+    """A script with its keys and arguments."""
+
+    script: Script
+    keys: Sequence[str]
+    arguments: Sequence[Any]
+
+
+def run_scripts(*calls: ScriptCall, server: redis.Redis | None = None) -> list[Any]:
+    """Run scripts in one round trip, and return their answers in order. Raises redis errors.
+
+    They run one after the other, not as one transaction. `server` defaults to `client()`.
+    """
+    server = server or client()
+    pipe = server.pipeline(transaction=False)
+    for script, keys, arguments in calls:
+        pipe.evalsha(script.sha, len(keys), *keys, *arguments)
+    answers: list[Any] = pipe.execute(raise_on_error=False)
+    for at, (call, answer) in enumerate(zip(calls, answers, strict=True)):
+        if isinstance(answer, NoScriptError):
+            answers[at] = server.eval(call.script.source, len(call.keys), *call.keys, *call.arguments)
+        elif isinstance(answer, Exception):
+            raise answer
+    return answers

@@ -1,11 +1,9 @@
 """Reads of profiles: a whole person in one round trip."""
 
 from dataclasses import dataclass, field
-from hashlib import sha1
 from typing import Any, Final
 
 import orjson
-from redis.exceptions import NoScriptError
 
 from common import clock, redis
 from consents import cache as mirror
@@ -19,8 +17,8 @@ from profiles.people import ALWAYS, RawState, attributes_of, history_of, is_anon
 MOST_IDS: Final = 64
 """Maximum of ids read for one person, those linked last first."""
 
-READ: Final = f"""
-local user, anonymous, now = ARGV[1], ARGV[2], ARGV[3]
+READ: Final = redis.Script(f"""
+local user, anonymous, now, known_print = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local ids, known, users = {{}}, {{}}, {{}}
 local function add(id)
   if known[id] or #ids >= {MOST_IDS} then return end
@@ -42,25 +40,21 @@ while users[at] do
   for i = 1, #linked do add(linked[i]) end
   at = at + 1
 end
-local found = {{}}
+local states, others = {{}}, {{}}
 for i = 1, #ids do
   local id = ids[i]
   local claims = {{}}
   if string.sub(id, 1, 10) == 'anonymous:' then
     claims = redis.call('ZRANGE', '{keys.CLAIMS}' .. string.sub(id, 11), 0, -1, 'WITHSCORES')
   end
-  found[i] = {{
+  states[i] = {{
     id,
     redis.call('HGETALL', '{mirror.PREFIX}' .. id),
     redis.call('GET', '{keys.REFUSED}' .. id),
     redis.call('GET', '{keys.STATE}' .. id),
-    redis.call('ZRANGE', '{keys.BROWSED}' .. id, 0, -1, 'WITHSCORES'),
-    redis.call('ZRANGE', '{keys.LASTING}' .. id, 0, -1, 'WITHSCORES'),
     claims,
-    redis.call('HVALS', '{keys.ATTRIBUTES}' .. id),
   }}
 end
-local others = {{}}
 local function follow(hash)
   for j = 1, #hash, 2 do
     if string.sub(hash[j], 1, {len(mirror.LINK)}) == '{mirror.LINK}' then
@@ -72,15 +66,32 @@ local function follow(hash)
     end
   end
 end
-for i = 1, #ids do follow(found[i][2]) end
+for i = 1, #ids do follow(states[i][2]) end
 local at_other = 1
 while others[at_other] do
   if string.sub(others[at_other][1], 1, 5) == 'user:' then follow(others[at_other][2]) end
   at_other = at_other + 1
 end
-return {{redis.call('GET', '{redis.CONFIG_VERSION}'), redis.call('GET', '{redis.CATALOG_VERSION}'), found, others}}
-"""
-READ_SHA: Final = sha1(READ.encode()).hexdigest()
+local sizes = {{}}
+for i = 1, #ids do
+  sizes[2 * i - 1] = redis.call('ZCARD', '{keys.BROWSED}' .. ids[i])
+  sizes[2 * i] = redis.call('ZCARD', '{keys.LASTING}' .. ids[i])
+end
+local print = redis.sha1hex(cmsgpack.pack({{states, others, sizes}}))
+local versions = redis.call('MGET', '{redis.CONFIG_VERSION}', '{redis.CATALOG_VERSION}')
+if print == known_print then return {{versions[1], versions[2], print}} end
+local rows = {{}}
+for i = 1, #ids do
+  rows[i] = {{
+    redis.call('ZRANGE', '{keys.BROWSED}' .. ids[i], 0, -1, 'WITHSCORES'),
+    redis.call('ZRANGE', '{keys.LASTING}' .. ids[i], 0, -1, 'WITHSCORES'),
+    redis.call('HVALS', '{keys.ATTRIBUTES}' .. ids[i]),
+  }}
+end
+return {{versions[1], versions[2], print, states, others, rows}}
+""")
+"""Reads a person. The fingerprint covers consents, links and claims, and of the history its number of changes and its
+sizes: a caller that names the present fingerprint is told no history again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,33 +103,61 @@ class Person:
     `attributes` holds the latest value of each name in `SHOPPER_ATTRIBUTES`. `consent_states` also holds ids linked by
     consents, and those of a linked user (`consents.person_of`).
 
-    `epoch` grows with every change of consent and `version` with every change of history or links; together they are
-    the key of cached answers. `config_version` and `catalog_version` tell a serving process whether its snapshot is
-    current.
+    `version` grows with every change of history.
     """
 
     ids: tuple[str, ...] = ()
     requested_ids: tuple[str, ...] = ()
     history: tuple[Interaction, ...] = ()
     consent_states: dict[str, ConsentState] = field(default_factory=dict)
-    epoch: int = 0
     version: int = 0
-    config_version: int = 0
-    catalog_version: int = 0
     attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRead:
+    """One read of a person; `person` is None if the fingerprint is still the one that the caller knew.
+
+    Equal fingerprints mean equal persons. `config_version` and `catalog_version` tell a serving process whether its
+    snapshot is current.
+    """
+
+    fingerprint: bytes
+    config_version: int
+    catalog_version: int
+    person: Person | None
 
 
 def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) -> Person:
     """Return the person of these ids in one round trip. Raises redis errors."""
-    client, arguments = redis.client(), (user_id or "", anonymous_id or "", clock.epoch_us())
-    try:
-        answer: Any = client.evalsha(READ_SHA, 0, *arguments)
-    except NoScriptError:
-        answer = client.eval(READ, 0, *arguments)
-    config, catalog, id_rows, others = answer
+    answer = READ.run(arguments=_arguments(user_id, anonymous_id, b""))
+    return _person(answer, user_id=user_id, anonymous_id=anonymous_id)
+
+
+def person_call(*, user_id: str | None, anonymous_id: str | None, fingerprint: bytes = b"") -> redis.ScriptCall:
+    """Return the call that reads a person, for a round trip with others; `person_read` reads its answer."""
+    return READ.call(arguments=_arguments(user_id, anonymous_id, fingerprint))
+
+
+def person_read(answer: Any, *, user_id: str | None, anonymous_id: str | None) -> PersonRead:
+    """Return what `person_call` of the same ids read."""
+    config, catalog, fingerprint, *rest = answer
+    person = _person(answer, user_id=user_id, anonymous_id=anonymous_id) if rest else None
+    return PersonRead(fingerprint, int(config or 0), int(catalog or 0), person)
+
+
+def _arguments(user_id: str | None, anonymous_id: str | None, fingerprint: bytes) -> tuple[Any, ...]:
+    return user_id or "", anonymous_id or "", clock.epoch_us(), fingerprint
+
+
+def _person(answer: Any, *, user_id: str | None, anonymous_id: str | None) -> Person:
+    *_, id_rows, others, histories = answer
     consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*id_rows, *others)}
     ids = tuple(row[0].decode() for row in id_rows)
-    states = {raw_id: _raw_state(row) for raw_id, row in zip(ids, id_rows, strict=True)}
+    states = {
+        raw_id: _raw_state(row, history_rows)
+        for raw_id, row, history_rows in zip(ids, id_rows, histories, strict=True)
+    }
     users = frozenset(raw_id[5:] for raw_id in ids if not is_anonymous(raw_id))
     rows = history_of(states, users=users)
     return Person(
@@ -126,16 +165,14 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
         requested_ids=tuple(raw_ids(user_id, anonymous_id)),
         history=tuple(history.newest(rows)),
         consent_states=consents,
-        epoch=sum(state.epoch for state in consents.values()),
         version=sum(int(row[3] or 0) for row in id_rows),
-        config_version=int(config or 0),
-        catalog_version=int(catalog or 0),
         attributes=attributes.latest(attributes_of(states, users=users)),
     )
 
 
-def _raw_state(row: list[Any]) -> RawState:
-    _, _, refused, _, browsed, lasting, claims, attribute_members = row
+def _raw_state(row: list[Any], history_rows: list[Any]) -> RawState:
+    _, _, refused, _, claims = row
+    browsed, lasting, attribute_members = history_rows
     return RawState(
         rows=_scored(browsed) + _scored(lasting),
         attributes=attributes.rows_of(attribute_members),

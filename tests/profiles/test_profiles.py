@@ -21,7 +21,7 @@ from events.services.recorder import Recorder, offsets
 from events.types.base import Event
 from profiles import history, keys, services
 from profiles.replay import replay
-from profiles.selectors import Person, read_person
+from profiles.selectors import Person, PersonRead, person_call, person_read, read_person
 from tests.events.builders import START, entry, event
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -245,12 +245,47 @@ def test_one_read_brings_consents_epochs_and_versions() -> None:
     pipe.set("v:catalog", 9)
     pipe.execute()
 
-    person = read_person(user_id="ada")
+    read = read_again({"user_id": "ada", "anonymous_id": None})
+    person = read.person
 
+    assert person is not None
     assert person.consent_states["user:ada"].decisions["personalization"].given
     assert not person.consent_states["anonymous:old"].decisions["analytics"].given
-    assert (person.epoch, person.config_version, person.catalog_version) == (2, 7, 9)
+    assert (read.config_version, read.catalog_version) == (7, 9)
     assert person.ids == ("user:ada",)
+
+
+def read_again(who: dict[str, str | None], fingerprint: bytes = b"") -> PersonRead:
+    answer = redis.run_scripts(person_call(**who, fingerprint=fingerprint))[0]
+    return person_read(answer, **who)
+
+
+def test_who_names_the_present_fingerprint_gets_no_history_again() -> None:
+    ada = {"user_id": "ada", "anonymous_id": None}
+    apply(event(1))
+    first = read_again(ada)
+    redis.client().set("v:config", 3)
+
+    again = read_again(ada, first.fingerprint)
+    apply(event(2))
+    changed = read_again(ada, first.fingerprint)
+
+    assert (again.person, again.fingerprint, again.config_version) == (None, first.fingerprint, 3)
+    assert changed.person is not None
+    assert products(changed.person) == ["P1", "P2"]
+
+
+def test_a_later_yes_that_repeats_an_earlier_one_changes_the_fingerprint() -> None:
+    """It may end a refusal of another id, although the decision of its own id is the same."""
+    ada = {"user_id": "ada", "anonymous_id": None}
+    pipe = redis.client().pipeline()
+    mirror.apply_all(pipe, "user:ada", {"personalization": Decision(True, START, "e1")})
+    pipe.execute()
+    first = read_again(ada)
+    mirror.apply_all(pipe, "user:ada", {"personalization": Decision(True, START + 9, "e2")})
+    pipe.execute()
+
+    assert read_again(ada, first.fingerprint).person is not None
 
 
 IDS = st.sampled_from(
@@ -309,6 +344,20 @@ def run(log: Log) -> None:
             fresh = [row for row in rows if row[0] > after[shard]]
             if fresh:
                 Recorder().record({shard: fresh}, after={shard: after[shard]})
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STREAMS)
+def test_equal_fingerprints_mean_equal_persons(
+    drawn: Sequence[tuple[str, tuple[str | None, str | None], int]],
+) -> None:
+    redis.client().flushdb()
+    seen: dict[tuple[Any, ...], Any] = {}
+    for one in stream_of(drawn):
+        apply(one)
+        for user_id, anonymous_id in (("ada", None), ("bo", "phone"), (None, "phone"), (None, "tablet")):
+            read = read_again({"user_id": user_id, "anonymous_id": anonymous_id})
+            assert seen.setdefault((user_id, anonymous_id, read.fingerprint), read.person) == read.person
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
