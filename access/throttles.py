@@ -2,9 +2,9 @@
 
 import logging
 import math
-import time
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import redis
 from django.conf import settings
@@ -17,6 +17,7 @@ from rest_framework.throttling import BaseThrottle
 
 from access.keys import KeyRecord
 from common.cooldown import Cooldown
+from common.errors import Throttled
 from common.redis import Script, ScriptCall, run_scripts
 
 if TYPE_CHECKING:  # rest_framework.views imports this module while it is loaded
@@ -59,6 +60,38 @@ class Allowance(NamedTuple):
 
 
 OPEN: Final = Allowance()
+
+
+@dataclass(slots=True)
+class RequestCount:
+    """One request to be counted in a round trip with other reads: run `call`, then `settle` its answer.
+
+    Where nothing else is read, `alone` makes the trip. While Redis is down nothing is limited.
+    """
+
+    call: ScriptCall
+    left: int | None = None
+    """How many more requests may come; None before the count."""
+
+    @classmethod
+    def of(cls, key: KeyRecord, *, client: str) -> Self:
+        """Return the count of a request with this key from this address."""
+        return cls(request_call(key, client=client))
+
+    def settle(self, answer: Any) -> None:
+        """Take the answer of the call. Raises Throttled above the limit."""
+        self._settle(allowance(answer))
+
+    def alone(self) -> None:
+        """Count in a round trip of its own. Raises Throttled above the limit."""
+        self._settle(_count(self.call))
+
+    def _settle(self, result: Allowance) -> None:
+        self.left = result.left
+        if result.wait:
+            raise Throttled("Too many requests with this key.", retry_after=math.ceil(result.wait))
+
+
 LEFT: Final = "vitrine.requests_left"
 """In `request.META`: how many more requests the key's limit allows."""
 log = logging.getLogger(__name__)

@@ -77,6 +77,18 @@ def respond(error: DomainError) -> HttpResponse:
     return response
 
 
+def respond_to(error: DomainError | drf.APIException) -> HttpResponse:
+    """Return an error of ours or of Django REST framework as an answer of a plain Django view."""
+    if isinstance(error, DomainError):
+        return respond(error)
+    return HttpResponse(
+        json.dumps(_drf_problem(error)),
+        status=error.status_code,
+        content_type=CONTENT_TYPE,
+        headers=_drf_headers(error),
+    )
+
+
 def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | None:
     """Return DRF's answer to an exception; None for a bug, which becomes a 500."""
     error = domain_error(exc)

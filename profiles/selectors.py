@@ -155,8 +155,7 @@ def _person(answer: Any, *, user_id: str | None, anonymous_id: str | None) -> Pe
     consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*id_rows, *others)}
     ids = tuple(row[0].decode() for row in id_rows)
     states = {
-        raw_id: _raw_state(row, history_rows)
-        for raw_id, row, history_rows in zip(ids, id_rows, histories, strict=True)
+        raw_id: _raw_state(row, history_rows) for raw_id, row, history_rows in zip(ids, id_rows, histories, strict=True)
     }
     users = frozenset(raw_id[5:] for raw_id in ids if not is_anonymous(raw_id))
     rows = history_of(states, users=users)

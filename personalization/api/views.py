@@ -1,29 +1,25 @@
 """API views of recommendation: one placement, the shop's own list, a page."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access.authentication import key_of
-from access.identity import proves_user
 from common import attribute_filters
-from common.errors import Forbidden
 from common.problems import ProblemSerializer
 from consents import gpc
-from consents.region import region_of
 from personalization.api import examples
 from personalization.api.answers import AnswerBody, PageBody, RankBody, answer_body, rank_body
-from personalization.api.fields import PageFields, RankFields, RecommendFields, query_fields, slot_key
+from personalization.api.fields import PageFields, RankFields, RecommendFields, slot_key
+from personalization.api.quick_get import quick_get
+from personalization.api.reading import SCOPE, ask_of, check_strategy, validated, who_of
 from personalization.api.rendering import FastJSONRenderer
-from personalization.selectors.placements import Filters
 from personalization.services.recommend import Slot, rank, recommend, recommend_page
-from personalization.serving.asking import Ask, Who
-from personalization.serving.page_cursor import hashes_in
 
 PROBLEMS = dict.fromkeys((404, 413, 415), ProblemSerializer)
 """Problem responses of operations with a body."""
@@ -33,7 +29,7 @@ PLACEMENT = OpenApiParameter("placement", str, OpenApiParameter.PATH, descriptio
 class ShopperView(APIView):
     """Base view of shoppers' requests: the scope, and headers that keep answers out of shared caches."""
 
-    scope = "recommendations:read"
+    scope = SCOPE
     renderer_classes = [FastJSONRenderer]
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
@@ -55,8 +51,17 @@ class RecommendationsView(ShopperView):
         tags=["recommend"],
     )
     def get(self, request: Request, placement: str) -> Response:
-        """Answer what to show at a placement. It always answers; `degraded` says what was missing."""
-        return self._answer(request, placement, query_fields(request.query_params))
+        """Answer what to show at a placement. It always answers; `degraded` says what was missing.
+
+        With `personalized=false` the answer has an `ETag`, and `If-None-Match` is answered 304 while it is the same.
+        """
+        raise NotImplementedError  # `dispatch` answers
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer a GET without the framework."""
+        if request.method in ("GET", "HEAD"):
+            return quick_get(request, *args, **kwargs)
+        return super().dispatch(request, *args, **kwargs)
 
     @extend_schema(
         operation_id="recommend_long",
@@ -68,15 +73,11 @@ class RecommendationsView(ShopperView):
     )
     def post(self, request: Request, placement: str) -> Response:
         """Answer the same with the fields as JSON, for long contexts."""
-        return self._answer(request, placement, request.data)
-
-    def _answer(self, request: Request, placement: str, data: Any) -> Response:
-        fields = validated(RecommendFields, data)
-        if fields.get("strategy") and key_of(request).publishable:
-            raise Forbidden("A strategy may be asked for with a secret key only.")
-        ask = ask_of(fields, placement=placement, who=who_of(request, fields))
-        secret = not key_of(request).publishable
-        return Response(answer_body(recommend(ask), tells_removed=secret, fields=fields.get("fields", ())))
+        fields, key = validated(RecommendFields, request.data), key_of(request)
+        check_strategy(fields, key)
+        ask = ask_of(fields, placement=placement, who=who_of(request._request, key, fields))
+        body = answer_body(recommend(ask), tells_removed=not key.publishable, fields=fields.get("fields", ()))
+        return Response(body)
 
 
 class RankView(ShopperView):
@@ -95,7 +96,7 @@ class RankView(ShopperView):
         A stranger's list keeps the shop's order.
         """
         fields = validated(RankFields, request.data)
-        who = who_of(request, fields)
+        who = who_of(request._request, key_of(request), fields)
         list_answer = rank(who, product_ids=fields["product_ids"], personalized=fields["personalized"])
         return Response(rank_body(list_answer))
 
@@ -119,7 +120,7 @@ class PageView(ShopperView):
         A placement that is not there, or switched off, is left out; 404 where none of them is.
         """
         fields = validated(PageFields, request.data)
-        who = who_of(request, fields)
+        who = who_of(request._request, key_of(request), fields)
         by_key = {slot_key(slot): slot for slot in fields["placements"]}
         slots = {
             key: Slot(
@@ -134,42 +135,3 @@ class PageView(ShopperView):
             for key, one in recommend_page(slots).items()
         }
         return Response({"placements": bodies})
-
-
-def validated(kind: type[serializers.Serializer[Any]], data: Any) -> dict[str, Any]:
-    """Return the validated fields. Raises DRF's ValidationError."""
-    serializer = kind(data=data)
-    serializer.is_valid(raise_exception=True)
-    return cast(dict[str, Any], serializer.validated_data)
-
-
-def who_of(request: Request, fields: Mapping[str, Any]) -> Who:
-    """Return the shopper: of a user id that a browser does not prove, nothing is read, not even whether it is known.
-
-    With a secret key the request comes from the shop's server: its address says nothing about the shopper's region, and
-    a privacy signal is the shopper's, forwarded by the shop.
-    """
-    key, user_id = key_of(request), fields.get("user_id") or None
-    user_hash = fields.get("user_hash") or request.META.get("HTTP_X_USER_HASH")
-    return Who(
-        user_id=user_id if user_id and proves_user(key, user_id=user_id, user_hash=user_hash) else None,
-        anonymous_id=fields.get("anonymous_id") or None,
-        gpc=gpc.signaled(request),
-        region=region_of(request._request) if key.publishable else None,
-    )
-
-
-def ask_of(fields: Mapping[str, Any], *, placement: str, who: Who) -> Ask:
-    """Return the request for serving."""
-    return Ask(
-        placement=placement,
-        who=who,
-        product_ids=tuple(fields.get("product_id", ())),
-        limit=fields.get("limit"),
-        exclude=tuple(fields.get("exclude", ())),
-        filters=Filters.of(fields),
-        personalized=fields["personalized"],
-        earlier_items=hashes_in(fields["cursor"]) if fields.get("cursor") else (),
-        strategy=fields.get("strategy") or None,
-        explain=fields["explain"],
-    )

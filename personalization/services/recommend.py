@@ -4,21 +4,22 @@ Each answered placement is noted as an exposure. The shop's own list is not: onl
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from django.conf import settings
 
+from access.throttles import RequestCount
 from common import clock
 from personalization.selectors.placements import CLOSED_STRATEGIES
 from personalization.serving.answers import Answer, RankAnswer
-from personalization.serving.asking import Ask, Who
+from personalization.serving.asking import NOBODY, Ask, Who
 from personalization.serving.engine import answer, no_placement
 from personalization.serving.exposures import ANONYMIZED_REASONS, exposure_of, exposures
 from personalization.serving.gauges import ANSWERS, SECONDS
 from personalization.serving.ranking import rank_list
-from personalization.serving.shoppers import Shopper, nobody, read_shopper
+from personalization.serving.shoppers import Shopper, read_shopper, stranger
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
 
@@ -31,9 +32,16 @@ class Slot:
     deadline_ms: int | None = None
 
 
-def recommend(ask: Ask) -> Answer:
-    """Answer one request and note the exposure. Raises NotFound, InvalidInput; Unavailable before the first load."""
-    return _note_exposure(answer(snapshot_refresher.current(), ask), ask)
+def recommend(
+    ask: Ask, *, count: RequestCount | None = None, unless: Callable[[Answer], bool] = lambda answer: False
+) -> Answer:
+    """Answer one request and note the exposure, `unless` the client has this answer already, under an earlier id.
+
+    `count` counts the request in the round trip that reads the shopper. Raises Throttled, NotFound, InvalidInput;
+    Unavailable before the first load.
+    """
+    result = answer(snapshot_refresher.current(), ask, count=count)
+    return result if unless(result) else _note_exposure(result, ask)
 
 
 def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
@@ -65,7 +73,7 @@ def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
 def rank(who: Who, *, product_ids: Sequence[str], personalized: bool = True) -> RankAnswer:
     """Return the shop's own list in the shopper's order; unknown ids come last, in the given order."""
     snapshot, now = snapshot_refresher.current(), clock.now().timestamp()
-    shopper = read_shopper(who, snapshot=snapshot, now=now) if personalized else nobody(now)
+    shopper = read_shopper(who if personalized else NOBODY, snapshot=snapshot, now=now)
     list_answer = rank_list(snapshot, shopper, product_ids)
     ANSWERS.labels(placement="rank", degraded=list_answer.degraded or "").inc()
     return list_answer
@@ -75,7 +83,7 @@ def _shopper_of(slots: Mapping[str, Slot], snapshot: Snapshot) -> Shopper:
     """Read the shopper of a page once; all its slots belong to one shopper."""
     now = clock.now().timestamp()
     ask = next((slot.ask for slot in slots.values() if slot.ask.personalized), None)
-    return nobody(now) if ask is None else read_shopper(ask.who, snapshot=snapshot, now=now)
+    return read_shopper(NOBODY if ask is None else ask.who, snapshot=snapshot, now=now)
 
 
 def _is_closed(ask: Ask, snapshot: Snapshot) -> bool:
@@ -83,7 +91,7 @@ def _is_closed(ask: Ask, snapshot: Snapshot) -> bool:
 
 
 def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, codes_on_page: list[int], *, late: bool) -> Answer:
-    slot_shopper = shopper if ask.personalized else nobody(shopper.profile.now)
+    slot_shopper = shopper if ask.personalized else stranger(snapshot, shopper.profile.now)
     items_on_page = np.asarray(codes_on_page, np.int32)
     return answer(snapshot, ask, shopper=slot_shopper, items_on_page=items_on_page, past_deadline=late)
 

@@ -24,12 +24,16 @@ class Who:
         return bool(self.user_id or self.anonymous_id)
 
 
+NOBODY = Who()
+"""The shopper of a request that wants no profile looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One request for one placement. `exclude` and `product_ids` are the shop's own product ids."""
 
     placement: str
-    who: Who = Who()
+    who: Who = NOBODY
     product_ids: tuple[str, ...] = ()
     limit: int | None = None
     exclude: tuple[str, ...] = ()

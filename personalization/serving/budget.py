@@ -8,14 +8,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha1
-from typing import Any, Final
+from typing import Final
 
 import redis
-from redis.exceptions import NoScriptError
 
 from common.cooldown import Cooldown
-from common.redis import client
+from common.redis import Script
 
 TOTAL: Final = "v:n:"
 """Key prefix, per product: impressions while it is new."""
@@ -26,7 +24,7 @@ TODAY_SECONDS: Final = 2 * 86_400
 log = logging.getLogger(__name__)
 rest = Cooldown(0.5)
 
-RESERVE: Final = f"""
+RESERVE: Final = Script(f"""
 local shown, cap, enough = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local function count(key, seconds)
   if redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, seconds) end
@@ -44,9 +42,8 @@ for i = shown + 1, #KEYS, 2 do
   end
 end
 return {{taken, open}}
-"""
+""")
 """Counts the new products on the slate, then reserves the first candidate with budget left and counts it too."""
-RESERVE_SHA: Final = sha1(RESERVE.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +69,9 @@ def reserve(
     for one in candidates:
         keys += [f"{TOTAL}{one}", f"{TODAY}{placement}:{day}:{one}"]
     try:
-        place, had_budget = _run(keys, len(shown_products), cap, enough)
+        place, had_budget = RESERVE.run(keys, [len(shown_products), cap, enough])
     except redis.RedisError as error:  # also where Redis is full or read-only
         rest.start()
         log.warning("exploration.store_down error=%s", error)
         return None
     return Reservation(place - 1, tuple(free == 1 for free in had_budget)) if place else None
-
-
-def _run(keys: list[str], *arguments: int) -> Any:
-    try:
-        return client().evalsha(RESERVE_SHA, len(keys), *keys, *arguments)
-    except NoScriptError:
-        return client().eval(RESERVE, len(keys), *keys, *arguments)

@@ -1,11 +1,12 @@
 """Answers one request: filter → propose → rank → boost / bury → diversity → pin → explain."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from access.throttles import RequestCount
 from common import clock
 from common.errors import InvalidInput, NotFound
 from common.ids import uuid7
@@ -13,22 +14,24 @@ from personalization.rules.rule_set import Rule, Situation, Trace
 from personalization.rules.slate import (
     Cap,
     fill,
+    insert,
     pins,
     rule_caps,
 )
 from personalization.selectors.placements import CLOSED_STRATEGIES, OWN_PRODUCTS, Filters, PlacementConfig
-from personalization.serving.answers import Answer, Reason
-from personalization.serving.asking import Ask
-from personalization.serving.exploration import REASON as EXPLORATION_REASON
-from personalization.serving.exploration import explore
+from personalization.serving.answers import Answer
+from personalization.serving.asking import NOBODY, Ask
+from personalization.serving.exploration import PLACE as EXPLORATION_PLACE
+from personalization.serving.exploration import Plan, explore, plan_exploration
 from personalization.serving.fallback_reason import fallback_reason
 from personalization.serving.familiar import discovery_cap, known_items, without_owned
-from personalization.serving.item_records import items_of, removed_of
+from personalization.serving.item_records import explored_item, items_of, removed_of
 from personalization.serving.page_cursor import MOST_SHOWN, codes_of_hashes, cursor_of
 from personalization.serving.proposals import Proposals, Question, popular_only, propose
 from personalization.serving.rating_reason import RatingReason
 from personalization.serving.reasons import PINNED, Reasoner
 from personalization.serving.recent_item_slots import RECENT_ITEM_SLOT, fill_recent_item_slots
+from personalization.serving.serving_catalog import ServingCatalog
 from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Bools, Ints
@@ -71,6 +74,22 @@ class RequestState:
         return self.strategy in CLOSED_STRATEGIES
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An answer before the request's own part: its id, and perhaps a new product in place of another.
+
+    It is the same for each repetition of the request, so it may be remembered.
+    """
+
+    answer: Answer
+    slate: tuple[int, ...]
+    pinned: frozenset[int]
+    plan: Plan | None
+    scores: Mapping[int, float]
+    """The scores of the products that may be explored."""
+    placement: PlacementConfig
+
+
 def no_placement(*keys: str, among: Iterable[str]) -> NotFound:
     """Return the error for unknown placement keys; it lists the existing ones."""
     return NotFound(f"There is no placement {', '.join(keys)}; there are {', '.join(sorted(among)) or 'none'}.")
@@ -81,26 +100,53 @@ def answer(
     ask: Ask,
     *,
     shopper: Shopper | None = None,
+    count: RequestCount | None = None,
     items_on_page: Ints | None = None,
     past_deadline: bool = False,
 ) -> Answer:
     """Return the answer to a request.
 
-    A page passes the `shopper` it has read already, and `items_on_page`, the item codes that other slots show. With
-    `past_deadline` the answer holds popular products, without the model. Raises NotFound for an unknown placement and
-    InvalidInput for a strategy that the model does not have.
+    `count` counts the request where the shopper is read. A page passes the `shopper` it has read already, and
+    `items_on_page`, the item codes that other slots show. With `past_deadline` the answer holds popular products,
+    without the model. Raises Throttled, NotFound for an unknown placement and InvalidInput for a strategy that the
+    model does not have.
     """
     started = time.perf_counter()
     placement = snapshot.placements.get(ask.placement)
     if placement is None:
         raise no_placement(ask.placement, among=snapshot.placements)
     if shopper is None:
-        now = clock.now().timestamp()
-        shopper = read_shopper(ask.who, snapshot=snapshot, now=now) if ask.personalized else nobody(now)
-    request_state = _request_state(
-        snapshot, ask, placement, shopper, items_on_page=items_on_page, past_deadline=past_deadline
+        who = ask.who if ask.personalized else NOBODY
+        shopper = read_shopper(who, snapshot=snapshot, now=clock.now().timestamp(), count=count)
+    rules = _applicable_rules(snapshot, ask)
+
+    def prepare() -> Prepared:
+        request_state = _request_state(
+            snapshot, ask, placement, shopper, rules, items_on_page=items_on_page, past_deadline=past_deadline
+        )
+        return _prepare(snapshot, request_state)
+
+    if shopper.memory is None or ask.explain or past_deadline:
+        prepared = prepare()
+    else:
+        prepared = shopper.memory.get(_question(ask, rules, items_on_page), prepare)
+    return replace(_finish(snapshot, ask, prepared), took_ms=round((time.perf_counter() - started) * 1000, 3))
+
+
+def _applicable_rules(snapshot: Snapshot, ask: Ask) -> tuple[Rule, ...]:
+    codes = snapshot.serving_catalog.codes
+    context = tuple(codes[product_id] for product_id in ask.product_ids if product_id in codes)
+    return snapshot.rules.applicable(Situation(ask.placement, clock.now().timestamp(), context=context))
+
+
+def _question(ask: Ask, rules: Sequence[Rule], items_on_page: Ints | None) -> Hashable:
+    """Return all that an answer depends on besides shopper, snapshot and hour."""
+    on_page = None if items_on_page is None else items_on_page.tobytes()
+    return (
+        *(ask.placement, ask.product_ids, ask.limit, ask.exclude, ask.filters, ask.strategy),
+        *(ask.earlier_items, ask.explores, on_page),
+        tuple((rule.id, rule.version) for rule in rules),
     )
-    return replace(_build_answer(snapshot, request_state), took_ms=round((time.perf_counter() - started) * 1000, 3))
 
 
 def _request_state(
@@ -108,6 +154,7 @@ def _request_state(
     ask: Ask,
     placement: PlacementConfig,
     shopper: Shopper,
+    applicable_rules: tuple[Rule, ...],
     *,
     items_on_page: Ints | None,
     past_deadline: bool,
@@ -115,8 +162,6 @@ def _request_state(
     codes, strategy = snapshot.serving_catalog.codes, _strategy(snapshot, ask, placement)
     context_items = tuple(dict.fromkeys(codes[product_id] for product_id in ask.product_ids if product_id in codes))
     context = context_items if placement.about != "shopper" else ()
-    situation = Situation(ask.placement, clock.now().timestamp(), context=context_items)
-    applicable_rules = snapshot.rules.applicable(situation)
     trace = Trace()
     candidates = snapshot.on_sale & snapshot.serving_catalog.filter_mask(_merged_filters(placement, ask.filters))
     allowed = snapshot.rules.filter(candidates, applicable_rules, trace if ask.explain else None).copy()
@@ -192,7 +237,7 @@ def _strategy(snapshot: Snapshot, ask: Ask, placement: PlacementConfig) -> str:
     return ask.strategy
 
 
-def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
+def _prepare(snapshot: Snapshot, request_state: RequestState) -> Prepared:
     codes = snapshot.serving_catalog.codes
     context = Context(items=request_state.context, allowed=request_state.allowed, seen_allowed=True)
     question = Question(
@@ -236,10 +281,11 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
         )
         for code in set(slate) - before:
             request_state.trace.move(code, RECENT_ITEM_SLOT)
-    slate, propensities = _with_exploration(snapshot, request_state, slate, reasons, fixed=pinned_items)
-    return Answer(
-        recommendation_id=str(uuid7()),
-        placement=request_state.ask.placement,
+    plan = _exploration_plan(snapshot, request_state, slate, fixed=pinned_items)
+    ask = request_state.ask
+    answer = Answer(
+        recommendation_id="",
+        placement=ask.placement,
         strategy=request_state.strategy,
         model_version=snapshot.model_version,
         personalized=request_state.shopper.personal,
@@ -250,15 +296,40 @@ def _build_answer(snapshot: Snapshot, request_state: RequestState) -> Answer:
             proposals,
             reasons,
             request_state.trace,
-            explain=request_state.ask.explain,
-            first_position=len(request_state.ask.earlier_items) + 1,
+            explain=ask.explain,
+            first_position=len(ask.earlier_items) + 1,
         ),
         unknown_products=request_state.unknown,
         rules=tuple(f"{rule.id}.{rule.version}" for rule in request_state.applicable_rules),
-        removed=removed_of(snapshot.serving_catalog, slate, request_state.trace) if request_state.ask.explain else None,
-        propensities=propensities,
+        removed=removed_of(snapshot.serving_catalog, slate, request_state.trace) if ask.explain else None,
         next_cursor=_next_cursor(snapshot, request_state, slate, proposals),
     )
+    scores = {} if plan is None else {code: proposals.scores.get(code, 0.0) for code in plan.suitable.tolist()}
+    return Prepared(answer, tuple(slate), frozenset(pinned_items), plan, scores, request_state.placement)
+
+
+def _finish(snapshot: Snapshot, ask: Ask, prepared: Prepared) -> Answer:
+    """Return the answer of one request: its own id, and possibly a new product."""
+    answer, recommendation_id = prepared.answer, str(uuid7())
+    exploration = None if prepared.plan is None else explore(snapshot, prepared.placement, prepared.plan)
+    if exploration is None:
+        return replace(answer, recommendation_id=recommendation_id)
+    catalog, slate = snapshot.serving_catalog, list(prepared.slate)
+    explored = explored_item(catalog, exploration, score=prepared.scores[exploration.code], explain=ask.explain)
+    slate = insert(slate, exploration.code, EXPLORATION_PLACE, fixed=prepared.pinned)
+    items = {**dict(zip(prepared.slate, answer.items, strict=True)), exploration.code: explored}
+    first = len(ask.earlier_items) + 1
+    return replace(
+        answer,
+        recommendation_id=recommendation_id,
+        items=tuple(replace(items[code], position=position) for position, code in enumerate(slate, first)),
+        propensities={explored.product_id: exploration.propensity},
+        next_cursor=answer.next_cursor and _cursor(catalog, ask, slate),
+    )
+
+
+def _cursor(serving_catalog: ServingCatalog, ask: Ask, slate: Sequence[int]) -> str:
+    return cursor_of([*ask.earlier_items, *serving_catalog.id_hashes[0][list(slate)].tolist()])
 
 
 def _next_cursor(snapshot: Snapshot, request_state: RequestState, slate: list[int], proposals: Proposals) -> str | None:
@@ -268,16 +339,15 @@ def _next_cursor(snapshot: Snapshot, request_state: RequestState, slate: list[in
         return None
     rest = request_state.allowed & ~serving_catalog.columns.variants_of(slate)
     has_more = rest[proposals.items].any() if request_state.is_closed else rest.any()
-    return cursor_of([*earlier_items, *serving_catalog.id_hashes[0][slate].tolist()]) if has_more else None
+    return _cursor(serving_catalog, request_state.ask, slate) if has_more else None
 
 
-def _with_exploration(
-    snapshot: Snapshot, request_state: RequestState, slate: list[int], reasons: dict[int, Reason], *, fixed: set[int]
-) -> tuple[list[int], dict[str, float]]:
-    """Return the slate, possibly with a new product on it, and that product's propensity by its id."""
+def _exploration_plan(
+    snapshot: Snapshot, request_state: RequestState, slate: list[int], *, fixed: set[int]
+) -> Plan | None:
     if request_state.past_deadline or request_state.is_closed or not request_state.ask.explores:
-        return slate, {}
-    exploration = explore(
+        return None
+    return plan_exploration(
         snapshot,
         request_state.placement,
         request_state.shopper,
@@ -287,11 +357,6 @@ def _with_exploration(
         fixed=fixed,
         caps=[*request_state.caps, *request_state.discovery],
     )
-    if exploration is None:
-        return slate, {}
-    reasons[exploration.code] = EXPLORATION_REASON
-    request_state.trace.move(exploration.code, exploration.sentence)
-    return exploration.slate, {snapshot.serving_catalog.columns.product_ids[exploration.code]: exploration.propensity}
 
 
 def _apply_rules(snapshot: Snapshot, request_state: RequestState, proposals: Proposals) -> tuple[list[int], set[int]]:

@@ -8,7 +8,6 @@ import numpy as np
 from common import clock
 from personalization.rules.slate import (
     Cap,
-    insert,
     last_unfixed,
     within_caps,
 )
@@ -35,14 +34,27 @@ MOST_NEW_SHARE = 0.5
 LIKENESS = ("new_arrivals", "content")
 """Sources that can score a product nobody touched, in order of preference."""
 NO_DRAW = Draw((), ())
+NO_ITEMS: Ints = np.empty(0, np.int32)
 REASON = Reason("exploration", "New in our shop")
 
 
 @dataclass(frozen=True, slots=True)
-class Exploration:
-    """The slate with the new product, that product's item code, and its chance to be shown."""
+class Plan:
+    """What an answer may explore: the same for each of its repetitions.
 
-    slate: list[int]
+    `new_on_slate` are the new products that the slate shows anyway. `suitable` may be explored, best first. `order` is
+    the draw among them; None where each answer draws anew.
+    """
+
+    new_on_slate: tuple[int, ...]
+    suitable: Ints
+    order: Draw | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """The item code of the explored product, and its chance to be shown."""
+
     code: int
     propensity: float
 
@@ -52,7 +64,7 @@ class Exploration:
         return f"Exploration: a new product, shown with propensity {self.propensity:.4g}"
 
 
-def explore(
+def plan_exploration(
     snapshot: Snapshot,
     placement: PlacementConfig,
     shopper: Shopper,
@@ -62,45 +74,44 @@ def explore(
     mask: Bools,
     fixed: set[int],
     caps: Sequence[Cap],
-) -> Exploration | None:
-    """Return the slate with one new product, or None where this answer does not explore.
+) -> Plan | None:
+    """Return what this answer may explore, None for nothing.
 
-    Impressions of new products are counted in both cases; the explored one's count against its budget. `fixed` items
-    (pins) stay where they are. The new product obeys mask and caps. A slate of one item stays unchanged.
+    `fixed` items (pins) stay where they are. The new product obeys mask and caps. A slate of one item stays unchanged.
+    A shopper with history gets the same draw for the same request; shoppers without all look the same, and a seeded
+    draw would show all of them the same product.
     """
     if not placement.explore_share or shopper.fallback_reason == "store_down":
         return None
     new_items = _new_items(snapshot, placement, now=shopper.profile.now)
-    new_on_slate = np.asarray(slate, np.int32)[np.isin(slate, new_items)].tolist()
-    # Shoppers without history all look the same: a seeded draw would show all of them the same product.
-    rng = (
-        request_rng(placement.key, shopper.profile, context) if len(shopper.profile.items) else np.random.default_rng()
-    )
-    leaves = last_unfixed(slate, fixed)
-    order = NO_DRAW
-    if leaves and rng.random() < placement.explore_share:  # the best item stays
+    new_on_slate = tuple(np.asarray(slate, np.int32)[np.isin(slate, new_items)].tolist())
+    leaves, order, suitable = last_unfixed(slate, fixed), None, NO_ITEMS
+    rng = request_rng(placement.key, shopper.profile, context) if len(shopper.profile.items) else None
+    if not leaves or (rng is not None and rng.random() >= placement.explore_share):  # the best item stays
+        order = NO_DRAW
+    elif len(new_items):
         stays = [*slate[:leaves], *slate[leaves + 1 :]]
-        order = draw(
-            within_caps(_candidates(snapshot, shopper, context, slate, new_items[mask[new_items]]), stays, caps), rng
-        )
-    if not new_on_slate and not order.codes:
+        suitable = within_caps(_candidates(snapshot, shopper, context, slate, new_items[mask[new_items]]), stays, caps)
+        order = None if rng is None else draw(suitable, rng)
+    return Plan(new_on_slate, suitable, order) if new_on_slate or len(suitable) else None
+
+
+def explore(snapshot: Snapshot, placement: PlacementConfig, plan: Plan) -> Exploration | None:
+    """Return the product that this answer explores, or None.
+
+    Impressions of new products are counted in both cases; the explored one's count against its budget.
+    """
+    order = plan.order
+    if order is None:
+        rng = np.random.default_rng()
+        order = draw(plan.suitable, rng) if rng.random() < placement.explore_share else NO_DRAW
+    if not plan.new_on_slate and not order.codes:
         return None
-    return _reserve_place(snapshot, placement, slate, new_on_slate, order, fixed)
-
-
-def _reserve_place(
-    snapshot: Snapshot,
-    placement: PlacementConfig,
-    slate: list[int],
-    new_on_slate: list[int],
-    order: Draw,
-    fixed: set[int],
-) -> Exploration | None:
     names = snapshot.serving_catalog.columns.product_ids
     reservation = reserve(
         placement.key,
         [names[code] for code in order.codes],
-        shown_products=[names[code] for code in new_on_slate],
+        shown_products=[names[code] for code in plan.new_on_slate],
         cap=placement.explore_cap,
         enough=placement.explore_enough,
         now=clock.now(),
@@ -109,9 +120,8 @@ def _reserve_place(
         EXPLORATIONS.labels(placement=placement.key, outcome="shown" if reservation else "no_budget").inc()
     if reservation is None:
         return None
-    code = order.codes[reservation.place]
     chance = order.chance(reservation.place, reservation.had_budget, share=placement.explore_share)
-    return Exploration(insert(slate, code, PLACE, fixed=fixed), code, chance)
+    return Exploration(order.codes[reservation.place], chance)
 
 
 def _new_items(snapshot: Snapshot, placement: PlacementConfig, *, now: float) -> Ints:

@@ -20,3 +20,8 @@ EXPLORATIONS = Counter(
     ["placement", "outcome"],
 )
 RELOADS = Counter("vitrine_snapshot_reloads", "Reloads of the serving snapshot by part", ["part"])
+LOOKUPS = Counter(
+    "vitrine_answer_lookups",
+    "Lookups of prepared answers and of shoppers, by what was looked up and whether it was known",
+    ["level", "outcome"],
+)

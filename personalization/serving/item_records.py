@@ -7,6 +7,8 @@ from itertools import islice, zip_longest
 from common.money import plain
 from personalization.rules.rule_set import Trace
 from personalization.serving.answers import Explanation, Item, Reason, RemovedProduct
+from personalization.serving.exploration import REASON as EXPLORATION_REASON
+from personalization.serving.exploration import Exploration
 from personalization.serving.proposals import Proposals
 from personalization.serving.serving_catalog import ServingCatalog
 
@@ -30,12 +32,18 @@ def items_of(
             serving_catalog,
             code,
             position,
-            proposals,
+            proposals.scores.get(code, 0.0),
             reasons[code],
             _explanation(code, proposals, trace) if explain else None,
         )
         for position, code in enumerate(slate, first_position)
     )
+
+
+def explored_item(serving_catalog: ServingCatalog, exploration: Exploration, *, score: float, explain: bool) -> Item:
+    """Return the item of a new product; its position is the slate's to say."""
+    explanation = Explanation(rules=(exploration.sentence,)) if explain else None
+    return _item(serving_catalog, exploration.code, 0, score, EXPLORATION_REASON, explanation)
 
 
 def removed_of(serving_catalog: ServingCatalog, slate: Sequence[int], trace: Trace) -> tuple[RemovedProduct, ...]:
@@ -60,7 +68,7 @@ def _item(
     serving_catalog: ServingCatalog,
     code: int,
     position: int,
-    proposals: Proposals,
+    score: float,
     reason: Reason,
     explanation: Explanation | None,
 ) -> Item:
@@ -70,7 +78,7 @@ def _item(
     return Item(
         product_id=row.product_id,
         position=position,
-        score=round(proposals.scores.get(code, 0.0), 6),
+        score=round(score, 6),
         reason=reason,
         title=row.title,
         price=_amount(row.price, row.currency),

@@ -1,22 +1,29 @@
 """The shopper of one request: consent and history, read in one Redis round trip."""
 
 import logging
+import threading
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import redis
+from cachetools import LRUCache
 from django.conf import settings
 
+from access.throttles import RequestCount
 from common.cooldown import Cooldown
-from consents.person import person_of
+from common.redis import run_scripts
+from consents.person import ConsentPerson, person_of
 from consents.selectors import rule_of, terms
 from events.types.base import Interaction
+from personalization.serving.answer_memory import OWN_ANSWERS, SHARED_ANSWERS, AnswerMemory
 from personalization.serving.answers import FallbackReason
 from personalization.serving.asking import Who
+from personalization.serving.gauges import LOOKUPS
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from profiles.history import distinct
-from profiles.selectors import Person, read_person
+from profiles.selectors import Person, PersonRead, person_call, person_read
 from recsys.arrays import Floats, Ints
 from recsys.data.attributes import attribute_strings
 from recsys.data.interactions import DAY
@@ -33,6 +40,9 @@ PURPOSE = "personalization"
 HOUR_SECONDS = 3600.0
 N_LATEST = 3
 """Text similarity uses the products of this many latest events."""
+MOST_SHOPPERS = 5_000
+"""Shoppers remembered by one process: some 10 KB each, with their answers some 60."""
+Ids = tuple[str | None, str | None]
 log = logging.getLogger(__name__)
 rest = Cooldown(0.5)
 
@@ -50,6 +60,8 @@ class Shopper:
     fallback_reason: FallbackReason | None = None
     latest: dict[int, str] = field(default_factory=dict)
     opinions: Opinions = NO_OPINIONS
+    memory: AnswerMemory[Any] | None = field(default=None, compare=False, repr=False)
+    """Prepared answers to this shopper; None where nothing is remembered, as in previews."""
 
     @property
     def latest_items(self) -> list[int]:
@@ -71,27 +83,132 @@ class Shopper:
 
 def nobody(now: float, fallback_reason: FallbackReason | None = None) -> Shopper:
     """Return a shopper without any data."""
-    return Shopper(Profile.empty(_full_hour(now)), fallback_reason=fallback_reason)
+    return Shopper(Profile.empty(full_hour(now)), fallback_reason=fallback_reason)
 
 
-def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
-    """Return the data of the request's shopper that may be used."""
+def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCount | None = None) -> Shopper:
+    """Return the data of the request's shopper that may be used.
+
+    `count` counts the request in the same round trip, and raises Throttled.
+    """
     if not who.has_id:
-        return nobody(now)
-    person = _read(who)
-    if person is None:
+        if count is not None:
+            count.alone()
+        return stranger(snapshot, now)
+    key = (who.user_id, who.anonymous_id)
+    known = shopper_cache.get(key, snapshot=snapshot, hour=full_hour(now))
+    read = _read(who, b"" if known is None else known.fingerprint, count)
+    if read is None:
         return nobody(now, "store_down")
-    snapshot_refresher.hint(config_version=person.config_version, catalog_version=person.catalog_version)
-    if not may_personalize(person, gpc=who.gpc, region=who.region):
-        return nobody(now, "no_consent")
+    snapshot_refresher.hint(config_version=read.config_version, catalog_version=read.catalog_version)
+    LOOKUPS.labels(level="shopper", outcome="hit" if read.person is None else "miss").inc()
+    if read.person is not None:
+        known = _known_shopper(read.person, read.fingerprint, snapshot=snapshot, now=now)
+        shopper_cache.put(key, known, snapshot=snapshot)
+    assert known is not None  # a read that knew no fingerprint brings the person
+    if not known.may_personalize(gpc=who.gpc, region=who.region):
+        return stranger(snapshot, now, "no_consent")
+    return known.shopper or stranger(snapshot, now, "no_profile")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownShopper:
+    """A shopper as read in one hour. `shopper` is None where nothing is known.
+
+    Whether anything may be used is asked for each request: the terms may change, and the region may differ.
+    """
+
+    hour: float
+    fingerprint: bytes
+    people: tuple[ConsentPerson, ...]
+    shopper: Shopper | None
+
+    def may_personalize(self, *, gpc: bool, region: str | None) -> bool:
+        """Return whether the behavior may be used for recommendations."""
+        return _allowed(self.people, gpc=gpc, region=region)
+
+
+class ShopperCache:
+    """The shoppers of the latest requests of this process, and the answers shared by all strangers.
+
+    It holds those of the process's snapshot alone. A preview's draft, or a request that began under the snapshot
+    before, neither finds nor leaves anything here.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._shoppers: LRUCache[Ids, KnownShopper] = LRUCache(MOST_SHOPPERS)
+        self._strangers: dict[FallbackReason | None, Shopper] = {}
+
+    def get(self, key: Ids, *, snapshot: Snapshot, hour: float) -> KnownShopper | None:
+        """Return the shopper of these ids under this snapshot in this hour, or None."""
+        with self._lock:
+            known = self._shoppers.get(key) if self._holds(snapshot) else None
+        return known if known is not None and known.hour == hour else None
+
+    def put(self, key: Ids, shopper: KnownShopper, *, snapshot: Snapshot) -> None:
+        """Remember a shopper."""
+        with self._lock:
+            if self._holds(snapshot):
+                self._shoppers[key] = shopper
+
+    def stranger(self, snapshot: Snapshot, now: float, fallback_reason: FallbackReason | None) -> Shopper:
+        """Return the shopper of whom nothing is used; all of one reason share their answers."""
+        with self._lock:
+            if not self._holds(snapshot):
+                return nobody(now, fallback_reason)
+            known = self._strangers.get(fallback_reason)
+            if known is None or known.profile.now != full_hour(now):
+                known = replace(nobody(now, fallback_reason), memory=AnswerMemory(SHARED_ANSWERS, level="shared"))
+                self._strangers[fallback_reason] = known
+        return known
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._shoppers.clear()
+            self._strangers.clear()
+
+    def _holds(self, snapshot: Snapshot) -> bool:
+        """Return whether this is the process's snapshot; forget what belongs to the one before."""
+        if snapshot is not snapshot_refresher.latest:
+            return False
+        if self._snapshot is not snapshot:
+            self._shoppers.clear()
+            self._strangers.clear()
+            self._snapshot = snapshot
+        return True
+
+
+shopper_cache = ShopperCache()
+"""The cache of this process."""
+
+
+def stranger(snapshot: Snapshot, now: float, fallback_reason: FallbackReason | None = None) -> Shopper:
+    """Return a shopper without any data, who shares prepared answers with all others."""
+    return shopper_cache.stranger(snapshot, now, fallback_reason)
+
+
+def _known_shopper(person: Person, fingerprint: bytes, *, snapshot: Snapshot, now: float) -> KnownShopper:
+    return KnownShopper(
+        hour=full_hour(now),
+        fingerprint=fingerprint,
+        people=_people(person),
+        shopper=_shopper_of(person, snapshot=snapshot, now=now),
+    )
+
+
+def _shopper_of(person: Person, *, snapshot: Snapshot, now: float) -> Shopper | None:
     attributes = attribute_strings(person.attributes, settings.SHOPPER_ATTRIBUTES)
     history = [
         (code, one)
         for one in distinct(person.history)
         if (code := snapshot.serving_catalog.codes.get(one.product_id)) is not None
     ]
+    memory = AnswerMemory[Any](OWN_ANSWERS, level="answer")
     if not history:
-        return newcomer(now, attributes) if attributes else nobody(now, "no_profile")
+        return replace(newcomer(now, attributes), memory=memory) if attributes else None
     profile = replace(profile_of(history, weights=snapshot.weights, now=now), attributes=attributes)
     opinions = opinions_of(profile, use_stars=snapshot.bundle is None or snapshot.bundle.ratings_differ)
     latest: dict[int, str] = {}
@@ -102,12 +219,12 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
         profile = without_disliked(profile, opinions)
         disliked = set(opinions.disliked.tolist())
         latest = {code: signal for code, signal in latest.items() if code not in disliked}
-    return Shopper(profile, personal=True, latest=latest, opinions=opinions)
+    return Shopper(profile, personal=True, latest=latest, opinions=opinions, memory=memory)
 
 
 def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:
     """Return a shopper with attributes and without history."""
-    return Shopper(replace(Profile.empty(_full_hour(now)), attributes=attributes), personal=True)
+    return Shopper(replace(Profile.empty(full_hour(now)), attributes=attributes), personal=True)
 
 
 def may_personalize(person: Person, *, gpc: bool, region: str | None = None) -> bool:
@@ -115,10 +232,17 @@ def may_personalize(person: Person, *, gpc: bool, region: str | None = None) -> 
 
     Both the ids of the request and all ids of the person must allow it, because the history of all ids is used.
     """
-    people = [person_of(ids, person.consent_states) for ids in (person.requested_ids, person.ids)]
-    return all(
-        whom.verdict(terms().get(PURPOSE), rule=rule_of(region or whom.region), gpc=gpc).allowed for whom in people
-    )
+    return _allowed(_people(person), gpc=gpc, region=region)
+
+
+def _people(person: Person) -> tuple[ConsentPerson, ...]:
+    groups = dict.fromkeys((person.requested_ids, person.ids))  # often the same
+    return tuple(person_of(ids, person.consent_states) for ids in groups)
+
+
+def _allowed(people: tuple[ConsentPerson, ...], *, gpc: bool, region: str | None) -> bool:
+    purpose = terms().get(PURPOSE)
+    return all(whom.verdict(purpose, rule=rule_of(region or whom.region), gpc=gpc).allowed for whom in people)
 
 
 def profile_of(history: list[tuple[int, Interaction]], *, weights: Floats, now: float) -> Profile:
@@ -132,21 +256,27 @@ def profile_of(history: list[tuple[int, Interaction]], *, weights: Floats, now: 
         signals=signals,
         weights=weights[signals],
         values=np.fromiter((one.value for _, one in history), np.float32, n),
-        now=max(_full_hour(now), float(times[-1])),
+        now=max(full_hour(now), float(times[-1])),
     )
 
 
-def _full_hour(now: float) -> float:
+def full_hour(now: float) -> float:
     """Return the full hour, so that a shopper without new events gets the same answer to the same request."""
     return now // HOUR_SECONDS * HOUR_SECONDS
 
 
-def _read(who: Who) -> Person | None:
+def _read(who: Who, fingerprint: bytes, count: RequestCount | None) -> PersonRead | None:
+    """Return the person, read in one round trip with the count of the request; None while Redis is down."""
     if rest.active():
         return None
+    ids = {"user_id": who.user_id, "anonymous_id": who.anonymous_id}
+    calls = [person_call(**ids, fingerprint=fingerprint), *([] if count is None else [count.call])]
     try:
-        return read_person(user_id=who.user_id, anonymous_id=who.anonymous_id)
+        answer, *counts = run_scripts(*calls)
     except (redis.ConnectionError, redis.TimeoutError) as error:
         rest.start()
         log.warning("profile.store_down error=%s", error)
         return None
+    if count is not None:
+        count.settle(*counts)
+    return person_read(answer, **ids)

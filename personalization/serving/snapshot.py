@@ -157,7 +157,7 @@ class Snapshot:
         """Return the same shop at another moment: products available since then are on sale."""
         on_sale = self.serving_catalog.on_sale(now)
         if np.array_equal(on_sale, self.on_sale):
-            return replace(self, placements=placements)
+            return self if placements == self.placements else replace(self, placements=placements)
         onboarding_cache = self.onboarding_cache.with_changes(self.serving_catalog, self.popular, on_sale)
         return replace(self, placements=placements, on_sale=on_sale, onboarding_cache=onboarding_cache)
 

@@ -72,6 +72,11 @@ class SnapshotRefresher:
             self._start()
 
     @property
+    def latest(self) -> Snapshot | None:
+        """The snapshot as it is, without a look for changes; None before the first load."""
+        return self._snapshot
+
+    @property
     def refusal(self) -> str | None:
         """Why this process does not serve the live version; None if it does."""
         return self._versions.refusal

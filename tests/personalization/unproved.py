@@ -122,6 +122,6 @@ def known(shop: DoorShop, subject: str) -> dict[str, Any]:
         "history": live.history,
         "attributes": live.attributes,
         "ids": live.ids,
-        "epoch": live.epoch,
+        "epoch": sum(state.epoch for state in live.consent_states.values()),
         "answers": [shop.ask(name, key=shop.secret, **who) for name in ("home", "recent")],
     }

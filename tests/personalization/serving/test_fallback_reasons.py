@@ -25,10 +25,10 @@ def request(**fields: Any) -> Ask:
 def test_without_redis_the_answer_is_not_personal(monkeypatch: pytest.MonkeyPatch) -> None:
     views(ADA, "desk")
 
-    def down(**_: object) -> None:
+    def down(*_: object) -> None:
         raise redis_library.ConnectionError("refused")
 
-    monkeypatch.setattr(shoppers, "read_person", down)
+    monkeypatch.setattr(shoppers, "run_scripts", down)
     monkeypatch.setattr(shoppers.rest, "until", 0.0)
     answer = recommend(request(user_id="ada"))
     monkeypatch.setattr(shoppers.rest, "until", 0.0)
@@ -41,11 +41,11 @@ def test_without_redis_the_answer_is_not_personal(monkeypatch: pytest.MonkeyPatc
 def test_unreachable_redis_is_retried_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def down(**_: object) -> None:
+    def down(*_: object) -> None:
         calls.append(1)
         raise redis_library.TimeoutError("slow")
 
-    monkeypatch.setattr(shoppers, "read_person", down)
+    monkeypatch.setattr(shoppers, "run_scripts", down)
     monkeypatch.setattr(shoppers.rest, "until", 0.0)
     monkeypatch.setattr(shoppers.rest, "seconds", 3600.0)
     for _ in range(5):
