@@ -120,11 +120,11 @@ def shoot() -> Shoot:
 @pytest.fixture
 def violations(page: Page) -> list[str]:
     """What the console says about the Content-Security-Policy."""
-    found: list[str] = []
+    messages: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
         if "Content Security Policy" in message.text:
-            found.append(f"{page.url}: {message.text}")
+            messages.append(f"{page.url}: {message.text}")
 
     page.on("console", note)
-    return found
+    return messages

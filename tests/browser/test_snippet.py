@@ -24,7 +24,7 @@ class Host:
     def __init__(self) -> None:
         self.answers = True
         self.items: list[dict[str, Any]] = []
-        self.asked = 0
+        self.n_lists = 0
 
     def __call__(self, route: Route) -> None:
         """Answer one request."""
@@ -33,9 +33,9 @@ class Host:
         elif route.request.method == "OPTIONS":
             route.fulfill(headers=OPEN)
         elif "/recommendations/" in route.request.url:
-            self.asked += 1
-            items = [{"product_id": f"P{self.asked}", "position": 1, "title": f"chair {self.asked}"}]
-            body = {"recommendation_id": f"list-{self.asked}", "placement": "home", "items": items}
+            self.n_lists += 1
+            items = [{"product_id": f"P{self.n_lists}", "position": 1, "title": f"chair {self.n_lists}"}]
+            body = {"recommendation_id": f"list-{self.n_lists}", "placement": "home", "items": items}
             route.fulfill(json=body, headers=OPEN)
         else:
             self.items += json.loads(route.request.post_data or "{}").get("batch", [])

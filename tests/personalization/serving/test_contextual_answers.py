@@ -102,7 +102,7 @@ def test_fillers_come_after_what_is_proposed() -> None:
 @pytest.mark.parametrize(("code", "reason"), [(OTHER_BULB, "similar"), (MATTRESS, "exploration")])
 def test_one_word_in_common_makes_nothing_similar(code: int, reason: str) -> None:
     shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
-    content = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *asked: (BULB,))
+    content = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *args: (BULB,))
     context = Context(items=(BULB,))
 
     reasoner = Reasoner(cast("Any", CATALOG), cast("Any", shopper), {"content": cast("Any", content)}, context)
@@ -122,7 +122,7 @@ def test_products_without_a_category_are_alike_by_their_texts() -> None:
 
 def test_what_the_history_proposed_is_not_said_to_go_with_the_cart() -> None:
     shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
-    source = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *asked: (BULB,))
+    source = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *args: (BULB,))
     sources = {"rp3beta": cast("Any", source)}
 
     by_lines = Reasoner(cast("Any", CATALOG), cast("Any", shopper), sources, Context(items=(BULB,)))
