@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recsys.arrays import Doubles
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, temporal
 from recsys.data.interactions import Interactions
@@ -94,6 +95,20 @@ def honest(questions: Fold, *, past: Interactions | None = None) -> HybridModel:
     )
 
 
+@lru_cache(maxsize=1)
+def honest_model() -> HybridModel:
+    """Return the honest model of the last 15 %, fitted once."""
+    return honest(fold())
+
+
+@lru_cache(maxsize=1)
+def honest_hits() -> Doubles:
+    """Return float64[n_questions]: NDCG of the honest model's slates."""
+    questions = fold()
+    return ndcg(model_slates(honest_model(), questions), questions.targets, ITEMS)
+
+
+@lru_cache(maxsize=1)
 def promised_by_validation() -> dict[str, Any]:
     """Return the report of a training whose blend was as good on validation as the honest model."""
     before = fold(0.70)
@@ -105,24 +120,24 @@ def promised_by_validation() -> dict[str, Any]:
 def losing(share: float) -> HybridModel:
     """Return a model that loses this share of one group's NDCG@10."""
     questions = fold()
-    values = ndcg(model_slates(honest(questions), questions), questions.targets, ITEMS)
+    values = honest_hits()
     rows = np.flatnonzero(np.array(activity(questions)) == GROUP)
     lost, spoiled = 0.0, set()
     for row in np.random.default_rng(1).permutation(rows).tolist():
         if values[row] and lost + values[row] <= share * values[rows].sum():
             lost += values[row]
             spoiled.add(row)
-    return planted(honest(questions), spoil=_among(questions, lambda slate, targets: _without(slate, targets), spoiled))
+    return planted(honest_model(), spoil=_among(questions, lambda slate, targets: _without(slate, targets), spoiled))
 
 
 def unfair() -> HybridModel:
     """Return a model that finds what it found before, and fills the rest of its slates with one brand."""
-    return planted(honest(fold()), spoil=_among(fold(), _one_brand))
+    return planted(honest_model(), spoil=_among(fold(), _one_brand))
 
 
 def foreseeing() -> HybridModel:
     """Return a model whose slates begin with what the shopper will take; nothing it was fitted on shows how."""
-    return planted(honest(fold()), spoil=_among(fold(), lambda slate, targets: _first(slate, targets)))
+    return planted(honest_model(), spoil=_among(fold(), lambda slate, targets: _first(slate, targets)))
 
 
 def _among(questions: Fold, change: Callable[[Slate, Any], Slate], rows: set[int] | None = None) -> Spoil:
