@@ -394,7 +394,7 @@ def everything(shop: DoorShop) -> list[Any]:
 
 
 @pytest.mark.usefixtures("live_model")
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drawn=st.lists(items, min_size=1, max_size=6), gpc=st.booleans())
 def test_whatever_an_unproved_browser_sends_changes_nothing_of_anybody_else(
     neighbors: DoorShop, drawn: list[dict[str, Any]], gpc: bool
