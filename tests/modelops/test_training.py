@@ -71,6 +71,7 @@ def test_train_command_makes_a_live_model(tmp_path: Path, capsys: Any, settings:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_sources")
 def test_half_the_data_fails_unless_forced() -> None:
     record(120)
     live = promote(passed_version(model(), report={"data_profile": {"rows": 10_000}}), actor="staff:1")
