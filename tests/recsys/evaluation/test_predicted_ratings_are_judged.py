@@ -144,7 +144,7 @@ def test_the_release_carries_what_all_ratings_taught(trained: TrainedShop, tmp_p
 
 
 def test_a_constant_rating_column_leaves_it_out() -> None:
-    trained = train_shop(build(of_one_value(ratings(shoppers=120))), names=SOURCES)
+    trained = train_shop(build(of_one_value(ratings(shoppers=60))), names=SOURCES)
 
     assert trained.report["rmse"] == {}
     assert not [name for name in headline(trained.report) if name.startswith("rmse")]
