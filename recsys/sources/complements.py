@@ -144,7 +144,7 @@ class Complements(BoughtTogether):
             chunk.data *= np.where(same_category, c.same_category, 1.0).astype(np.float32)
             chunk = (chunk + np.float32(c.category_weight) * by_category.scores(own)).tocsr()
             first = np.repeat(np.arange(own.start, own.stop), np.diff(chunk.indptr))
-            chunk.data *= by_category.direction(first, chunk.indices)
+            chunk.data *= by_category.direction(first, chunk.indices) * by_category.fit(first, chunk.indices)
             chunk.data[_same_code(groups, first, chunk.indices)] = 0
             start = own.stop
             if views.visits.nnz:
