@@ -12,6 +12,7 @@ function drawCarousels() {
     into: carousel,
     placement: carousel.dataset.placement,
     limit: Number(carousel.dataset.limit),
+    deadline_ms: 3000, // a demo on a busy machine rather waits than shows popular products
     product_id: carousel.dataset.products.split(",").filter(Boolean),
   }));
   const answers = slots.length ? vitrine.recommendPage(slots) : Promise.resolve(null);
