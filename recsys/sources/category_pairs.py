@@ -31,6 +31,8 @@ MOST_KEYS = 16
 """Attributes, by the number of products that have them, that are compared."""
 PSEUDO_PAIRS = 20.0
 """Pairs added to what attributes share, as if they shared it by chance."""
+LEAST_SUPPORT = 0.3
+"""The support of two products whose categories do not go together, or hardly."""
 DEPARTMENT_SHARE = 0.9
 """An attribute is a department's if this share of the items of each category has the category's usual value."""
 LEARNING_ROWS = 2_048
@@ -126,6 +128,20 @@ class CategoryPairs:
             match, has_both = _shared(codes, first, second)
             factors *= np.where(has_both, np.where(match, same, other), 1.0)
         return factors.astype(np.float32)
+
+    def support(self, first: Array, second: Array) -> Floats:
+        """Return float32[n] in (0, 1]: the strength of the categories, over that of the first one's best partner.
+
+        1 where a category is unknown, is the same, or has no partner.
+        """
+        a, b = self._category[first], self._category[second]
+        best = np.asarray(self._strengths.max(axis=1).todense(), np.float64).ravel()
+        factors, compares = np.ones(len(a), np.float32), (a >= 0) & (b >= 0) & (a != b)
+        compares[compares] = best[a[compares]] > 0
+        if compares.any():
+            strengths = np.asarray(self._strengths[a[compares], b[compares]], np.float64).ravel()
+            factors[compares] = np.maximum(strengths / best[a[compares]], LEAST_SUPPORT)
+        return factors
 
     def _department_lifts(self, orders: Matrix, codes: Ints) -> tuple[float, float]:
         """Return the factors of two lines of different categories with the same value, and with different values."""

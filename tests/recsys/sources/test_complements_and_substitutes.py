@@ -225,6 +225,8 @@ def test_pairs_of_one_department_count_more() -> None:
     mug, cloth, towel = (np.array([names.index(name)]) for name in ("mug0", "cloth0", "towel0"))
 
     assert pairs.fit(mug, cloth)[0] > 1 > pairs.fit(mug, towel)[0]
+    assert pairs.support(mug, cloth)[0] > 2 * pairs.support(mug, towel)[0]
+    assert pairs.support(mug, mug)[0] == 1
 
 
 def test_price_tiers_are_places_between_the_extremes_of_a_category() -> None:
