@@ -30,6 +30,8 @@ KINSHIP = "content"
 """Text similarity proposes under the name of the recommender it replaces."""
 COMPLETING = (BASKET, Complements.name, BoughtTogether.name)
 """Strategies about what a product or a cart is bought with: nobody needs a second sofa with the first."""
+WEAK = 0.01
+"""A share of the best complement's score: what has less does not go with the context, whatever a few orders held."""
 NOTHING = Ranked(np.empty(0, np.int32), np.empty(0, np.float32))
 
 Proposal = tuple[str, Ints, Sequence[float]]
@@ -87,7 +89,8 @@ def propose(snapshot: Snapshot, question: Question) -> Proposals:
         _add_alike(snapshot, question, proposals)
         proposals.closed = bool(proposals.items)
     if _completes(question):
-        _without_substitutes(snapshot, question, proposals)
+        items = np.asarray(proposals.items, np.int32)
+        proposals.items = items[_completing(snapshot, question, items)].tolist()
     _sort_by_proportion(snapshot, question, proposals)
     if proposals.closed:
         return proposals
@@ -96,6 +99,8 @@ def propose(snapshot: Snapshot, question: Question) -> Proposals:
         if len(proposals.items) >= target:
             break
         order = _by_proportion(snapshot, question, items)
+        if _completes(question) and name in COMPLETING:
+            order = order[_completing(snapshot, question, items[order])]
         proposals.add(name, items[order], np.asarray(scores)[order].tolist())
         has_fillers |= name not in COMPLETING
     proposals.closed = _completes(question) and bool(proposals.items) and not has_fillers
@@ -107,20 +112,28 @@ def _completes(question: Question) -> bool:
     return question.strategy in COMPLETING and bool(question.context.items)
 
 
-def _without_substitutes(snapshot: Snapshot, question: Question, proposals: Proposals) -> None:
-    """Drop what replaces a line of the context, unless orders hold it with this very line."""
-    substitutes, together = (snapshot.sources.get(name) for name in (Substitutes.name, BoughtTogether.name))
-    items, nobody = np.asarray(proposals.items, np.int32), Profile.empty(question.shopper.profile.now)
-    if substitutes is None or not (substitutes.score(nobody, question.context, items) > 0).any():
-        return
-    replaces = np.zeros(len(items), np.bool_)
-    for line in question.context.items:
-        context = Context(items=(line,))
-        is_alike = substitutes.score(nobody, context, items) > 0
+def _completing(snapshot: Snapshot, question: Question, items: Ints) -> Bools:
+    """Return bool[n], which items complete the context: neither weak complements nor substitutes of a line.
+
+    What the shopper has again stays, and a substitute that orders hold with this very line.
+    """
+    context, nobody = question.context, Profile.empty(question.shopper.profile.now)
+    substitutes, together, complements = (
+        snapshot.sources.get(name) for name in (Substitutes.name, BoughtTogether.name, Complements.name)
+    )
+    mask = np.ones(len(items), np.bool_)
+    if isinstance(complements, Complements) and len(best := complements.recommend(nobody, context, 1).scores):
+        mask = complements.score(nobody, context, items) >= WEAK * best[0]
+        mask |= np.isin(items, question.shopper.bought)
+    if substitutes is None or not (substitutes.score(nobody, context, items) > 0).any():
+        return mask
+    for line in context.items:
+        of_line = Context(items=(line,))
+        is_alike = substitutes.score(nobody, of_line, items) > 0
         if together is not None and is_alike.any():
-            is_alike &= together.score(nobody, context, items) <= 0
-        replaces |= is_alike
-    proposals.items = items[~replaces].tolist()
+            is_alike &= together.score(nobody, of_line, items) <= 0
+        mask &= ~is_alike
+    return mask
 
 
 def _add_alike(snapshot: Snapshot, question: Question, proposals: Proposals) -> None:

@@ -127,10 +127,31 @@ def test_what_replaces_a_line_needs_orders_of_both(has_orders: bool) -> None:
     assert LAMP in proposals.items
 
 
+def trained(scores: dict[int, float], *, free_octaves: float) -> Any:
+    """Return complements with these scores, of a shop with this usual distance in price."""
+    model = make("complements").fit(shops.interactions([], n_users=0), Catalog(item_ids=()))
+    model.arrays["free_octaves"] = np.array([free_octaves])
+    model.recommend = (
+        lambda profile, context, k: Ranked(  # type: ignore[method-assign]
+            np.array(list(scores)[:k], np.int32), np.array(list(scores.values())[:k], np.float32)
+        )
+    )
+    model.score = lambda profile, context, items: np.array(  # type: ignore[method-assign]
+        [scores.get(code, 0.0) for code in items.tolist()], np.float32
+    )
+    return model
+
+
+def test_weak_complements_are_left_out() -> None:
+    complements = trained({LAMP: 10.0, SOFA: 0.2, MATTRESS: 0.05}, free_octaves=9.0)
+
+    proposals = propose(shop(complements=complements), question("complements", BULB))
+
+    assert proposals.items == [LAMP, SOFA]
+
+
 def test_what_completes_may_cost_less_but_not_much_more() -> None:
-    usual = make("complements").fit(shops.interactions([], n_users=0), Catalog(item_ids=()))
-    usual.arrays["free_octaves"] = np.array([7.0])
-    usual.recommend = proposes(SOFA, LAMP).recommend  # type: ignore[method-assign]
+    usual = trained({SOFA: 0.5, LAMP: 0.5}, free_octaves=7.0)
 
     cheap, dear = (propose(shop(complements=usual), question("complements", line)).items for line in (BULB, MATTRESS))
 
