@@ -68,7 +68,7 @@ SORTS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }  # fmt: skip
 """Kinds whose variants differ in something other than color: the attribute and its values. Pictures stay colored."""
 
-ANY_ROOM: Final = ("basket", "bookcase", "bulb", "candle", "planter", "vase")
+ANY_ROOM: Final = ("basket", "bookcase", "bulb", "candle", "vase")
 """Kinds that suit more than one room. The catalog names no room of theirs; shoppers meet them by taste as in `room`."""
 
 SHADES: Final = {"oak": "honey", "walnut": "chestnut", "pine": "straw", "rust": "rust red", "sky": "sky blue"}
@@ -100,7 +100,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("wardrobe", "wardrobe", "Bedroom", ("Furniture", "Storage", "Wardrobes"), "wardrobe", 290, 1690, 6, 0, ("mirror", "bed", "nightstand")),
     Kind("bed-linen", "bed linen set", "Bedroom", ("Textiles", "Bed linen"), "linen", 39, 189, 10, 0, ("table-lamp",)),
     Kind("table-lamp", "table lamp", "Bedroom", ("Lighting", "Table lamps"), "table-lamp", 39, 230, 8, 0, ("bulb",)),
-    Kind("mirror", "mirror", "Bedroom", ("Decoration", "Mirrors"), "mirror", 49, 390, 6, 0, ("nightstand", "table-lamp")),
+    Kind("mirror", "mirror", "Bedroom", ("Decoration", "Mirrors"), "mirror", 49, 390, 6, 0, ("nightstand",)),
     Kind("dining-table", "dining table", "Dining room", ("Furniture", "Tables", "Dining tables"), "dining-table", 249, 1690, 8, 0, ("dining-chair", "pendant")),
     Kind("dining-chair", "dining chair", "Dining room", ("Furniture", "Chairs", "Dining chairs"), "chair", 59, 390, 10, 0, ("pendant", "table-linen")),
     Kind("pendant", "pendant lamp", "Dining room", ("Lighting", "Pendant lamps"), "pendant", 49, 390, 8, 0, ("bulb",)),
@@ -110,7 +110,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("desk", "desk", "Office", ("Furniture", "Tables", "Desks"), "desk", 149, 990, 8, 0, ("office-chair", "desk-lamp", "bookcase")),
     Kind("office-chair", "desk chair", "Office", ("Furniture", "Chairs", "Desk chairs"), "office-chair", 99, 690, 8, 0, ("desk-lamp",)),
     Kind("desk-lamp", "desk lamp", "Office", ("Lighting", "Desk lamps"), "desk-lamp", 29, 190, 6, 0, ("organizer", "bulb")),
-    Kind("organizer", "desk organizer", "Office", ("Decoration", "Desk organizers"), "organizer", 12, 59, 5, 0, ("desk-lamp", "planter")),
+    Kind("organizer", "desk organizer", "Office", ("Decoration", "Desk organizers"), "organizer", 12, 59, 5, 0, ("desk-lamp", "desk")),
     Kind("basket", "basket", "Living room", ("Decoration", "Baskets"), "basket", 15, 89, 6, 0, ("throw", "cushion")),
     Kind("pan", "cooking pot", "Kitchen", ("Kitchen", "Cookware"), "pot", 29, 240, 6, 0, ("kitchen-cloth", "tableware")),
     Kind("mug", "mug", "Kitchen", ("Kitchen", "Mugs"), "mug", 7, 32, 8, 0, ("coffee", "kitchen-cloth")),
@@ -120,8 +120,8 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("garden-chair", "garden chair", "Garden", ("Furniture", "Outdoor", "Garden chairs"), "garden-chair", 39, 290, 6, 0, ("lantern", "planter")),
     Kind("garden-table", "garden table", "Garden", ("Furniture", "Outdoor", "Garden tables"), "table", 79, 590, 5, 0, ("garden-chair", "planter", "lantern")),
     Kind("lantern", "lantern", "Garden", ("Lighting", "Lanterns"), "lantern", 15, 89, 6, 0, ("candle", "planter")),
-    Kind("planter", "planter", "Garden", ("Decoration", "Planters"), "plant", 12, 119, 8, 0, ("vase", "lantern")),
-    Kind("vase", "vase", "Living room", ("Decoration", "Vases"), "vase", 12, 119, 8, 0, ("candle", "planter")),
+    Kind("planter", "planter", "Garden", ("Decoration", "Planters"), "plant", 12, 119, 8, 0, ("lantern",)),
+    Kind("vase", "vase", "Living room", ("Decoration", "Vases"), "vase", 12, 119, 8, 0, ("candle", "basket")),
     Kind("candle", "scented candle", "Living room", ("Consumables", "Candles"), "candle", 6, 29, 8, 24, ("vase", "lantern")),
     Kind("napkins", "paper napkins", "Dining room", ("Consumables", "Napkins"), "napkins", 4, 14, 5, 21, ("candle", "glasses")),
     Kind("bulb", "set of LED bulbs", "Living room", ("Consumables", "Light bulbs"), "bulb", 12, 45, 4, 45, ("table-lamp", "desk-lamp")),
