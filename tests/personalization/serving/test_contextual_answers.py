@@ -129,16 +129,11 @@ def test_what_replaces_a_line_needs_orders_of_both(has_orders: bool) -> None:
 
 def trained(scores: dict[int, float], *, free_octaves: float) -> Any:
     """Return complements with these scores, of a shop with this usual distance in price."""
-    model = make("complements").fit(shops.interactions([], n_users=0), Catalog(item_ids=()))
+    ranked = Ranked(np.array(list(scores), np.int32), np.array(list(scores.values()), np.float32))
+    model: Any = make("complements").fit(shops.interactions([], n_users=0), Catalog(item_ids=()))
     model.arrays["free_octaves"] = np.array([free_octaves])
-    model.recommend = (
-        lambda profile, context, k: Ranked(  # type: ignore[method-assign]
-            np.array(list(scores)[:k], np.int32), np.array(list(scores.values())[:k], np.float32)
-        )
-    )
-    model.score = lambda profile, context, items: np.array(  # type: ignore[method-assign]
-        [scores.get(code, 0.0) for code in items.tolist()], np.float32
-    )
+    model.recommend = lambda profile, context, k: Ranked(ranked.items[:k], ranked.scores[:k])
+    model.score = lambda profile, context, items: np.array([scores.get(code, 0.0) for code in items.tolist()])
     return model
 
 
