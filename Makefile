@@ -43,11 +43,11 @@ clean-demo: $(READY) ## stop the demo and delete its data
 	@$(BIN)/python -m embedded clean
 
 test: $(READY) ## run every test; those for Chromium, Node.js or Java run if it is installed
-	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-recsys: ## the tests of recsys in an environment of its own, without Django, PostgreSQL and Redis
 	@test -x var/recsys/bin/python || { $(PYTHON) -m venv var/recsys && var/recsys/bin/python -m pip install --quiet --require-hashes --requirement requirements-recsys.txt; }
-	@var/recsys/bin/python -m pytest tests/recsys -n $(WORKERS) $(ARGS)
+	@var/recsys/bin/python -m pytest tests/recsys -n $(WORKERS) --dist worksteal $(ARGS)
 
 DEEP_READY := var/deep/.ready-$(shell cat requirements-deep.txt | cksum | cut -d' ' -f1)
 

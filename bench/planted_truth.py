@@ -3,8 +3,9 @@
     make bench-planted-truth ARGS="--quick"
 
 Trains on the simulated events and asks the serving code with the default placements, without a store. `--quick` fits
-the sources with their default settings and trains no ranker. `hits` is the
-mean number of planted products in the answer. `of oracle` is their share of what the planted truth itself would reach.
+the sources with their default settings and trains no ranker. `hits` is the mean number of planted designs in the
+answer. Variants of a design count as one, since an answer shows one of them; so do those of the oracle and the peers.
+`of oracle` is their share of what the planted truth itself would reach.
 `category` is the share of items in the category of the product (of a line of the cart). `price` is the share that costs
 a third to three times as much (as a line). The interval is of our hits less those of the best peer, paired. Peers are
 untuned: cosine of visits (co-visitation), shrunk log lift of orders, TF-IDF of texts and categories (content).
@@ -135,6 +136,13 @@ class World:
         """Return whether the product can be bought."""
         return int(self.products[self.position[product_id]].data["stock"]) > 0
 
+    def designs(self, product_ids: Sequence[str]) -> dict[str, str]:
+        """Return the first product of each design, by the id of the design; in the given order."""
+        first: dict[str, str] = {}
+        for product_id in product_ids:
+            first.setdefault(self.products[self.position[product_id]].group_id, product_id)
+        return first
+
     def _carts(self) -> list[tuple[str, ...]]:
         """Return the first lines of orders, drawn by lot, as carts."""
         rng = np.random.default_rng((self.seed, 6))
@@ -157,12 +165,12 @@ class Peer:
         self.out_of_stock = np.array([not world.in_stock(product.product_id) for product in world.products])
 
     def __call__(self, placement: str, context: Sequence[str]) -> list[str]:
-        """Return the products with a score above 0, without other colors of the context's."""
+        """Return one product of each design with a score above 0, without other colors of the context's."""
         lines = [self.world.position[product_id] for product_id in context]
         scores = self.scores[lines].sum(axis=0)
         scores[np.isin(self.groups, self.groups[lines]) | self.out_of_stock] = 0
-        best = np.argsort(-scores, kind="stable")[: SIZES[placement]]
-        return [self.world.products[at].product_id for at in best if scores[at] > 0]
+        best = [self.world.products[at].product_id for at in np.argsort(-scores, kind="stable") if scores[at] > 0]
+        return list(self.world.designs(best).values())[: SIZES[placement]]
 
 
 def peers(world: World) -> dict[str, Peer]:
@@ -226,7 +234,7 @@ def figures(world: World, placement: str, questions: Sequence[Question], answere
         answer = answerer(placement, question.context)[: SIZES[placement]]
         lines = [world.products[world.position[product_id]] for product_id in question.context]
         items = [world.products[world.position[product_id]] for product_id in answer]
-        hits.append(len(set(answer).intersection(question.planted)))
+        hits.append(len(world.designs(answer).keys() & world.designs(question.planted).keys()))
         categories += [any(item.kind.path == line.kind.path for line in lines) for item in items]
         prices += [any(_in_proportion(item, line) for line in lines) for item in items]
     return Figures(np.array(hits, np.float64), _share(categories), _share(prices))
@@ -313,7 +321,7 @@ def report(world: World, answerers: Mapping[str, Answerer]) -> list[str]:
     lines = []
     for placement, size in SIZES.items():
         questions = world.questions(placement)
-        oracle = figures(world, placement, questions, _oracle(questions))
+        oracle = figures(world, placement, questions, _oracle(world, questions))
         results = {name: figures(world, placement, questions, answerer) for name, answerer in answerers.items()}
         lines += [
             "",
@@ -329,8 +337,8 @@ def report(world: World, answerers: Mapping[str, Answerer]) -> list[str]:
     return lines
 
 
-def _oracle(questions: Sequence[Question]) -> Answerer:
-    planted = {question.context: list(question.planted) for question in questions}
+def _oracle(world: World, questions: Sequence[Question]) -> Answerer:
+    planted = {question.context: list(world.designs(question.planted).values()) for question in questions}
     return lambda _, context: planted[tuple(context)]
 
 

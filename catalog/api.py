@@ -17,7 +17,7 @@ from catalog.bulk_body import read_lines
 from catalog.records import BulkResult, ProductRow
 from common import attribute_filters
 from common.attribute_filters import AttributesField
-from common.cursor_pages import CursorBody, CursorFields, page_fields, page_of
+from common.cursor_pages import CursorBody, CursorFields, requested_page
 from common.errors import InvalidInput
 from common.money import DECIMALS, plain
 from common.problems import FieldErrorSerializer, ProblemSerializer, error_bodies
@@ -169,9 +169,10 @@ class ProductsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return a page of the products that were not removed, in the order of their ids."""
-        conditions = page_fields(ProductsFields, request.query_params, lists=("category", "brand"))
-        limit, cursor = conditions.pop("limit"), conditions.pop("cursor", None)
-        rows, next_cursor = page_of(selectors.matching(**conditions), key="product_id", limit=limit, cursor=cursor)
+        lists = ("category", "brand")
+        rows, next_cursor = requested_page(
+            ProductsFields, request.query_params, selectors.matching, key="product_id", lists=lists
+        )
         return Response({"products": [body_of(selectors.row_of(row)) for row in rows], "next_cursor": next_cursor})
 
 

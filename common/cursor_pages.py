@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -42,6 +42,23 @@ def page_fields(kind: type[CursorFields], query: QueryDict, *, lists: Collection
     fields = kind(data=values)
     fields.is_valid(raise_exception=True)
     return dict(fields.validated_data)
+
+
+def requested_page(
+    kind: type[CursorFields],
+    query: QueryDict,
+    matching: Callable[..., QuerySet[M]],
+    *,
+    key: str,
+    lists: Collection[str] = (),
+) -> tuple[list[M], str | None]:
+    """Return the page that a query names of the rows that `matching(**conditions)` returns, and the next cursor.
+
+    Conditions are the fields of `kind` but limit and cursor. Raises as `page_fields` and `page_of` do.
+    """
+    conditions = page_fields(kind, query, lists=lists)
+    limit, cursor = conditions.pop("limit"), conditions.pop("cursor", None)
+    return page_of(matching(**conditions), key=key, limit=limit, cursor=cursor)
 
 
 def page_of(rows: QuerySet[M], *, key: str, limit: int, cursor: str | None) -> tuple[list[M], str | None]:

@@ -41,13 +41,13 @@ class Remembered(Generic[T]):
     def __init__(self, read: Callable[[], T], otherwise: Callable[[], T]) -> None:
         self._read, self._otherwise = read, otherwise
         self._value: T | None = None
-        self._asked = float("-inf")
+        self._read_at = float("-inf")
 
     def __call__(self) -> T:
         """Return the table."""
         now = time.monotonic()
-        if self._value is None or now - self._asked >= FRESH_SECONDS:
-            self._asked = now
+        if self._value is None or now - self._read_at >= FRESH_SECONDS:
+            self._read_at = now
             try:
                 with postgres.optional_query():
                     self._value = self._read()
@@ -57,7 +57,7 @@ class Remembered(Generic[T]):
 
     def forget(self) -> None:
         """Read anew at the next call."""
-        self._value, self._asked = None, float("-inf")
+        self._value, self._read_at = None, float("-inf")
 
 
 def _read_terms() -> dict[str, PurposeTerms]:

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from common import attribute_filters, clock
 from common.attribute_filters import AttributesField
-from common.cursor_pages import CursorBody, CursorFields, page_fields, page_of
+from common.cursor_pages import CursorBody, CursorFields, requested_page
 from common.problems import ProblemSerializer
 from consents.subjects import parse_subject
 from customers.selectors import customers
@@ -77,9 +77,7 @@ class CustomersView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return a page of the user ids that were ever recorded, in their order. Visitors are not listed."""
-        conditions = page_fields(CustomersFields, request.query_params)
-        limit, cursor = conditions.pop("limit"), conditions.pop("cursor", None)
-        rows, next_cursor = page_of(customers(**conditions), key="raw_id", limit=limit, cursor=cursor)
+        rows, next_cursor = requested_page(CustomersFields, request.query_params, customers, key="raw_id")
         listed = [
             {"user_id": row.raw_id.removeprefix("user:"), "created_at": row.created_at, "attributes": row.attributes}
             for row in rows

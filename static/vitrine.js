@@ -129,27 +129,48 @@
   // Show -------------------------------------------------------------------------------------------------------
   /** Ask for a placement and draw it into the element's <template>; resolves to the answer, or null on any trouble. */
   async function recommend(placement, options = {}) {
-    const into = typeof options.into === "string" ? document.querySelector(options.into) : options.into;
+    const into = element(options.into);
     try {
       if (mayCollect()) await flush();
       const answer = await fetch(settings.host + "/api/v1/recommendations/" + encodeURIComponent(placement) + "?" + query(options), {
         headers: { Authorization: "Bearer " + settings.key }, credentials: "omit" });
       if (!answer.ok) throw new Error("status " + answer.status + ": " + await answer.text());
       const slate = await answer.json();
-      if (into) draw(slate, into);
+      show(slate, into);
       return slate;
     } catch (error) {
       note(placement, error);
-      if (into) into.hidden = true;
+      show(null, into);
       return null;
     }
   }
+  const show = (slate, into) => { if (into && slate) draw(slate, into); else if (into) into.hidden = true; };
+  const element = (into) => typeof into === "string" ? document.querySelector(into) : into;
+  /** Ask for several placements in one call, so that no product comes twice; a slot is `{placement, into, limit, product_id, …}`.
+   *  Resolves to the answers by placement (or a slot's `key`), or null on any trouble. The first slot chooses first. */
+  async function recommendPage(slots) {
+    try {
+      if (mayCollect()) await flush();
+      const placements = slots.map((slot) => ({ ...slot, into: undefined })); // JSON leaves it out
+      const answer = await fetch(settings.host + "/api/v1/page", { method: "POST", credentials: "omit", body: JSON.stringify({ ...who(), placements }),
+        headers: { Authorization: "Bearer " + settings.key, "Content-Type": "application/json" } });
+      if (!answer.ok) throw new Error("status " + answer.status + ": " + await answer.text());
+      const slates = (await answer.json()).placements;
+      slots.forEach(({ into, key, placement }) => show(slates[key || placement], element(into)));
+      return slates;
+    } catch (error) {
+      note(error);
+      slots.forEach(({ into }) => show(null, element(into)));
+      return null;
+    }
+  }
+  function who() {
+    if (!allowed("personalization")) return { personalized: false };
+    const user = settings.user, hash = user && user.hash ? { user_hash: user.hash } : {};
+    return { anonymous_id: visitor(), ...(user ? { user_id: user.id, ...hash } : {}) };
+  }
   function query(options) {
-    const asked = new URLSearchParams();
-    if (allowed("personalization")) {
-      asked.set("anonymous_id", visitor());
-      if (settings.user) { asked.set("user_id", settings.user.id); if (settings.user.hash) asked.set("user_hash", settings.user.hash); }
-    } else asked.set("personalized", "false");
+    const asked = new URLSearchParams(who());
     for (const [name, value] of Object.entries(options)) {
       if (name !== "into") [].concat(value).forEach((each) => each !== "" && each != null && asked.append(name, each));
     }
@@ -247,7 +268,7 @@
   }
 
   window.vitrine = {
-    init: guard(init), consent: guard(consent), identify: guard(identify), recommend, allowed: guard(allowed), flush: guard(flush),
+    init: guard(init), consent: guard(consent), identify: guard(identify), recommend, recommendPage, allowed: guard(allowed), flush: guard(flush),
     track: guard((event, properties) => record("track", { event, properties: properties || {} })),
     page: guard((name, properties) => record("page", { name, properties: properties || {} })),
     visitor: guard(() => (mayCollect() ? visitor() : null)),

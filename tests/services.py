@@ -27,12 +27,12 @@ class Services:
     """The place of this session; closing the files gives it back."""
 
     place: int
-    held: list[IO[str]]
+    locks: list[IO[str]]
     directory: Path | None
 
     def leave(self) -> None:
         """Give the place back; the last session out stops the embedded servers."""
-        for file in self.held:
+        for file in self.locks:
             file.close()
         if self.directory is not None:
             stop_when_last(self.directory)

@@ -38,16 +38,16 @@ class Workers:
             assert response.status == 200, body
             yield pid, json.loads(body)
 
-    def follow(self, told: Told, *, within: float = LIMIT) -> float:
+    def follow(self, condition: Told, *, within: float = LIMIT) -> float:
         """Return after how many seconds the last worker told so; fail where one has not in time."""
         began, silent = time.monotonic(), set(self.connections)
         while silent:
-            silent -= {pid for pid, answer in self.answers() if told(answer)}
+            silent -= {pid for pid, answer in self.answers() if condition(answer)}
             took = time.monotonic() - began
             assert not silent or took < within, (
                 f"after {took:.1f} s {len(silent)} of {WORKERS} workers had not followed"
             )
-        assert all(told(answer) for _, answer in self.answers())
+        assert all(condition(answer) for _, answer in self.answers())
         return took
 
 

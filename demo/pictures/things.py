@@ -53,6 +53,10 @@ THINGS: Final[dict[str, str]] = {
     "pot": """<rect x="96" y="190" width="208" height="122" rx="18" fill="{c}"/><rect x="86" y="180" width="228" height="22" rx="10" fill="{d}"/>
 <path d="M108 180q92-56 184 0z" fill="{l}"/><circle cx="200" cy="142" r="12" fill="{w}"/><path d="M96 226H66M304 226h30" stroke="{d}" stroke-width="14" stroke-linecap="round"/>
 <path d="M116 222v64" stroke="{l}" stroke-width="8" stroke-linecap="round"/>""",
+    "organizer": """<path d="M150 108l14-6 20 118h-18z" fill="{w}"/><path d="M206 96h14v124h-14z" fill="{l}"/><path d="M244 104l14 6-16 110h-14z" fill="{d}"/>
+<path d="M150 108l14-6-8-22zM206 96h14l-7-20z" fill="#4a4e54"/><rect x="136" y="176" width="138" height="136" rx="8" fill="{c}"/><path d="M205 176v136" stroke="{d}" stroke-width="5"/>
+<rect x="274" y="232" width="70" height="80" rx="8" fill="{d}"/><rect x="66" y="216" width="70" height="96" rx="8" fill="{d}"/><rect x="76" y="196" width="50" height="24" fill="#fbf8f2"/>
+<rect x="150" y="228" width="42" height="30" rx="4" fill="{l}"/><circle cx="308" cy="226" r="16" fill="{w}"/>""",
     "mug": """<path d="M262 196h20q40 0 40 40t-40 40h-24" stroke="{d}" stroke-width="18" fill="none"/><path d="M112 160h156v104q0 50-50 50h-56q-50 0-50-50z" fill="{c}"/>
 <ellipse cx="190" cy="160" rx="78" ry="16" fill="{d}"/><path d="M132 196v70" stroke="{l}" stroke-width="9" stroke-linecap="round"/>
 <path d="M170 128q-14-22 0-44M206 128q-14-22 0-44" stroke="#b8b3a8" stroke-width="6" fill="none" stroke-linecap="round"/>""",

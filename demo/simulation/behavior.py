@@ -21,7 +21,7 @@ from demo.simulation.vocabulary import KIND_BY_KEY, ROOMS
 
 DAY: Final = 86_400.0
 STYLE_PULL, ROOM_PULL, BUDGET_PULL = 3.2, 1.6, 6.0
-SAME_KIND = 9.0
+SAME_KIND, SAME_ROOM = 9.0, 4.0
 OWNED_PENALTY = 4.0
 P_COMPARE, P_COMPLEMENT = 0.4, 0.45
 P_CART, P_ORDER, P_AGAIN, P_RATING = 0.17, 0.55, 0.75, 0.3
@@ -153,7 +153,7 @@ class ShopperSimulation:
         return product not in cart and not self.tastes.truth.rivals(product).intersection(cart)
 
     def _pick(self, at: float, last: int) -> int:
-        """Return the next viewed product: often a substitute of the last one, whose kind weighs more in any case."""
+        """Return the next viewed product: often a substitute of the last one, whose kind and room weigh more anyway."""
         weight = self._liking(at) + self.tastes.trend * ((at - self.start) / (self.end - self.start) - 0.5)
         if last < 0:
             return self._draw(weight)
@@ -162,6 +162,7 @@ class ShopperSimulation:
             if substitute >= 0:
                 return substitute
         weight = weight + np.log(SAME_KIND) * (self.tastes.kind == self.tastes.kind[last])
+        weight = weight + np.log(SAME_ROOM) * (self.tastes.room == self.tastes.room[last])
         return self._draw(np.where(np.arange(len(weight)) == last, -np.inf, weight))
 
     def _liking(self, at: float) -> NDArray[np.float64]:

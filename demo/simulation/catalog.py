@@ -6,7 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from demo.simulation.vocabulary import KINDS, MATERIALS, SERIES, SORTS, STYLES, Kind, Style
+from demo.simulation.vocabulary import (
+    ANY_ROOM,
+    KINDS,
+    MATERIALS,
+    SERIES,
+    SHADES,
+    SORTS,
+    STYLES,
+    WOODEN,
+    WOODS,
+    Kind,
+    Style,
+)
 
 VARIANTS = (1, 2, 3)
 VARIANT_SHARES = (0.25, 0.45, 0.30)
@@ -61,23 +73,23 @@ def _design(
     material, brand = str(rng.choice(_materials(kind, style))), str(rng.choice(style.brands))
     group_id = f"{series}-{kind.key}-{design + 1}".lower()
     colors = rng.choice(style.colors, size=int(rng.choice(VARIANTS, p=VARIANT_SHARES)), replace=False)
-    price = _price(kind, level)
+    price, room = _price(kind, level), "" if kind.key in ANY_ROOM else kind.room
     for offset, color in enumerate(map(str, colors)):
         product_id = f"P{first_number + offset:04d}"
         attributes = _attributes(kind, offset, color=color, material=material)
         data = {
             "title": f"{series} {kind.noun}, {next(iter(attributes.values()))}",
-            "description": _description(kind, style, series=series, attributes=attributes),
+            "description": _description(kind, style, series=series, room=room, attributes=attributes),
             "category": list(kind.path),
             "brand": brand,
             "price": f"{price:.2f}",
-            "compare_at_price": f"{price * 1.2:.2f}" if rng.random() < 0.12 else None,
+            "compare_at_price": f"{_rounded(price * 1.2):.2f}" if rng.random() < 0.12 else None,
             "cost": f"{price * float(rng.uniform(0.38, 0.62)):.2f}",
             "currency": currency,
             "stock": int(rng.choice((0, int(rng.integers(3, 240))), p=(0.03, 0.97))),
             "active": True,
             "group_id": group_id,
-            "attributes": {**attributes, "style": style.key, "room": kind.room},
+            "attributes": {**attributes, "style": style.key, **({"room": room} if room else {})},
             "url": f"/shop/products/{product_id}",
             "image_url": f"/shop/pictures/{kind.picture}/{color}/{style.key}.svg",
             "available_from": None,
@@ -89,8 +101,12 @@ def _design(
 
 
 def _price(kind: Kind, level: float) -> float:
-    """Return a price, log-spaced between the kind's bounds, ending in .90 or .00."""
-    raw = float(kind.low * (kind.high / kind.low) ** level)
+    """Return a price, log-spaced between the kind's bounds."""
+    return _rounded(float(kind.low * (kind.high / kind.low) ** level))
+
+
+def _rounded(raw: float) -> float:
+    """Return a price that ends in .90, or in a full ten from 100 on."""
     return float(round(raw) - 0.10) if raw < 100 else float(round(raw / 10) * 10)
 
 
@@ -103,10 +119,14 @@ def _attributes(kind: Kind, offset: int, *, color: str, material: str) -> dict[s
     if kind.key in SORTS:
         name, values = SORTS[kind.key]
         return {name: values[offset]}
-    return {"color": color, "material": material}
+    if material in WOODEN:
+        return {"color": color, "material": color if color in WOODS else material}
+    return {"color": SHADES.get(color, color), "material": material}
 
 
-def _description(kind: Kind, style: Style, *, series: str, attributes: dict[str, str]) -> str:
+def _description(kind: Kind, style: Style, *, series: str, room: str, attributes: dict[str, str]) -> str:
+    """Return a sentence such as "Alma sofa in honey linen for the living room: light and calm. Part of …"."""
     finish = " ".join(dict.fromkeys(attributes.values()))
-    joined = f", {finish}," if kind.key in SORTS else f" in {finish}"
-    return f"{series} {kind.noun}{joined} for the {kind.room.lower()}: {style.mood}. Part of our {style.key} range."
+    joined = f", {finish}" if kind.key in SORTS else f" in {finish}"
+    home = f"{',' if kind.key in SORTS else ''} for the {room.lower()}" if room else ""
+    return f"{series} {kind.noun}{joined}{home}: {style.mood}. Part of our {style.key} range."

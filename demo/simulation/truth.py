@@ -18,6 +18,8 @@ from demo.simulation.vocabulary import COMPLEMENT_KINDS
 MOST_SUBSTITUTES: Final = 6
 PRICE_FACTOR: Final = 3.0
 """A substitute or complement costs at most this many times as much, and at least this part."""
+SAME_LEVEL: Final = 0.2
+"""Complements may differ more if their price levels do not: an expensive table has expensive chairs."""
 STYLE_DISTANCE: Final = 0.5
 """Another style counts as much as a price that differs by the factor e^0.5."""
 Positions = NDArray[np.int64]
@@ -29,7 +31,7 @@ class PlantedTruth:
 
     Substitutes serve the same need: other designs of the same kind, nearest in style and price. Complements are the
     products of the same style, of the kinds that go with a product; so the relation is symmetric. Prices are in
-    proportion.
+    proportion, or on the same level of their kinds.
     """
 
     products: Sequence[SimulatedProduct]
@@ -99,8 +101,8 @@ class _Columns:
 
     def complements(self, at: int) -> Iterator[Positions]:
         """Yield, for each kind that goes with a product, those of its style, the nearest price level first."""
-        fitting = (self.style == self.style[at]) & self._in_proportion(at)
         distance = np.abs(self.level - self.level[at])
+        fitting = (self.style == self.style[at]) & (self._in_proportion(at) | (distance <= SAME_LEVEL))
         for key in COMPLEMENT_KINDS[self.products[at].kind.key]:
             yield _nearest(distance, fitting & (self.kind == key), len(self.products))
 

@@ -68,7 +68,19 @@ SORTS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }  # fmt: skip
 """Kinds whose variants differ in something other than color: the attribute and its values. Pictures stay colored."""
 
-ROOMS: Final = ("Living room", "Bedroom", "Dining room", "Office", "Kitchen", "Bathroom", "Outdoor")
+ANY_ROOM: Final = ("basket", "bookcase", "bulb", "candle", "vase")
+"""Kinds that suit more than one room. The catalog names no room of theirs; shoppers meet them by taste as in `room`."""
+
+SHADES: Final = {"oak": "honey", "walnut": "chestnut", "pine": "straw", "rust": "rust red", "sky": "sky blue"}
+"""Words for colors of what is not made of wood: a rug has the color of honey, not of oak."""
+
+WOODS: Final = frozenset(("oak", "walnut", "pine"))
+"""Colors that are woods: what has one of them, and is of wood, is made of it."""
+
+WOODEN: Final = frozenset(("oak", "birch", "beech", "walnut", "pine", "cherry", "ash", "mango wood"))
+"""Materials that are woods."""
+
+ROOMS: Final = ("Living room", "Bedroom", "Dining room", "Office", "Kitchen", "Bathroom", "Garden")
 
 KINDS: Final[tuple[Kind, ...]] = (
     Kind("sofa", "sofa", "Living room", ("Furniture", "Sofas"), "sofa", 490, 2400, 10, 0, ("armchair", "coffee-table", "rug", "tv-bench")),
@@ -78,43 +90,43 @@ KINDS: Final[tuple[Kind, ...]] = (
     Kind("tv-bench", "TV bench", "Living room", ("Furniture", "Storage", "TV benches"), "cabinet", 149, 790, 6, 0, ("floor-lamp", "rug")),
     Kind("bookcase", "bookcase", "Living room", ("Furniture", "Storage", "Bookcases"), "shelf", 119, 690, 8, 0, ("armchair", "floor-lamp")),
     Kind("rug", "rug", "Living room", ("Textiles", "Rugs"), "rug", 69, 620, 10, 0, ("floor-lamp", "coffee-table")),
-    Kind("cushion", "cushion", "Living room", ("Textiles", "Cushions"), "cushion", 14, 69, 12, 0, ("throw", "candle")),
-    Kind("throw", "throw", "Living room", ("Textiles", "Throws"), "throw", 29, 139, 8, 0, ("cushion", "candle")),
+    Kind("cushion", "cushion", "Living room", ("Textiles", "Cushions"), "cushion", 14, 69, 12, 0, ("throw",)),
+    Kind("throw", "throw", "Living room", ("Textiles", "Throws"), "throw", 29, 139, 8, 0, ("cushion",)),
     Kind("curtain", "curtain", "Living room", ("Textiles", "Curtains"), "curtain", 35, 160, 6, 0, ("cushion", "throw")),
-    Kind("floor-lamp", "floor lamp", "Living room", ("Lighting", "Floor lamps"), "floor-lamp", 79, 430, 8, 0, ("table-lamp", "rug")),
+    Kind("floor-lamp", "floor lamp", "Living room", ("Lighting", "Floor lamps"), "floor-lamp", 79, 430, 8, 0, ("rug",)),
     Kind("bed", "bed frame", "Bedroom", ("Furniture", "Beds"), "bed", 249, 1490, 8, 0, ("mattress", "nightstand", "wardrobe")),
     Kind("mattress", "mattress", "Bedroom", ("Furniture", "Mattresses"), "mattress", 199, 990, 5, 0, ("bed-linen", "nightstand")),
     Kind("nightstand", "bedside table", "Bedroom", ("Furniture", "Tables", "Bedside tables"), "nightstand", 59, 290, 6, 0, ("table-lamp", "bed-linen")),
-    Kind("wardrobe", "wardrobe", "Bedroom", ("Furniture", "Storage", "Wardrobes"), "wardrobe", 290, 1690, 6, 0, ("mirror", "bed")),
-    Kind("bed-linen", "bed linen set", "Bedroom", ("Textiles", "Bed linen"), "linen", 39, 189, 10, 0, ("throw", "cushion")),
-    Kind("table-lamp", "table lamp", "Bedroom", ("Lighting", "Table lamps"), "table-lamp", 39, 230, 8, 0, ("bulb", "vase")),
-    Kind("mirror", "mirror", "Bedroom", ("Decoration", "Mirrors"), "mirror", 49, 390, 6, 0, ("pendant", "vase")),
-    Kind("dining-table", "dining table", "Dining room", ("Furniture", "Tables", "Dining tables"), "dining-table", 249, 1690, 8, 0, ("dining-chair", "pendant", "rug")),
+    Kind("wardrobe", "wardrobe", "Bedroom", ("Furniture", "Storage", "Wardrobes"), "wardrobe", 290, 1690, 6, 0, ("mirror", "bed", "nightstand")),
+    Kind("bed-linen", "bed linen set", "Bedroom", ("Textiles", "Bed linen"), "linen", 39, 189, 10, 0, ("table-lamp",)),
+    Kind("table-lamp", "table lamp", "Bedroom", ("Lighting", "Table lamps"), "table-lamp", 39, 230, 8, 0, ("bulb",)),
+    Kind("mirror", "mirror", "Bedroom", ("Decoration", "Mirrors"), "mirror", 49, 390, 6, 0, ("nightstand",)),
+    Kind("dining-table", "dining table", "Dining room", ("Furniture", "Tables", "Dining tables"), "dining-table", 249, 1690, 8, 0, ("dining-chair", "pendant")),
     Kind("dining-chair", "dining chair", "Dining room", ("Furniture", "Chairs", "Dining chairs"), "chair", 59, 390, 10, 0, ("pendant", "table-linen")),
-    Kind("pendant", "pendant lamp", "Dining room", ("Lighting", "Pendant lamps"), "pendant", 49, 390, 8, 0, ("table-linen", "tableware")),
-    Kind("table-linen", "tablecloth", "Dining room", ("Textiles", "Table linen"), "throw", 19, 89, 5, 0, ("tableware", "glasses")),
+    Kind("pendant", "pendant lamp", "Dining room", ("Lighting", "Pendant lamps"), "pendant", 49, 390, 8, 0, ("bulb",)),
+    Kind("table-linen", "tablecloth", "Dining room", ("Textiles", "Table linen"), "throw", 19, 89, 5, 0, ("tableware", "glasses", "napkins")),
     Kind("tableware", "plate set", "Dining room", ("Kitchen", "Tableware"), "plates", 29, 160, 8, 0, ("glasses", "table-linen")),
     Kind("glasses", "set of glasses", "Dining room", ("Kitchen", "Glasses"), "glasses", 15, 79, 6, 0, ("tableware", "table-linen")),
     Kind("desk", "desk", "Office", ("Furniture", "Tables", "Desks"), "desk", 149, 990, 8, 0, ("office-chair", "desk-lamp", "bookcase")),
-    Kind("office-chair", "desk chair", "Office", ("Furniture", "Chairs", "Desk chairs"), "office-chair", 99, 690, 8, 0, ("desk-lamp", "bookcase")),
-    Kind("desk-lamp", "desk lamp", "Office", ("Lighting", "Desk lamps"), "desk-lamp", 29, 190, 6, 0, ("organizer", "planter")),
-    Kind("organizer", "desk organizer", "Office", ("Decoration", "Storage boxes"), "basket", 12, 59, 5, 0, ("mug", "planter")),
-    Kind("basket", "basket", "Living room", ("Decoration", "Storage boxes"), "basket", 15, 89, 6, 0, ("throw", "vase")),
-    Kind("pan", "cooking pot", "Kitchen", ("Kitchen", "Cookware"), "pot", 29, 240, 6, 0, ("tableware", "glasses")),
+    Kind("office-chair", "desk chair", "Office", ("Furniture", "Chairs", "Desk chairs"), "office-chair", 99, 690, 8, 0, ("desk-lamp",)),
+    Kind("desk-lamp", "desk lamp", "Office", ("Lighting", "Desk lamps"), "desk-lamp", 29, 190, 6, 0, ("organizer", "bulb")),
+    Kind("organizer", "desk organizer", "Office", ("Decoration", "Desk organizers"), "organizer", 12, 59, 5, 0, ("desk-lamp", "desk")),
+    Kind("basket", "basket", "Living room", ("Decoration", "Baskets"), "basket", 15, 89, 6, 0, ("throw", "cushion")),
+    Kind("pan", "cooking pot", "Kitchen", ("Kitchen", "Cookware"), "pot", 29, 240, 6, 0, ("kitchen-cloth", "tableware")),
     Kind("mug", "mug", "Kitchen", ("Kitchen", "Mugs"), "mug", 7, 32, 8, 0, ("coffee", "kitchen-cloth")),
-    Kind("kitchen-cloth", "tea towel", "Kitchen", ("Textiles", "Kitchen textiles"), "towel", 6, 29, 5, 0, ("soap", "mug")),
+    Kind("kitchen-cloth", "tea towel", "Kitchen", ("Textiles", "Kitchen textiles"), "towel", 6, 29, 5, 0, ("mug",)),
     Kind("towel", "towel", "Bathroom", ("Textiles", "Towels"), "towel", 9, 59, 8, 0, ("bath-mat", "soap")),
     Kind("bath-mat", "bath mat", "Bathroom", ("Textiles", "Bath mats"), "rug", 15, 69, 4, 0, ("towel", "soap")),
-    Kind("garden-chair", "garden chair", "Outdoor", ("Furniture", "Outdoor", "Garden chairs"), "garden-chair", 39, 290, 6, 0, ("cushion", "lantern")),
-    Kind("garden-table", "garden table", "Outdoor", ("Furniture", "Outdoor", "Garden tables"), "table", 79, 590, 5, 0, ("garden-chair", "planter")),
-    Kind("lantern", "lantern", "Outdoor", ("Lighting", "Lanterns"), "lantern", 15, 89, 6, 0, ("candle", "planter")),
-    Kind("planter", "planter", "Outdoor", ("Decoration", "Planters"), "plant", 12, 119, 8, 0, ("vase", "lantern")),
-    Kind("vase", "vase", "Living room", ("Decoration", "Vases"), "vase", 12, 119, 8, 0, ("candle", "planter")),
-    Kind("candle", "scented candle", "Living room", ("Consumables", "Candles"), "candle", 8, 39, 8, 24, ("vase", "lantern")),
-    Kind("napkins", "paper napkins", "Dining room", ("Consumables", "Napkins"), "napkins", 3, 9, 5, 21, ("candle", "kitchen-cloth")),
-    Kind("bulb", "LED bulb", "Living room", ("Consumables", "Light bulbs"), "bulb", 5, 19, 4, 45, ("table-lamp", "desk-lamp")),
+    Kind("garden-chair", "garden chair", "Garden", ("Furniture", "Outdoor", "Garden chairs"), "garden-chair", 39, 290, 6, 0, ("lantern", "planter")),
+    Kind("garden-table", "garden table", "Garden", ("Furniture", "Outdoor", "Garden tables"), "table", 79, 590, 5, 0, ("garden-chair", "planter", "lantern")),
+    Kind("lantern", "lantern", "Garden", ("Lighting", "Lanterns"), "lantern", 15, 89, 6, 0, ("candle", "planter")),
+    Kind("planter", "planter", "Garden", ("Decoration", "Planters"), "plant", 12, 119, 8, 0, ("lantern",)),
+    Kind("vase", "vase", "Living room", ("Decoration", "Vases"), "vase", 12, 119, 8, 0, ("candle", "basket")),
+    Kind("candle", "scented candle", "Living room", ("Consumables", "Candles"), "candle", 6, 29, 8, 24, ("vase", "lantern")),
+    Kind("napkins", "paper napkins", "Dining room", ("Consumables", "Napkins"), "napkins", 4, 14, 5, 21, ("candle", "glasses")),
+    Kind("bulb", "set of LED bulbs", "Living room", ("Consumables", "Light bulbs"), "bulb", 12, 45, 4, 45, ("table-lamp", "desk-lamp")),
     Kind("coffee", "ground coffee", "Kitchen", ("Consumables", "Coffee"), "coffee", 6, 18, 5, 14, ("mug", "kitchen-cloth")),
-    Kind("soap", "hand soap", "Bathroom", ("Consumables", "Soap"), "soap", 5, 19, 5, 28, ("towel", "kitchen-cloth")),
+    Kind("soap", "hand soap", "Bathroom", ("Consumables", "Soap"), "soap", 5, 19, 5, 28, ("towel", "bath-mat")),
 )  # fmt: skip
 
 KIND_BY_KEY: Final = {kind.key: kind for kind in KINDS}

@@ -171,10 +171,10 @@ def _searching(run: TrainingRun, plan: "Plan | None") -> "Iterator[Search]":
         yield Search(run.sampler, run.study or None, settings_now)
         return
     file = Path(settings.MODEL_DIR) / SEARCH_FILE
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as resources:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            lock = held.enter_context(file.with_suffix(".lock").open("w"))
+            lock = resources.enter_context(file.with_suffix(".lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             search = _kept(Search(run.sampler, str(file), settings_now), file, run)
         except BlockingIOError:

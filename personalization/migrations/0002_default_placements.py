@@ -19,11 +19,12 @@ DEFAULTS: list[dict[str, Any]] = [
     },
     {
         "key": "bundle",
-        "name": "Product page: bought together",
+        "name": "Product page: goes well with it",
         "about": "product",
         "strategy": "complements",
         "fallback": ["bought_together", *FILL],
         "size": 4,
+        "max_per_category": 2,
         "repeat": False,
     },
     {
@@ -33,6 +34,7 @@ DEFAULTS: list[dict[str, Any]] = [
         "strategy": "basket",
         "fallback": ["complements", "bought_together", *FILL],
         "size": 6,
+        "max_per_category": 2,
     },
     {"key": "trending", "name": "Trending now", "strategy": "trending"},
     {"key": "recent", "name": "Recently viewed", "strategy": "recent"},

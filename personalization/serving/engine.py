@@ -380,8 +380,16 @@ def _apply_rules(snapshot: Snapshot, request_state: RequestState, proposals: Pro
 def _filled(
     snapshot: Snapshot, request_state: RequestState, items: Ints, pinned_at: dict[int, int], *, closed: bool
 ) -> list[int]:
-    """Return the slate of the ranked items; a short one takes other allowed products, at last known ones too."""
+    """Return the slate of the ranked items; a short one takes other allowed products, at last known ones too.
+
+    A closed list stays short rather than break a cap, if it fills half of the places.
+    """
     size, trace, caps = request_state.size, request_state.trace, [*request_state.caps, *request_state.discovery]
+    if closed:
+        hard_caps = [replace(cap, soft=False) for cap in caps]
+        slate = fill(items, size, pinned_at=pinned_at, caps=hard_caps, trace=trace)
+        if 2 * len(slate) >= size:
+            return slate
     slate = fill(items, size, pinned_at=pinned_at, caps=caps, trace=trace)
     if len(slate) == size or request_state.is_closed:
         return slate

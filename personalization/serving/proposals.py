@@ -29,7 +29,9 @@ POPULAR_BATCH = 2_000
 KINSHIP = "content"
 """Text similarity proposes under the name of the recommender it replaces."""
 COMPLETING = (BASKET, Complements.name, BoughtTogether.name)
-"""Strategies whose lists are not filled up by what is alike: nobody needs a second sofa with the first."""
+"""Strategies about what a product or a cart is bought with: nobody needs a second sofa with the first."""
+WEAK = 0.01
+"""A share of the best complement's score: what has less does not go with the context, whatever a few orders held."""
 NOTHING = Ranked(np.empty(0, np.int32), np.empty(0, np.float32))
 
 Proposal = tuple[str, Ints, Sequence[float]]
@@ -77,7 +79,7 @@ def propose(snapshot: Snapshot, question: Question) -> Proposals:
     """Return at least `k` candidates, or all allowed products where there are fewer.
 
     A closed strategy has its own products only, if any: others would be no questions, and not the shopper's own. A list
-    of substitutes is short too, for others are none. Only without any the fallbacks answer.
+    of substitutes or complements is short too, for others are none. Only without any the fallbacks answer.
     """
     proposals = Proposals()
     _by_strategy(snapshot, question, proposals)
@@ -86,16 +88,52 @@ def propose(snapshot: Snapshot, question: Question) -> Proposals:
     if question.strategy == Substitutes.name:
         _add_alike(snapshot, question, proposals)
         proposals.closed = bool(proposals.items)
+    if _completes(question):
+        items = np.asarray(proposals.items, np.int32)
+        proposals.items = items[_completing(snapshot, question, items)].tolist()
     _sort_by_proportion(snapshot, question, proposals)
     if proposals.closed:
         return proposals
-    target = min(question.k, int(question.allowed.sum()))
+    target, has_fillers = min(question.k, int(question.allowed.sum())), False
     for name, items, scores in _fallbacks(snapshot, question, proposals):
         if len(proposals.items) >= target:
             break
         order = _by_proportion(snapshot, question, items)
+        if _completes(question) and name in COMPLETING:
+            order = order[_completing(snapshot, question, items[order])]
         proposals.add(name, items[order], np.asarray(scores)[order].tolist())
+        has_fillers |= name not in COMPLETING
+    proposals.closed = _completes(question) and bool(proposals.items) and not has_fillers
     return proposals
+
+
+def _completes(question: Question) -> bool:
+    """Return whether the answer is to complete the product or cart of the context."""
+    return question.strategy in COMPLETING and bool(question.context.items)
+
+
+def _completing(snapshot: Snapshot, question: Question, items: Ints) -> Bools:
+    """Return bool[n], which items complete the context: neither weak complements nor substitutes of a line.
+
+    What the shopper has again stays, and a substitute that orders hold with this very line.
+    """
+    context, nobody = question.context, Profile.empty(question.shopper.profile.now)
+    substitutes, together, complements = (
+        snapshot.sources.get(name) for name in (Substitutes.name, BoughtTogether.name, Complements.name)
+    )
+    mask = np.ones(len(items), np.bool_)
+    if isinstance(complements, Complements) and len(best := complements.recommend(nobody, context, 1).scores):
+        mask = complements.score(nobody, context, items) >= WEAK * best[0]
+        mask |= np.isin(items, question.shopper.bought)
+    if substitutes is None or not (substitutes.score(nobody, context, items) > 0).any():
+        return mask
+    for line in context.items:
+        of_line = Context(items=(line,))
+        is_alike = substitutes.score(nobody, of_line, items) > 0
+        if together is not None and is_alike.any():
+            is_alike &= together.score(nobody, of_line, items) <= 0
+        mask &= ~is_alike
+    return mask
 
 
 def _add_alike(snapshot: Snapshot, question: Question, proposals: Proposals) -> None:
@@ -122,7 +160,11 @@ def _by_proportion(snapshot: Snapshot, question: Question, items: Ints) -> Longs
     prices, complements = snapshot.serving_catalog.columns.prices, snapshot.sources.get(Complements.name)
     free_octaves = complements.free_octaves if isinstance(complements, Complements) else FREE_OCTAVES
     references = prices[list(question.context.items)]
-    factors = [proportion(prices[items], reference, free_octaves=free_octaves) for reference in references.tolist()]
+    free_above = FREE_OCTAVES if question.strategy in COMPLETING else None  # a cushion for the sofa, no sofa for it
+    factors = [
+        proportion(prices[items], reference, free_octaves=free_octaves, free_above=free_above)
+        for reference in references.tolist()
+    ]
     gains = np.max(factors, axis=0) / (1 + order)
     return np.asarray(np.argsort(-gains, kind="stable"), np.int64)
 
@@ -212,14 +254,32 @@ def _blend(snapshot: Snapshot, question: Question, weights: Mapping[str, float],
 
 
 def _fallbacks(snapshot: Snapshot, question: Question, proposals: Proposals) -> Iterator[Proposal]:
-    """Yield lists that fill a slate, the most specific first; the last one holds all allowed products."""
-    wants_complements = question.strategy in COMPLETING
-    if not wants_complements and (question.context.items or question.strategy in (HYBRID, KINSHIP)):
+    """Yield lists that fill a slate, the most specific first; the last one holds all allowed products.
+
+    A cart or bundle asks for complements only. Without any, it gets what is liked of other categories.
+    """
+    if question.strategy not in COMPLETING and (question.context.items or question.strategy in (HYBRID, KINSHIP)):
         yield from _similar(snapshot, question, proposals)
-    for name in question.placement.fallback:
+    completes, names = _completes(question), question.placement.fallback
+    for name in sorted(names, key=lambda name: name not in COMPLETING) if completes else names:
+        if completes and name not in COMPLETING:
+            if proposals.items:
+                return
+            question = _of_other_categories(snapshot, question)
         ranked = _recommend(snapshot, name, question)
         yield name, ranked.items, ranked.scores.tolist()
-    yield from _popular(snapshot, question)
+    if not (completes and proposals.items):
+        yield from _popular(snapshot, _of_other_categories(snapshot, question) if completes else question)
+
+
+def _of_other_categories(snapshot: Snapshot, question: Question) -> Question:
+    """Return the question without products of the context's categories, unless no others are allowed."""
+    categories = snapshot.serving_catalog.columns.category_of
+    own = categories[list(question.context.items)]
+    others = question.allowed & ~np.isin(categories, own)
+    if not others.any():
+        return question
+    return replace(question, allowed=others, context=replace(question.context, allowed=others))
 
 
 def _similar(

@@ -156,8 +156,7 @@ def temporal(
     n = int(interactions.items.max(initial=0)) + 1
     future = interactions.select(slice(len(past), last))
     pairs = np.unique(future.users.astype(np.int64) * n + future.items)
-    has_past = np.bincount(past.users, minlength=interactions.n_users) > 0
-    pairs = pairs[has_past[pairs // n]]
+    pairs = pairs[past.active_users[pairs // n]]
     if new_only:
         pairs = np.setdiff1d(pairs, past.users.astype(np.int64) * n + past.items)
     users = random_subset(np.unique(pairs // n), limit)

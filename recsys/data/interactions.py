@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.arrays import Floats, Ints, Times
+from recsys.arrays import Bools, Floats, Ints, Times
 
 DAY = 86_400.0
 """A day in seconds."""
@@ -42,6 +42,11 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def active_users(self) -> Bools:
+        """bool[n_users]: which users have rows."""
+        return np.bincount(self.users, minlength=self.n_users) > 0
 
     @property
     def columns(self) -> dict[str, NDArray[Any]]:

@@ -33,7 +33,7 @@ def next_item(
     sequences, past = _sequences(dataset, start=start, end=end)
     rows, begins = sequences.rows, session_starts(sequences.rows.users, sequences.rows.times)
     is_target = rows.times >= start
-    is_known = _has_past(dataset, start)[rows.users]
+    is_known = past.active_users[rows.users]
     visit = np.cumsum(begins)
     first_row = sequences.starts[rows.users]
     in_first_visit = visit == visit[first_row] if len(visit) else is_known
@@ -119,12 +119,6 @@ def _sequences(dataset: Dataset, *, start: float, end: float) -> tuple[Sequences
     past = rows_before(dataset.interactions, start)
     sequences = Sequences.of(rows_before(dataset.interactions, end))
     return replace(sequences, use_stars=ratings_differ(past)), past
-
-
-def _has_past(dataset: Dataset, start: float) -> Bools:
-    past = rows_before(dataset.interactions, start)
-    has_past: Bools = np.bincount(past.users, minlength=dataset.interactions.n_users) > 0
-    return has_past
 
 
 def _first_touches(sequences: Sequences) -> Bools:

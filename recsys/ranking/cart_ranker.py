@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recsys.arrays import Doubles, Floats, Longs
+from recsys.arrays import Bools, Doubles, Floats, Longs
 from recsys.data.profile import Context, Profile
 from recsys.ranking.candidates import Candidates, gather
 from recsys.ranking.features import feature_names, features
@@ -32,6 +32,11 @@ CART_QUOTAS: Mapping[str, int] = {
 """How many candidates each recommender proposes for the lines of the cart."""
 HISTORY_QUOTAS: Mapping[str, int] = {"personal_top": 60, "rp3beta": 60, "user_knn": 100}
 """How many candidates each recommender proposes for the shopper's history."""
+EVIDENCE = ("bought_together", "complements", "personal_top")
+"""Recommenders of which one at least must propose a candidate: orders hold both, or the shopper has it again.
+
+The others only add scores. What is merely looked at together with a line replaces it more often than it completes it.
+"""
 QUOTAS: Mapping[str, int] = dict(sorted({**CART_QUOTAS, **HISTORY_QUOTAS}.items()))
 CART_FEATURES = ("basket_votes", "lines", "line_category_share", "line_price_gap")
 CART_FEATURE_NAMES: tuple[str, ...] = (*feature_names(tuple(QUOTAS)), *CART_FEATURES)
@@ -41,9 +46,12 @@ PRICE = COLUMNS.index("price")
 def cart_candidates(
     sources: Mapping[str, Scoring], profiles: Sequence[Profile], contexts: Sequence[Context], *, n_items: int
 ) -> Candidates:
-    """Return the candidates of all questions: the best of each source, for the lines or for the history."""
+    """Return the candidates of all questions: those of the best of each source for which there is evidence."""
     own_sources = {name: sources[name] for name in QUOTAS}
-    return gather(own_sources, profiles, contexts, quotas=QUOTAS, n_items=n_items, of_history=HISTORY_QUOTAS)
+    candidates = gather(own_sources, profiles, contexts, quotas=QUOTAS, n_items=n_items, of_history=HISTORY_QUOTAS)
+    columns = [candidates.sources.index(name) for name in EVIDENCE]
+    has_evidence: Bools = np.asarray(~np.isnan(candidates.ranks[:, columns]).all(axis=1))
+    return candidates.part(has_evidence)
 
 
 def cart_features(

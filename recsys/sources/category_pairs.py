@@ -1,7 +1,9 @@
 """Complements by pairs of categories: what a product is bought with, where few orders hold the product itself. Pure.
 
-Which categories go together, orders prove. Which product of the other category is taken, is estimated from the carts of
-the product, smoothed by what such pairs share in this shop: attributes (a style), the price tier, popularity.
+Which categories go together, orders prove. Where few orders do, attributes that whole categories share help, as a room:
+the factors of pairs with the same value, and with different ones, are learned from all orders. Which product of the
+other category is taken, is estimated from the carts of the product, smoothed by what such pairs share in this shop:
+attributes (a style), the price tier, popularity.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,6 +31,10 @@ MOST_KEYS = 16
 """Attributes, by the number of products that have them, that are compared."""
 PSEUDO_PAIRS = 20.0
 """Pairs added to what attributes share, as if they shared it by chance."""
+LEAST_SUPPORT = 0.3
+"""The support of two products whose categories do not go together, or hardly."""
+DEPARTMENT_SHARE = 0.9
+"""An attribute is a department's if this share of the items of each category has the category's usual value."""
 LEARNING_ROWS = 2_048
 """Products, those of most orders, from which is learned what pairs share."""
 
@@ -87,6 +93,8 @@ class CategoryPairs:
         self._keys = _attribute_columns(catalog)
         self._lifts = [(1.0, 1.0)] * len(self._keys)
         self._lifts = self._learned_lifts(np.argsort(-counts, kind="stable")[:LEARNING_ROWS])
+        departments = [codes for codes in self._keys if _is_department(codes, self._category)]
+        self._departments = [(codes, *self._department_lifts(orders, codes)) for codes in departments]
 
     def scores(self, rows: slice) -> Matrix:
         """Return csr float32[len(rows), n_items]: strength of the categories · estimated share of the product."""
@@ -112,6 +120,47 @@ class CategoryPairs:
             prior = self._config.direction_prior
             factors[has_both] = (2 * (after + prior) / (after + before + 2 * prior))[inverse]
         return factors
+
+    def fit(self, first: Array, second: Array) -> Floats:
+        """Return float32[n], how much oftener than by chance orders hold pairs of such departments, as rooms."""
+        factors = np.ones(len(first))
+        for codes, same, other in self._departments:
+            match, has_both = _shared(codes, first, second)
+            factors *= np.where(has_both, np.where(match, same, other), 1.0)
+        return factors.astype(np.float32)
+
+    def support(self, first: Array, second: Array) -> Floats:
+        """Return float32[n] in (0, 1]: the strength of the categories, over that of the first one's best partner.
+
+        1 where a category is unknown, is the same, or has no partner.
+        """
+        a, b = self._category[first], self._category[second]
+        best = np.asarray(self._strengths.max(axis=1).todense(), np.float64).ravel()
+        factors, compares = np.ones(len(a), np.float32), (a >= 0) & (b >= 0) & (a != b)
+        compares[compares] = best[a[compares]] > 0
+        if compares.any():
+            strengths = np.asarray(self._strengths[a[compares], b[compares]], np.float64).ravel()
+            factors[compares] = np.maximum(strengths / best[a[compares]], LEAST_SUPPORT)
+        return factors
+
+    def _department_lifts(self, orders: Matrix, codes: Ints) -> tuple[float, float]:
+        """Return the factors of two lines of different categories with the same value, and with different values."""
+        is_known = (codes >= 0) & (self._category >= 0)
+        lines = orders[:, np.flatnonzero(is_known)].tocsr()
+        lines.data = np.ones_like(lines.data)
+        counts = np.asarray(lines.sum(axis=0), np.float64).ravel()
+        (same_value, same_value_by_chance), (same_category, same_category_by_chance), (pairs, pairs_by_chance) = (
+            _pairs_within(lines, counts, own)
+            for own in (codes[is_known], self._category[is_known], np.zeros(int(is_known.sum()), np.int32))
+        )
+        total, total_by_chance = pairs - same_category, max(pairs_by_chance - same_category_by_chance, 1e-12)
+        chance = min(max((same_value_by_chance - same_category_by_chance) / total_by_chance, 0.0), 1.0)
+        same = max(same_value - same_category, 0.0)
+        other, other_by_chance = total - same, total * (1 - chance)
+        return (
+            (same + PSEUDO_PAIRS) / (total * chance + PSEUDO_PAIRS),
+            (other + PSEUDO_PAIRS) / (other_by_chance + PSEUDO_PAIRS),
+        )
 
     def _pattern(self, items: Array) -> tuple[Matrix, Array, Array]:
         """Return csr [len(items), n_items] of the strengths of the categories, and the items of each entry."""
@@ -210,6 +259,26 @@ def _attribute_columns(catalog: Catalog) -> list[Ints]:
     largest = sorted(columns, key=lambda name: (columns[name].count(""), name))[:MOST_KEYS]
     values = [columns[name] for name in largest]
     return [codes_of(own, catalog.n_items) for own in ([*values, catalog.brands] if catalog.brands else values)]
+
+
+def _is_department(codes: Ints, categories: Ints) -> bool:
+    """Return whether the items of a category have one value, and the categories more than one."""
+    is_known = (codes >= 0) & (categories >= 0)
+    if not is_known.any():
+        return False
+    pairs, counts = np.unique(np.stack([categories[is_known], codes[is_known]]), axis=1, return_counts=True)
+    largest = np.zeros(int(categories.max()) + 1, np.int64)
+    np.maximum.at(largest, pairs[0], counts)
+    n_values, n_categories = len(np.unique(pairs[1])), len(np.unique(pairs[0]))
+    return bool(largest.sum() >= DEPARTMENT_SHARE * counts.sum()) and 1 < n_values < n_categories
+
+
+def _pairs_within(lines: Matrix, counts: Doubles, codes: Ints) -> tuple[float, float]:
+    """Return how many pairs of lines of one order have the same code, and the same of all lines mixed."""
+    n = int(codes.max(initial=-1)) + 1
+    cells = (np.ones(len(codes)), (np.arange(len(codes)), codes))
+    of_codes = (lines @ sparse.csr_matrix(cells, shape=(len(codes), max(1, n)))).tocsr()
+    return float((of_codes.data.astype(np.float64) ** 2).sum()), float((np.bincount(codes, counts) ** 2).sum())
 
 
 def _variants(catalog: Catalog) -> tuple[Array, Matrix]:

@@ -142,9 +142,11 @@ class Complements(BoughtTogether):
             first = np.repeat(np.arange(own.start, own.stop), np.diff(chunk.indptr))
             same_category = _same_code(categories, first, chunk.indices)
             chunk.data *= np.where(same_category, c.same_category, 1.0).astype(np.float32)
+            # Two orders prove a pair of products by chance; their categories have more orders.
+            chunk.data *= by_category.support(first, chunk.indices) ** 2
             chunk = (chunk + np.float32(c.category_weight) * by_category.scores(own)).tocsr()
             first = np.repeat(np.arange(own.start, own.stop), np.diff(chunk.indptr))
-            chunk.data *= by_category.direction(first, chunk.indices)
+            chunk.data *= by_category.direction(first, chunk.indices) * by_category.fit(first, chunk.indices)
             chunk.data[_same_code(groups, first, chunk.indices)] = 0
             start = own.stop
             if views.visits.nnz:

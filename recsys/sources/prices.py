@@ -13,12 +13,16 @@ SPREAD_OCTAVES = 0.35
 MAX_EXCESS = 8.0
 
 
-def proportion(prices: Any, references: Any, *, free_octaves: float = FREE_OCTAVES) -> Floats:
+def proportion(
+    prices: Any, references: Any, *, free_octaves: float = FREE_OCTAVES, free_above: float | None = None
+) -> Floats:
     """Return float32[n] in (0, 1]: a smooth factor of the ratio of prices; 1 where either is unknown or not above 0.
 
-    Up to `free_octaves`, in powers of two, nothing is lost.
+    Up to `free_octaves`, in powers of two, nothing is lost; for what costs more, up to `free_above` where given.
     """
-    excess = np.maximum(octaves(prices, references) - free_octaves, 0.0) / SPREAD_OCTAVES
+    above = free_octaves if free_above is None else min(free_above, free_octaves)
+    free = np.where(np.asarray(prices) > np.asarray(references), above, free_octaves)
+    excess = np.maximum(octaves(prices, references) - free, 0.0) / SPREAD_OCTAVES
     return np.exp(-0.5 * np.minimum(excess, MAX_EXCESS) ** 2).astype(np.float32)
 
 

@@ -3,12 +3,23 @@
 const { key, user, userHash } = document.body.dataset;
 vitrine.init({ key, host: "", user: user ? { id: user, hash: userHash } : null, debug: location.search.includes("debug") });
 
+// One call for the whole page: no product comes twice. The carousels choose in the order of the page.
 function drawCarousels() {
-  return Promise.all([...document.querySelectorAll("[data-placement]")].map((carousel) => vitrine.recommend(carousel.dataset.placement, {
+  const all = [...document.querySelectorAll("[data-placement]")];
+  const carousels = all.filter((carousel) => vitrine.allowed("personalization") || !("onlyPersonal" in carousel.dataset));
+  all.filter((carousel) => !carousels.includes(carousel)).forEach((carousel) => { carousel.hidden = true; });
+  const slots = carousels.map((carousel) => ({
     into: carousel,
-    limit: carousel.dataset.limit,
+    placement: carousel.dataset.placement,
+    limit: Number(carousel.dataset.limit),
+    deadline_ms: 3000, // a demo on a busy machine rather waits than shows popular products
     product_id: carousel.dataset.products.split(",").filter(Boolean),
-  }).then((slate) => setHeading(carousel, slate)))).then(() => { document.body.dataset.drawn = String(Number(document.body.dataset.drawn || 0) + 1); });
+  }));
+  const answers = slots.length ? vitrine.recommendPage(slots) : Promise.resolve(null);
+  return answers.then((slates) => {
+    carousels.forEach((carousel) => setHeading(carousel, (slates || {})[carousel.dataset.placement]));
+    document.body.dataset.drawn = String(Number(document.body.dataset.drawn || 0) + 1);
+  });
 }
 // Without consent, the heading must not promise a personal list.
 function setHeading(carousel, slate) {

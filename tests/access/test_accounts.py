@@ -182,8 +182,10 @@ def test_a_superusers_acts_on_accounts_are_recorded() -> None:
     change(root, dee, groups=[role.pk], user_permissions=[permission.pk], is_superuser="on")
     change(root, dee, groups=[], user_permissions=[], is_superuser="", is_active="")
     root.post(f"/admin/access/user/{dee.pk}/password/", WORDS)
-    held = list(role.permissions.values_list("pk", flat=True))
-    root.post(f"/admin/auth/group/{role.pk}/change/", {"name": role.name, "permissions": [*held, permission.pk]})
+    permission_ids = list(role.permissions.values_list("pk", flat=True))
+    root.post(
+        f"/admin/auth/group/{role.pk}/change/", {"name": role.name, "permissions": [*permission_ids, permission.pk]}
+    )
     root.post("/admin/access/user/", {"action": "delete_selected", "_selected_action": dee.pk, "post": "yes"})
 
     about = [entry for entry in reversed(audit.entries(object=f"user:{dee.pk}")) if entry.category == "access"]

@@ -83,10 +83,10 @@ def test_running_at_once_is_recorded(operator: Client, night: PeriodicTask) -> N
 
 def test_a_change_keeps_task_and_arguments(operator: Client, night: PeriodicTask) -> None:
     later = CrontabSchedule.objects.create(hour="4", minute="17")
-    asked: dict[str, Any] = {"name": "mine", "task": "events.other", "kwargs": '{"slates": "/tmp/x"}', "args": "[1]"}
+    form: dict[str, Any] = {"name": "mine", "task": "events.other", "kwargs": '{"slates": "/tmp/x"}', "args": "[1]"}
 
     page = operator.get(f"{LIST}{night.pk}/change/")
-    answer = operator.post(f"{LIST}{night.pk}/change/", {**asked, "crontab": later.pk})
+    answer = operator.post(f"{LIST}{night.pk}/change/", {**form, "crontab": later.pk})
 
     night.refresh_from_db()
     assert (page.status_code, answer.status_code) == (200, 302)

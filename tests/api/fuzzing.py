@@ -77,7 +77,7 @@ def _ask(operation: Any, name: str, tally: Tally, *, keys: tuple[str, str], each
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy())
-    def asked(case: Any) -> None:
+    def check_case(case: Any) -> None:
         number = next(numbers)
         if number % 2 == 0:
             _befriend(case, name, keys[1], whole=number % 4 == 0)
@@ -90,7 +90,7 @@ def _ask(operation: Any, name: str, tally: Tally, *, keys: tuple[str, str], each
         except (AssertionError, FailureGroup) as error:
             tally.wrong.append(f"{name} {response.status_code}: {str(error)[:600]}")
 
-    asked()
+    check_case()
 
 
 def _befriend(case: Any, name: str, publishable: str, *, whole: bool) -> None:

@@ -65,13 +65,13 @@ def test_the_first_event_of_a_month_opens_it_and_the_next_and_asks_no_more(monke
     monkeypatch.setattr(services, "_open_months", set())
     moments = [datetime(2031, 1, 31, 12, tzinfo=UTC), datetime(2031, 2, 1, 0, tzinfo=UTC)]
 
-    def asked(at: datetime) -> bool:
+    def is_open(at: datetime) -> bool:
         monkeypatch.setattr(clock, "now", lambda: at)
         with CaptureQueriesContext(connection) as queries:
             erasure()
         return any("audit_ensure_month" in query["sql"] for query in queries)
 
-    asks = [asked(moments[0]) for _ in range(4)]  # until both were open before: whoever opens one may roll back
+    asks = [is_open(moments[0]) for _ in range(4)]  # until both were open before: whoever opens one may roll back
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'audit_event'::regclass"
@@ -81,7 +81,7 @@ def test_the_first_event_of_a_month_opens_it_and_the_next_and_asks_no_more(monke
 
     assert (asks[0], asks[-1]) == (True, False)
     assert opened == ["audit_event_2031_01", "audit_event_2031_02"]
-    assert asked(moments[1])
+    assert is_open(moments[1])
     assert AuditEvent.objects.filter(at__gte=moments[0]).count() == 5
 
 
@@ -133,12 +133,12 @@ def test_the_newest_events_are_told_without_those_that_are_left_out() -> None:
     for number, action in enumerate(["product.put", "role.synced", "product.put", "product.deleted"]):
         record(category="catalog", action=action, actor="staff:dee", object=f"product:P{number}")
 
-    def told(**wanted: Any) -> list[str]:
+    def product_ids(**wanted: Any) -> list[str]:
         return [entry.object[-2:] for entry in selectors.entries(**wanted)]
 
-    assert told(excluded_actions=["role.synced", "product.deleted"]) == ["P2", "P0"]
-    assert told(limit=3) == ["P3", "P2", "P1"]
-    assert told(action="product.put", object="product:P0") == ["P0"]
+    assert product_ids(excluded_actions=["role.synced", "product.deleted"]) == ["P2", "P0"]
+    assert product_ids(limit=3) == ["P3", "P2", "P1"]
+    assert product_ids(action="product.put", object="product:P0") == ["P0"]
 
 
 @pytest.mark.django_db

@@ -1,13 +1,13 @@
 """Fixtures: a real Chromium with the real pages, and the log's consumers where a test needs them."""
 
-import subprocess
-import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
@@ -62,12 +62,32 @@ def shop(live_server: LiveServer, settings: Settings) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def open_shop(shop: Shop, process_environment: dict[str, str]) -> Iterator[Shop]:
-    """The same, with a running `manage.py consume`, so that events are recorded and change profiles."""
-    consumers = subprocess.Popen([sys.executable, "manage.py", "consume"], cwd=ROOT, env=process_environment)
+def open_shop(shop: Shop) -> Iterator[Shop]:
+    """The same, with the consumers of `manage.py consume` in threads: events are recorded and change profiles."""
+    from common import redis
+    from events.consumer import Consumer
+    from events.log import get_log
+    from events.sweeper import sweep
+    from profiles.management.commands.consume import WORKS
+
+    stop = threading.Event()
+    consumers = [Consumer(work(), get_log(), redis.client(), stop) for work in WORKS.values()]
+
+    def run(steps: Callable[[], None]) -> None:
+        try:
+            steps()
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=run, args=(steps,)) for steps in (*(one.run for one in consumers), lambda: sweep(stop))
+    ]
+    for thread in threads:
+        thread.start()
     yield shop
-    consumers.terminate()
-    consumers.wait(timeout=20)
+    stop.set()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture
@@ -120,11 +140,11 @@ def shoot() -> Shoot:
 @pytest.fixture
 def violations(page: Page) -> list[str]:
     """What the console says about the Content-Security-Policy."""
-    found: list[str] = []
+    messages: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
         if "Content Security Policy" in message.text:
-            found.append(f"{page.url}: {message.text}")
+            messages.append(f"{page.url}: {message.text}")
 
     page.on("console", note)
-    return found
+    return messages

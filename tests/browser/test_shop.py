@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import TypeVar
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from profiles.selectors import read_person
@@ -60,9 +61,9 @@ def test_nothing_is_stored_or_sent_before_consent(shop: Shop, page: Page, reques
     expect(page.locator("[data-vitrine-banner]")).to_be_visible()
     assert stored(page) == {}
     assert collected(requests) == []
-    urls = [request.url for request in requests if "/recommendations/" in request.url]
-    assert urls
-    assert all("personalized=false" in url and "anonymous_id" not in url for url in urls)
+    bodies = [json.loads(request.post_data or "{}") for request in requests if request.url.endswith("/api/v1/page")]
+    assert bodies
+    assert all(body.keys() == {"personalized", "placements"} and not body["personalized"] for body in bodies)
 
     page.locator(YES).click()
 
@@ -70,6 +71,30 @@ def test_nothing_is_stored_or_sent_before_consent(shop: Shop, page: Page, reques
     soon(page, lambda: collected(requests))
     assert {item["type"] for item in collected(requests)} >= {"page"}
     assert collected(requests)[0]["anonymousId"] == visitor_of(page)
+
+
+def test_no_product_comes_twice_on_a_page(open_shop: Shop, page: Page) -> None:
+    page.goto(open_shop.product("P0001"))
+    page.wait_for_selector(DRAWN)
+
+    shown = page.locator("[data-vitrine-item]").evaluate_all("all => all.map((one) => one.dataset.vitrineItem)")
+
+    assert shown
+    assert len(set(shown)) == len(shown)
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1280, 720)])
+def test_the_banner_leaves_name_and_price_in_sight(shop: Shop, page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(shop.product("P0001"))
+    page.wait_for_selector(DRAWN)
+    banner = page.locator("[data-vitrine-banner]").bounding_box()
+    assert banner is not None
+
+    for part in ("h1", ".amount"):
+        box = page.locator(part).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= banner["y"]
 
 
 def test_focused_elements_are_not_behind_the_banner(shop: Shop, page: Page) -> None:

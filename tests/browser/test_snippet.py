@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.test_shop import soon, stored
 
@@ -14,7 +14,7 @@ SNIPPET = Path(__file__).resolve().parent.parent.parent / "static" / "vitrine.js
 SHOP, HOST = "https://shop.test", "https://vitrine.test"
 PAGE = """<!doctype html><script src="/vitrine.js"></script><div style="height: 3000px"></div>
 <section id="shelf" hidden><template><p><b data-vitrine-field="title"></b></p></template></section>"""
-OPEN = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "authorization"}
+OPEN = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "authorization, content-type"}
 MANY = 60
 
 
@@ -24,7 +24,8 @@ class Host:
     def __init__(self) -> None:
         self.answers = True
         self.items: list[dict[str, Any]] = []
-        self.asked = 0
+        self.n_lists = 0
+        self.page_bodies: list[dict[str, Any]] = []
 
     def __call__(self, route: Route) -> None:
         """Answer one request."""
@@ -33,10 +34,15 @@ class Host:
         elif route.request.method == "OPTIONS":
             route.fulfill(headers=OPEN)
         elif "/recommendations/" in route.request.url:
-            self.asked += 1
-            items = [{"product_id": f"P{self.asked}", "position": 1, "title": f"chair {self.asked}"}]
-            body = {"recommendation_id": f"list-{self.asked}", "placement": "home", "items": items}
+            self.n_lists += 1
+            items = [{"product_id": f"P{self.n_lists}", "position": 1, "title": f"chair {self.n_lists}"}]
+            body = {"recommendation_id": f"list-{self.n_lists}", "placement": "home", "items": items}
             route.fulfill(json=body, headers=OPEN)
+        elif route.request.url.endswith("/api/v1/page"):
+            self.page_bodies.append(json.loads(route.request.post_data or "{}"))
+            items = [{"product_id": "P1", "position": 1, "title": "desk"}]
+            slate = {"recommendation_id": "list-p", "placement": "bundle", "items": items}
+            route.fulfill(json={"placements": {"bundle": slate}}, headers=OPEN)
         else:
             self.items += json.loads(route.request.post_data or "{}").get("batch", [])
             route.fulfill(json={"success": True}, headers=OPEN)
@@ -129,6 +135,34 @@ def test_impressions_belong_to_the_latest_list(page: Page, host: Host) -> None:
 
     soon(page, lambda: host.events_named("Product List Viewed"))
     assert [one["properties"]["list_id"] for one in host.events_named("Product List Viewed")] == ["list-2"]
+
+
+def test_a_page_is_one_call(page: Page, host: Host) -> None:
+    slates = page.evaluate(
+        """() => vitrine.recommendPage([
+            {placement: "bundle", into: document.querySelector("#shelf"), product_id: ["P9"], limit: 4},
+            {placement: "switched-off"}])"""
+    )
+
+    assert list(slates) == ["bundle"]
+    expect(page.locator("#shelf b")).to_have_text("desk")
+    (body,) = host.page_bodies
+    assert body["anonymous_id"] == page.evaluate("vitrine.visitor()")
+    assert body["placements"] == [
+        {"placement": "bundle", "product_id": ["P9"], "limit": 4},
+        {"placement": "switched-off"},
+    ]
+
+
+def test_a_page_without_an_answer_hides_its_lists(page: Page, host: Host) -> None:
+    page.evaluate("vitrine.consent(false)")
+    host.answers = False
+    page.evaluate("document.querySelector('#shelf').hidden = false")
+
+    slates = page.evaluate("vitrine.recommendPage([{placement: 'bundle', into: '#shelf'}])")
+
+    assert slates is None
+    expect(page.locator("#shelf")).to_be_hidden()
 
 
 def test_events_before_a_refusal_are_never_sent(page: Page, host: Host) -> None:

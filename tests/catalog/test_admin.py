@@ -43,18 +43,18 @@ def test_dee_makes_changes_and_removes_a_product() -> None:
 
 
 @pytest.mark.parametrize(
-    ("date", "time", "told"),
+    ("date", "time", "message"),
     [
         ("04/05/2027", "18:00", "Write the date as 2026-12-31."),
         ("2027-05-04", "", "Write the time as 18:00; a day begins at 00:00."),
     ],
 )
-def test_a_date_in_another_order_is_refused_with_how_to_write_it(date: str, time: str, told: str) -> None:
+def test_a_date_in_another_order_is_refused_with_how_to_write_it(date: str, time: str, message: str) -> None:
     typed = {**FORM, "available_from_0": date, "available_from_1": time}
 
     response = staff("dee", "merchandiser").post(f"{LIST}add/", typed)
 
-    assert response.context["adminform"].form.errors == {"available_from": [told]}
+    assert response.context["adminform"].form.errors == {"available_from": [message]}
     assert not Product.objects.exists()
 
 

@@ -35,10 +35,10 @@ def test_no_more_products_are_looked_at_for_pictures_than_a_page_can_wait_for(mo
     for number in range(4):
         stock(number, f"Room {number}")
 
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         assert [row.product_id for row in browsing.samples(9)] == ["P000", "P001"]
 
-    (query,) = [one["sql"] for one in asked if "catalog_product" in one["sql"]]
+    (query,) = [one["sql"] for one in queries if "catalog_product" in one["sql"]]
     assert query.endswith("ORDER BY 1 ASC LIMIT 2")
 
 

@@ -123,10 +123,10 @@ def interrupted_after(count: int, step: Any) -> Any:
     """Return the step; it is stopped by Ctrl-C when it was done that often."""
     done = iter(range(count))
 
-    def wrapped(*told: Any) -> Any:
+    def wrapped(*args: Any) -> Any:
         if next(done, None) is None:
             raise KeyboardInterrupt
-        return step(*told)
+        return step(*args)
 
     return wrapped
 
@@ -148,10 +148,10 @@ def test_only_who_sees_products_exports_them(shop: APIClient, chair: dict[str, A
     shop.put("/api/v1/products/P456", chair, format="json")
     somebody = staff("somebody", role)
 
-    asked = somebody.get("/admin/catalog/product/export/")
+    export_page = somebody.get("/admin/catalog/product/export/")
     sent = somebody.post("/admin/catalog/product/export/", {"format": "0", "resource": "0"})
 
-    assert (asked.status_code, sent.status_code) == (status, status)
+    assert (export_page.status_code, sent.status_code) == (status, status)
     assert (b"P456" in sent.getvalue()) == (status == 200)
 
 

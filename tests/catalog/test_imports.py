@@ -210,9 +210,9 @@ def test_neither_the_preview_nor_reading_a_file_holds_a_transaction(monkeypatch:
     within = list[bool]()
 
     def noted(step: Any) -> Any:
-        def wrapped(*told: Any, **more: Any) -> Any:
+        def wrapped(*args: Any, **more: Any) -> Any:
             within.append(connection.in_atomic_block)
-            return step(*told, **more)
+            return step(*args, **more)
 
         return wrapped
 
@@ -262,10 +262,10 @@ def stopped_after(count: int, step: Any) -> Any:
     """Return the step; it is interrupted when it was done that often."""
     done: Iterator[int] = iter(range(count))
 
-    def wrapped(*told: Any) -> Any:
+    def wrapped(*args: Any) -> Any:
         if next(done, None) is None:
             raise KeyboardInterrupt
-        return step(*told)
+        return step(*args)
 
     return wrapped
 
@@ -302,10 +302,10 @@ def test_of_two_workers_with_one_file_only_one_writes_a_batch(monkeypatch: pytes
     monkeypatch.setattr(imports, "BATCH", 10)
     row, parse_rows = kept(table(30)), services.parse_rows
 
-    def overtaken(*told: Any, **more: Any) -> Any:
+    def overtaken(*args: Any, **more: Any) -> Any:
         monkeypatch.setattr(services, "parse_rows", parse_rows)
         imports.run_import(row.pk)  # the other worker, between the first one's reading and writing
-        return parse_rows(*told, **more)
+        return parse_rows(*args, **more)
 
     monkeypatch.setattr(services, "parse_rows", overtaken)
     imports.run_import(row.pk)

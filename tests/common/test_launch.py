@@ -32,9 +32,9 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> instance.Instance
 
 def started(stores: instance.Instance) -> dict[str, str]:
     """Return the environment of a demo that holds its ports no longer."""
-    held = launch.hold_ports()
-    numbers = {name: ports.number(port) for name, port in held.items()}
-    launch.release(held, held)
+    reserved_ports = launch.hold_ports()
+    numbers = {name: ports.number(port) for name, port in reserved_ports.items()}
+    launch.release(reserved_ports, reserved_ports)
     return launch.prepare_environment(stores, numbers)
 
 

@@ -18,11 +18,11 @@ from tests.workers import serving
 
 
 class Wire:
-    """A line to the test's PostgreSQL, which can be held: what is connected stays so, and nothing comes through."""
+    """A line to the test's PostgreSQL, which can be frozen: what is connected stays so, and nothing comes through."""
 
     def __init__(self) -> None:
         given = connection.get_connection_params()
-        self.held, self.target = threading.Event(), (given["host"], int(given["port"]))
+        self.frozen, self.target = threading.Event(), (given["host"], int(given["port"]))
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -38,7 +38,7 @@ class Wire:
     def _pump(self, one: socket.socket, other: socket.socket) -> None:
         with one, other, suppress(OSError):
             while piece := one.recv(65536):
-                if not self.held.is_set():
+                if not self.frozen.is_set():
                     other.sendall(piece)
 
 
@@ -71,7 +71,7 @@ def test_a_query_without_a_word_is_given_up_and_its_connection_closed(wire: Wire
     over = opened(wire)
     cursor = over.cursor()
     cursor.execute("SELECT 1")
-    wire.held.set()
+    wire.frozen.set()
     start = time.monotonic()
 
     with (
@@ -89,7 +89,7 @@ def test_a_connection_is_given_up_also_where_nobody_asked_for_a_limit(
     wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "CONNECT_SECONDS", 0.4)
-    wire.held.set()
+    wire.frozen.set()
 
     with (
         pytest.raises(psycopg2.OperationalError, match=r"did not answer within 0\.3 seconds"),
@@ -153,15 +153,15 @@ def test_what_was_begun_before_a_question_that_was_given_up_is_not_gone_on_with(
 
 
 def test_of_brief_questions_one_at_a_time_asks_whether_the_database_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, asked = [100.0], list[float]()
+    clock, attempts = [100.0], list[float]()
     monkeypatch.setattr("common.cooldown.time.monotonic", lambda: clock[0])
 
     def ask(*, alive: bool = False) -> None:
         with postgres.optional_query():
-            asked.append(clock[0])
+            attempts.append(clock[0])
             if alive:
                 return
-            if len(asked) == 2:
+            if len(attempts) == 2:
                 with pytest.raises(OperationalError):  # another one's, meanwhile
                     ask()
             raise OperationalError("gone")
@@ -169,12 +169,12 @@ def test_of_brief_questions_one_at_a_time_asks_whether_the_database_is_back(monk
     for clock[0] in (100.0, 101.0, 103.9, 104.1, 108.0):
         with pytest.raises(OperationalError):
             ask()
-    assert asked == [100.0, 104.1]
+    assert attempts == [100.0, 104.1]
 
     clock[0] = 108.2
     ask(alive=True)
     ask(alive=True)
-    assert asked == [100.0, 104.1, 108.2, 108.2]
+    assert attempts == [100.0, 104.1, 108.2, 108.2]
 
 
 @pytest.mark.slow
@@ -183,7 +183,7 @@ def test_answers_go_on_while_postgresql_hangs(wire: Wire, process_environment: d
     over = parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{wire.port}").geturl()
     with serving({**process_environment, "DATABASE_URL": over}) as workers:
         list(workers.answers())
-        wire.held.set()
+        wire.frozen.set()
         start, answered, slow = time.monotonic(), 0, 0
         while (
             time.monotonic() - start < 3 * postgres.BRIEF_SECONDS

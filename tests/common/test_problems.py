@@ -141,7 +141,7 @@ def test_people_get_pages_and_an_outage_says_when_to_come_back(caller: Client) -
 
 
 @pytest.mark.parametrize(
-    ("raised", "status", "told"),
+    ("raised", "status", "heading"),
     [
         (Http404(), 404, "Page not found"),
         (BadRequest(), 400, "Bad request"),
@@ -149,13 +149,15 @@ def test_people_get_pages_and_an_outage_says_when_to_come_back(caller: Client) -
         (ZeroDivisionError(), 500, "Something went wrong"),
     ],
 )
-def test_people_are_told_in_words_and_find_a_way_out(caller: Client, raised: Exception, status: int, told: str) -> None:
+def test_people_are_told_in_words_and_find_a_way_out(
+    caller: Client, raised: Exception, status: int, heading: str
+) -> None:
     RAISED["now"] = raised
 
     answer = caller.get("/page")
 
     assert answer.status_code == status
-    assert f"<h1>{told}</h1>" in answer.content.decode()
+    assert f"<h1>{heading}</h1>" in answer.content.decode()
     assert b'<a href="/">' in answer.content
 
 

@@ -38,8 +38,8 @@ def test_a_rule_is_recorded_with_its_region_and_mode_and_holds_at_once(olu: Clie
         olu.post(f"{RULES}{rule.pk}/delete/", {"post": "yes"})
 
     assert selectors.rule_of("DE").mode == "opt_in"
-    told = [(entry.action, entry.data["values"]) for entry in entries(object=f"regionrule:{rule.pk}")]
-    assert told == [
+    logged = [(entry.action, entry.data["values"]) for entry in entries(object=f"regionrule:{rule.pk}")]
+    assert logged == [
         ("regionrule.deleted", {"region": "DE", "mode": "opt_out"}),
         ("regionrule.changed", {"region": "DE", "mode": "opt_out"}),
         ("regionrule.added", {"region": "DE", "mode": "opt_in"}),
@@ -79,17 +79,17 @@ def test_a_published_text_is_recorded_with_its_hash(olu: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "field", "typed", "told"),
+    ("page", "field", "typed", "message"),
     [
         ("purpose", "name", "News letter", "Small letters, digits and underscores, a letter first: train_models."),
         ("purpose", "name", "gpc", "This name has a meaning of its own: choose another."),
         ("regionrule", "region", "Germany", "Write a country as DE, a part of one as US-CA, all others as *."),
     ],
 )
-def test_what_is_refused_says_how_to_write_it(olu: Client, page: str, field: str, typed: str, told: str) -> None:
+def test_what_is_refused_says_how_to_write_it(olu: Client, page: str, field: str, typed: str, message: str) -> None:
     answer = olu.post(f"/admin/consents/{page}/add/", {field: typed})
 
-    assert answer.context["adminform"].form.errors[field] == [told]
+    assert answer.context["adminform"].form.errors[field] == [message]
 
 
 def test_a_comma_too_many_in_a_list_of_a_purpose_is_none(olu: Client) -> None:
@@ -110,8 +110,8 @@ def test_proofs_are_found_by_a_bare_id_too(olu: Client) -> None:
     for raw_id in ("user:ada", "anonymous:ada", "user:ada b"):
         ConsentEvent.objects.create(raw_id=raw_id, purpose="analytics", given=True, at=day, message_id=raw_id)
 
-    asked = ("ada", "user:ada", "user:ada b", "eve")
-    result = [olu.get("/admin/consents/consentevent/", {"q": words}).context["cl"].result_count for words in asked]
+    searches = ("ada", "user:ada", "user:ada b", "eve")
+    result = [olu.get("/admin/consents/consentevent/", {"q": words}).context["cl"].result_count for words in searches]
 
     assert result == [2, 1, 1, 0]
 
@@ -135,8 +135,8 @@ def test_olu_neither_makes_nor_alters_nor_deletes_what_is_written_once(olu: Clie
     pages = [f"/admin/consents/{name}/" for name in ("consentevent", "policytext", "purpose")]
     rows = [model.objects.values_list("pk", flat=True)[0] for model in (ConsentEvent, PolicyText, Purpose)]
 
-    asked = [f"{page}{row}/{verb}/" for page, row in zip(pages, rows, strict=True) for verb in ("change", "delete")]
-    refused = [olu.post(url, {"post": "yes"}).status_code for url in (f"{pages[0]}add/", *asked)]
+    urls = [f"{page}{row}/{verb}/" for page, row in zip(pages, rows, strict=True) for verb in ("change", "delete")]
+    refused = [olu.post(url, {"post": "yes"}).status_code for url in (f"{pages[0]}add/", *urls)]
 
     assert refused == [403] * 7
     assert not ConsentEvent.objects.get().given
@@ -151,11 +151,11 @@ def test_years_of_proofs_are_listed_by_index_and_not_counted_or_read_whole(olu: 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
 
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         page = olu.get("/admin/consents/consentevent/", {"purpose": "analytics"})
         result = [olu.get("/admin/consents/consentevent/", {"q": words}) for words in ("user:7", "m7", "m")]
 
-    proofs = [one["sql"] for one in asked if 'FROM "consents_consentevent"' in one["sql"]]
+    proofs = [one["sql"] for one in queries if 'FROM "consents_consentevent"' in one["sql"]]
     assert [answer.context["cl"].result_count for answer in (page, *result)] == [120, 1, 1, 0]
     assert not [sql for sql in proofs if "DISTINCT" in sql or ("COUNT(" in sql and "LIMIT" not in sql)]
     with connection.cursor() as cursor:

@@ -9,7 +9,7 @@ NO_1, NO_5, NO_9 = Decision(False, 1, "n1"), Decision(False, 5, "n5"), Decision(
 
 
 @pytest.mark.parametrize(
-    ("known", "said", "told", "changed"),
+    ("known", "said", "recorded", "changed"),
     [
         (None, NO_5, None, False),  # it holds: nothing came before it
         (YES_1, NO_5, True, False),  # it holds now
@@ -25,9 +25,9 @@ NO_1, NO_5, NO_9 = Decision(False, 1, "n1"), Decision(False, 5, "n5"), Decision(
     ],
 )
 def test_a_late_decision_counts_where_it_changed_the_mind_of_its_time(
-    known: Decision | None, said: Decision, told: bool | None, changed: bool
+    known: Decision | None, said: Decision, recorded: bool | None, changed: bool
 ) -> None:
-    assert said.changed_late(known, recorded=told) is changed
+    assert said.changed_late(known, recorded=recorded) is changed
     assert not (changed and said.beats(known))
 
 

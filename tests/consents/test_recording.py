@@ -204,8 +204,10 @@ def test_erasing_one_takes_all_that_names_them_and_nothing_of_anybody_else(
     with django_capture_on_commit_callbacks(execute=True):
         record_decisions([decided("m1", True, 1, "ada"), replace(decided("m2", False, 2), anonymous_id="cy")])
     ada, cy = privacy.Person(("user:ada", "anonymous:bo")), privacy.Person(("anonymous:cy",))
-    told = [(one["purpose"], one["decision"]) for who in (ada, cy) for one in store.export(who)["consent_decisions"]]
-    assert told == [("analytics", "yes"), ("analytics", "yes"), ("analytics", "no")]
+    exported = [
+        (one["purpose"], one["decision"]) for who in (ada, cy) for one in store.export(who)["consent_decisions"]
+    ]
+    assert exported == [("analytics", "yes"), ("analytics", "yes"), ("analytics", "no")]
     assert [store.verify(who) for who in (ada, cy)] == [6, 3], "of each id a proof, a state and the cache"
 
     gone = store.erase(ada)

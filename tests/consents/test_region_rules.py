@@ -43,12 +43,12 @@ def test_where_nobody_knows_the_region_the_rule_of_the_shops_own_holds(settings:
     known = ConsentPerson({"user:ada": ConsentState(region="US")}, {})
     with mock.patch.multiple(selectors, rules=selectors._configured_rules, terms=BUILT_IN.copy):
         strict, seen = (selectors.verdicts(whom, region=None) for whom in (ConsentPerson({}, {}), known))
-        asked = selectors.verdicts(known, region="DE")
+        first_verdicts = selectors.verdicts(known, region="DE")
         settings.CONSENT_DEFAULT_REGION = "US"
         loose = selectors.verdicts(ConsentPerson({}, {}), region=None)
 
-    told = [verdicts["analytics"].reason for verdicts in (strict, seen, asked, loose)]
-    assert told == ["not_asked", "not_objected", "not_asked", "not_objected"]
+    reasons = [verdicts["analytics"].reason for verdicts in (strict, seen, first_verdicts, loose)]
+    assert reasons == ["not_asked", "not_objected", "not_asked", "not_objected"]
 
 
 def test_a_table_is_read_anew_after_two_seconds_and_what_was_read_last_holds_while_it_cannot_be(
@@ -56,12 +56,12 @@ def test_a_table_is_read_anew_after_two_seconds_and_what_was_read_last_holds_whi
 ) -> None:
     read = mock.Mock(side_effect=["first", "second", OperationalError, "third"])
     table = selectors.Remembered(read, lambda: "nothing")
-    told = []
+    values = []
     for moment in (100.0, 101.9, 102.0, 104.0, 106.0, 108.0):  # a database that failed is left alone for four
         monkeypatch.setattr("consents.selectors.time.monotonic", lambda now=moment: now)
-        told.append(table())
+        values.append(table())
 
-    assert told == ["first", "first", "second", "second", "second", "third"]
+    assert values == ["first", "first", "second", "second", "second", "third"]
 
 
 def test_a_table_that_was_never_read_is_what_is_built_in_while_it_cannot_be() -> None:
@@ -94,9 +94,9 @@ def test_where_no_header_tells_the_region_the_shop_s_own_function_is_asked_about
     settings.CONSENT_REGION_RESOLVER = f"{__name__}.country_of"
     visitor = {"x-forwarded-for": "198.51.100.7"}
 
-    told = [region_of(rf.get("/", headers=headers)) for headers in ({**visitor, "x-country": "de"}, visitor, {})]
+    regions = [region_of(rf.get("/", headers=headers)) for headers in ({**visitor, "x-country": "de"}, visitor, {})]
 
-    assert told == ["DE", "US-CA", None]
+    assert regions == ["DE", "US-CA", None]
 
 
 def unknown_to(address: str) -> str | None:

@@ -67,6 +67,22 @@ def allowed(states: Mapping[str, ConsentState], *raw_ids: str, region: str = "DE
     return {name for name, purpose in PURPOSES.items() if person.verdict(purpose, rule=rule).allowed}
 
 
+def by_first_event(states: Mapping[str, ConsentState]) -> dict[str, ConsentState]:
+    """Return the states with each decision's own event as its proof, also where a notice repeats it.
+
+    A batch remembers the late decisions that it wrote, so it repeats fewer notices than its events one by one.
+    """
+    return {
+        raw_id: replace(
+            state,
+            decisions={
+                name: replace(one, event_id=one.event_id.partition("#")[0]) for name, one in state.decisions.items()
+            },
+        )
+        for raw_id, state in states.items()
+    }
+
+
 def event(second: int, *raw_ids: str, **fields: Any) -> EventConsent:
     """Return an event of these ids."""
     return EventConsent(f"m{second}", second * 1_000_000, raw_ids, **fields)
@@ -124,7 +140,8 @@ def test_a_batch_is_judged_as_its_events_one_by_one(story: list[EventConsent]) -
         states.update(together.states)
 
         assert (apart.kept, apart.allowed, apart.reason) == (together.kept, together.allowed, together.reason)
-        assert alone.states == batch.states == states
+        assert batch.states == states
+        assert by_first_event(alone.states) == by_first_event(batch.states)
 
 
 @settings(max_examples=300, deadline=None)

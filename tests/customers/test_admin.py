@@ -13,7 +13,7 @@ def test_customers_are_found_by_a_bare_id_too() -> None:
     for raw_id in ("user:ada", "anonymous:ada", "user:ada b"):
         Customer.objects.create(raw_id=raw_id)
 
-    asked = ("ada", "user:ada", "user:ada b", "eve")
-    result = [olu.get("/admin/customers/customer/", {"q": words}).context["cl"].result_count for words in asked]
+    searches = ("ada", "user:ada", "user:ada b", "eve")
+    result = [olu.get("/admin/customers/customer/", {"q": words}).context["cl"].result_count for words in searches]
 
     assert result == [2, 1, 1, 0]

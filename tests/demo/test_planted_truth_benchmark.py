@@ -1,5 +1,7 @@
 """`make bench-planted-truth` compares the answers of serving and of peers with what is planted."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from bench.planted_truth import SIZES, World, figures, peers, report, served
@@ -33,6 +35,20 @@ def test_questions_ask_only_what_can_be_answered(world: World) -> None:
             assert question.planted
             assert not set(question.planted).intersection(question.context)
             assert all(map(world.in_stock, question.planted))
+
+
+def test_variants_of_a_design_count_once(world: World) -> None:
+    question = world.questions("similar")[0]
+    own = world.products[world.position[question.planted[0]]].group_id
+    variants = [product.product_id for product in world.products if product.group_id == own]
+
+    def answer(_: str, context: Sequence[str]) -> list[str]:
+        return variants
+
+    assert figures(world, "similar", [question], answer).hits.tolist() == [1]
+    for name, peer in peers(world).items():
+        answers = peer("similar", question.context)
+        assert len(world.designs(answers)) == len(answers), name
 
 
 @pytest.mark.slow

@@ -174,8 +174,8 @@ def test_who_refused_twice_did_so_also_where_a_browser_proves_no_user(at_once: b
         send(*batch, sender=browser)
 
     proofs = ConsentEvent.objects.filter(raw_id="anonymous:phone", purpose="train_models").order_by("at")
-    told = [(one.at.timestamp() - START, one.given) for one in proofs]
-    assert told == [(1, True), (5, False), (7, True), (9, False)]
+    decisions = [(one.at.timestamp() - START, one.given) for one in proofs]
+    assert decisions == [(1, True), (5, False), (7, True), (9, False)]
     lose_redis()
     assert everywhere("anonymous:phone") == {True}, "the yes that ended the late refusals is in the log"
     assert everywhere("user:ada") == {False}, "nobody asked her"
@@ -266,8 +266,8 @@ def test_who_shares_a_device_is_somebody_else() -> None:
 @override_settings(CONSENT_RULES={"*": "opt_out"})
 def test_a_list_that_the_shop_asked_for_joins_nobody_in_a_replay_either() -> None:
     send(item(1, userId="ada", consent=YES), item(2, anonymousId="till", consent=YES))
-    told = {"name": "Recommendation Served", "at": clock.epoch_us(), "properties": {"products": []}}
-    append_server_events([ServerEvent(message_id="r1", user_id="ada", anonymous_id="till", **told)])  # type: ignore[arg-type]
+    fields = {"name": "Recommendation Served", "at": clock.epoch_us(), "properties": {"products": []}}
+    append_server_events([ServerEvent(message_id="r1", user_id="ada", anonymous_id="till", **fields)])  # type: ignore[arg-type]
     send(decides(50, NO, anonymousId="till"))
     before = everywhere("user:ada")
 
@@ -280,9 +280,9 @@ def test_two_lines_of_one_product_are_one_purchase_in_the_place_of_the_first_for
     lines = [{"product_id": "A", "variant": "S"}, {"product_id": "B"}, {"product_id": "A", "variant": "M"}]
     send(item(1, "Order Completed", userId="ada", consent=YES, properties={"order_id": "O1", "products": lines}))
 
-    found = distinct(read_person(user_id="ada").history)
+    interactions = distinct(read_person(user_id="ada").history)
 
-    assert [one.product_id for one in found] == trained() == ["A", "B"]
+    assert [one.product_id for one in interactions] == trained() == ["A", "B"]
 
 
 def test_the_groups_of_the_gate_know_what_was_said_of_an_account_that_was_joined() -> None:

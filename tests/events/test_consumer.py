@@ -112,10 +112,10 @@ def test_what_waits_for_a_consumer_that_died_is_told_too(log: Log) -> None:
 
     log.append([entry(event(2))])
 
-    told = lags(redis.client(), log)
-    assert sum(lag for (name, _), lag in told.items() if name == "recorder") == 1
-    assert sum(lag for (name, _), lag in told.items() if name == "profiles") > 0, "it never ran"
-    assert len(told) == 2 * log.shards
+    lag_by_group = lags(redis.client(), log)
+    assert sum(lag for (name, _), lag in lag_by_group.items() if name == "recorder") == 1
+    assert sum(lag for (name, _), lag in lag_by_group.items() if name == "profiles") > 0, "it never ran"
+    assert len(lag_by_group) == 2 * log.shards
 
 
 def test_a_shard_that_fills_up_alone_is_trimmed_before_it_is_full(log: Log) -> None:

@@ -92,8 +92,8 @@ def test_who_returns_after_erasure_is_known_again() -> None:
 
     def said(number: int, plan: str) -> None:
         after = offsets([0])
-        told = event(number, kind="identify", name="", traits={"plan": plan}, properties={})
-        recorder.record({0: [(after[0] + 1, entry(told))]}, after=after)
+        identify = event(number, kind="identify", name="", traits={"plan": plan}, properties={})
+        recorder.record({0: [(after[0] + 1, entry(identify))]}, after=after)
 
     said(1, "gold")
     STORES["customers"].erase(ADA)

@@ -64,8 +64,8 @@ def test_each_product_of_an_event_is_a_row_in_the_order_of_time() -> None:
 def test_a_price_in_another_currency_is_read_as_live_profiles_read_it() -> None:
     lines = [{"product_id": "A", "price": "900", "quantity": 1}]
     for number, currency in enumerate(("SEK", "EUR"), start=1):
-        told = {"order_id": f"O{number}", "currency": currency, "products": lines}
-        recorded(event(number, name="Order Completed", properties=told))
+        properties = {"order_id": f"O{number}", "currency": currency, "products": lines}
+        recorded(event(number, name="Order Completed", properties=properties))
 
     frame = training_frame()
 

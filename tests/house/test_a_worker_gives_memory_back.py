@@ -36,9 +36,9 @@ def test_a_process_that_grew_large_is_replaced_after_its_task(process_environmen
 
 def pids(count: int) -> list[str]:
     """Return which process did each task, once so many are done."""
-    deadline, told = time.monotonic() + WAIT_SECONDS, list[Any]()
-    while len(told) < 2 * count:
+    deadline, lines = time.monotonic() + WAIT_SECONDS, list[Any]()
+    while len(lines) < 2 * count:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-        told = redis.client().lrange(SEEN, 0, -1)
-    return [told[2 * place].decode() for place in range(count)]
+        lines = redis.client().lrange(SEEN, 0, -1)
+    return [lines[2 * place].decode() for place in range(count)]

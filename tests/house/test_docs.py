@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from embedded import procfile
 from personalization.serving.answers import FallbackReason
 from tests.house.tree import ROOT, text_of, tracked
 
@@ -94,7 +95,7 @@ def test_measurements_can_be_found_from_their_decision() -> None:
 
 
 def test_every_process_is_described() -> None:
-    processes = [line.split(":")[0] for line in text_of("Procfile").splitlines()]
+    processes = procfile.read(ROOT / "Procfile")
 
     assert [name for name in processes if f"| {name} |" not in text_of("docs/operations.md")] == []
 

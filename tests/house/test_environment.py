@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib import import_module
 from typing import get_args
 
 import pytest
@@ -107,16 +108,25 @@ def test_a_mapping_is_looked_up_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -
     [
         *("KEY_RATE_SECRET=lots", "KEY_RATE_PUBLISHABLE=60k/minute", "LOG_LEVEL=loud", "SERVING_REFRESH=sometimes"),
         "KEY_RATE_PUBLISHABLE=1200/minute;10/second",
-        *("SHOP_CURRENCY=euro", "CONSENT_RULES=x", "CONSENT_DEFAULT_REGION=Germany", "EXTRA_SOURCES=svd,nonsense"),
-        *("CONSENT_REGION_RESOLVER=no.such", "REDIS_URL=localhost:6379", "DATABASE_URL=mysql://localhost/shop"),
-        *(
-            "REDIS_BROKER_URL=localhost:6379",
-            "REDIS_CHANNELS_URL=redis://localhost:x/2",
-            "REDIS_URL=redis://localhost/a",
-        ),
+        *("SHOP_CURRENCY=euro", "CONSENT_RULES=x", "CONSENT_DEFAULT_REGION=Germany"),
+        *("REDIS_URL=localhost:6379", "REDIS_URL=redis://localhost/a", "DATABASE_URL=mysql://localhost/shop"),
+        *("REDIS_BROKER_URL=localhost:6379", "REDIS_CHANNELS_URL=redis://localhost:x/2"),
         *("DATABASE_URL=postgresql://localhost:x/shop", "DATABASE_OWNER_URL=postgresql://localhost:70000/shop"),
         *("MLFLOW_NAME=o'neill", "MLFLOW_NAME=shop/two", "MLFLOW_NAME= ", "MASTER_KEY=of-sixteen-chars"),
     ],
+)
+def test_what_cannot_be_understood_is_refused_with_its_name(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _, value = variable.partition("=")
+    monkeypatch.setenv(name, value)
+    for module in [module for module in sys.modules if module.startswith("config.settings")]:
+        monkeypatch.delitem(sys.modules, module)
+
+    with pytest.raises(env.BadSetting, match=f"^{name}[=:]"):
+        import_module("config.settings")
+
+
+@pytest.mark.parametrize(
+    "variable", ["LOG_LEVEL=loud", "EXTRA_SOURCES=svd,nonsense", "CONSENT_REGION_RESOLVER=no.such"]
 )
 def test_what_cannot_be_understood_stops_the_start_with_its_name(variable: str) -> None:
     name, _, value = variable.partition("=")

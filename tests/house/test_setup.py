@@ -45,7 +45,7 @@ def test_an_environment_left_without_pip_is_made_again(fresh: Path) -> None:
 def test_what_is_set_up_is_not_set_up_again(fresh: Path) -> None:
     (fresh / "installed").touch()
     assert set_up(fresh)
-    asked = (fresh / "asked").read_text()
+    calls = (fresh / "asked").read_text()
 
     assert set_up(fresh)
-    assert (fresh / "asked").read_text() == asked
+    assert (fresh / "asked").read_text() == calls

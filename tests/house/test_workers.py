@@ -44,10 +44,10 @@ def served(port: int) -> bool:
         connection.close()
 
 
-def within(seconds: float, told: Callable[[], bool]) -> bool:
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
     """Return whether it comes true in time."""
     deadline = time.monotonic() + seconds
-    while not told():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)

@@ -232,7 +232,7 @@ def test_row_order_replaces_missing_times(times: float | None, tmp_path: Path, m
     (frame if times is None else frame.assign(timestamp=times)).to_parquet(tmp_path / "interactions.parquet")
     datasets: list[Dataset] = []
 
-    def kept(dataset: Dataset, asked: Options, **_: object) -> Evaluation:
+    def kept(dataset: Dataset, options: Options, **_: object) -> Evaluation:
         datasets.append(dataset)
         raise ValueError("enough seen")
 

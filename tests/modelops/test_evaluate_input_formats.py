@@ -293,6 +293,7 @@ def test_rating_without_value_is_dropped() -> None:
     assert set(interactions.values[latest_ratings(interactions, until=np.inf)].tolist()) == {5.0}
 
 
+@pytest.mark.usefixtures("few_sources")
 def test_report_is_valid_json_with_nulls(tmp_path: Path) -> None:
     out = tmp_path / "report.json"
 
@@ -305,6 +306,7 @@ def test_report_is_valid_json_with_nulls(tmp_path: Path) -> None:
     assert (cold["value"], cold["n"]) == (None, 0)
 
 
+@pytest.mark.usefixtures("few_sources")
 def test_written_answers_join_with_the_file(tmp_path: Path) -> None:
     rows = history(shoppers=20)
     rows = rows.assign(

@@ -139,16 +139,16 @@ def test_nights_with_little_traffic_have_no_plot(log_in: LogIn) -> None:
     assert "at least 200" in served_section
 
 
-@pytest.mark.parametrize(("strength", "told"), [(0, False), (0.2, True)])
+@pytest.mark.parametrize(("strength", "shown"), [(0, False), (0.2, True)])
 def test_the_ladder_says_that_it_holds_nothing_back_where_held_out_numbers_do(
-    log_in: LogIn, strength: float, told: bool
+    log_in: LogIn, strength: float, shown: bool
 ) -> None:
     report = {**REPORT, "exposure": {**REPORT["exposure"], "chosen": strength}}
     version = judged_version(model(("popular",)), harmless(), report=report)
 
     text = log_in("data scientist").get(page_of(version, "evaluation_page")).content.decode()
 
-    assert ("hold over-exposed items back by a strength of 0.2" in text) is told
+    assert ("hold over-exposed items back by a strength of 0.2" in text) is shown
 
 
 def test_gate_shows_the_side_of_each_bar(log_in: LogIn) -> None:

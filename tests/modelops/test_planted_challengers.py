@@ -25,6 +25,7 @@ from tests.recsys.planted_bundles import (
     fold,
     foreseeing,
     honest,
+    honest_model,
     losing,
     planted,
     promised_by_validation,
@@ -47,15 +48,15 @@ def quick(stocked_shop: None, settings: Settings, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def live() -> ModelVersion:
     """The champion that the challengers are compared with."""
-    return promote(handed_over(honest(fold()), first=True).version, actor="staff:1")
+    return promote(handed_over(honest_model(), first=True).version, actor="staff:1")
 
 
 def handed_over(challenger: HybridModel, *, first: bool = False) -> ModelVersion:
     """Register and run_checks a challenger the way a training run does."""
     report = promised_by_validation()
     training = cast("Training", SimpleNamespace(model=challenger, folds=SimpleNamespace(test=fold())))
-    case = held_out_case(training, report, shop().user_ids, reference=None if first else honest(fold()))
-    version = register(honest(fold()), report=report, actor="system:training")
+    case = held_out_case(training, report, shop().user_ids, reference=None if first else honest_model())
+    version = register(honest_model(), report=report, actor="system:training")
     reference = POPULARITY if first else ModelVersion.objects.get(state=ModelState.CHAMPION).version
     return judge_version(version.version, case, reference=reference, actor="system:training")
 
@@ -72,7 +73,7 @@ def failed(version: ModelVersion) -> list[str]:
     ("challenger", "reasons", "words"),
     [
         (lambda: losing(0.06), [LOST], "loses 6.0% of its NDCG@10"),
-        (lambda: planted(honest(fold()), pause=70), ["latency"], "budget 50.0 ms"),
+        (lambda: planted(honest_model(), pause=70), ["latency"], "budget 50.0 ms"),
         (unfair, ["supplier_share", "gini"], "exposure ÷ catalog share by supplier"),
         (lambda: honest(fold(), past=shop().interactions), ["leak:time"], "(source popular, source rp3beta)"),
         (foreseeing, ["leak:too_good", "leak:unlike_validation"], "look for the future"),
@@ -94,7 +95,7 @@ def test_faulty_challenger_fails_only_the_planted_check(
     assert ModelVersion.objects.get(state=ModelState.CHAMPION) == live
 
 
-@pytest.mark.parametrize("challenger", [lambda: losing(0.04), lambda: honest(fold())], ids=["4 % worse", "no worse"])
+@pytest.mark.parametrize("challenger", [lambda: losing(0.04), lambda: honest_model()], ids=["4 % worse", "no worse"])
 def test_sound_challenger_goes_live(
     challenger: Callable[[], HybridModel], live: ModelVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:

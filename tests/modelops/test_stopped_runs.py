@@ -76,6 +76,7 @@ def test_queued_and_stopping_runs_have_a_message() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_sources")
 def test_stopped_training_leaves_nothing(settings: Any, tmp_path: Path) -> None:
     settings.MODEL_DIR = tmp_path
     record_purchases(120)

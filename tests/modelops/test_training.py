@@ -30,6 +30,7 @@ from recsys.data.event_weights import SIGNAL_WEIGHTS
 from recsys.ranking.artifact import unseal
 from tests.events.builders import START
 from tests.modelops.purchases import bought, put
+from tests.modelops.quick_training import learn_nothing
 from tests.modelops.releases import passed_version
 from tests.recsys.furniture import TASTES, model
 
@@ -70,6 +71,7 @@ def test_train_command_makes_a_live_model(tmp_path: Path, capsys: Any, settings:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_sources")
 def test_half_the_data_fails_unless_forced() -> None:
     record(120)
     live = promote(passed_version(model(), report={"data_profile": {"rows": 10_000}}), actor="staff:1")
@@ -88,9 +90,8 @@ def test_half_the_data_fails_unless_forced() -> None:
     assert [event.object for event in entries(action="training.forced")] == [f"training_run:{forced_run.pk}"]
 
 
-@pytest.mark.slow
 def test_version_promoted_meanwhile_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    record(120)
+    learn_nothing(monkeypatch)
     other = passed_version(model())
 
     def meanwhile(*args: Any, **kwargs: Any) -> ModelVersion:

@@ -296,10 +296,10 @@ STREAMS = st.lists(st.tuples(KINDS, IDS, st.integers(0, 9)), max_size=25)
 
 
 def stream_of(drawn: Sequence[tuple[str, tuple[str | None, str | None], int]]) -> list[Event]:
-    return [told(number, kind, ids, second) for number, (kind, ids, second) in enumerate(drawn)]
+    return [drawn_event(number, kind, ids, second) for number, (kind, ids, second) in enumerate(drawn)]
 
 
-def told(number: int, kind: str, ids: tuple[str | None, str | None], second: int) -> Event:
+def drawn_event(number: int, kind: str, ids: tuple[str | None, str | None], second: int) -> Event:
     fields: dict[str, Any] = {"user_id": ids[0], "anonymous_id": ids[1], "at": START + second * 1_000_000}
     match kind:
         case "order":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recsys.arrays import Doubles
 from recsys.data.dataset import Dataset, build
 from recsys.data.folds import Fold, temporal
 from recsys.data.interactions import Interactions
@@ -37,10 +38,10 @@ class Planted(HybridModel):
     spoil: Spoil = lambda profile, slate: slate
     pause: float = 0.0
 
-    def slate_many(self, profiles: Any, contexts: Any, k: int, **asked: Any) -> list[Slate]:
+    def slate_many(self, profiles: Any, contexts: Any, k: int, **options: Any) -> list[Slate]:
         """Return the changed slates."""
         end = time.perf_counter() + self.pause / 1e3
-        result = super().slate_many(profiles, contexts, k, **asked)
+        result = super().slate_many(profiles, contexts, k, **options)
         while time.perf_counter() < end:
             pass
         return [self.spoil(profile, slate) for profile, slate in zip(profiles, result, strict=True)]
@@ -80,20 +81,34 @@ def fold(share: float = 0.85) -> Fold:
     return temporal(shop(), start=cut_times(rows.times, (share,))[0], end=end, new_only=False)
 
 
-def honest(asked: Fold, *, past: Interactions | None = None) -> HybridModel:
+def honest(questions: Fold, *, past: Interactions | None = None) -> HybridModel:
     """Return a model of the fold's past; with `past`, one whose item table was fitted on other rows."""
     catalog = shop().catalog
     return HybridModel(
         catalog=catalog,
-        sources={name: make(name).fit(past or asked.past, catalog) for name in SOURCES},
-        statistics=ItemStatistics.fit(asked.past, catalog, until=asked.until),
+        sources={name: make(name).fit(past or questions.past, catalog) for name in SOURCES},
+        statistics=ItemStatistics.fit(questions.past, catalog, until=questions.until),
         ranker=None,
         quotas=dict.fromkeys(SOURCES, 50),
         blend={"popular": 0.2, "rp3beta": 1.0},
-        manifest={"stage": "blend", "single": "rp3beta", "seed": 7, "until": asked.until},
+        manifest={"stage": "blend", "single": "rp3beta", "seed": 7, "until": questions.until},
     )
 
 
+@lru_cache(maxsize=1)
+def honest_model() -> HybridModel:
+    """Return the honest model of the last 15 %, fitted once."""
+    return honest(fold())
+
+
+@lru_cache(maxsize=1)
+def honest_hits() -> Doubles:
+    """Return float64[n_questions]: NDCG of the honest model's slates."""
+    questions = fold()
+    return ndcg(model_slates(honest_model(), questions), questions.targets, ITEMS)
+
+
+@lru_cache(maxsize=1)
 def promised_by_validation() -> dict[str, Any]:
     """Return the report of a training whose blend was as good on validation as the honest model."""
     before = fold(0.70)
@@ -104,29 +119,31 @@ def promised_by_validation() -> dict[str, Any]:
 
 def losing(share: float) -> HybridModel:
     """Return a model that loses this share of one group's NDCG@10."""
-    asked = fold()
-    values = ndcg(model_slates(honest(asked), asked), asked.targets, ITEMS)
-    rows = np.flatnonzero(np.array(activity(asked)) == GROUP)
+    questions = fold()
+    values = honest_hits()
+    rows = np.flatnonzero(np.array(activity(questions)) == GROUP)
     lost, spoiled = 0.0, set()
     for row in np.random.default_rng(1).permutation(rows).tolist():
         if values[row] and lost + values[row] <= share * values[rows].sum():
             lost += values[row]
             spoiled.add(row)
-    return planted(honest(asked), spoil=_among(asked, lambda slate, targets: _without(slate, targets), spoiled))
+    return planted(honest_model(), spoil=_among(questions, lambda slate, targets: _without(slate, targets), spoiled))
 
 
 def unfair() -> HybridModel:
     """Return a model that finds what it found before, and fills the rest of its slates with one brand."""
-    return planted(honest(fold()), spoil=_among(fold(), _one_brand))
+    return planted(honest_model(), spoil=_among(fold(), _one_brand))
 
 
 def foreseeing() -> HybridModel:
     """Return a model whose slates begin with what the shopper will take; nothing it was fitted on shows how."""
-    return planted(honest(fold()), spoil=_among(fold(), lambda slate, targets: _first(slate, targets)))
+    return planted(honest_model(), spoil=_among(fold(), lambda slate, targets: _first(slate, targets)))
 
 
-def _among(asked: Fold, change: Callable[[Slate, Any], Slate], rows: set[int] | None = None) -> Spoil:
-    targets = {id(profile): asked.targets[row] for row, profile in enumerate(asked.profiles) if not rows or row in rows}
+def _among(questions: Fold, change: Callable[[Slate, Any], Slate], rows: set[int] | None = None) -> Spoil:
+    targets = {
+        id(profile): questions.targets[row] for row, profile in enumerate(questions.profiles) if not rows or row in rows
+    }
     return lambda profile, slate: change(slate, targets[id(profile)]) if id(profile) in targets else slate
 
 

@@ -37,17 +37,17 @@ class Body(BytesIO):
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
-        self.held: list[bool] = []
+        self.connected: list[bool] = []
 
     def read(self, size: int | None = -1) -> bytes:
         """Return the next bytes."""
-        self.held.append(connection.connection is not None)
+        self.connected.append(connection.connection is not None)
         return super().read(size)
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(("taken", "held"), [(0, [False]), (1, [True, False]), (3, [True])])
-def test_who_goes_on_sending_holds_no_connection_to_the_database(taken: int, held: list[bool]) -> None:
+@pytest.mark.parametrize(("taken", "expected"), [(0, [False]), (1, [True, False]), (3, [True])])
+def test_who_goes_on_sending_holds_no_connection_to_the_database(taken: int, expected: list[bool]) -> None:
     def refusing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         connection.ensure_connection()
         if taken:
@@ -57,5 +57,5 @@ def test_who_goes_on_sending_holds_no_connection_to_the_database(taken: int, hel
     body = Body(b"abc")
     answer = read_to_the_end(refusing)({"CONTENT_LENGTH": "3", "wsgi.input": body}, None)  # type: ignore[arg-type]
 
-    assert (answer, body.held, body.tell()) == ([b"no"], held, 3)
+    assert (answer, body.connected, body.tell()) == ([b"no"], expected, 3)
     assert (connection.connection is not None) is (taken == 3)

@@ -39,12 +39,14 @@ def tuning(report: Mapping[str, Any]) -> Section | None:
 def settings(config: Mapping[str, Any]) -> str:
     """Return settings in words."""
     return (
-        ", ".join(f"{name} {_told(one)}" if isinstance(one, float) else f"{name} {one}" for name, one in config.items())
+        ", ".join(
+            f"{name} {_number_text(one)}" if isinstance(one, float) else f"{name} {one}" for name, one in config.items()
+        )
         or "defaults"
     )
 
 
-def _told(one: float) -> str:
+def _number_text(one: float) -> str:
     return f"{one:,.0f}" if abs(one) >= 1_000 else f"{one:.3g}"
 
 

@@ -53,27 +53,27 @@ class Section:
         return any(passed(False) in row for row in self.rows)
 
 
-def value(found: Mapping[str, Any], metric: str) -> float | None:
+def value(metrics: Mapping[str, Any], metric: str) -> float | None:
     """Return a metric's value, None where it was not measured."""
-    measured_value = found.get(metric, {}).get("value")
+    measured_value = metrics.get(metric, {}).get("value")
     return None if measured_value is None else float(measured_value)
 
 
-def point(found: Mapping[str, Any]) -> float:
+def point(metrics: Mapping[str, Any]) -> float:
     """Return NDCG@10."""
-    return value(found, METRIC) or 0.0
+    return value(metrics, METRIC) or 0.0
 
 
-def ends(found: Mapping[str, Any]) -> tuple[float, float]:
+def ends(metrics: Mapping[str, Any]) -> tuple[float, float]:
     """Return the ends of the interval of NDCG@10; both the value where it has none."""
-    one = found[METRIC]
+    one = metrics[METRIC]
     low, high = (one["value"] if one.get(end) is None else one[end] for end in ("low", "high"))
     return float(low), float(high)
 
 
-def interval(found: Mapping[str, Any]) -> plots.Interval:
+def interval(metrics: Mapping[str, Any]) -> plots.Interval:
     """Return NDCG@10 with its ends."""
-    return (point(found), *ends(found))
+    return (point(metrics), *ends(metrics))
 
 
 def measured(one: Mapping[str, Any] | None) -> str:

@@ -45,10 +45,10 @@ def test_what_is_counted_alone_is_spread_over_the_shards(server: APIClient, view
     send(server, *(viewed(messageId=f"m{at}", userId=f"u{at}", context={}) for at in range(40)))
     count_overdue(seconds_ahead=60)
 
-    held = [[entry for _, entry in get_log().read(shard)] for shard in range(get_log().shards)]
+    shards = [[entry for _, entry in get_log().read(shard)] for shard in range(get_log().shards)]
 
-    assert {entry.kind for shard in held for entry in shard} == {"counted"}
-    assert all(held)
+    assert {entry.kind for shard in shards for entry in shard} == {"counted"}
+    assert all(shards)
 
 
 @pytest.mark.parametrize(

@@ -31,16 +31,16 @@ Lines = list[tuple[str, Decimal, Decimal | None, str]]
 
 def sent(chance: random.Random, number: int) -> Told:
     """Return an event about one of a few orders, told by somebody, in the hour before START."""
-    told: Told = {name: chance.choice(AMOUNTS) for name in ("revenue", *MONEY) if chance.random() < 0.3}
-    told |= {"order_id": f"O{chance.randrange(40)}", "coupon": chance.choice(("SUMMER", "", 12))}
-    told |= {"currency": chance.choice(("eur", "SEK", "", "JPY"))} if chance.random() < 0.5 else {}
-    told |= {"products": [product(chance) for _ in range(chance.randrange(4))]} if chance.random() < 0.7 else {}
+    properties: Told = {name: chance.choice(AMOUNTS) for name in ("revenue", *MONEY) if chance.random() < 0.3}
+    properties |= {"order_id": f"O{chance.randrange(40)}", "coupon": chance.choice(("SUMMER", "", 12))}
+    properties |= {"currency": chance.choice(("eur", "SEK", "", "JPY"))} if chance.random() < 0.5 else {}
+    properties |= {"products": [product(chance) for _ in range(chance.randrange(4))]} if chance.random() < 0.7 else {}
     return {
         "type": "track",
         "messageId": f"m{number:04d}",
         "event": chance.choice(NAMES),
         "timestamp": START / 1e6 - chance.randrange(3600),
-        "properties": told,
+        "properties": properties,
         "context": YES,
         **chance.choice(SHOPPERS),
     }
@@ -83,7 +83,7 @@ def kept(amount: Decimal | None) -> Decimal | None:
     return None if amount is None else amount.quantize(Decimal("0.0001"), ROUND_HALF_UP)
 
 
-def lines_of(told: Told) -> Lines:
+def lines_of(properties: Told) -> Lines:
     """Return id, quantity, price and list of each line."""
     return [
         (
@@ -92,16 +92,16 @@ def lines_of(told: Told) -> Lines:
             number(one.get("price")),
             one.get("list_id", ""),
         )
-        for one in told.get("products", ())
+        for one in properties.get("products", ())
     ]
 
 
-def revenue_of(told: Told) -> Decimal | None:
+def revenue_of(properties: Told) -> Decimal | None:
     """Return the revenue, else the total, else what the lines come to if all have a price."""
-    lines = lines_of(told)
+    lines = lines_of(properties)
     summed = sum((quantity * (price or 0) for _, quantity, price, _ in lines), Decimal(0))
     priced = bool(lines) and all(price is not None for _, _, price, _ in lines)
-    amounts = [number(told.get(name)) for name in ("revenue", "total")]
+    amounts = [number(properties.get(name)) for name in ("revenue", "total")]
     return next((one for one in amounts if one is not None), summed if priced else None)
 
 
@@ -110,21 +110,21 @@ def told_of(events: list[Told]) -> Told:
     result: Told = {"refunded": Decimal(0), "wholly_refunded": False, "placed_at": None, "lines": []}
     back: dict[str, Decimal] = defaultdict(Decimal)
     for one in sorted(events, key=lambda one: (one["timestamp"], one["messageId"])):
-        told, name, revenue = one["properties"], one["event"], kept(revenue_of(one["properties"]))
+        properties, name, revenue = one["properties"], one["event"], kept(revenue_of(one["properties"]))
         result["status"] = name.removeprefix("Order ").lower()
         if name == "Order Completed" and result["placed_at"] is None:
             result["placed_at"] = round(one["timestamp"] * 1e6)
         if name in ("Order Completed", "Order Updated"):
-            result |= {name: kept(number(told.get(name))) for name in MONEY}
-            result |= {"revenue": revenue, "currency": (told.get("currency") or "EUR").upper()}
-            result |= {"coupon": str(told["coupon"]), "lines": lines_of(told)}
+            result |= {name: kept(number(properties.get(name))) for name in MONEY}
+            result |= {"revenue": revenue, "currency": (properties.get("currency") or "EUR").upper()}
+            result |= {"coupon": str(properties["coupon"]), "lines": lines_of(properties)}
             result |= {"user_id": one.get("userId"), "anonymous_id": one.get("anonymousId")}
         elif name == "Order Refunded":
-            lines = lines_of(told) if revenue is None else []
+            lines = lines_of(properties) if revenue is None else []
             result["refunded"] += revenue or sum(quantity * (price or 0) for _, quantity, price, _ in lines)
             for item, quantity, price, _ in lines:
                 back[item] += quantity if price is None else 0
-            part = told.get("products") or number(told.get("shipping")) or number(told.get("tax"))
+            part = properties.get("products") or number(properties.get("shipping")) or number(properties.get("tax"))
             result["wholly_refunded"] |= revenue is None and not part
     result["refunded"] = kept(result["refunded"] + sum(worth(result["lines"], item, back[item]) for item in back))
     return result
@@ -150,12 +150,12 @@ def stored(row: Order, names: list[str]) -> Told:
 def bought(items: list[Told]) -> Iterator[tuple[str, str, float, float, str, float | None]]:
     """Yield shopper, product, seconds, units, order and price in euros of each bought line."""
     for one in items:
-        told = one["properties"]
-        euros = (told.get("currency") or "eur") == "eur"
+        properties = one["properties"]
+        euros = (properties.get("currency") or "eur") == "eur"
         shopper = f"user:{one['userId']}" if "userId" in one else f"anonymous:{one['anonymousId']}"
-        for item, quantity, price, _ in lines_of(told) if one["event"] == "Order Completed" else ():
+        for item, quantity, price, _ in lines_of(properties) if one["event"] == "Order Completed" else ():
             known = float(price) if euros and price is not None else None
-            yield shopper, item, one["timestamp"], float(quantity), told["order_id"], known
+            yield shopper, item, one["timestamp"], float(quantity), properties["order_id"], known
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -171,9 +171,11 @@ def test_orders_are_what_their_events_come_to_and_training_reads_what_was_bought
     collect(server, items, chance)
 
     for order_id, events in by_order.items():
-        told = told_of(events)
-        told["lines"] = [(item, kept(quantity), kept(price), shown) for item, quantity, price, shown in told["lines"]]
-        assert stored(Order.objects.get(order_id=order_id), list(told)) == told
+        properties = told_of(events)
+        properties["lines"] = [
+            (item, kept(quantity), kept(price), shown) for item, quantity, price, shown in properties["lines"]
+        ]
+        assert stored(Order.objects.get(order_id=order_id), list(properties)) == properties
     frame = training_frame()
     assert set(frame["event"]) == {"purchase"}
     columns = (frame[name] for name in ("user_id", "item_id", "timestamp", "quantity", "order_id"))

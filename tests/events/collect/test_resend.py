@@ -130,12 +130,12 @@ def test_nothing_that_proves_or_places_is_kept(
     sent(page, {"batch": [viewed(), viewed("m2", **OURS, **NO_ID)], "context": context}, HTTP_X_USER_HASH="beef" * 16)
 
     (aside,) = log.set_aside()
-    told = orjson.dumps(aside).decode()
+    text = orjson.dumps(aside).decode()
 
     assert aside["carried"]["region"] == "DE"
     assert aside["carried"]["context"]["userAgent"] == "tablet"
     for hidden in ("203.0.113.9", "Moa", "Bremen", "f00d", "beef", "me=1", server_key):
-        assert hidden not in told
+        assert hidden not in text
 
 
 def test_an_item_without_a_message_id_is_the_same_however_often_it_is_sent(

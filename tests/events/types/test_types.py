@@ -64,10 +64,10 @@ def test_each_type_says_what_it_is_and_why_it_is_kept(name: str) -> None:
 
 def test_every_type_of_the_folder_is_in_the_registry_by_a_name_of_its_own() -> None:
     for module in [import_module(f"{types.__name__}.{file.stem}") for file in Path(*types.__path__).glob("*.py")]:
-        for constant, found in vars(module).items():
-            if isinstance(found, EventType):
-                known = EVENT_TYPES.get(found.name)
-                assert known is found, f"registry.py needs {constant}, alone with the name {found.name}"
+        for constant, value in vars(module).items():
+            if isinstance(value, EventType):
+                known = EVENT_TYPES.get(value.name)
+                assert known is value, f"registry.py needs {constant}, alone with the name {value.name}"
     assert len({name.lower() for name in EVENT_TYPES}) == len(EVENT_TYPES), "names are read in any case"
 
 
@@ -97,10 +97,20 @@ def test_a_reader_reads_signals_that_are_there(name: str) -> None:
     ],
 )
 def test_an_event_about_one_product_is_one_interaction(name: str, signal: str) -> None:
-    (found,) = interactions(happened(name, ONE), currency="EUR")
+    (interaction,) = interactions(happened(name, ONE), currency="EUR")
 
-    assert (found.signal, found.product_id, found.quantity, found.price) == (signal, "P1", 2.0, 9.5)
-    assert (found.message_id, found.at, found.value, found.recommendation_id) == ("m1", 5, 1.0, "r1")
+    assert (interaction.signal, interaction.product_id, interaction.quantity, interaction.price) == (
+        signal,
+        "P1",
+        2.0,
+        9.5,
+    )
+    assert (interaction.message_id, interaction.at, interaction.value, interaction.recommendation_id) == (
+        "m1",
+        5,
+        1.0,
+        "r1",
+    )
 
 
 @pytest.mark.parametrize(("name", "signal"), [("Checkout Started", "checkout"), ("Order Completed", "purchase")])
@@ -170,24 +180,26 @@ def test_what_is_wrong_is_told_with_its_field(name: str, properties: dict[str, A
 @pytest.mark.parametrize("nothing", [None, ""])
 @pytest.mark.parametrize("name", list(EVENT_TYPES))
 def test_an_empty_text_is_as_little_told_as_null(name: str, nothing: Any) -> None:
-    found = EVENT_TYPES[name]
+    event_type = EVENT_TYPES[name]
     needed = {"product_id": "P1", "order_id": "o1", "experiment_id": "x", "recommendation_id": "r1"}
-    told = {field.name: needed[field.name] if field.required else nothing for field in found.fields}
-    empty = {**told, "products": [{"product_id": "P1", "price": nothing, "quantity": nothing}]}
+    properties = {field.name: needed[field.name] if field.required else nothing for field in event_type.fields}
+    empty = {**properties, "products": [{"product_id": "P1", "price": nothing, "quantity": nothing}]}
 
-    assert found.validate(told) == []
-    assert found.validate(empty) == []
-    assert [error.field for error in found.validate(dict.fromkeys(told, nothing))] == [
-        f"properties.{field.name}" for field in found.fields if field.required
+    assert event_type.validate(properties) == []
+    assert event_type.validate(empty) == []
+    assert [error.field for error in event_type.validate(dict.fromkeys(properties, nothing))] == [
+        f"properties.{field.name}" for field in event_type.fields if field.required
     ]
 
 
 @pytest.mark.parametrize("quantity", [0, -2, "-1"])
 def test_a_quantity_or_a_price_that_cannot_be_is_as_if_it_were_not_told(quantity: Any) -> None:
-    (found,) = interactions(happened("Product Viewed", {"product_id": "P1", "quantity": quantity}), currency="EUR")
+    (interaction,) = interactions(
+        happened("Product Viewed", {"product_id": "P1", "quantity": quantity}), currency="EUR"
+    )
     (other,) = interactions(happened("Product Reviewed", {"sku": 7, "rating": 4, "price": "-1"}), currency="EUR")
 
-    assert (found.quantity, other.price) == (1.0, None)
+    assert (interaction.quantity, other.price) == (1.0, None)
 
 
 json_values = st.recursive(
@@ -218,13 +230,13 @@ properties_like = st.dictionaries(st.sampled_from(FIELDS), json_values | st.list
 def test_any_properties_are_judged_and_read_without_an_error(name: str, properties: dict[str, Any]) -> None:
     errors = event_type(name).validate(properties)
 
-    for found in interactions(happened(name, properties), currency="EUR"):
-        assert found.signal in SIGNALS
-        assert found.product_id
-        assert math.isfinite(found.quantity)
-        assert math.isfinite(found.value)
-        assert errors or (found.quantity > 0 and (found.price is None or found.price >= 0))
-        json.dumps(asdict(found), allow_nan=False)
+    for interaction in interactions(happened(name, properties), currency="EUR"):
+        assert interaction.signal in SIGNALS
+        assert interaction.product_id
+        assert math.isfinite(interaction.quantity)
+        assert math.isfinite(interaction.value)
+        assert errors or (interaction.quantity > 0 and (interaction.price is None or interaction.price >= 0))
+        json.dumps(asdict(interaction), allow_nan=False)
 
 
 texts = st.text(max_size=5)

@@ -1,4 +1,4 @@
-"""Answers about a product or a cart: alike is called similar, prices are in proportion, fillers come last."""
+"""Answers about a product or a cart: alike is called similar, prices are in proportion, complements stand alone."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,8 +10,11 @@ from personalization.serving.likeness import is_alike
 from personalization.serving.proposals import Question, propose
 from personalization.serving.reasons import Reasoner
 from personalization.serving.shoppers import Shopper
+from recsys.data.catalog import Catalog
 from recsys.data.profile import Context, Profile
 from recsys.sources.base import Ranked
+from recsys.sources.registry import make
+from tests.recsys import shops
 
 BULB, LAMP, MATTRESS, OTHER_BULB, SOFA = range(5)
 CATEGORIES = ("Bulbs", "Lamps", "Mattresses", "Sofas", "")
@@ -20,7 +23,7 @@ CATALOG = SimpleNamespace(
     columns=SimpleNamespace(
         product_ids=("bulb", "lamp", "mattress", "other-bulb", "sofa"),
         categories=CATEGORIES,
-        category_of=(0, 1, 2, 0, 3),
+        category_of=np.array([0, 1, 2, 0, 3]),
         prices=np.array([9.0, 40.0, 400.0, 12.0, 1340.0]),
     ),
     kinship=SimpleNamespace(nearest=lambda code, mask, k: np.array([MATTRESS, OTHER_BULB])),
@@ -75,6 +78,82 @@ def test_what_completes_is_not_filled_up_by_what_is_alike(strategy: str) -> None
     assert OTHER_BULB not in proposals.items
 
 
+def test_a_list_of_complements_is_not_filled_up() -> None:
+    sources = {"complements": proposes(LAMP), "trending": proposes(MATTRESS)}
+
+    proposals = propose(shop(**sources), question("complements", BULB, fallback=("trending",)))
+
+    assert proposals.items == [LAMP]
+    assert proposals.closed
+
+
+def test_other_evidence_of_orders_comes_before_fillers() -> None:
+    sources = {"complements": proposes(), "bought_together": proposes(LAMP), "trending": proposes(SOFA)}
+
+    proposals = propose(
+        shop(**sources), question("complements", BULB, fallback=("trending", "complements", "bought_together"))
+    )
+
+    assert proposals.items == [LAMP]
+
+
+def test_without_complements_a_cart_gets_what_is_liked_of_other_categories() -> None:
+    popular = shop()
+    popular.popular = np.array([OTHER_BULB, MATTRESS, LAMP], np.int32)
+
+    proposals = propose(popular, question("basket", BULB, fallback=("complements",)))
+
+    assert proposals.items == [LAMP, MATTRESS]
+    assert not proposals.closed
+
+
+@pytest.mark.parametrize("has_orders", [True, False])
+def test_what_replaces_a_line_needs_orders_of_both(has_orders: bool) -> None:
+    def scores(*alike: int) -> Any:
+        def score(profile: Profile, context: Context, items: Any) -> Any:
+            return np.array([1.0 if code in alike and BULB in context.items else 0.0 for code in items.tolist()])
+
+        return SimpleNamespace(score=score, recommend=proposes().recommend, knows=lambda code: True)
+
+    sources = {
+        "complements": proposes(OTHER_BULB, LAMP),
+        "substitutes": scores(OTHER_BULB),
+        "bought_together": scores(*((OTHER_BULB,) if has_orders else ())),
+    }
+
+    proposals = propose(shop(**sources), question("complements", MATTRESS, BULB))
+
+    assert (OTHER_BULB in proposals.items) == has_orders
+    assert LAMP in proposals.items
+
+
+def trained(scores: dict[int, float], *, free_octaves: float) -> Any:
+    """Return complements with these scores, of a shop with this usual distance in price."""
+    ranked = Ranked(np.array(list(scores), np.int32), np.array(list(scores.values()), np.float32))
+    model: Any = make("complements").fit(shops.interactions([], n_users=0), Catalog(item_ids=()))
+    model.arrays["free_octaves"] = np.array([free_octaves])
+    model.recommend = lambda profile, context, k: Ranked(ranked.items[:k], ranked.scores[:k])
+    model.score = lambda profile, context, items: np.array([scores.get(code, 0.0) for code in items.tolist()])
+    return model
+
+
+def test_weak_complements_are_left_out() -> None:
+    complements = trained({LAMP: 10.0, SOFA: 0.2, MATTRESS: 0.05}, free_octaves=9.0)
+
+    proposals = propose(shop(complements=complements), question("complements", BULB))
+
+    assert proposals.items == [LAMP, SOFA]
+
+
+def test_what_completes_may_cost_less_but_not_much_more() -> None:
+    usual = trained({SOFA: 0.5, LAMP: 0.5}, free_octaves=7.0)
+
+    cheap, dear = (propose(shop(complements=usual), question("complements", line)).items for line in (BULB, MATTRESS))
+
+    assert cheap == [LAMP, SOFA]
+    assert dear == [LAMP, SOFA]  # less than the mattress, by a factor that is usual
+
+
 def test_prices_out_of_proportion_move_back() -> None:
     """A candle in the cart brings no sofa, unless there is nothing else."""
     complements = proposes(SOFA, LAMP, OTHER_BULB)
@@ -90,19 +169,10 @@ def test_the_nearest_line_of_a_cart_gives_the_proportion() -> None:
     assert proposals.items[:2] == [SOFA, LAMP]
 
 
-def test_fillers_come_after_what_is_proposed() -> None:
-    sources = {"complements": proposes(LAMP), "trending": proposes(OTHER_BULB)}
-
-    proposals = propose(shop(**sources), question("complements", BULB, fallback=("trending",)))
-
-    assert proposals.items[:2] == [LAMP, OTHER_BULB]
-    assert proposals.sources[OTHER_BULB] == {"trending": 0.5}
-
-
 @pytest.mark.parametrize(("code", "reason"), [(OTHER_BULB, "similar"), (MATTRESS, "exploration")])
 def test_one_word_in_common_makes_nothing_similar(code: int, reason: str) -> None:
     shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
-    content = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *asked: (BULB,))
+    content = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *args: (BULB,))
     context = Context(items=(BULB,))
 
     reasoner = Reasoner(cast("Any", CATALOG), cast("Any", shopper), {"content": cast("Any", content)}, context)
@@ -122,7 +192,7 @@ def test_products_without_a_category_are_alike_by_their_texts() -> None:
 
 def test_what_the_history_proposed_is_not_said_to_go_with_the_cart() -> None:
     shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
-    source = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *asked: (BULB,))
+    source = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *args: (BULB,))
     sources = {"rp3beta": cast("Any", source)}
 
     by_lines = Reasoner(cast("Any", CATALOG), cast("Any", shopper), sources, Context(items=(BULB,)))

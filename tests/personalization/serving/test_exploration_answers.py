@@ -196,7 +196,7 @@ def test_suitability_uses_context_and_latest_items(context: str, latest: str, be
 
 
 def test_category_breaks_ties(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exploring, "_likeness", lambda *told: np.zeros(len(told[-1]), np.float32))
+    monkeypatch.setattr(exploring, "_likeness", lambda *args: np.zeros(len(args[-1]), np.float32))
     Product.objects.filter(product_id="kilim").update(available_from=clock.now() - timedelta(days=2))
     snapshot_refresher.forget()
 

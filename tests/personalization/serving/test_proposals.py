@@ -149,7 +149,7 @@ def test_text_similarity_replaces_missing_neighbors(knows: bool, places: list[st
     content = SimpleNamespace(knows=lambda code: knows)
     slate = SimpleNamespace(items=np.array([], np.int64), scores=np.array([]), sources=[], contributions=[])
     bundle = SimpleNamespace(
-        new_only=False, stage="ranker", sources={"content": content}, slate=lambda *asked, **how: slate
+        new_only=False, stage="ranker", sources={"content": content}, slate=lambda *args, **how: slate
     )
     kinship = SimpleNamespace(nearest=lambda code, mask, k: np.array([2]))
     snapshot = SimpleNamespace(
@@ -187,10 +187,10 @@ def test_text_similarity_replaces_missing_neighbors(knows: bool, places: list[st
 def test_the_product_of_a_page_is_the_newest_event_for_the_ranker(
     about: str, strategy: str, stage: str, items: tuple[int, ...], page: int | None
 ) -> None:
-    asked: list[tuple[Profile, Context]] = []
+    calls: list[tuple[Profile, Context]] = []
 
     def slate(profile: Profile, context: Context, k: int, **how: Any) -> Any:
-        asked.append((profile, context))
+        calls.append((profile, context))
         return SimpleNamespace(items=np.arange(2), scores=np.ones(2), sources=[{}, {}], contributions=[{}, {}])
 
     bundle = SimpleNamespace(new_only=False, slate=slate, sources={"content": None}, stage=stage, quotas={})
@@ -213,7 +213,7 @@ def test_the_product_of_a_page_is_the_newest_event_for_the_ranker(
 
     propose(cast("Any", snapshot), question)
 
-    ((profile, context),) = asked
+    ((profile, context),) = calls
     assert (context.items, context.page) == (items, page)
     assert profile.items.tolist() == ([] if page is None else [page])
     assert profile.weights.tolist() == ([] if page is None else [0.25])

@@ -100,7 +100,7 @@ def test_only_content_sources_say_similar(source: str, text: str) -> None:
     shopper = SimpleNamespace(personal=False, latest={}, profile=Profile.empty(0.0))
     columns = SimpleNamespace(product_ids=("chair", "stool"), categories=("Chairs",), category_of=(0, 0))
     shelf = SimpleNamespace(title=lambda code: "Oak chair", columns=columns)
-    recommender = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *asked: (0,))
+    recommender = SimpleNamespace(contextual=True, knows=lambda code: True, explain=lambda *args: (0,))
 
     reasoner = Reasoner(
         cast("Any", shelf), cast("Any", shopper), {source: cast("Any", recommender)}, Context(items=(0,))

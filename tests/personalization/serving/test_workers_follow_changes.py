@@ -1,6 +1,5 @@
 """The real server: all web workers follow promotion, roll-back, increments and rules within two seconds."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from tests.workers import START_SECONDS, Told, Workers, live, serving
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop"), pytest.mark.slow]
 
 
-@pytest.fixture
-def workers(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Workers]:
-    """Two web workers with this test's stores and models."""
-    with serving({**process_environment, "MODEL_DIR": str(tmp_path)}) as processes:
-        yield processes
-
-
 def shows(product_id: str) -> Told:
     return lambda answer: product_id in [item["product_id"] for item in answer["items"]]
 
@@ -32,7 +24,16 @@ def shows_first(product_id: str) -> Told:
     return lambda answer: bool(answer["items"]) and answer["items"][0]["product_id"] == product_id
 
 
-def test_workers_follow_promotion_and_roll_back(workers: Workers) -> None:
+def test_workers_follow_promotion_roll_back_an_increment_and_a_rule(
+    process_environment: dict[str, str], tmp_path: Path
+) -> None:
+    with serving({**process_environment, "MODEL_DIR": str(tmp_path)}) as workers:
+        follow_promotion_and_roll_back(workers)
+        follow_an_increment(workers)
+        follow_a_rule(workers)
+
+
+def follow_promotion_and_roll_back(workers: Workers) -> None:
     first, second = passed_version(model(("popular",))), passed_version(model(("popular", "trending")))
 
     promote(first, actor="staff:1")
@@ -45,18 +46,16 @@ def test_workers_follow_promotion_and_roll_back(workers: Workers) -> None:
         workers.follow(live(former))
 
 
-def test_workers_follow_an_increment(workers: Workers) -> None:
-    promote(passed_version(model(("popular",))), actor="staff:1")
-    workers.follow(shows_first("lamp"), within=START_SECONDS)
+def follow_an_increment(workers: Workers) -> None:
+    workers.follow(shows_first("lamp"))
     put([bought(f"o{one}", one, "rug", START + one * 1_000_000) for one in range(60)])
 
     run_increment()
     workers.follow(shows_first("rug"))
 
 
-def test_workers_follow_a_rule(workers: Workers) -> None:
-    promote(passed_version(model(("popular",))), actor="staff:1")
-    workers.follow(shows("lamp"), within=START_SECONDS)
+def follow_a_rule(workers: Workers) -> None:
+    workers.follow(shows("lamp"))
 
     rule = create_rule(name="No lamp", wording={"effect": "exclude", "products": ["lamp"]}, actor="staff:1")
     workers.follow(lambda answer: not shows("lamp")(answer))

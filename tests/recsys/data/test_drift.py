@@ -93,9 +93,9 @@ def test_another_activity_of_few_shoppers_is_chance() -> None:
     days = np.random.default_rng(3).multinomial(30, [0.3, 0.2, 0.15, 0.1, 0.1, 0.07, 0.05, 0.03], size=300)
     whole = {**usual, "rows": 8 * days.sum(), "activity": days.sum(axis=0)}
 
-    told = [failed(check_drift(whole, {**usual, "rows": 240, "activity": one})) for one in days]
+    failures = [failed(check_drift(whole, {**usual, "rows": 240, "activity": one})) for one in days]
 
-    assert [lines for lines in told if lines] == []
+    assert [lines for lines in failures if lines] == []
 
 
 def test_the_bar_of_activity_is_what_chance_does_to_so_few_shoppers_but_not_to_some_who_do_it_all() -> None:
@@ -144,11 +144,11 @@ def test_what_was_touched_four_weeks_ago_counts_half() -> None:
 def test_a_day_tells_signals_events_of_a_shopper_and_day_and_standings() -> None:
     ages = np.array([0.1, 0.2, 1.5, 0.3]) * DAY
 
-    told = day_histograms(np.array([0, 0, 1, 0]), np.array([7, 7, 7, 8]), ages, np.array([0, 4, 5, 5]))
+    histograms = day_histograms(np.array([0, 0, 1, 0]), np.array([7, 7, 7, 8]), ages, np.array([0, 4, 5, 5]))
     zeros = np.zeros(10_000, np.int64)
     machine = day_histograms(zeros, zeros, zeros.astype(np.float64), zeros)
 
-    assert told == {
+    assert histograms == {
         "rows": 4,
         "signals": [3, 1] + [0] * (len(SIGNAL_NAMES) - 2),
         "activity": [2, 1] + [0] * 11,  # one event, twice, and two
@@ -157,8 +157,8 @@ def test_a_day_tells_signals_events_of_a_shopper_and_day_and_standings() -> None
     assert machine["activity"] == [0] * 12 + [1], "the last bin holds all above"
 
 
-@pytest.mark.parametrize(("before", "told"), [(200, True), (199, False)])
-def test_a_week_tells_how_many_shoppers_did_how_much_in_its_last_seven_days(before: int, told: bool) -> None:
+@pytest.mark.parametrize(("before", "expected"), [(200, True), (199, False)])
+def test_a_week_tells_how_many_shoppers_did_how_much_in_its_last_seven_days(before: int, expected: bool) -> None:
     users = np.concatenate([np.full(before, 9), [1], [2] * 3, [3] * 194, [4] * 2])
     rows = traffic(days=1, per_day=before + 200, seed=1)
     times = np.where(np.arange(len(rows)) < before, DAY, 8 * DAY)  # seven days before the last row is the week before
@@ -166,7 +166,7 @@ def test_a_week_tells_how_many_shoppers_did_how_much_in_its_last_seven_days(befo
 
     week = usual_week(replace(rows, users=users.astype(np.int32), times=times))
 
-    assert week == ([0, 2, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0] if told else None)
+    assert week == ([0, 2, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0] if expected else None)
 
 
 def test_the_days_of_a_week_end_when_its_last_row_does() -> None:
@@ -215,7 +215,7 @@ def test_a_model_of_a_release_that_knew_no_week_is_held_against_no_activity() ->
     last = data_profile(shop())
     assert last["week"]
 
-    names = [{one.name for one in check_dataset(shop(), last=told)} for told in (last, {**last, "week": None})]
+    names = [{one.name for one in check_dataset(shop(), last=previous)} for previous in (last, {**last, "week": None})]
 
     assert names[0] - names[1] == {"shift of activity"}
 
@@ -292,9 +292,9 @@ def test_a_feed_that_fell_silent_is_named(
 def test_a_signal_that_few_give_hides_no_other_that_fell_silent() -> None:
     days = np.hstack([feed(0, usual=5), feed(0), feed(40, quiet={7: 0}), feed(7)])
 
-    told = check_feeds(days, ["share", "view", "like", "cart"])
+    checks = check_feeds(days, ["share", "view", "like", "cart"])
 
-    assert [(one.name, one.passed) for one in told] == [
+    assert [(one.name, one.passed) for one in checks] == [
         ("feed of view", False),
         ("feed of like", True),
         ("feed of cart", False),

@@ -23,7 +23,7 @@ def _shop(each: int) -> Dataset:
     return Dataset(rows, catalog(40 * each), ())
 
 
-def _asked(each: int) -> list[Fold]:
+def _training_folds(each: int) -> list[Fold]:
     shop = _shop(each)
     return learning_folds(TIMES, lambda start, end: temporal(shop, start=start, end=end, new_only=False))
 
@@ -39,7 +39,7 @@ def test_earlier_folds_are_taken_until_there_is_enough(
     monkeypatch.setattr(folds, "ENOUGH_TARGETS", right)
     monkeypatch.setattr(folds, "MIN_QUESTIONS", least)
 
-    learning = _asked(each=5)
+    learning = _training_folds(each=5)
 
     assert len(learning) == result
     assert [len(one.past) for one in learning] == sorted(len(one.past) for one in learning)
@@ -50,11 +50,11 @@ def test_earlier_folds_are_taken_until_there_is_enough(
 def test_no_fold_starts_before_the_first_row(validation: float, starts: int) -> None:
     began: list[float] = []
 
-    def asked(start: float, end: float) -> Fold:
+    def make_fold(start: float, end: float) -> Fold:
         began.append(start)
         return temporal(_shop(each=5), start=start, end=end, new_only=False)
 
-    learning_folds(TIMES, asked, validation=validation)
+    learning_folds(TIMES, make_fold, validation=validation)
 
     assert began == pytest.approx([1_000 * (validation - back) for back in folds.FOLD_STARTS[:starts]])
 
@@ -67,10 +67,10 @@ def test_no_row_of_validation_is_learnt_from(validation: float) -> None:
         times = np.arange(float(n))
         ends: list[float] = []
 
-        def asked(start: float, end: float, ends: list[float] = ends) -> Fold:
+        def make_fold(start: float, end: float, ends: list[float] = ends) -> Fold:
             ends.append(end)
             return nobody
 
-        learning_folds(times, asked, validation=validation)
+        learning_folds(times, make_fold, validation=validation)
 
         assert max(ends) == cut_times(times, [validation])[0]

@@ -277,8 +277,8 @@ VISITS = Dataset(
 def test_cold_is_what_nobody_had_touched_by_the_cut_nor_the_shopper_since() -> None:
     fold = next_item(VISITS, start=15.0, end=float("inf"), new_only=False)
 
-    asked = zip(fold.users.tolist(), [one.tolist() for one in fold.targets], strict=True)
-    assert list(asked) == [(0, [2]), (0, [2]), (1, [1]), (1, [2])], "who was not known before is not asked"
+    questions = zip(fold.users.tolist(), [one.tolist() for one in fold.targets], strict=True)
+    assert list(questions) == [(0, [2]), (0, [2]), (1, [1]), (1, [2])], "who was not known before is not asked"
     assert [one.tolist() for one in fold.cold()] == [[True], [False], [False], [True]]
     assert [one.tolist() for one in fold.cold_targets()] == [[2], [], [], [2]]
     assert [one.tolist() for one in fold.warm_targets()] == [[], [], [1], []]
@@ -363,11 +363,11 @@ def test_a_large_order_takes_nothing_from_what_is_known_before_it() -> None:
     assert {len(profile.items) for profile in fold.profiles} == {6}
 
 
-@pytest.mark.parametrize("asked", [Options(), Options(live=True), Options(protocol="next-item")])
-def test_validation_asks_for_nothing_of_the_held_out_window(asked: Options) -> None:
+@pytest.mark.parametrize("options", [Options(), Options(live=True), Options(protocol="next-item")])
+def test_validation_asks_for_nothing_of_the_held_out_window(options: Options) -> None:
     dataset = build(history(), products())
 
-    folds = folds_of(dataset, asked)
+    folds = folds_of(dataset, options)
 
     assert_between(folds.validation, dataset.interactions, end=folds.test.until)
 

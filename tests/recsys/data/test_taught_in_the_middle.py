@@ -40,8 +40,8 @@ def test_the_benchmark_asks_both_models_at_both_moments(
 ) -> None:
     benchmark.report(build(history(), products()), new_only=False, names=("personal_top", "popular"))
 
-    told = capsys.readouterr().out.splitlines()
-    assert [re.sub(r" +NDCG.*", "", line) for line in told] == [
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.sub(r" +NDCG.*", "", line) for line in lines] == [
         f"taught by {taught} asked at the {when}"
         for taught in ("windows alone         ", "windows and next items")
         for when in ("beginning", "middle")

@@ -45,7 +45,7 @@ def fold_of(dataset: Dataset) -> Fold:
     return temporal(dataset, start=start, end=end, new_only=False)
 
 
-def asked(dataset: Dataset) -> LabeledCandidates:
+def training_candidates(dataset: Dataset) -> LabeledCandidates:
     """Return what every ranked source proposes on a past fold, with all features."""
     fold = fold_of(dataset)
     sources = fit_all(make_sources(ranked_sources(), {}), fold.past, fold.catalog)
@@ -54,7 +54,7 @@ def asked(dataset: Dataset) -> LabeledCandidates:
 
 
 def test_what_will_appear_is_not_proposed_and_its_date_changes_nothing() -> None:
-    result, moved = asked(shop()), asked(shop(shift=SHIFT))
+    result, moved = training_candidates(shop()), training_candidates(shop(shift=SHIFT))
 
     assert len(result.candidates.items) > 1_000
     assert not np.isin(result.candidates.items, LATER).any()
@@ -71,14 +71,14 @@ def test_how_many_will_appear_changes_no_fact_of_what_is_there() -> None:
     later = items.iloc[:30].assign(item_id=lambda own: "later-" + own["item_id"], first_seen=moment + DAY)
 
     without, among = (build(rows, frame) for frame in (items, pd.concat([items, later])))
-    alone, told = (
+    alone, with_context = (
         ItemStatistics.fit(one.interactions, one.catalog.at(moment), until=moment) for one in (without, among)
     )
 
     there = slice(without.catalog.n_items)
     assert among.catalog.item_ids[there] == without.catalog.item_ids
-    np.testing.assert_array_equal(told.table[there], alone.table)
-    np.testing.assert_array_equal(told.rarity, alone.rarity)
+    np.testing.assert_array_equal(with_context.table[there], alone.table)
+    np.testing.assert_array_equal(with_context.rarity, alone.rarity)
 
 
 def test_how_many_will_be_touched_first_later_changes_no_fact_where_there_is_no_catalog() -> None:
@@ -88,14 +88,14 @@ def test_how_many_will_be_touched_first_later_changes_no_fact_where_there_is_no_
     later = rows.iloc[:30].assign(item_id=lambda own: "later-" + own["item_id"], timestamp=moment + DAY)
 
     without, among = (build(frame, None) for frame in (rows, pd.concat([rows, later])))
-    alone, told = (
+    alone, with_context = (
         ItemStatistics.fit(rows_before(one.interactions, moment), one.catalog.at(moment), until=moment)
         for one in (without, among)
     )
 
     there = slice(without.catalog.n_items)
     assert among.catalog.item_ids[there] == without.catalog.item_ids
-    np.testing.assert_array_equal(told.table[there], alone.table)
+    np.testing.assert_array_equal(with_context.table[there], alone.table)
 
 
 def test_no_fold_of_a_training_proposes_what_appears_after_it() -> None:

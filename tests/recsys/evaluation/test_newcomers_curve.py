@@ -43,9 +43,9 @@ def test_the_next_item_is_told_with_live_history_and_without(trained: TrainedSho
     result = trained.report["next_item"]
 
     assert set(result) == {"live", "frozen", "popular"}
-    asked = {one["hit_rate@10"]["n"] for one in result.values()}
-    assert len(asked) == 1
-    assert 0 < asked.pop() <= len(trained.test)
+    question_counts = {one["hit_rate@10"]["n"] for one in result.values()}
+    assert len(question_counts) == 1
+    assert 0 < question_counts.pop() <= len(trained.test)
     assert result["live"]["hit_rate@20"]["value"] >= result["live"]["hit_rate@5"]["value"] > 0
 
 
@@ -101,10 +101,10 @@ def test_only_the_newest_events_are_kept(trained: TrainedShop) -> None:
 
 
 def test_where_only_new_products_count_popularity_learns_nothing(trained: TrainedShop) -> None:
-    asked = replace(trained.test, new_only=True)
+    new_only = replace(trained.test, new_only=True)
     only_popular = replace(trained.model, manifest={**trained.model.manifest, "stage": "popular"})
 
-    curve = cold_start(only_popular, asked)
+    curve = cold_start(only_popular, new_only)
 
     assert len({point["released"]["ndcg@10"]["value"] for point in curve}) == 1
 

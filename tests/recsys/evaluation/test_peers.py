@@ -77,11 +77,11 @@ def test_settings_are_judged_on_the_questions_of_earlier_folds_too(
 ) -> None:
     windows = folds_of(shop, Options(new_only=True))
     folds = [windows.validation, *reversed(windows.learning)]
-    asked: list[int] = []
+    fold_sizes: list[int] = []
     values = kind.values
 
     def counted(own: Peer, fold: Fold) -> Doubles:
-        asked.append(len(fold))
+        fold_sizes.append(len(fold))
         return values(own, fold)
 
     monkeypatch.setattr(kind, "values", counted)
@@ -89,16 +89,16 @@ def test_settings_are_judged_on_the_questions_of_earlier_folds_too(
     tuned = kind.tuned(folds, budget_s=0.0, seed=7)
 
     assert tuned.trials == 1 + len(kind.starts)
-    assert asked == [len(fold) for fold in folds] * tuned.trials
+    assert fold_sizes == [len(fold) for fold in folds] * tuned.trials
 
 
 def test_a_peer_that_does_not_load_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightfm", None)
 
-    found, missing = peers("temporal")
+    available, missing = peers("temporal")
 
     assert missing == ["LightFM"]
-    assert "LightFM" not in {kind.name for kind in found}
+    assert "LightFM" not in {kind.name for kind in available}
 
 
 def test_popular_is_what_most_shoppers_had() -> None:
@@ -114,15 +114,15 @@ def test_popular_is_what_most_shoppers_had() -> None:
 
 
 def test_the_best_peer_stands_beside_us(shop: Dataset) -> None:
-    asked = Options(with_peers=True)
-    windows = folds_of(shop, asked)
+    options = Options(with_peers=True)
+    windows = folds_of(shop, options)
     test = windows.test
     ours = MostPopular()
     ours.fit(test.past, shop.catalog)
     slates = ours.answer(test, 20)
 
     report = compare_peers(
-        slates, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None
+        slates, [windows.validation, *windows.learning], test, shop, options, lambda message, share: None
     )
 
     values = {name: one["warm"]["ndcg@10"]["value"] for name, one in report["peers"].items()}
@@ -172,7 +172,7 @@ def test_svd_learns_tastes_from_ratings_that_are_all_the_same_only_without_biase
     taste = (shoppers[:, None] % 2) == (items % 2)
     had = sparse.csr_matrix(np.where(taste & (np.random.default_rng(5).random(taste.shape) < 0.5), 1.0, 0.0))
 
-    def found(**settings: object) -> float:
+    def hit_rate(**settings: object) -> float:
         peer = TutorialSVD(**settings)
         peer.n_items = len(items)
         peer.learn(had)
@@ -181,7 +181,7 @@ def test_svd_learns_tastes_from_ratings_that_are_all_the_same_only_without_biase
         return float(taste[shoppers, best].mean())
 
     *_, without = TutorialSVD.starts
-    assert found(**without) > 0.8 > found()
+    assert hit_rate(**without) > 0.8 > hit_rate()
 
 
 def test_svd_learns_from_stars_where_shoppers_give_them() -> None:
@@ -227,22 +227,22 @@ class Telling(MostPopular):
         super().fit(past, catalog)
 
     def answer(self, fold: Fold, k: int) -> Ints:
-        found = np.full((len(fold), k), -1, np.int32)
-        found[:, 0] = [own[0] if self.config.get("good") else -1 for own in fold.targets]
-        return found
+        slates = np.full((len(fold), k), -1, np.int32)
+        slates[:, 0] = [own[0] if self.config.get("good") else -1 for own in fold.targets]
+        return slates
 
 
 def test_a_peer_gets_its_share_of_the_time_its_best_settings_and_all_that_lies_before_the_test(
     shop: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recsys.evaluation.evaluate.peers", lambda protocol: ([MostPopular, Telling], []))
-    asked = Options(with_peers=True, budget_s=60.0)
-    windows = folds_of(shop, asked)
+    options = Options(with_peers=True, budget_s=60.0)
+    windows = folds_of(shop, options)
     test = windows.test
     nothing = np.full((len(test), 20), -1, np.int32)
 
     report = compare_peers(
-        nothing, [windows.validation, *windows.learning], test, shop, asked, lambda message, share: None
+        nothing, [windows.validation, *windows.learning], test, shop, options, lambda message, share: None
     )
 
     assert report["best_peer"] == "telling"

@@ -32,14 +32,16 @@ def question(*, seed: int) -> Fold:
 def by_hand(fold: Fold, *, latest: bool, rarity: float) -> Ints:
     """Return the ten best items by the definition, session after session."""
     current = fold.profiles[0].items.tolist()
-    held = [{*fold.past.items[fold.past.users == user].tolist()} for user in np.unique(fold.past.users)]
+    sessions = [{*fold.past.items[fold.past.users == user].tolist()} for user in np.unique(fold.past.users)]
     scores = np.zeros(ITEMS)
-    for session in held:
+    for session in sessions:
         vote = sum(0.7**back for back, item in enumerate(reversed(current)) if item in session) / np.sqrt(len(session))
         steps = [step for step, item in enumerate(reversed(current), start=1) if item in session]
         for item in session:
             scores[item] += vote / (steps[0] if latest and steps else 1)
-    scores *= [1 + rarity * np.log(len(held) / max(1, sum(item in one for one in held))) for item in range(ITEMS)]
+    scores *= [
+        1 + rarity * np.log(len(sessions) / max(1, sum(item in one for one in sessions))) for item in range(ITEMS)
+    ]
     return np.argsort(-scores.astype(np.float32), kind="stable").astype(np.int32)
 
 

@@ -49,9 +49,9 @@ def test_drawn_zeros_are_what_makes_svd_rank(trained: TrainedShop) -> None:
 
 
 def test_the_released_figure_is_that_of_the_report(trained: TrainedShop) -> None:
-    told = trained.report["test"][trained.report["stage"]]["together"]["ndcg@10"]
+    ndcg = trained.report["test"][trained.report["stage"]]["together"]["ndcg@10"]
 
-    assert value(trained, "released") == pytest.approx(told["value"])
+    assert value(trained, "released") == pytest.approx(ndcg["value"])
     assert value(trained, "popular") == pytest.approx(trained.report["test"]["popular"]["together"]["ndcg@10"]["value"])
 
 
@@ -88,13 +88,13 @@ def test_the_own_factors_know_what_the_shopper_took(trained: TrainedShop) -> Non
 
 def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedShop) -> None:
     svd, fold = SVD().fit(trained.test.past, trained.training.model.catalog), trained.test
-    asked = candidates_of(trained.training.model, fold)
+    labeled = candidates_of(trained.training.model, fold)
     shoppers = list(zip(fold.profiles, fold.contexts, strict=True))
 
-    result = svd_features(svd, asked.candidates, shoppers)
+    result = svd_features(svd, labeled.candidates, shoppers)
 
-    own = asked.candidates.rows == 3
-    items = asked.candidates.items[own]
+    own = labeled.candidates.rows == 3
+    items = labeled.candidates.items[own]
     assert result[own, 0] == pytest.approx(svd.score(*shoppers[3], items.astype(np.int32)), rel=1e-4, abs=1e-6)
     ranked = svd.recommend(*shoppers[3], 200).items.tolist()
     assert np.isnan(result[own, 1]).sum() == sum(item not in ranked for item in items.tolist())
@@ -103,11 +103,11 @@ def test_opinions_are_the_scores_and_ranks_of_svd(trained: TrainedShop) -> None:
 
 def test_without_a_ranker_nothing_is_added(trained: TrainedShop) -> None:
     fold = trained.test
-    asked = candidates_of(trained.training.model, fold)
+    labeled = candidates_of(trained.training.model, fold)
     svd = SVD().fit(fold.past, trained.training.model.catalog)
 
-    assert svd_feature_gain(replace(trained.training.model, ranker=None), fold, asked, svd) == {}
-    assert svd_feature_gain(trained.training.model, fold, asked, svd) != {}
+    assert svd_feature_gain(replace(trained.training.model, ranker=None), fold, labeled, svd) == {}
+    assert svd_feature_gain(trained.training.model, fold, labeled, svd) != {}
 
 
 def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(trained: TrainedShop) -> None:
@@ -121,8 +121,8 @@ def test_where_a_network_alone_was_released_trees_are_asked_what_svd_adds(traine
 def test_a_fold_that_nobody_can_be_asked_in_says_so(trained: TrainedShop) -> None:
     empty = replace(trained.test, users=np.empty(0, np.int64), profiles=[], targets=[])
 
-    asked = candidates_of(trained.training.model, trained.test).of_rows(np.empty(0, np.int64))
-    result = surprise_ablation.surprise_ablation(trained.training.model, empty, asked, other_slates={})
+    labeled = candidates_of(trained.training.model, trained.test).of_rows(np.empty(0, np.int64))
+    result = surprise_ablation.surprise_ablation(trained.training.model, empty, labeled, other_slates={})
 
     assert result == {"surprise": {}, "surprise_basis": {}}
 
@@ -131,20 +131,20 @@ def test_no_ranker_is_asked_about_a_shopper_who_taught_it(
     trained: TrainedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fold, model = trained.test, trained.training.model
-    asked, taught, told = candidates_of(model, fold), list[set[float]](), list[set[float]]()
-    shopper = np.repeat(asked.candidates.rows, asked.features.shape[1]).reshape(asked.features.shape)
+    labeled, train_users, test_users = candidates_of(model, fold), list[set[float]](), list[set[float]]()
+    shopper = np.repeat(labeled.candidates.rows, labeled.features.shape[1]).reshape(labeled.features.shape)
 
     def answered(features: np.ndarray) -> np.ndarray:
-        told.append(set(features[:, 0].tolist()))
+        test_users.append(set(features[:, 0].tolist()))
         return np.zeros(len(features), np.float32)
 
     def fit_ranker(members: object, learnt: Any, *args: object, **more: object) -> Any:
-        taught.append(set(learnt.features[:, 0].tolist()))
+        train_users.append(set(learnt.features[:, 0].tolist()))
         return SimpleNamespace(scores=answered)
 
     monkeypatch.setattr("recsys.evaluation.svd_as_feature.fit_ranker", fit_ranker)
     svd = SVD().fit(fold.past, model.catalog)
-    svd_feature_gain(model, fold, replace(asked, features=shopper.astype(np.float32)), svd)
+    svd_feature_gain(model, fold, replace(labeled, features=shopper.astype(np.float32)), svd)
 
-    assert len(taught) == len(told) == 4
-    assert not any(teachers & others for teachers, others in zip(taught, told, strict=True))
+    assert len(train_users) == len(test_users) == 4
+    assert not any(teachers & others for teachers, others in zip(train_users, test_users, strict=True))

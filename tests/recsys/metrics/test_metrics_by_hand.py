@@ -95,12 +95,12 @@ def test_spread_of_exposure() -> None:
 
     assert gini(np.array([1.0, 1.0, 1.0, 1.0])) == pytest.approx(0)
     assert gini(np.array([0.0, 0.0, 0.0, 4.0])) == pytest.approx(0.75)
-    told = beyond_accuracy(np.array([[0, 1]], np.int32), popularity, listed=np.ones(4, bool))
-    assert [told["coverage"], told["gini"]] == pytest.approx([0.5, 0.5])
-    assert told["novelty"] == pytest.approx(-np.log2([9 / 14, 2 / 14]).mean())
-    assert told["popularity_lift"] == pytest.approx(4.5 / 6.6)
+    metrics = beyond_accuracy(np.array([[0, 1]], np.int32), popularity, listed=np.ones(4, bool))
+    assert [metrics["coverage"], metrics["gini"]] == pytest.approx([0.5, 0.5])
+    assert metrics["novelty"] == pytest.approx(-np.log2([9 / 14, 2 / 14]).mean())
+    assert metrics["popularity_lift"] == pytest.approx(4.5 / 6.6)
     behind_the_tenth = np.array([[0, 1, *[-1] * 8, 2, 3]], np.int32)
-    assert beyond_accuracy(behind_the_tenth, popularity, listed=np.ones(4, bool)) == told
+    assert beyond_accuracy(behind_the_tenth, popularity, listed=np.ones(4, bool)) == metrics
     sold_no_more = beyond_accuracy(
         np.array([[0, 1]], np.int32), popularity, listed=np.array([True, True, False, False])
     )
@@ -130,8 +130,8 @@ def test_a_stage_must_be_earned() -> None:
         seed=7,
     )
 
-    told = [("popular", "popular"), ("single", "ease"), ("blend", "blend"), ("ranker", "ranker")]
-    assert [(step.stage, step.name) for step in steps] == told
+    expected = [("popular", "popular"), ("single", "ease"), ("blend", "blend"), ("ranker", "ranker")]
+    assert [(step.stage, step.name) for step in steps] == expected
     assert [step.taken for step in steps] == [True, True, False, False]
     assert [step.chance for step in steps[:2]] == [1.0, 1.0]
     assert released == "single"

@@ -44,7 +44,7 @@ def test_saved_and_loaded_answers_are_the_same(trained: TrainedShop, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("touch", "told"),
+    ("touch", "message"),
     [
         ("altered", "statistics.npz was altered"),
         ("added", "missing or added: more.txt"),
@@ -52,7 +52,7 @@ def test_saved_and_loaded_answers_are_the_same(trained: TrainedShop, tmp_path: P
         ("manifest", "not the registered one"),
     ],
 )
-def test_a_touched_artifact_is_refused(trained: TrainedShop, tmp_path: Path, touch: str, told: str) -> None:
+def test_a_touched_artifact_is_refused(trained: TrainedShop, tmp_path: Path, touch: str, message: str) -> None:
     digest = trained.model.save(tmp_path / "model")
     statistics = tmp_path / "model" / "statistics.npz"
     if touch == "altered":
@@ -67,7 +67,7 @@ def test_a_touched_artifact_is_refused(trained: TrainedShop, tmp_path: Path, tou
         manifest = tmp_path / "model" / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"seed"', '"sead"'))
 
-    with pytest.raises(ArtifactError, match=told):
+    with pytest.raises(ArtifactError, match=message):
         HybridModel.load(tmp_path / "model", expected=digest)
 
 
@@ -173,10 +173,15 @@ def test_a_new_product_is_known_at_once(trained: TrainedShop) -> None:
 
 def test_new_products_are_kin_of_what_a_training_would_find_them_kin_of(trained: TrainedShop) -> None:
     known = trained.model.catalog
-    told = {"category": [known.categories[0], "new/deep", "new", ""], "brand": [known.brands[1], "New", "New", ""]}
-    held = [list(known.attributes[0]) if known.attributes else [], ["color=new"], ["color=new", "size=new"], []]
+    columns = {"category": [known.categories[0], "new/deep", "new", ""], "brand": [known.brands[1], "New", "New", ""]}
+    attribute_lists = [
+        list(known.attributes[0]) if known.attributes else [],
+        ["color=new"],
+        ["color=new", "size=new"],
+        [],
+    ]
     fresh = pd.DataFrame(
-        {"item_id": ["a", "b", "c", "d"], "group_id": ["one", "one", "", ""], "attributes": held, **told}
+        {"item_id": ["a", "b", "c", "d"], "group_id": ["one", "one", "", ""], "attributes": attribute_lists, **columns}
     )
 
     more = trained.model.extended(fresh)

@@ -35,8 +35,8 @@ ANSWER = """
 import json, sys
 from pathlib import Path
 from recsys.ranking.model import HybridModel
-from tests.recsys.ranking.test_artifact_across_processes import told
-print(json.dumps(told(HybridModel.load(Path(sys.argv[1]), expected=sys.argv[2]))))
+from tests.recsys.ranking.test_artifact_across_processes import answers_of
+print(json.dumps(answers_of(HybridModel.load(Path(sys.argv[1]), expected=sys.argv[2]))))
 """
 
 
@@ -52,12 +52,12 @@ def questions() -> Fold:
     return temporal(shop, start=START + 150 * DAY, end=float("inf"), new_only=False)
 
 
-def told(model: HybridModel) -> list[Any]:
+def answers_of(model: HybridModel) -> list[Any]:
     """Return what the model answers to each, and why: of the released stage, of the ranker and of each source."""
-    asked = questions()
+    fold = questions()
     answers: list[Any] = []
     for strategy in (None, "ranker", "blend", *model.sources):
-        slates = model.slate_many(asked.profiles, asked.contexts, K, strategy=strategy, explain=True)
+        slates = model.slate_many(fold.profiles, fold.contexts, K, strategy=strategy, explain=True)
         answers.append([strategy, [_plain(slate) for slate in slates]])
     return answers
 
@@ -104,7 +104,7 @@ def test_another_process_answers_fifty_shoppers_alike_and_gives_the_same_reasons
 
     assert len(questions()) == SHOPPERS
     assert there.returncode == 0, there.stderr
-    assert json.loads(there.stdout) == json.loads(json.dumps(told(model)))
+    assert json.loads(there.stdout) == json.loads(json.dumps(answers_of(model)))
     explained = dict(json.loads(there.stdout))["ranker"]
     assert all(contributions for _, _, _, contributions in explained)
 

@@ -163,17 +163,17 @@ def test_a_training_holds_back_by_what_its_stage_shows_as_visits_begin(monkeypat
     """The constraint is measured on validation, where nobody has seen the test window, and released unchanged."""
     monkeypatch.setattr(model_selection, "EARNED", dict.fromkeys(model_selection.EARNED, 0.0))
     names = ("personal_top", "popular", "rp3beta")
-    free, held = (train_shop(build(history(), products()), names=names, exposure=one) for one in (0.0, 0.6))
+    free, constrained = (train_shop(build(history(), products()), names=names, exposure=one) for one in (0.0, 0.6))
 
-    assert (free.model.exposure, held.training.plan.exposure) == (None, 0.6)
-    exposure = held.training.model.exposure
+    assert (free.model.exposure, constrained.training.plan.exposure) == (None, 0.6)
+    exposure = constrained.training.model.exposure
     assert exposure is not None
     assert exposure.strength == 0.6
-    assert held.model.exposure == exposure
-    before, after = (model_slates(one.training.model, one.test) for one in (free, held))
+    assert constrained.model.exposure == exposure
+    before, after = (model_slates(one.training.model, one.test) for one in (free, constrained))
     assert (before != after).any()
-    assert held.report["exposure"]["chosen"] == 0.6
-    assert 0.6 in [point["strength"] for point in held.report["exposure"]["curve"]]
+    assert constrained.report["exposure"]["chosen"] == 0.6
+    assert 0.6 in [point["strength"] for point in constrained.report["exposure"]["curve"]]
 
 
 def test_new_products_have_no_excess() -> None:
@@ -194,14 +194,16 @@ def test_a_shopper_whose_candidates_score_alike_is_served_the_least_shown() -> N
 def test_a_bundle_keeps_its_constraint_and_answers_by_it(tmp_path: Path) -> None:
     free = model(("popular", "rp3beta", "covisitation"))
     shown = np.stack([free.slate(Profile.empty(1.76e9), Context(), 3).items] * 20)
-    held = replace(free, exposure=ExposureConstraint.from_slates(shown, n_items=free.catalog.n_items, strength=1.0))
+    constrained = replace(
+        free, exposure=ExposureConstraint.from_slates(shown, n_items=free.catalog.n_items, strength=1.0)
+    )
 
-    sealed = held.save(tmp_path / "model")
+    sealed = constrained.save(tmp_path / "model")
     again = HybridModel.load(tmp_path / "model", expected=sealed)
 
     slate = again.slate(Profile.empty(1.76e9), Context(), 3).items
     assert again.manifest["exposure"] == 1.0
-    assert slate.tolist() == held.slate(Profile.empty(1.76e9), Context(), 3).items.tolist()
+    assert slate.tolist() == constrained.slate(Profile.empty(1.76e9), Context(), 3).items.tolist()
     assert not set(slate.tolist()) & set(shown[0].tolist())
     assert again.slate(Profile.empty(1.76e9), Context(), 3, strategy="popular").items.tolist() == (
         free.slate(Profile.empty(1.76e9), Context(), 3, strategy="popular").items.tolist()

@@ -24,7 +24,7 @@ from tests.recsys.shop_history import history, products
 QUOTAS = {"personal_top": 20, "popular": 20}
 
 
-def asked() -> tuple[Fold, ItemStatistics, Candidates]:
+def three_questions() -> tuple[Fold, ItemStatistics, Candidates]:
     """Return the questions of the small shop's last three tenths, its statistics until then, and the candidates."""
     dataset = build(history(), products())
     start = cut_times(dataset.interactions.times, [0.7])[0]
@@ -54,7 +54,7 @@ def test_one_shopper_and_many_give_the_same_features() -> None:
 
 
 def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    fold, statistics, result = asked()
+    fold, statistics, result = three_questions()
     together = features(result, fold.profiles, fold.contexts, statistics)
 
     kept = np.random.default_rng(7).random(len(result.rows)) < 0.3
@@ -66,15 +66,15 @@ def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    fold, statistics, result = asked()
+    fold, statistics, result = three_questions()
     each = np.bincount(result.rows, minlength=len(fold)) + [len(profile.items) for profile in fold.profiles]
     counted, sizes = ProfileColumns.of, []
 
-    def told(profiles: Sequence[Profile]) -> ProfileColumns:
+    def only_known(profiles: Sequence[Profile]) -> ProfileColumns:
         sizes.append(len(profiles))
         return counted(profiles)
 
-    monkeypatch.setattr(ProfileColumns, "of", told)
+    monkeypatch.setattr(ProfileColumns, "of", only_known)
     monkeypatch.setattr("recsys.ranking.features.MAX_CHUNK_ROWS", most := 10 * int(each.max()))
     features(result, fold.profiles, fold.contexts, statistics)
 
@@ -206,10 +206,12 @@ def test_what_a_shopper_dislikes_speaks_for_nothing_of_its_kind() -> None:
     liked = replace(whole, **{name: getattr(whole, name)[1:] for name in ROWS})
     nothing = replace(whole, **{name: getattr(whole, name)[:1] for name in ROWS})
 
-    def told(profile: Profile) -> np.ndarray:
-        asked = np.arange(catalog.n_items)
-        return np.column_stack(affinity_features(ProfileColumns.of([profile]), np.zeros_like(asked), asked, statistics))
+    def features_of(profile: Profile) -> np.ndarray:
+        items = np.arange(catalog.n_items)
+        return np.column_stack(affinity_features(ProfileColumns.of([profile]), np.zeros_like(items), items, statistics))
 
-    np.testing.assert_array_equal(told(whole), told(liked))
-    np.testing.assert_array_equal(told(nothing), told(Profile.empty(9.0)))
-    assert not np.array_equal(told(whole), told(replace(whole, weights=np.ones(3, np.float32))), equal_nan=True)
+    np.testing.assert_array_equal(features_of(whole), features_of(liked))
+    np.testing.assert_array_equal(features_of(nothing), features_of(Profile.empty(9.0)))
+    assert not np.array_equal(
+        features_of(whole), features_of(replace(whole, weights=np.ones(3, np.float32))), equal_nan=True
+    )

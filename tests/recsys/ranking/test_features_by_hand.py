@@ -61,7 +61,7 @@ def test_every_column_of_a_question() -> None:
     fold = temporal(shop(PAST + LATER), start=NOW, end=float("inf"), new_only=False)
     object.__setattr__(fold, "contexts", [Context(items=(1,)), Context()])
 
-    told = dict(zip(feature_names(()), every(fold)[0].T.tolist(), strict=True))
+    columns = dict(zip(feature_names(()), every(fold)[0].T.tolist(), strict=True))
 
     popular = {days: np.array([halved(days, 4, 2), halved(days, 3, 2), 0.0]) for days in (1, 7, 28, 90, 365)}
     rates = {days: popular[days][:2] / days for days in popular}
@@ -135,9 +135,9 @@ def test_every_column_of_a_question() -> None:
         "page": [0, 0, 0],
         "predicted_stars": [nan] * 3,
     }
-    assert set(told) == set(expected)
+    assert set(columns) == set(expected)
     for name, values in expected.items():
-        assert told[name] == pytest.approx(list(values), rel=1e-5, abs=1e-6, nan_ok=True), name
+        assert columns[name] == pytest.approx(list(values), rel=1e-5, abs=1e-6, nan_ok=True), name
 
 
 ASKED: dict[str, Callable[[Dataset], Fold]] = {

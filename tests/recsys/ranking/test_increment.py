@@ -129,8 +129,8 @@ def test_an_increment_is_an_artifact_and_can_learn_again(morning: HybridModel, t
     again = fit_increment(loaded, now.interactions, now.catalog)
 
     assert not hashes
-    profile, asked = Profile.empty(now=result.statistics.until), Context()
-    assert again.slate(profile, asked, 10).items.tolist() == result.slate(profile, asked, 10).items.tolist()
+    profile, context = Profile.empty(now=result.statistics.until), Context()
+    assert again.slate(profile, context, 10).items.tolist() == result.slate(profile, context, 10).items.tolist()
 
 
 def test_nothing_to_learn_from_is_an_error(morning: HybridModel) -> None:

@@ -79,8 +79,8 @@ def bundle_of(dataset: Dataset, fold: Fold, catalog: Catalog, *, seed: int) -> H
 
 def answered(model: HybridModel, fold: Fold) -> Ints:
     """Return what each shopper is answered alone, int32[n, 20]."""
-    asked = zip(fold.profiles, fold.contexts, strict=True)
-    slates = (model.slate(profile, context, MAX_CUTOFF).items for profile, context in asked)
+    questions = zip(fold.profiles, fold.contexts, strict=True)
+    slates = (model.slate(profile, context, MAX_CUTOFF).items for profile, context in questions)
     return padded(slates, n=len(fold), k=MAX_CUTOFF)
 
 

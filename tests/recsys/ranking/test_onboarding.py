@@ -31,9 +31,9 @@ Event = tuple[int, str, float]
 def space(name: str = "ease") -> TasteSpace:
     """Return the space of a shop with two tastes, even and odd, as the source tells likeness."""
     rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalog(N_ITEMS)
-    told = item_vectors({name: make(name).fit(rows, shop)})
-    assert told is not None
-    return TasteSpace.of(told, ALL, ItemStatistics.fit(rows, shop, until=float(rows.times.max())))
+    vectors = item_vectors({name: make(name).fit(rows, shop)})
+    assert vectors is not None
+    return TasteSpace.of(vectors, ALL, ItemStatistics.fit(rows, shop, until=float(rows.times.max())))
 
 
 def said(*events: Event) -> Profile:
@@ -57,21 +57,21 @@ def disliked(*items: int) -> list[Event]:
     return [(item, "rating", 1.0) for item in items]
 
 
-def asked(where: TasteSpace, events: Sequence[Event] = (), k: int = 4) -> list[int]:
+def next_items(where: TasteSpace, events: Sequence[Event] = (), k: int = 4) -> list[int]:
     result: list[int] = questions(where, opinions_of(said(*events)), EVERYTHING, k).items.tolist()
     return result
 
 
 @pytest.mark.parametrize("name", ["ease", "als", "rp3beta", "content"])
 def test_the_first_two_questions_are_of_both_tastes(name: str) -> None:
-    first = asked(space(name), k=2)
+    first = next_items(space(name), k=2)
 
     assert {item % 2 for item in first} == {0, 1}
 
 
 @pytest.mark.parametrize("name", ["ease", "als", "rp3beta", "content"])
 def test_after_likes_of_one_taste_and_a_dislike_of_the_other_the_questions_stay_in_the_liked_one(name: str) -> None:
-    page = asked(space(name), [*liked(2), *disliked(3)], k=4)
+    page = next_items(space(name), [*liked(2), *disliked(3)], k=4)
 
     assert {item % 2 for item in page} == {0}
 
@@ -79,7 +79,7 @@ def test_after_likes_of_one_taste_and_a_dislike_of_the_other_the_questions_stay_
 def test_a_like_and_a_dislike_of_the_same_product_lead_to_different_questions() -> None:
     where = space()
 
-    after_like, after_dislike = asked(where, liked(2), k=6), asked(where, disliked(2), k=6)
+    after_like, after_dislike = next_items(where, liked(2), k=6), next_items(where, disliked(2), k=6)
 
     assert sum(item % 2 == 0 for item in after_like) > sum(item % 2 == 0 for item in after_dislike)
 
@@ -88,16 +88,16 @@ def test_what_was_answered_is_never_asked_again() -> None:
     where = space()
     events: list[Event] = []
     for number in range(N_ITEMS):
-        (item,) = asked(where, events, k=1)
+        (item,) = next_items(where, events, k=1)
         assert item not in {one[0] for one in events}
         events += liked(item) if number % 3 else disliked(item)
 
-    assert asked(where, events) == []
+    assert next_items(where, events) == []
 
 
 def test_a_view_is_no_answer_and_a_purchase_is_one() -> None:
-    assert 5 in asked(space(), [(5, "view", 1.0)], k=N_ITEMS)
-    assert 5 not in asked(space(), [(5, "purchase", 1.0)], k=N_ITEMS)
+    assert 5 in next_items(space(), [(5, "view", 1.0)], k=N_ITEMS)
+    assert 5 not in next_items(space(), [(5, "purchase", 1.0)], k=N_ITEMS)
 
 
 def test_the_latest_word_counts() -> None:
@@ -149,7 +149,7 @@ def test_what_is_not_allowed_is_not_asked() -> None:
 
 
 def test_the_questions_are_the_same_for_the_same_answers() -> None:
-    assert asked(space(), liked(2), k=8) == asked(space(), liked(2), k=8)
+    assert next_items(space(), liked(2), k=8) == next_items(space(), liked(2), k=8)
 
 
 def test_what_is_close_to_a_dislike_goes_back() -> None:
@@ -166,7 +166,7 @@ def test_what_is_close_to_a_dislike_goes_back() -> None:
 def test_without_behavior_the_words_of_the_catalog_make_the_space() -> None:
     where = TasteSpace.of(TextSimilarity.of(catalog(N_ITEMS)).rows, ALL, None)
 
-    assert {item % 2 for item in asked(where, k=2)} == {0, 1}
+    assert {item % 2 for item in next_items(where, k=2)} == {0, 1}
 
 
 def test_an_empty_shop_and_products_without_a_word_raise_nothing() -> None:
@@ -175,14 +175,14 @@ def test_an_empty_shop_and_products_without_a_word_raise_nothing() -> None:
     silent = TasteSpace.of(lambda codes: np.zeros((len(codes), 3), np.float32), ALL, None)
 
     assert questions(empty, opinions_of(said()), np.empty(0, np.bool_), 5).items.tolist() == []
-    assert asked(silent, liked(0), k=3) == [1, 2, 3]
+    assert next_items(silent, liked(0), k=3) == [1, 2, 3]
 
 
 def test_a_product_outside_the_pool_stands_where_its_kind_does() -> None:
     rows, shop = checkerboard(n_users=40, n_items=N_ITEMS), catalog(N_ITEMS)
-    told = item_vectors({"ease": make("ease").fit(rows, shop)})
-    assert told is not None
-    whole = TasteSpace.of(told, ALL[:16], None)
+    vectors = item_vectors({"ease": make("ease").fit(rows, shop)})
+    assert vectors is not None
+    whole = TasteSpace.of(vectors, ALL[:16], None)
 
     even, odd, outside = (whole.points_of(np.array([code], np.int32))[0] for code in (2, 3, 20))
 

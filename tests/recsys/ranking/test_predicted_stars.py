@@ -110,9 +110,9 @@ def test_points_of_a_hundred_are_learnt_as_stars_are() -> None:
 
     assert result is not None
     assert wanted is not None
-    asked = temporal(five, start=float(five.interactions.times[-1]), end=float("inf"), new_only=False)
+    fold = temporal(five, start=float(five.interactions.times[-1]), end=float("inf"), new_only=False)
     points, five_stars = (
-        [given(model, replace(asked.profiles[0], values=times * asked.profiles[0].values), item) for item in range(20)]
+        [given(model, replace(fold.profiles[0], values=times * fold.profiles[0].values), item) for item in range(20)]
         for times, model in ((20, result), (1, wanted))
     )
     np.testing.assert_allclose(np.array(points, float), 20 * np.array(five_stars, float), rtol=1e-3)

@@ -35,11 +35,11 @@ def test_answers_come_in_the_order_of_the_names_whichever_ends_first() -> None:
 
 def test_progress_is_told_on_the_callers_thread() -> None:
     """It may write to the database, whose connection belongs to a thread."""
-    told: list[tuple[str, float, threading.Thread]] = []
+    reports: list[tuple[str, float, threading.Thread]] = []
     run_parallel(
-        str.upper, ["a", "b"], progress=lambda name, share: told.append((name, share, threading.current_thread()))
+        str.upper, ["a", "b"], progress=lambda name, share: reports.append((name, share, threading.current_thread()))
     )
-    assert told == [("a", 0.0, threading.current_thread()), ("b", 0.5, threading.current_thread())]
+    assert reports == [("a", 0.0, threading.current_thread()), ("b", 0.5, threading.current_thread())]
 
 
 def test_matrices_are_multiplied_on_one_thread_meanwhile_and_on_as_many_as_before_afterwards() -> None:
@@ -87,8 +87,8 @@ libc.fclose(file)
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="heaps are counted as glibc tells them")
 def test_two_threads_and_their_caller_share_two_heaps(tmp_path: Path) -> None:
     """What is freed in the heap of one thread is of no use to another."""
-    told = tmp_path / "heaps.xml"
+    file = tmp_path / "heaps.xml"
 
-    subprocess.run([sys.executable, "-c", TWO_THREADS, str(told)], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "-c", TWO_THREADS, str(file)], cwd=ROOT, check=True)
 
-    assert told.read_text().count("<heap nr=") <= 2
+    assert file.read_text().count("<heap nr=") <= 2

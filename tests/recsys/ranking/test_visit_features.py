@@ -58,18 +58,18 @@ def columns() -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 def test_a_table_of_items_tells_what_follows_the_newest_one_alone() -> None:
     source = make("covisitation").fit(PAST, CATALOG)
-    _, told = columns()
+    _, by_name = columns()
 
     after_tea = source.scores(Profile.empty(START), Context(items=(0,)))
     assert following(("covisitation", "popular")) == ("covisitation",)
     assert newest_items(PROFILES).tolist() == [0, -1, 3]
-    assert told["covisitation_after"][:4] == pytest.approx(after_tea / after_tea.max())
-    assert told["covisitation_after"].max() == 1
-    assert told["covisitation_after"][4:].tolist() == [0] * 8, "nothing is known of a newcomer, nor of a new product"
+    assert by_name["covisitation_after"][:4] == pytest.approx(after_tea / after_tea.max())
+    assert by_name["covisitation_after"].max() == 1
+    assert by_name["covisitation_after"][4:].tolist() == [0] * 8, "nothing is known of a newcomer, nor of a new product"
 
 
 def test_a_visit_is_what_came_since_the_last_pause() -> None:
-    _, told = columns()
+    _, by_name = columns()
     nan = np.nan
     expected: dict[str, list[float]] = {
         "visit_events": [4, 0, 1],
@@ -78,11 +78,11 @@ def test_a_visit_is_what_came_since_the_last_pause() -> None:
         "page": [0, 0, 1],
     }
     for name, values in expected.items():
-        assert told[name] == pytest.approx(np.repeat(values, 4), nan_ok=True), name
-    assert told["own_in_visit"].tolist() == [2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+        assert by_name[name] == pytest.approx(np.repeat(values, 4), nan_ok=True), name
+    assert by_name["own_in_visit"].tolist() == [2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
     price = np.log1p(PRICES)
     gaps = np.concatenate([price - price[0], np.full(4, nan), price - price[3]])
-    assert told["newest_price_gap"] == pytest.approx(gaps, nan_ok=True, abs=1e-6)
+    assert by_name["newest_price_gap"] == pytest.approx(gaps, nan_ok=True, abs=1e-6)
     assert {*expected, "own_in_visit", "newest_price_gap"} == {*VISIT_FEATURES}
 
 

@@ -9,7 +9,8 @@ import pytest
 from recsys.data.catalog import Catalog
 from recsys.data.dataset import Dataset, build
 from recsys.data.profile import Context, Profile
-from recsys.sources.category_pairs import price_tiers
+from recsys.sources.baskets import basket_item
+from recsys.sources.category_pairs import CategoryPairs, price_tiers
 from recsys.sources.complements import Complements
 from recsys.sources.prices import octaves, proportion
 from recsys.sources.registry import make
@@ -172,6 +173,8 @@ def test_proportion_falls_smoothly_beyond_twice_the_price() -> None:
     assert (factors > 0).all()
     assert proportion(np.array([0.0, np.nan, 5.0]), np.array([9.0, 9.0, np.nan])).tolist() == [1.0, 1.0, 1.0]
     assert proportion(np.array([40.0]), 10.0, free_octaves=2.0).tolist() == [1.0]
+    assert proportion(np.array([40.0, 2.5]), 10.0, free_octaves=2.0, free_above=1.0)[1] == 1.0
+    assert proportion(np.array([40.0, 2.5]), 10.0, free_octaves=2.0, free_above=1.0)[0] < 0.1
     assert octaves(np.array([10.0]), np.array([40.0])).tolist() == [2.0]
 
 
@@ -192,6 +195,38 @@ def test_a_shop_that_sells_cheap_things_with_dear_ones_may_propose_them() -> Non
 
     assert isinstance(model, Complements)
     assert model.free_octaves == pytest.approx(np.log2(80), abs=0.01)
+
+
+def test_pairs_of_one_department_count_more() -> None:
+    """Orders hold things of one room; a mug and a towel met three times by chance."""
+    rng = np.random.default_rng(2)
+    rooms = {"pot": "kitchen", "mug": "kitchen", "cloth": "kitchen", "towel": "bath", "mat": "bath", "soap": "bath"}
+    rows: list[tuple[Any, ...]] = []
+    for order in range(600):
+        room = ("kitchen", "bath")[order % 2]
+        kinds = rng.permutation([kind for kind, own in rooms.items() if own == room])[:2].tolist()
+        kinds = ["mug", "towel"] if order < 40 else kinds
+        at = shops.START + order * DAY / 20
+        rows += [(f"u{order}", f"{kind}{int(rng.integers(4))}", at, "purchase", order) for kind in kinds]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp", "event", "order_id"])
+    items = [
+        {"item_id": f"{kind}{n}", "category": kind, "attributes": [f"room={room}", f"color={n % 3}"]}
+        for kind, room in rooms.items()
+        for n in range(4)
+    ]
+    dataset = build(frame, pd.DataFrame(items))
+    model = make("complements").fit(dataset.interactions, dataset.catalog)
+    assert isinstance(model, Complements)
+    pairs = CategoryPairs(
+        model.pairs, basket_item(dataset.interactions, dataset.catalog.n_items, purchases=True),
+        dataset.interactions, dataset.catalog, config=model.config.categories, free_octaves=1.0,
+    )  # fmt: skip
+    names = list(dataset.catalog.item_ids)
+    mug, cloth, towel = (np.array([names.index(name)]) for name in ("mug0", "cloth0", "towel0"))
+
+    assert pairs.fit(mug, cloth)[0] > 1 > pairs.fit(mug, towel)[0]
+    assert pairs.support(mug, cloth)[0] > 2 * pairs.support(mug, towel)[0]
+    assert pairs.support(mug, mug)[0] == 1
 
 
 def test_price_tiers_are_places_between_the_extremes_of_a_category() -> None:

@@ -278,8 +278,8 @@ def test_saved_and_loaded_is_the_same_model(
     }
     assert loaded.config == fitted[name].config
     assert loaded.learned_until == shops.checkerboard().times.max()
-    for asked in (Context(), Context(items=(0, 3))):
-        assert all(same(loaded.recommend(p, asked, 5), fitted[name].recommend(p, asked, 5)) for p in shoppers)
+    for context in (Context(), Context(items=(0, 3))):
+        assert all(same(loaded.recommend(p, context, 5), fitted[name].recommend(p, context, 5)) for p in shoppers)
     assert {path.suffix for path in first.iterdir()} <= {".npz", ".json"}
 
 

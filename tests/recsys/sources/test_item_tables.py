@@ -235,10 +235,10 @@ def test_what_a_product_counts_for_itself_is_its_own_however_much_others_sell() 
     more = replace(bare, item_ids=(*bare.item_ids, "d"), titles=("wool hat",) * 4)
     seen = Catalog(bare.item_ids, images=np.ones((3, 2), np.float32))
 
-    told = Content(settings).fit(data, bare)
+    model = Content(settings).fit(data, bare)
 
-    assert told.table.own == pytest.approx([2, 10, 10])
-    assert told.extend(more).table.own == pytest.approx([2, 10, 10, 1])
+    assert model.table.own == pytest.approx([2, 10, 10])
+    assert model.extend(more).table.own == pytest.approx([2, 10, 10, 1])
     assert Content(settings).fit(data, seen).table.own == pytest.approx([1, 5, 5])
 
 
@@ -335,11 +335,11 @@ def test_ease_learns_nothing_of_products_that_nobody_holds(monkeypatch: pytest.M
     for name in ("_over_shoppers", "ridge_columns"):
         real = getattr(ease, name)
 
-        def told(matrix: Any, *args: Any, real: Any = real, **options: Any) -> Any:
+        def counted(matrix: Any, *args: Any, real: Any = real, **options: Any) -> Any:
             widths.append(matrix.shape[1])
             return real(matrix, *args, **options)
 
-        monkeypatch.setattr(ease, name, told)
+        monkeypatch.setattr(ease, name, counted)
     few, many = (EASE(EASEConfig(dense_limit=dense_limit)).fit(data, shops.catalog(n)) for n in (12, 400))
 
     assert widths == [12, 12]
@@ -397,11 +397,11 @@ def test_a_table_that_grew_is_as_one_written_anew() -> None:
         assert all(map(np.array_equal, (indices[order], values[order], places[order]), anew.lookup(again)))
         assert np.array_equal(table.lengths(again), anew.lengths(again))
         assert np.array_equal(table.is_neighbor(), np.asarray(whole.sum(axis=0)).ravel() > 0)
-        asked = (again[:3], np.array([1.0, 0.5, 0.2]))
-        assert table.gains(asked, 0.5) == pytest.approx(anew.gains(asked, 0.5), rel=1e-12)
+        history = (again[:3], np.array([1.0, 0.5, 0.2]))
+        assert table.gains(history, 0.5) == pytest.approx(anew.gains(history, 0.5), rel=1e-12)
         even = again[:4], np.ones(4)
         for item in range(27):
-            assert table.explain(asked, item) == anew.explain(asked, item)
+            assert table.explain(history, item) == anew.explain(history, item)
             assert table.explain(even, item, 4) == anew.explain(even, item, 4)
 
 
@@ -441,13 +441,13 @@ def test_which_rows_are_widened_goes_by_all_that_a_table_holds(monkeypatch: pyte
     result, query, widened = grown(20, 200), (np.array([0], np.int32), np.ones(1)), []
     wide = Neighbors._wide
 
-    def told(own: Neighbors, codes: Any) -> Any:
+    def counted(own: Neighbors, codes: Any) -> Any:
         widened.append(codes)
         return wide(own, codes)
 
-    monkeypatch.setattr(Neighbors, "_wide", told)
-    asked = int(result.lengths(query[0])[0])
-    assert len(result.rows.values) < 10 * asked < result.matrix().nnz
+    monkeypatch.setattr(Neighbors, "_wide", counted)
+    length = int(result.lengths(query[0])[0])
+    assert len(result.rows.values) < 10 * length < result.matrix().nnz
 
     list(result.gains_many([query], 0.5))
 
@@ -469,8 +469,8 @@ def test_answering_settings_change_without_another_fit() -> None:
 def test_the_order_of_an_orders_lines_means_nothing_to_covisitation() -> None:
     lines = ((0, "view"), (1, "purchase"), (2, "view"), (3, "view"))
     tables = []
-    for told in (lines, lines[::-1]):
-        rows = [(user, item, shops.START + user * DAY, signal) for user in range(5) for item, signal in told]
+    for history in (lines, lines[::-1]):
+        rows = [(user, item, shops.START + user * DAY, signal) for user in range(5) for item, signal in history]
         model = make("covisitation").fit(shops.interactions(rows, n_users=5), shops.catalog(5))
         tables.append(model.scores_many([Profile.empty(shops.START)] * 4, [Context(items=(at,)) for at in range(4)]))
 

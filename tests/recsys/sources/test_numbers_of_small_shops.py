@@ -63,9 +63,9 @@ def test_what_is_due_a_day_before_the_usual_interval_counts_half() -> None:
     once = data.select(slice(0, 1))
     bought = (once.items, once.times, np.array([SIGNAL_CODES["purchase"]], np.int8), once.weights, once.values)
 
-    asked = Profile(*bought, now=shops.START + 6 * shops.DAY)
+    profile = Profile(*bought, now=shops.START + 6 * shops.DAY)
 
-    assert model.scores(asked, Context()).tolist() == pytest.approx([1 / 2 * 1 / 2, 0, 0])
+    assert model.scores(profile, Context()).tolist() == pytest.approx([1 / 2 * 1 / 2, 0, 0])
 
 
 def test_events_of_one_moment_count_a_mean_of_their_weights_and_others_that_of_the_later() -> None:

@@ -11,7 +11,7 @@ from recsys.data.dataset import Dataset, build
 from recsys.data.profile import Context, Profile
 from recsys.evaluation.carts import cart_lines, evaluate_carts
 from recsys.evaluation.evaluate import Options
-from recsys.ranking.cart_ranker import BASKET, QUOTAS, nearest_gap
+from recsys.ranking.cart_ranker import BASKET, EVIDENCE, QUOTAS, cart_candidates, nearest_gap
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.sources.registry import make
@@ -163,6 +163,19 @@ def test_basket_completes_the_cart_for_the_shopper(shop: Dataset, model: HybridM
     slate = model.slate(profile_of(shop, user), Context(items=(names.index("m03"),)), 2, strategy=BASKET)
 
     assert {names[code] for code in slate.items.tolist()} == {"a03", "coffee7"}
+
+
+def test_what_is_only_looked_at_or_liked_by_others_completes_no_cart(shop: Dataset, model: HybridModel) -> None:
+    names, profile = list(shop.catalog.item_ids), profile_of(shop, shop.user_ids.index("7"))
+    contexts = [Context(items=(names.index(name),)) for name in ("m03", "a05")]
+
+    candidates = cart_candidates(model.sources, [profile] * 2, contexts, n_items=shop.catalog.n_items)
+
+    columns = [candidates.sources.index(name) for name in EVIDENCE]
+    proposed = ~np.isnan(candidates.ranks)
+    assert proposed[:, columns].any(axis=1).all()
+    assert set(candidates.rows.tolist()) == {0, 1}
+    assert proposed.sum() > proposed[:, columns].sum(), "the others still add ranks"
 
 
 def test_basket_without_a_ranker_gives_complements_and_without_a_cart_the_released_stage(

@@ -43,8 +43,8 @@ def test_a_page_is_answered_from_its_shelf_for_known_shoppers_and_strangers() ->
 
     for profile in (known, Profile.empty(now)):
         for page in range(10, ITEMS, 3):
-            asked = profile.on_page(codes[page], weight=weight)
-            slate = model.slate(asked, Context(page=codes[page]), SHELF - 1, strategy="ranker")
+            page_profile = profile.on_page(codes[page], weight=weight)
+            slate = model.slate(page_profile, Context(page=codes[page]), SHELF - 1, strategy="ranker")
             shelves = [codes.index(code) // SHELF for code in slate.items.tolist()]
             assert codes[page] not in slate.items
             assert sum(shelf == page // SHELF for shelf in shelves) >= SHELF - 2, (page, shelves)

@@ -96,12 +96,13 @@ def test_a_slow_source_takes_the_shops_own_pace(seasonal: list[Fold]) -> None:
     assert pace[0] <= 30
     assert common_half_life({"popular": quick["popular"]}) == []
     assert settings.config["matrix_half_life_days"] == pace[0]
-    assert settings.trials == suggested_settings("als", seasonal, seed=7, half_lives=()).trials
+    assert settings.trials == 1 + len(RECOMMENDERS["als"].STARTS), "the pace is taken untried"
 
 
 @pytest.mark.slow
-def test_untuned_settings_are_nearly_as_good_as_tuned_ones() -> None:
+def test_untuned_settings_are_nearly_as_good_as_tuned_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a test window that neither has seen, by the best source alone and by the blend, which tuning is to improve."""
+    monkeypatch.setattr("recsys.training.training.HALF_LIVES", HALF_LIVES)  # all of them, as in a shop
     dataset = build(seasonal_history())
     names = ("covisitation", "ease", "item_knn", "popular", "rp3beta", "trending", "user_knn")
 
@@ -115,7 +116,7 @@ def test_untuned_settings_are_nearly_as_good_as_tuned_ones() -> None:
         single, blend = (mean_ndcg(own, test.targets, test.n_items) for own in lists)
         return single, blend
 
-    (single, blend), (tuned_single, tuned_blend) = values(0.0), values(20.0)
+    (single, blend), (tuned_single, tuned_blend) = values(0.0), values(6.0)
 
     assert single >= 0.95 * tuned_single > 0
     assert blend >= 0.95 * tuned_blend > 0

@@ -26,8 +26,8 @@ EVERYBODY = np.full(N_SHOPPERS, True)
 FIRST_500 = np.arange(N_SHOPPERS) < 500
 
 
-def found(asked: Case) -> dict[str, ModelCheck]:
-    return {one.name: one for one in run_checks(asked)}
+def checks_by_name(case: Case) -> dict[str, ModelCheck]:
+    return {one.name: one for one in run_checks(case)}
 
 
 def missing(table: SlateTable, rows: Sequence[int] | np.ndarray) -> SlateTable:
@@ -41,7 +41,7 @@ def test_a_group_that_found_nothing_before_hides_no_other_s_loss() -> None:
     labels = np.where(FIRST_500, "a", "b")
     champion = replace(missing(table_with_hits(EVERYBODY), np.arange(500)), groups={"region": tuple(labels.tolist())})
 
-    checks = found(case(missing(champion, np.arange(500, 590)), champion))
+    checks = checks_by_name(case(missing(champion, np.arange(500, 590)), champion))
 
     assert "group_loss:region:a" not in checks
     lost = checks["group_loss:region:b"]
@@ -53,7 +53,9 @@ def test_a_kind_with_one_group_hides_no_other_kind() -> None:
     halves = np.where(FIRST_500, "a", "b")
     table = replace(usual(), groups={"activity": ("all",) * N_SHOPPERS, "region": tuple(halves.tolist())})
 
-    assert [name for name in found(case(table, table)) if name.startswith("group_ratio")] == ["group_ratio:region"]
+    assert [name for name in checks_by_name(case(table, table)) if name.startswith("group_ratio")] == [
+        "group_ratio:region"
+    ]
 
 
 def test_the_worst_over_best_of_a_kind_is_of_its_own_groups() -> None:
@@ -62,7 +64,7 @@ def test_the_worst_over_best_of_a_kind_is_of_its_own_groups() -> None:
     table = table_with_hits(FIRST_500 | (np.arange(N_SHOPPERS) % 4 < 2))
     table = replace(table, groups={"device": tuple(device.tolist()), "region": tuple(region.tolist())})
 
-    checks = found(case(table, table))
+    checks = checks_by_name(case(table, table))
 
     words = [checks[f"group_ratio:{kind}"].detail for kind in ("device", "region")]
     assert "worst over best device group 1.00" in words[0]
@@ -74,7 +76,7 @@ def test_within_the_bar_nobody_is_held_against_the_reference() -> None:
     """Of the reference all find something, so that its own interval is none; here one group of two loses 4 %."""
     champion = table_with_hits(EVERYBODY)
 
-    ratio = found(case(missing(champion, np.arange(1, 81, 2)), champion))["group_ratio:activity"]
+    ratio = checks_by_name(case(missing(champion, np.arange(1, 81, 2)), champion))["group_ratio:activity"]
 
     assert (ratio.passed, "misses the bar" in ratio.detail) == (True, False)
     assert ratio.detail.startswith("worst over best activity group 0.96 ")
@@ -84,7 +86,7 @@ def test_within_the_bar_nobody_is_held_against_the_reference() -> None:
 def test_where_nothing_was_timed_no_latency_is_told() -> None:
     table = replace(usual(), latency_ms=np.empty(0, np.float32))
 
-    assert "latency" not in found(case(table, table))
+    assert "latency" not in checks_by_name(case(table, table))
 
 
 def test_a_lift_on_the_bar_is_within_it() -> None:
@@ -93,7 +95,7 @@ def test_a_lift_on_the_bar_is_within_it() -> None:
     table = SlateTable(slates, (np.array([2]),) * N_SHOPPERS)
     shelf = CatalogView(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
 
-    lift = found(Case(table, table, shelf, has_champion=True))["popularity_lift"]
+    lift = checks_by_name(Case(table, table, shelf, has_champion=True))["popularity_lift"]
 
     assert (lift.value, lift.limit) == (1.5, 1.5)
     assert lift.detail == "shown items are 1.50 × as popular as wanted ones; reference 1.50"
@@ -105,7 +107,7 @@ def test_a_lift_within_the_bar_passes_though_the_reference_s_is_surely_lower() -
     table, reference = (SlateTable(slates, (np.array([2]),) * N_SHOPPERS) for slates in (shown, usually))
     shelf = CatalogView(np.full(4, -1, np.int32), np.array([3.0, 0.0, 1.0, 1.0]), np.zeros(4, bool), cut=100.0)
 
-    lift = found(Case(table, reference, shelf, has_champion=True))["popularity_lift"]
+    lift = checks_by_name(Case(table, reference, shelf, has_champion=True))["popularity_lift"]
 
     assert lift.passed
     assert lift.detail == "shown items are 1.50 × as popular as wanted ones; reference 1.00"
@@ -116,16 +118,16 @@ def test_a_supplier_that_starves_is_enough_though_none_is_shown_far_beyond_its_s
     champion = usual()
     starving = replace(champion, slates=champion.slates + np.where(champion.slates % 20, 0, 1).astype(np.int32))
 
-    told = found(replace(case(starving, champion), catalog_view=shelf))["supplier_share"]
+    check = checks_by_name(replace(case(starving, champion), catalog_view=shelf))["supplier_share"]
 
-    assert not told.passed
-    assert told.detail.startswith("exposure ÷ catalog share by supplier 0.00–1.20;")
+    assert not check.passed
+    assert check.detail.startswith("exposure ÷ catalog share by supplier 0.00–1.20;")
 
 
 def test_who_is_spared_for_few_shoppers_is_told_the_number_too() -> None:
     few, other = (one.take(np.arange(199)) for one in (unfair(usual()), usual()))
 
-    words = found(case(few, other))["supplier_share"].detail
+    words = checks_by_name(case(few, other))["supplier_share"].detail
 
     assert words.startswith("exposure ÷ catalog share by supplier 0.")
     assert words.endswith("; misses the bar, which refuses nobody where fewer than 200 shoppers were asked")
@@ -133,7 +135,9 @@ def test_who_is_spared_for_few_shoppers_is_told_the_number_too() -> None:
 
 def test_nothing_is_many_times_the_odds_of_nothing() -> None:
     some = table_with_hits(EVERYBODY)
-    checks = found(replace(case(some, missing(some, np.arange(N_SHOPPERS))), expected=Interval(0.0, 0.0, 0.0, 500)))
+    checks = checks_by_name(
+        replace(case(some, missing(some, np.arange(N_SHOPPERS))), expected=Interval(0.0, 0.0, 0.0, 500))
+    )
 
     assert not [name for name in checks if name in ("leak:too_good", "leak:unlike_validation")]
 
@@ -143,10 +147,10 @@ def test_who_is_too_good_is_told_where_to_look_and_nobody_else() -> None:
     better = replace(some, slates=some.slates.copy())
     better.slates[:, 0] = [own[0] for own in some.targets]
 
-    told = [found(case(one, some))["leak:too_good"] for one in (some, better)]
+    checks = [checks_by_name(case(one, some))["leak:too_good"] for one in (some, better)]
 
-    assert [one.passed for one in told] == [True, False]
-    assert [one.detail.endswith(": look for the future in its features and in the catalog") for one in told] == [
+    assert [one.passed for one in checks] == [True, False]
+    assert [one.detail.endswith(": look for the future in its features and in the catalog") for one in checks] == [
         False,
         True,
     ]
@@ -164,7 +168,7 @@ def test_who_is_too_good_is_told_where_to_look_and_nobody_else() -> None:
 def test_what_learnt_too_late_is_named(until: float, parts: dict[str, float], late: str) -> None:
     table = replace(usual(), fitted_until=until, parts=parts)
 
-    check = found(case(table, table))["leak:time"]
+    check = checks_by_name(case(table, table))["leak:time"]
 
     moments = "learnt from rows until 1970-01-01 00:01 UTC{}, the held-out window starts 1970-01-01 00:01 UTC"
     assert (check.passed, check.detail) == (until <= 100 and not late, moments.format(late))

@@ -13,8 +13,8 @@ from recsys.ranking.model import HybridModel
 from tests.recsys.planted_bundles import fold, honest, shop
 
 
-def leak_of(bundle: HybridModel, asked: Fold) -> tuple[bool, str]:
-    case = build_case(bundle, asked, champion=honest(fold()), labels={})
+def leak_of(bundle: HybridModel, questions: Fold) -> tuple[bool, str]:
+    case = build_case(bundle, questions, champion=honest(fold()), labels={})
     return next((one.passed, one.detail) for one in run_checks(case) if one.name == "leak:time")
 
 
@@ -29,20 +29,20 @@ def test_facts_that_know_the_held_out_window_are_named() -> None:
 
 def test_a_part_that_learnt_the_rows_of_the_very_cut_is_named() -> None:
     """The window begins there: on a clock of days or months it is its whole first day or month."""
-    asked, rows = fold(), shop().interactions
-    first = rows.times[rows.times >= asked.until].min()
+    questions, rows = fold(), shop().interactions
+    first = rows.times[rows.times >= questions.until].min()
     known = ItemStatistics.fit(rows.select(rows.times <= first), shop().catalog, until=first)
 
-    passed, words = leak_of(replace(honest(asked), statistics=known), replace(asked, until=float(first)))
+    passed, words = leak_of(replace(honest(questions), statistics=known), replace(questions, until=float(first)))
 
     assert (passed, "(statistics)" in words) == (False, True)
 
 
 def test_profiles_that_know_the_held_out_window_are_named() -> None:
-    asked = fold()
-    later = Sequences.of(shop().interactions).profiles(asked.users, now=asked.until)
+    questions = fold()
+    later = Sequences.of(shop().interactions).profiles(questions.users, now=questions.until)
 
-    passed, words = leak_of(honest(asked), replace(asked, profiles=[later[0], *asked.profiles[1:]]))
+    passed, words = leak_of(honest(questions), replace(questions, profiles=[later[0], *questions.profiles[1:]]))
 
     assert (passed, "(profiles)" in words) == (False, True), "one is enough"
 

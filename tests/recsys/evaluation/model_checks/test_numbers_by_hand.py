@@ -47,18 +47,18 @@ def test_nothing_shown_is_no_lift() -> None:
     assert lift(np.zeros(4), np.array([2]), POPULARITY) == 0.0
 
 
-@pytest.mark.parametrize(("n_items", "told"), [(49, False), (50, True)])
+@pytest.mark.parametrize(("n_items", "expected"), [(49, False), (50, True)])
 def test_shares_tell_something_of_fifty_products_of_which_two_suppliers_or_some_new_are_known(
-    n_items: int, told: bool
+    n_items: int, expected: bool
 ) -> None:
     def shelf(*supplier: int, new: bool) -> CatalogView:
         return CatalogView(
             np.resize(np.array(supplier, np.int32), n_items), np.ones(n_items), np.arange(n_items) < new, cut=0.0
         )
 
-    assert has_suppliers(shelf(0, 1, new=False)) is told
+    assert has_suppliers(shelf(0, 1, new=False)) is expected
     assert not has_suppliers(shelf(0, -1, new=True))
-    assert has_new_items(shelf(0, new=True)) is told
+    assert has_new_items(shelf(0, new=True)) is expected
     assert not has_new_items(shelf(0, 1, new=False))
 
 
@@ -179,7 +179,7 @@ def test_a_kept_table_is_in_no_order_of_shoppers_and_each_keeps_what_is_theirs()
     assert [int(own) for own in case.challenger.groups["region"]] == order
 
 
-@pytest.mark.parametrize("listed", [np.array([True, False, True]), None], ids=["told", "of before"])
+@pytest.mark.parametrize("listed", [np.array([True, False, True]), None], ids=["one_case", "of before"])
 def test_a_kept_table_keeps_what_could_be_shown(tmp_path: Path, listed: np.ndarray | None) -> None:
     table = SlateTable(np.array([[0, 1]], np.int32), (np.array([0]),))
     shelf = CatalogView(np.zeros(3, np.int32), np.ones(3), np.zeros(3, bool), 0.0, 1, listed)
@@ -188,7 +188,7 @@ def test_a_kept_table_keeps_what_could_be_shown(tmp_path: Path, listed: np.ndarr
     write_case(tmp_path / "table", case)
 
     kept = read_case(tmp_path / "table")
-    coverages = [{one.name: one.value for one in run_checks(told)}["coverage"] for told in (case, kept)]
+    coverages = [{one.name: one.value for one in run_checks(one_case)}["coverage"] for one_case in (case, kept)]
     assert coverages == [2 / 3 if listed is None else 1 / 2] * 2
 
 
@@ -210,8 +210,8 @@ def test_a_kept_table_keeps_all_that_is_judged(tmp_path: Path) -> None:
     write_case(tmp_path / "table", case)
 
     kept = read_case(tmp_path / "table")
-    told = [json.dumps(asdict(one), default=np.ndarray.tolist, sort_keys=True) for one in (kept, case)]
-    assert told[0] == told[1]
+    texts = [json.dumps(asdict(one), default=np.ndarray.tolist, sort_keys=True) for one in (kept, case)]
+    assert texts[0] == texts[1]
     nobody = replace(case, challenger=challenger.take(np.empty(0, np.int64)), reference=reference)
     write_case(tmp_path / "nobody", nobody)
     assert read_case(tmp_path / "nobody").challenger.targets == ()

@@ -39,19 +39,19 @@ def fresh() -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def asked(fresh: Dataset) -> Fold:
+def test_fold(fresh: Dataset) -> Fold:
     return temporal(fresh, start=START + 300 * DAY, end=float("inf"), new_only=False)
 
 
-def test_the_same_model_over_other_codes_is_steady(fresh: Dataset, asked: Fold) -> None:
-    check = model_stability(bundle_of(build(history()), "personal_top"), bundle_of(fresh, "personal_top"), asked)
+def test_the_same_model_over_other_codes_is_steady(fresh: Dataset, test_fold: Fold) -> None:
+    check = model_stability(bundle_of(build(history()), "personal_top"), bundle_of(fresh, "personal_top"), test_fold)
 
     assert check.passed
     assert check.value > 0.9
 
 
-def test_a_model_that_answers_otherwise_is_not(fresh: Dataset, asked: Fold) -> None:
-    check = model_stability(bundle_of(build(history()), "random"), bundle_of(fresh, "personal_top"), asked)
+def test_a_model_that_answers_otherwise_is_not(fresh: Dataset, test_fold: Fold) -> None:
+    check = model_stability(bundle_of(build(history()), "random"), bundle_of(fresh, "personal_top"), test_fold)
 
     assert not check.passed
     assert check.grade == "alarms"
@@ -66,9 +66,9 @@ def test_what_the_other_catalog_lacks_is_left_out() -> None:
     )  # fmt: skip
 
     assert (codes[3], codes[30]) == (3, -1)
-    told = recoded(profile, codes, np.arange(12, dtype=np.float32) + 2.5)
+    result = recoded(profile, codes, np.arange(12, dtype=np.float32) + 2.5)
 
-    assert (told.items.tolist(), told.times.tolist(), told.values.tolist()) == ([3, 0], [0.1, 0.3], [1, 3])
-    assert told.weights.tolist() == [2.5, 3.5], "the live model is asked with the weights that it was trained with"
+    assert (result.items.tolist(), result.times.tolist(), result.values.tolist()) == ([3, 0], [0.1, 0.3], [1, 3])
+    assert result.weights.tolist() == [2.5, 3.5], "the live model is asked with the weights that it was trained with"
     disliked = replace(profile, weights=np.array([0, 1, 1], np.float32))
     assert recoded(disliked, codes, np.full(12, 2.5, np.float32)).weights.tolist() == [0, 2.5]

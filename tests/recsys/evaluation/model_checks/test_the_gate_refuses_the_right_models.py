@@ -70,25 +70,25 @@ def test_groups_too_small_to_be_judged_are_told_and_change_nothing(champion: Sla
     known = replace(champion, groups={**champion.groups, "region": tuple(regions.tolist())})
     before, after = (run_checks(case(losing(one, 0.06), one)) for one in (champion, known))
 
-    told = [check for check in after if check.name == "groups_not_judged"]
+    checks = [check for check in after if check.name == "groups_not_judged"]
 
-    assert [(one.passed, one.detail) for one in told] == [
+    assert [(one.passed, one.detail) for one in checks] == [
         (
             True,
             "fewer than 500 shoppers: region AT (499 shoppers), region CH (10 shoppers), 1 smaller (up to 9 each)",
         )
     ]
     assert "groups_not_judged" not in [check.name for check in before]
-    assert [one for one in after if one not in told and not one.name.startswith("group_loss:region")] == before
+    assert [one for one in after if one not in checks and not one.name.startswith("group_loss:region")] == before
 
 
 def test_of_many_small_groups_the_largest_twenty_are_named(champion: SlateTable) -> None:
     regions = np.repeat([f"region {at:02d}" for at in range(25)], np.arange(25) + 20)
     known = replace(champion, groups={"region": (*regions.tolist(), *[""] * (N_SHOPPERS - len(regions)))})
 
-    (told,) = [check for check in run_checks(case(known, known)) if check.name == "groups_not_judged"]
+    (check_of_groups,) = [check for check in run_checks(case(known, known)) if check.name == "groups_not_judged"]
 
-    named = told.detail.removeprefix("fewer than 500 shoppers: ").split(", ")
+    named = check_of_groups.detail.removeprefix("fewer than 500 shoppers: ").split(", ")
     assert named[0] == "region region 24 (44 shoppers)"
     assert named[19:] == ["region region 05 (25 shoppers)", "5 smaller (up to 24 each)"]
 
@@ -197,10 +197,12 @@ def test_nor_is_what_follows_a_model_that_was_mere_popularity() -> None:
     slates = poor.slates.copy()
     slates[:, 0] = [own[0] for own in poor.targets]
 
-    asked = replace(case(replace(poor, slates=slates), poor), reference_stage="popular")
+    poor_case = replace(case(replace(poor, slates=slates), poor), reference_stage="popular")
 
-    assert "leak:too_good" not in [check.name for check in run_checks(asked)]
-    (leak,) = [check for check in run_checks(replace(asked, reference_stage="single")) if check.name == "leak:too_good"]
+    assert "leak:too_good" not in [check.name for check in run_checks(poor_case)]
+    (leak,) = [
+        check for check in run_checks(replace(poor_case, reference_stage="single")) if check.name == "leak:too_good"
+    ]
     assert not leak.passed
 
 
@@ -218,21 +220,21 @@ def test_what_chance_explains_is_no_leak(shoppers: int, verdict: list[bool]) -> 
 
 
 @pytest.mark.parametrize(
-    ("promised", "asked", "result", "verdict"),
+    ("promised", "n_questions", "result", "verdict"),
     [(50, 50, 1.0, [False]), (50, 50, 0.5, [True]), (49, 50, 1.0, []), (50, 49, 1.0, [])],
 )
 def test_a_model_that_finds_far_more_than_validation_promised_is_refused_where_enough_were_asked(
-    promised: int, asked: int, result: float, verdict: list[bool]
+    promised: int, n_questions: int, result: float, verdict: list[bool]
 ) -> None:
-    table = table_with_hits(np.arange(asked) < result * asked)
+    table = table_with_hits(np.arange(n_questions) < result * n_questions)
     expected = Interval(0.3, 0.25, 0.35, promised)  # three times the odds of .35 are those of .62
 
     checks = run_checks(replace(case(table, table), expected=expected))
 
-    told = [check for check in checks if check.name == "leak:unlike_validation"]
-    assert [check.passed for check in told] == verdict
-    assert all("on validation, as visits begin, 0.3000" in check.detail for check in told)
-    assert [check.limit for check in told] == pytest.approx([3 * 0.35 / 0.65 / (1 + 3 * 0.35 / 0.65)] * len(verdict))
+    leaks = [check for check in checks if check.name == "leak:unlike_validation"]
+    assert [check.passed for check in leaks] == verdict
+    assert all("on validation, as visits begin, 0.3000" in check.detail for check in leaks)
+    assert [check.limit for check in leaks] == pytest.approx([3 * 0.35 / 0.65 / (1 + 3 * 0.35 / 0.65)] * len(verdict))
     assert not any(check.name == "leak:unlike_validation" for check in run_checks(case(table, table)))
 
 
@@ -321,8 +323,8 @@ def test_the_first_model_of_a_shop_is_refused_where_it_shows_best_sellers_or_not
     best_sellers = replace(SHELF, popularity=np.where(np.arange(N_ITEMS) < 40, 10.0, 1.0))
 
     def refused(slates: np.ndarray, shelf: CatalogView) -> list[str]:
-        asked = replace(case(replace(champion, slates=slates), champion), catalog_view=shelf, has_champion=False)
-        return [check.name for check in run_checks(asked) if not check.passed]
+        one_case = replace(case(replace(champion, slates=slates), champion), catalog_view=shelf, has_champion=False)
+        return [check.name for check in run_checks(one_case) if not check.passed]
 
     assert refused(popular, best_sellers) == ["popularity_lift"]
     assert refused(old, SHELF) == ["new_items"]
@@ -382,6 +384,6 @@ def test_each_check_tells_the_side_of_its_limit_and_is_on_the_page(champion: Sla
 
     assert len(result) > 5
     assert [one.name for one in result if one.limit is not None and one.side is None] == [], "say its `side`"
-    told = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
-    unsaid = {one.name for one in result if told.isdisjoint({one.name, one.name.split(":")[0]})}
+    documented = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    unsaid = {one.name for one in result if documented.isdisjoint({one.name, one.name.split(":")[0]})}
     assert not unsaid, "docs/models.md, Gate, has a row of each"

@@ -24,8 +24,8 @@ def served(seed: int, *, chances: np.ndarray | None = None, shoppers: int = SHOP
     keys = rng.random((shoppers * answers, N_ITEMS)) ** (1 / np.maximum(weights, 1e-6))
     slates = np.argsort(-keys, axis=1)[:, :K].astype(np.int32)
     who = np.repeat(np.arange(shoppers), answers)
-    found = np.where(rng.random(JUDGED) < 0.4, 0.6, 0.0)
-    return ServedDay(Answers(slates, who, np.zeros(len(who))), SHELF, found, {"activity": THIRDS})
+    ndcg = np.where(rng.random(JUDGED) < 0.4, 0.6, 0.0)
+    return ServedDay(Answers(slates, who, np.zeros(len(who))), SHELF, ndcg, {"activity": THIRDS})
 
 
 WEEK = [served(seed) for seed in range(7)]
@@ -64,14 +64,14 @@ def test_a_day_of_one_supplier_is_named() -> None:
     assert "supplier share" in named(day_checks(served(20, chances=chances), WEEK, touched_items=WANTED))
 
 
-@pytest.mark.parametrize(("factor", "told"), [(1.6, "0.84–1.42"), (0.6, "0.71–1.10")])
-def test_a_supplier_shown_too_often_or_too_rarely_is_enough(factor: float, told: str) -> None:
+@pytest.mark.parametrize(("factor", "interval"), [(1.6, "0.84–1.42"), (0.6, "0.71–1.10")])
+def test_a_supplier_shown_too_often_or_too_rarely_is_enough(factor: float, interval: str) -> None:
     chances = POPULARITY**0.3 * np.where(SHELF.supplier == 0, factor, 1.0)
 
-    found = {check.name: check for check in day_checks(served(20, chances=chances), WEEK, touched_items=WANTED)}
+    checks = {check.name: check for check in day_checks(served(20, chances=chances), WEEK, touched_items=WANTED)}
 
-    assert not found["served: supplier share"].passed
-    assert told in found["served: supplier share"].message
+    assert not checks["served: supplier share"].passed
+    assert interval in checks["served: supplier share"].message
 
 
 def test_what_one_busy_shopper_was_shown_is_chance() -> None:
@@ -102,10 +102,10 @@ def test_a_day_before_is_held_against_only_where_its_shelf_tells_anything() -> N
     chances = POPULARITY**0.3 * np.where(SHELF.new, 0.05, 1.0) * np.where(SHELF.supplier == 0, 3.0, 1.0)
     today = served(20, chances=chances)
 
-    def found(*before: ServedDay) -> dict[str, Check]:
+    def checks_after(*before: ServedDay) -> dict[str, Check]:
         return {check.name.removeprefix("served: "): check for check in day_checks(today, before, touched_items=WANTED)}
 
-    enough, fewer = found(*young[:3], *WEEK[3:]), found(*young[:4], *WEEK[4:])
+    enough, fewer = checks_after(*young[:3], *WEEK[3:]), checks_after(*young[:4], *WEEK[4:])
 
     assert [enough[name].passed for name in ("supplier share", "new items")] == [False, False]
     assert "; 0.000" not in enough["new items"].message
@@ -131,10 +131,10 @@ def test_a_day_of_popular_products_only_is_named() -> None:
 def test_a_day_without_new_products_is_named() -> None:
     chances = POPULARITY**0.3 * np.where(SHELF.new, 0.05, 1.0)
 
-    found = {check.name: check for check in day_checks(served(20, chances=chances), WEEK, touched_items=WANTED)}
+    checks = {check.name: check for check in day_checks(served(20, chances=chances), WEEK, touched_items=WANTED)}
 
-    assert not found["served: new items"].passed
-    assert found["served: new items"].value < found["served: new items"].bar == 0.5
+    assert not checks["served: new items"].passed
+    assert checks["served: new items"].value < checks["served: new items"].bar == 0.5
 
 
 def test_what_misses_a_bar_every_day_alarms_nobody_and_says_so() -> None:
@@ -163,8 +163,8 @@ def test_of_little_traffic_nothing_is_said_but_how_little_it_was() -> None:
     one = replace(machine, answers=replace(machine.answers, shoppers=np.zeros(len(machine.answers), np.int64)))
     young = day_checks(machine, WEEK[:3], touched_items=WANTED)
 
-    told = [(check.name, check.value, check.grade, check.passed) for check in few]
-    assert told == [("served: shoppers", 150, "notes", False), ("served: days before", 7, "notes", True)]
+    rows = [(check.name, check.value, check.grade, check.passed) for check in few]
+    assert rows == [("served: shoppers", 150, "notes", False), ("served: days before", 7, "notes", True)]
     assert [check.value for check in day_checks(one, WEEK, touched_items=WANTED)] == [1, 7]
     assert [(check.value, check.passed) for check in young] == [(400, True), (3, False)]
 
@@ -173,14 +173,14 @@ def test_only_days_of_as_much_traffic_are_held_against() -> None:
     few_shoppers = served(9, shoppers=199, answers=4)
     few_answers, enough = served(9, shoppers=399, answers=1), served(9, shoppers=200)
 
-    def told(*before: ServedDay) -> list[tuple[float, bool]]:
+    def days_before(*before: ServedDay) -> list[tuple[float, bool]]:
         checks = day_checks(served(20), before, touched_items=WANTED)
         assert (len(checks) > 2) == checks[1].passed
         assert named(checks) <= {"days before"}
         return [(checks[1].value, checks[1].passed)]
 
-    assert told(*WEEK[:3], few_shoppers, few_answers) == [(3, False)]
-    assert told(*WEEK[:3], few_shoppers, few_answers, enough) == [(4, True)]
+    assert days_before(*WEEK[:3], few_shoppers, few_answers) == [(3, False)]
+    assert days_before(*WEEK[:3], few_shoppers, few_answers, enough) == [(4, True)]
 
 
 def test_a_group_is_held_against_the_days_on_which_it_was_large_enough_and_found_anything() -> None:
@@ -266,7 +266,7 @@ def test_each_number_of_a_day_is_what_the_page_says() -> None:
     week = [replace(served(seed, shoppers=450), ndcg=np.full(JUDGED, 0.2 + 0.1 * seed)) for seed in range(7)]
     today = replace(served(20), ndcg=np.where(np.array(THIRDS) == "few events", 0.1, 0.5))
 
-    found = {one.name.removeprefix("served: "): one for one in day_checks(today, week, touched_items=WANTED[:40])}
+    checks = {one.name.removeprefix("served: "): one for one in day_checks(today, week, touched_items=WANTED[:40])}
 
     shown = np.array([np.bincount(day.answers.slates[: 2 * SHOPPERS].ravel(), minlength=N_ITEMS) for day in week])
     ours = np.bincount(today.answers.slates.ravel(), minlength=N_ITEMS)
@@ -280,7 +280,7 @@ def test_each_number_of_a_day_is_what_the_page_says() -> None:
     def new(exposure: np.ndarray) -> float:
         return float(exposure[SHELF.new].sum() / exposure.sum() / 0.1)
 
-    told = {name: (one.value, one.bar) for name, one in found.items()}
+    values = {name: (one.value, one.bar) for name, one in checks.items()}
     lift = float(ours @ POPULARITY / ours.sum() / POPULARITY[:40].mean())
     expected = {
         "shoppers": (400, 200), "days before": (7, 4), "shoppers judged": (JUDGED, 1_500),
@@ -293,15 +293,15 @@ def test_each_number_of_a_day_is_what_the_page_says() -> None:
         "loss of activity many events": (0.0, 0.05), "loss of activity some events": (0.0, 0.05),
         "groups by activity": (0.2, 0.8),
     }  # fmt: skip
-    assert told.keys() == expected.keys()
+    assert values.keys() == expected.keys()
     for name, numbers in expected.items():
-        assert told[name] == pytest.approx(numbers, abs=1e-9), name
-    words = found["loss of activity few events"].message
+        assert values[name] == pytest.approx(numbers, abs=1e-9), name
+    words = checks["loss of activity few events"].message
     assert words == "lost of NDCG@10 by 600 shoppers: 0.1000, 0.5000 on the days before"
     ginis, shares = [gini(one) for one in shown], [new(one) for one in shown]
-    assert found["gini"].message == f"Gini of exposure; {min(ginis):.3f}–{max(ginis):.3f} on the days before"
-    assert found["new items"].message.endswith(f"; {min(shares):.3f}–{max(shares):.3f} on the days before")
-    assert named(list(found.values())) == {"loss of activity few events", "groups by activity"}
+    assert checks["gini"].message == f"Gini of exposure; {min(ginis):.3f}–{max(ginis):.3f} on the days before"
+    assert checks["new items"].message.endswith(f"; {min(shares):.3f}–{max(shares):.3f} on the days before")
+    assert named(list(checks.values())) == {"loss of activity few events", "groups by activity"}
 
 
 @pytest.mark.parametrize("at", [0, 3, 6])
