@@ -22,7 +22,7 @@ def main() -> int:
     with stage() as it:
         os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
         os.environ["ALLOWED_HOSTS"] = "testserver"
-        from bench.latency import shop
+        from bench.serving import shop
 
         keys: list[str] = []
         trained = passes(lambda: keys.append(shop(200, 150)))

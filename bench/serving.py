@@ -1,0 +1,328 @@
+"""Answers over HTTP beside the same server's fixed JSON after one Redis round trip: throughput, CPU, latency under load.
+
+    make bench-serving ARGS="--products 20000 --shoppers 100000"
+
+A fresh installation, a shop of synthetic tastes, a released ranker over all sources, one web worker. The client is
+`wrk` (capacity) and `h2load` (a fixed rate), which Debian has as packages of these names (h2load in nghttp2-client).
+Uncached requests come from more shoppers than the process remembers; cached ones from 200. CPU is the web worker's own,
+exposures and refresh included. Figures go to `bench/results/serving.json`.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from bench._results import write_results
+from bench._stage import Stage, answers, stage, until
+
+CONNECTIONS: Final = 8
+CACHED_SHOPPERS: Final = 200
+SHARE_OF_CAPACITY: Final = 0.7
+"""The load at which latency is measured."""
+PAGE: Final = ("home", "product", "similar", "bundle", "trending")
+EVENTS_PER_SHOPPER: Final = 40
+
+
+def main() -> int:
+    """Run it and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--products", type=int, default=20_000)
+    parser.add_argument("--shoppers", type=int, default=20_000, help="with a profile")
+    parser.add_argument("--trained", type=int, default=4_000, help="shoppers that the model learns from")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--sources", nargs="*", help="train these only, for a short run")
+    options = parser.parse_args()
+    if missing := [name for name in ("wrk", "h2load") if shutil.which(name) is None]:
+        print(f"{' and '.join(missing)} not found: Debian has them in wrk and nghttp2-client.", file=sys.stderr)
+        return 2
+    with stage() as it:
+        os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
+        key = shop(options.products, options.trained, sources=options.sources)
+        profiles(options.products, options.shoppers)
+        serve(it)
+        figures = measured(it, key, options)
+        print(json.dumps(figures, indent=1))
+        write_results("serving", figures)
+    return 0
+
+
+def serve(it: Stage) -> None:
+    """Start the web worker with the floor's route, and without limits of requests."""
+    it.environment["SERVING_REFRESH"] = "background"
+    it.environment["KEY_RATE_SECRET"] = it.environment["KEY_RATE_PUBLISHABLE"] = "100000000/minute"
+    granian = os.path.join(os.path.dirname(sys.executable), "granian")
+    command = (granian, "--interface", "wsgi", "--workers", "1", "--no-ws", "--port", it.environment["PORT"])
+    it.run("web", *command, "bench._floor:application")
+    until(lambda: answers(f"{it.url}/floor") and answers(f"{it.url}/readyz"), seconds=120, what="the web server")
+
+
+def shop(products: int, shoppers: int, *, sources: Sequence[str] | None = None) -> str:
+    """Fill the shop; train and promote a model (of all sources, or of some) whose ranker is released, whatever
+    validation says of it; return a secret key."""
+    import django
+
+    django.setup()
+    from access.services import create_key
+    from modelops.services.gate import POPULARITY, held_out_case, judge_version
+    from modelops.services.registry import promote, register
+    from recsys.data.dataset import build
+    from recsys.evaluation.report import training_report
+    from recsys.training.training import refit_on_all, test_candidates, train
+
+    items = catalog(products)
+    fill(items)
+    dataset = build(history(products, shoppers), items)
+    print(f"training on {len(dataset)} interactions", flush=True)
+    training = train(dataset, names=sources, progress=lambda step, share: print(f"{share:4.0%} {step}", flush=True))
+    training = replace(training, plan=replace(training.plan, stage="ranker"))
+    candidates = test_candidates(training.model, training.folds.test)
+    report = training_report(training, candidates, dataset)
+    model = refit_on_all(training, dataset, candidates.dataset(seed=training.plan.seed), manifest={})
+    version = register(model, report=report, actor="system:bench").version
+    case = held_out_case(training, report, dataset.user_ids, reference=None)
+    judge_version(version, case, reference=POPULARITY, actor="system:bench")
+    promote(version, actor="system:bench")
+    print("released stage:", model.stage, flush=True)
+    return create_key(kind="sk", name="bench", scopes=["recommendations:read"])[1]
+
+
+def catalog(products: int) -> pd.DataFrame:
+    """Return products of forty categories."""
+    numbers = np.arange(products)
+    return pd.DataFrame(
+        {
+            "item_id": [f"P{number:05d}" for number in numbers],
+            "title": [f"Thing {number} of kind {number % 40}" for number in numbers],
+            "description": "",
+            "category": [f"Department {number % 8}/Kind {number % 40}" for number in numbers],
+            "brand": [f"Brand {number % 97}" for number in numbers],
+            "price": 5.0 + numbers % 200,
+        }
+    )
+
+
+def fill(items: pd.DataFrame) -> None:
+    """Put the products into the catalog."""
+    from catalog.services import bulk_upsert
+
+    rows = [
+        {"product_id": row.item_id, "title": row.title, "category": row.category.split("/"), "brand": row.brand,
+         "price": f"{row.price:.2f}", "currency": "EUR"}
+        for row in items.itertuples()
+    ]  # fmt: skip
+    bulk_upsert(rows, actor="system:bench")
+
+
+def history(products: int, shoppers: int) -> pd.DataFrame:
+    """Return views and purchases of shoppers who each like three of forty kinds."""
+    random = np.random.default_rng(7)
+    rows = []
+    for shopper in range(shoppers):
+        kinds = random.choice(40, 3, replace=False)
+        count = int(random.integers(20, 60))
+        chosen = random.choice(kinds, count) + 40 * random.integers(0, products // 40, count)
+        times = 1_790_000_000 + np.sort(random.uniform(0, 90 * 86_400, count))
+        rows += [(f"user:u{shopper}", f"P{item:05d}", at) for item, at in zip(chosen, times, strict=True)]
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    events = np.random.default_rng(8).choice(["view", "purchase"], len(frame), p=[0.7, 0.3])
+    return frame.assign(event=events, value=1.0)
+
+
+def profiles(products: int, shoppers: int) -> None:
+    """Give each shopper consent and `EVENTS_PER_SHOPPER` views of the last month."""
+    from common import clock, redis
+    from common.ids import uuid7
+    from consents import cache
+    from consents.state import Decision
+    from events.types.base import Event
+    from profiles.services import apply_events
+
+    random, now = np.random.default_rng(9), clock.epoch_us()
+    for start in range(0, shoppers, 200):
+        pipe, events = redis.client().pipeline(transaction=False), []
+        for shopper in range(start, min(start + 200, shoppers)):
+            cache.apply_all(pipe, f"user:u{shopper}", {"personalization": Decision(True, now, f"c{shopper}")})
+            ages = np.sort(random.uniform(0, 30 * 86_400_000_000, EVENTS_PER_SHOPPER))[::-1]
+            for item, age in zip(random.integers(0, products, EVENTS_PER_SHOPPER), ages, strict=True):
+                events.append(
+                    Event(
+                        message_id=str(uuid7()),
+                        kind="track",
+                        name="Product Viewed",
+                        at=now - int(age),
+                        received_at=now,
+                        user_id=f"u{shopper}",
+                        properties={"product_id": f"P{item:05d}"},
+                        allowed=("analytics", "personalization"),
+                        source="bench",
+                    )
+                )
+        pipe.execute()
+        apply_events(events, offsets={})
+
+
+def measured(it: Stage, key: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Return throughput, CPU and latency of each kind of request."""
+    everybody, few = range(options.shoppers), range(min(CACHED_SHOPPERS, options.shoppers))
+    products = options.products
+    kinds: dict[str, list[str]] = {
+        "floor": ["/floor"],
+        "uncached": [home(shopper) for shopper in everybody],
+        "cached": [home(shopper) for shopper in few],
+        "product": [f"{placement('product', shopper)}&product_id=P{shopper % products:05d}" for shopper in everybody],
+        "cart": [
+            f"{placement('cart', shopper)}&product_id=P{shopper % products:05d}&product_id=P{7 * shopper % products:05d}"
+            for shopper in everybody
+        ],
+    }
+    sound(it, key, kinds)
+    figures: dict[str, Any] = {"products": products, "shoppers": options.shoppers}
+    load = Load(it, key)
+    for name, paths in kinds.items():
+        rate, cpu = load.capacity(paths, options.seconds)
+        figures |= {f"{name}_per_s": round(rate), f"{name}_cpu_ms": round(cpu, 3)}
+        print(f"{name}: {rate:,.0f}/s, {cpu:.2f} ms of CPU", flush=True)
+    rate, cpu = load.capacity(["/api/v1/page"], options.seconds, bodies=[page(shopper) for shopper in everybody])
+    figures |= {"page_per_s": round(rate), "page_cpu_ms": round(cpu, 3)}
+    for name in ("uncached", "cached"):
+        figures[f"{name}_over_floor"] = round(figures[f"{name}_per_s"] / figures["floor_per_s"], 3)
+    figures |= load.latency(kinds["uncached"], SHARE_OF_CAPACITY * figures["uncached_per_s"], options.seconds)
+    return figures
+
+
+def home(shopper: int) -> str:
+    """Return the path of a shopper's home."""
+    return placement("home", shopper)
+
+
+def placement(name: str, shopper: int) -> str:
+    """Return the path of a placement for a shopper."""
+    return f"/api/v1/recommendations/{name}?user_id=u{shopper}"
+
+
+def page(shopper: int) -> str:
+    """Return the body of a page of five."""
+    product = f"P{shopper % 1000:05d}"
+    slots = [{"placement": name, "product_id": product, "deadline_ms": 5_000} for name in PAGE]
+    return json.dumps({"user_id": f"u{shopper}", "placements": slots})
+
+
+def sound(it: Stage, key: str, kinds: dict[str, list[str]]) -> None:
+    """Raise RuntimeError where an answer is not the live model's own to this shopper: a stranger's costs less."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(it.environment["PORT"]))
+    for name, paths in kinds.items():
+        for path in paths[:20] if name != "floor" else ():
+            connection.request("GET", path, headers={"Authorization": f"Bearer {key}"})
+            answer = json.loads(connection.getresponse().read())
+            if not answer.get("personalized") or answer.get("degraded") or not answer.get("items"):
+                raise RuntimeError(f"{path}: not personal: {answer}")
+
+
+class Load:
+    """Loads the web server of a stage by `wrk` and `h2load`."""
+
+    def __init__(self, it: Stage, key: str) -> None:
+        self.it, self.key = it, key
+
+    def capacity(
+        self, paths: Sequence[str], seconds: float, *, bodies: Sequence[str] = (), connections: int = CONNECTIONS
+    ) -> tuple[float, float]:
+        """Return requests a second of as many as the server takes, and the CPU milliseconds of one.
+
+        Raises RuntimeError if an answer is not 200.
+        """
+        with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+            script.write(LUA % (lua_list(paths), lua_list(bodies), self.key))
+            script.flush()
+            command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", script.name]
+            self._run([*command[:3], "-d2s", *command[4:], self.it.url])
+            before = self.cpu()
+            output = self._run([*command, self.it.url])
+            used = self.cpu() - before
+        requests = int(matched(r"(\d+) requests in", output))
+        if "Non-2xx" in output or "Socket errors" in output:
+            raise RuntimeError(output)
+        return float(matched(r"Requests/sec:\s+([\d.]+)", output)), 1000 * used / requests
+
+    def latency(self, paths: Sequence[str], rate: float, seconds: float) -> dict[str, float]:
+        """Return percentiles in milliseconds at a fixed rate of arrivals."""
+        with tempfile.TemporaryDirectory() as folder:
+            urls, log = Path(folder) / "urls", Path(folder) / "log"
+            urls.write_text("\n".join(f"{self.it.url}{path}" for path in paths[:50_000]))
+            each = max(1, round(rate / CONNECTIONS))
+            command = [
+                "h2load",
+                "--h1",
+                "-t1",
+                f"-c{CONNECTIONS}",
+                f"--rps={each}",
+                f"-n{int(each * CONNECTIONS * seconds)}",
+            ]
+            command += ["-H", f"Authorization: Bearer {self.key}", f"--log-file={log}", f"--input-file={urls}"]
+            self._run(command)
+            rows = [line.split("\t") for line in log.read_text().splitlines()]
+        if any(row[1] != "200" for row in rows):
+            raise RuntimeError("an answer under load was not 200")
+        took = np.array([int(row[2]) for row in rows]) / 1000
+        result = {f"p{share}_ms": round(float(np.percentile(took, share)), 2) for share in (50, 90, 99)}
+        return {"rate_per_s": round(each * CONNECTIONS), **result}
+
+    def cpu(self) -> float:
+        """Return the CPU seconds of the web server so far, its worker included."""
+        main = self.it.programs["web"].pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        return sum(map(cpu_seconds, (str(main), *children)))
+
+    def _run(self, command: Sequence[str]) -> str:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+
+LUA: Final = """
+local paths, bodies, at = {%s}, {%s}, 0
+wrk.headers["Authorization"] = "Bearer %s"
+wrk.headers["Content-Type"] = "application/json"
+request = function()
+  at = at + 1
+  if #bodies > 0 then return wrk.format("POST", paths[1], nil, bodies[at %% #bodies + 1]) end
+  return wrk.format("GET", paths[at %% #paths + 1])
+end
+"""
+
+
+def matched(pattern: str, text: str) -> str:
+    """Return the first group of the pattern's match. Raises RuntimeError without one."""
+    match = re.search(pattern, text)
+    if match is None:
+        raise RuntimeError(f"no {pattern} in:\n{text}")
+    return match.group(1)
+
+
+def lua_list(texts: Sequence[str]) -> str:
+    """Return the texts as the inside of a Lua table."""
+    return ",".join(f"[[{text}]]" for text in texts)
+
+
+def cpu_seconds(pid: str) -> float:
+    """Return the CPU seconds of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
