@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from common import redis
+from common.subject_changes import publish_profiles
 from consents.subjects import raw_ids
 from customers.identity import Link
 from events.links import links_of
@@ -123,6 +124,7 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None
         _link(pipe, link)
     for shard, offset in offsets.items():
         pipe.hset(keys.OFFSETS, str(shard), str(offset))
+    publish_profiles(pipe, changes.keys() | {raw_id for link in links for raw_id in _ids_of(link)})
     pipe.execute()
 
 
@@ -162,6 +164,11 @@ def _link(pipe: Any, link: Link) -> None:
     pipe.incr(f"{keys.STATE}{user}")
 
 
+def _ids_of(link: Link) -> tuple[str, str]:
+    kind = "anonymous" if link.kind == "claim" else "user"
+    return f"{kind}:{link.from_id}", f"user:{link.user_id}"
+
+
 def _join(pipe: Any, user_id: str, other: str, at: int) -> None:
     linked = f"{keys.LINKED}{user_id}"
     pipe.zadd(linked, {other: at}, gt=True)
@@ -190,8 +197,13 @@ def offsets(shards: Iterable[int]) -> dict[int, int]:
 
 def forget(raw_ids: Iterable[str]) -> int:
     """Delete all keys of the raw ids; return the number deleted."""
-    names = [name for raw_id in raw_ids for name in all_keys(raw_id)]
-    return int(redis.client().delete(*names)) if names else 0
+    subjects = list(raw_ids)
+    if not subjects:
+        return 0
+    pipe = redis.client().pipeline(transaction=True)
+    pipe.delete(*(name for raw_id in subjects for name in all_keys(raw_id)))
+    publish_profiles(pipe, subjects)
+    return int(pipe.execute()[0])
 
 
 def all_keys(raw_id: str) -> tuple[str, ...]:
