@@ -112,6 +112,22 @@ def answer(
     model does not have.
     """
     started = time.perf_counter()
+    prepared = prepare_answer(
+        snapshot, ask, shopper=shopper, count=count, items_on_page=items_on_page, past_deadline=past_deadline
+    )
+    return replace(finish(snapshot, ask, prepared), took_ms=round((time.perf_counter() - started) * 1000, 3))
+
+
+def prepare_answer(
+    snapshot: Snapshot,
+    ask: Ask,
+    *,
+    shopper: Shopper | None = None,
+    count: RequestCount | None = None,
+    items_on_page: Ints | None = None,
+    past_deadline: bool = False,
+) -> Prepared:
+    """Return all of the answer that repeats with the request; `finish` adds the rest. Raises what `answer` raises."""
     placement = snapshot.placements.get(ask.placement)
     if placement is None:
         raise no_placement(ask.placement, among=snapshot.placements)
@@ -127,10 +143,9 @@ def answer(
         return _prepare(snapshot, request_state)
 
     if shopper.memory is None or ask.explain or past_deadline:
-        prepared = prepare()
-    else:
-        prepared = shopper.memory.get(_question(ask, rules, items_on_page), prepare)
-    return replace(_finish(snapshot, ask, prepared), took_ms=round((time.perf_counter() - started) * 1000, 3))
+        return prepare()
+    prepared: Prepared = shopper.memory.get(_question(ask, rules, items_on_page), prepare)
+    return prepared
 
 
 def _applicable_rules(snapshot: Snapshot, ask: Ask) -> tuple[Rule, ...]:
@@ -308,7 +323,7 @@ def _prepare(snapshot: Snapshot, request_state: RequestState) -> Prepared:
     return Prepared(answer, tuple(slate), frozenset(pinned_items), plan, scores, request_state.placement)
 
 
-def _finish(snapshot: Snapshot, ask: Ask, prepared: Prepared) -> Answer:
+def finish(snapshot: Snapshot, ask: Ask, prepared: Prepared) -> Answer:
     """Return the answer of one request: its own id, and possibly a new product."""
     answer, recommendation_id = prepared.answer, str(uuid7())
     exploration = None if prepared.plan is None else explore(snapshot, prepared.placement, prepared.plan)

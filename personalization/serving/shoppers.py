@@ -15,6 +15,7 @@ from common.cooldown import Cooldown
 from common.redis import run_scripts
 from consents.person import ConsentPerson, person_of
 from consents.selectors import rule_of, terms
+from consents.subjects import raw_ids
 from events.types.base import Interaction
 from personalization.serving.answer_memory import OWN_ANSWERS, SHARED_ANSWERS, AnswerMemory
 from personalization.serving.answers import FallbackReason
@@ -111,9 +112,15 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
     return known.shopper or stranger(snapshot, now, "no_profile")
 
 
+def ids_behind(who: Who, *, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the raw ids that the last read of this shopper was about; if it is forgotten, those of the request."""
+    entry = shopper_cache.get((who.user_id, who.anonymous_id), snapshot=snapshot)
+    return entry.raw_ids if entry is not None else tuple(raw_ids(who.user_id, who.anonymous_id))
+
+
 @dataclass(frozen=True, slots=True)
 class KnownShopper:
-    """A shopper as read in one hour. `shopper` is None where nothing is known.
+    """A shopper as read in one hour. `shopper` is None where nothing is known. `raw_ids` are all ids that were read.
 
     Whether anything may be used is asked for each request: the terms may change, and the region may differ.
     """
@@ -122,6 +129,7 @@ class KnownShopper:
     fingerprint: bytes
     people: tuple[ConsentPerson, ...]
     shopper: Shopper | None
+    raw_ids: tuple[str, ...] = ()
 
     def may_personalize(self, *, gpc: bool, region: str | None) -> bool:
         """Return whether the behavior may be used for recommendations."""
@@ -141,11 +149,11 @@ class ShopperCache:
         self._shoppers: LRUCache[Ids, KnownShopper] = LRUCache(MOST_SHOPPERS)
         self._strangers: dict[FallbackReason | None, Shopper] = {}
 
-    def get(self, key: Ids, *, snapshot: Snapshot, hour: float) -> KnownShopper | None:
-        """Return the shopper of these ids under this snapshot in this hour, or None."""
+    def get(self, key: Ids, *, snapshot: Snapshot, hour: float | None = None) -> KnownShopper | None:
+        """Return the shopper of these ids under this snapshot, as read in this hour if it is given, or None."""
         with self._lock:
             known = self._shoppers.get(key) if self._holds(snapshot) else None
-        return known if known is not None and known.hour == hour else None
+        return known if known is not None and hour in (None, known.hour) else None
 
     def put(self, key: Ids, shopper: KnownShopper, *, snapshot: Snapshot) -> None:
         """Remember a shopper."""
@@ -196,6 +204,7 @@ def _known_shopper(person: Person, fingerprint: bytes, *, snapshot: Snapshot, no
         fingerprint=fingerprint,
         people=_people(person),
         shopper=_shopper_of(person, snapshot=snapshot, now=now),
+        raw_ids=tuple(dict.fromkeys((*person.requested_ids, *person.ids, *person.consent_states))),
     )
 
 
