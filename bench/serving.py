@@ -1,4 +1,4 @@
-"""Answers over HTTP beside the same server's fixed JSON after one Redis round trip: throughput, CPU, latency under load.
+"""Answers over HTTP beside the same server's fixed JSON after one Redis round trip: throughput, CPU, latency.
 
     make bench-serving ARGS="--products 20000 --shoppers 100000"
 
@@ -184,7 +184,8 @@ def measured(it: Stage, key: str, options: argparse.Namespace) -> dict[str, Any]
         "cached": [home(shopper) for shopper in few],
         "product": [f"{placement('product', shopper)}&product_id=P{shopper % products:05d}" for shopper in everybody],
         "cart": [
-            f"{placement('cart', shopper)}&product_id=P{shopper % products:05d}&product_id=P{7 * shopper % products:05d}"
+            f"{placement('cart', shopper)}&product_id=P{shopper % products:05d}"
+            f"&product_id=P{7 * shopper % products:05d}"
             for shopper in everybody
         ],
     }

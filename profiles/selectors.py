@@ -72,12 +72,12 @@ while others[at_other] do
   if string.sub(others[at_other][1], 1, 5) == 'user:' then follow(others[at_other][2]) end
   at_other = at_other + 1
 end
-local sizes = {{}}
+local newest = {{}}
 for i = 1, #ids do
-  sizes[2 * i - 1] = redis.call('ZCARD', '{keys.BROWSED}' .. ids[i])
-  sizes[2 * i] = redis.call('ZCARD', '{keys.LASTING}' .. ids[i])
+  newest[2 * i - 1] = redis.call('ZRANGE', '{keys.BROWSED}' .. ids[i], -1, -1, 'WITHSCORES')
+  newest[2 * i] = redis.call('ZRANGE', '{keys.LASTING}' .. ids[i], -1, -1, 'WITHSCORES')
 end
-local print = redis.sha1hex(cmsgpack.pack({{states, others, sizes}}))
+local print = redis.sha1hex(cmsgpack.pack({{states, others, newest}}))
 local versions = redis.call('MGET', '{redis.CONFIG_VERSION}', '{redis.CATALOG_VERSION}')
 if print == known_print then return {{versions[1], versions[2], print}} end
 local rows = {{}}
@@ -91,7 +91,8 @@ end
 return {{versions[1], versions[2], print, states, others, rows}}
 """)
 """Reads a person. The fingerprint covers consents, links and claims, and of the history its number of changes and its
-sizes: a caller that names the present fingerprint is told no history again."""
+newest rows, which differ where Redis lost its data and the profiles were rebuilt. A caller that names the present
+fingerprint gets no history again."""
 
 
 @dataclass(frozen=True, slots=True)
