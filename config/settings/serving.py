@@ -9,6 +9,8 @@ from config import env
 # "background": a thread of each process refreshes; "inline": each answer does (tests, commands).
 SERVING_REFRESH = env.choice("SERVING_REFRESH", "background", choices=("background", "inline"))
 SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, minimum=1)
+# A request that waited longer for a worker is answered 503: its shopper is gone, and others wait behind it.
+SERVING_MOST_WAIT_MILLISECONDS = env.integer("SERVING_MOST_WAIT_MILLISECONDS", 2000, minimum=1)
 
 TRAINING_HOUR = env.integer("TRAINING_HOUR", 3, minimum=0, maximum=23)
 # Interval of increments of the live model; 0: none.

@@ -1,11 +1,13 @@
 """The plain GET of a placement answers as the POST beside it does, with an ETag and what the limit leaves."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from personalization.services.placements import save_placement
+from personalization.serving.durations import durations
 from tests.personalization.shop import ADA, views
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def test_without_a_key_or_a_placement_both_refuse_alike(client: Any, server: "AP
 
 
 def test_an_answer_without_profile_is_confirmed_by_its_etag(server: "APIClient") -> None:
-    fields = {"personalized": "false", "limit": 3}
+    fields: dict[str, Any] = {"personalized": "false", "limit": 3}
     first = server.get(HOME, fields)
 
     again = server.get(HOME, fields, headers={"If-None-Match": first["ETag"]})
@@ -87,3 +89,20 @@ def test_the_header_tells_what_the_limit_leaves(server: "APIClient", settings: S
     assert [one.status_code for one in answers] == [200, 200, 400, 429]
     assert [one["RateLimit-Remaining"] for one in answers[:2]] == ["2", "1"]
     assert 1 <= int(answers[3]["Retry-After"]) <= 60
+
+
+def test_who_waited_for_a_worker_gets_what_is_quick_to_make(
+    server: "APIClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views(ADA, "desk")
+    monkeypatch.setattr(durations, "expected", lambda strategy: 20.0)
+
+    def degraded(milliseconds: float) -> tuple[int, str | None]:
+        response = server.get(HOME, ADA, headers={"X-Request-Start": str(int(time.time() * 1000 - milliseconds))})
+        return response.status_code, response.json().get("degraded")
+
+    assert degraded(140) == (200, "deadline")
+    assert degraded(10) == (200, None)
+    assert degraded(140) == (200, None), "by now it is remembered"
+    assert degraded(5_000) == (503, None)
+    assert degraded(-5_000) == (200, None), "another clock"
