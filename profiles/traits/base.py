@@ -8,7 +8,7 @@ and money are whole numbers, because sums of floats depend on their order.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
 from events.types.base import Interaction
 
@@ -31,6 +31,18 @@ Refunds = Mapping[str, int | None]
 """Order id to refunded hundredths; None for an order that is cancelled or wholly refunded."""
 
 
+@dataclass(frozen=True, slots=True)
+class TraitField:
+    """A part of a trait's value on which a segment may have a condition.
+
+    `path` is the trait's key, or key and name with a dot between. A `name` condition compares texts.
+    """
+
+    path: str
+    title: str
+    kind: Literal["number", "name"] = "number"
+
+
 class Trait(ABC, Generic[S]):
     """One trait."""
 
@@ -38,6 +50,8 @@ class Trait(ABC, Generic[S]):
     """Its name in the API."""
     title: ClassVar[str]
     """Its name for people."""
+    fields: ClassVar[tuple[TraitField, ...]] = ()
+    """What conditions of segments can compare."""
 
     @abstractmethod
     def empty(self) -> S:
@@ -58,6 +72,10 @@ class Trait(ABC, Generic[S]):
         Products and refunds are current: a purchase stays in a history whatever becomes of its order.
         """
 
+    def next_change(self, state: S, *, now: int) -> int | None:
+        """Return the next time, in microseconds, at which the value changes without an event; None: never."""
+        return None
+
     def fold(self, history: Iterable[Interaction]) -> S:
         """Return the state of a history."""
         state = self.empty()
@@ -71,3 +89,8 @@ def add(counts: dict[str, int], other: Mapping[str, int]) -> dict[str, int]:
     for key, count in other.items():
         counts[key] = counts.get(key, 0) + count
     return counts
+
+
+def next_day(since: int, now: int) -> int:
+    """Return the next moment that is whole days after `since`."""
+    return since + (max(0, now - since) // DAY + 1) * DAY
