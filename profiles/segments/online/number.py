@@ -11,7 +11,7 @@ FEWEST: Final = 2
 MOST: Final = 10
 SAMPLE: Final = 2_000
 """Rows that the silhouette compares: its cost grows with their square."""
-MARGIN: Final = 0.02
+MARGIN: Final = 0.05
 """Another number must be better by so much than the current one: the segments of a shop do not change for a trifle."""
 
 

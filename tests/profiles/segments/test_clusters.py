@@ -85,7 +85,7 @@ def test_the_number_of_clusters_comes_from_the_data_and_is_not_changed_for_a_tri
 
     assert best_number(scores) == 3
     assert best_number({3: 0.50, 4: 0.51}, current=3) == 3
-    assert best_number({3: 0.50, 4: 0.53}, current=3) == 4
+    assert best_number({3: 0.50, 4: 0.56}, current=3) == 4
     assert best_number({}) == 1
 
 

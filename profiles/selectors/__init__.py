@@ -1,5 +1,6 @@
 """Reads of profiles: a whole person in one round trip."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Any, Final
@@ -78,7 +79,13 @@ while others[at_other] do
   if string.sub(others[at_other][1], 1, 5) == 'user:' then follow(others[at_other][2]) end
   at_other = at_other + 1
 end
-return {{redis.call('GET', '{redis.CONFIG_VERSION}'), redis.call('GET', '{redis.CATALOG_VERSION}'), found, others}}
+local subject = 'anonymous:' .. anonymous
+for i = 1, #users do
+  if i == 1 or 'user:' .. users[i] < subject then subject = 'user:' .. users[i] end
+end
+local segments = redis.call('HGETALL', '{keys.SEGMENTS}' .. subject)
+local config, catalog = redis.call('GET', '{redis.CONFIG_VERSION}'), redis.call('GET', '{redis.CATALOG_VERSION}')
+return {{config, catalog, found, others, {{subject, segments}}}}
 """
 READ_SHA: Final = sha1(READ.encode()).hexdigest()
 
@@ -95,6 +102,9 @@ class Person:
     `epoch` grows with every change of consent and `version` with every change of history or links; together they are
     the key of cached answers. `config_version` and `catalog_version` tell a serving process whether its snapshot is
     current.
+
+    `subject` is the raw id under which the person's segments are kept: the smallest user id, else the anonymous id.
+    `segments` maps the key of each segment to the time of entering in microseconds.
     """
 
     ids: tuple[str, ...] = ()
@@ -106,6 +116,8 @@ class Person:
     config_version: int = 0
     catalog_version: int = 0
     attributes: dict[str, Any] = field(default_factory=dict)
+    subject: str = ""
+    segments: dict[str, int] = field(default_factory=dict)
 
 
 def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) -> Person:
@@ -115,7 +127,26 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
         answer: Any = client.evalsha(READ_SHA, 0, *arguments)
     except NoScriptError:
         answer = client.eval(READ, 0, *arguments)
-    config, catalog, id_rows, others = answer
+    return _person(answer, user_id, anonymous_id)
+
+
+def read_people(subjects: Sequence[str]) -> list[Person]:
+    """Return the person of each raw id, in one round trip for all. Raises redis errors."""
+    pipe, now = redis.client().pipeline(transaction=False), clock.epoch_us()
+    pipe.script_load(READ)  # a restarted server knows no script
+    named = [_ids_of(subject) for subject in subjects]
+    for user_id, anonymous_id in named:
+        pipe.evalsha(READ_SHA, 0, user_id or "", anonymous_id or "", now)
+    return [_person(answer, *ids) for answer, ids in zip(pipe.execute()[1:], named, strict=True)]
+
+
+def _ids_of(subject: str) -> tuple[str | None, str | None]:
+    kind, _, value = subject.partition(":")
+    return (value, None) if kind == "user" else (None, value)
+
+
+def _person(answer: Any, user_id: str | None, anonymous_id: str | None) -> Person:
+    config, catalog, id_rows, others, (subject, segments) = answer
     consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*id_rows, *others)}
     ids = tuple(row[0].decode() for row in id_rows)
     states = {raw_id: _raw_state(row) for raw_id, row in zip(ids, id_rows, strict=True)}
@@ -131,6 +162,8 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
         config_version=int(config or 0),
         catalog_version=int(catalog or 0),
         attributes=attributes.latest(attributes_of(states, users=users)),
+        subject=subject.decode(),
+        segments={key.decode(): int(since) for key, since in _paired(segments).items()},
     )
 
 

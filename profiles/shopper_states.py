@@ -1,0 +1,81 @@
+"""From people to what segments evaluate: consent, products and refunds, read for many at once."""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.conf import settings
+
+from catalog.browsing import products_by_id
+from consents.person import person_of
+from consents.selectors import rule_of, terms
+from events.selectors import refunds_of
+from profiles.segments.rules.evaluation import ShopperState
+from profiles.selectors import Person
+from profiles.traits.base import ProductInfo, Refunds
+from profiles.traits.registry import values_and_changes
+
+PURPOSE: Final = "personalization"
+MOST_PRODUCTS: Final = 300_000
+KEPT_SECONDS: Final = 10.0
+"""Products are read again when the catalog has changed, and at most this often."""
+
+
+@dataclass(slots=True)
+class ProductCache:
+    """The products that a process has met, as traits read them; None for an unknown id."""
+
+    _products: dict[str, ProductInfo | None] = field(default_factory=dict)
+    _catalog_version: int = -1
+    _emptied_at: float = float("-inf")
+
+    def read(self, product_ids: Iterable[str], *, catalog_version: int) -> dict[str, ProductInfo]:
+        """Return the known ones of these products. Raises OperationalError while PostgreSQL is down."""
+        is_due = time.monotonic() - self._emptied_at >= KEPT_SECONDS
+        if (catalog_version != self._catalog_version and is_due) or len(self._products) > MOST_PRODUCTS:
+            self._products, self._catalog_version, self._emptied_at = {}, catalog_version, time.monotonic()
+        wanted = set(product_ids)
+        if missing := sorted(wanted - self._products.keys()):
+            self._products |= dict.fromkeys(missing)
+            self._products |= {
+                row.product_id: ProductInfo(row.category, row.brand, row.price_in(settings.SHOP_CURRENCY))
+                for row in products_by_id(missing)
+            }
+        return {product_id: info for product_id in wanted if (info := self._products[product_id]) is not None}
+
+
+def is_allowed(person: Person) -> bool:
+    """Return whether all ids of the person allow personalization, as far as a stored decision says."""
+    whom = person_of(person.ids, person.consent_states)
+    return whom.verdict(terms().get(PURPOSE), rule=rule_of(whom.region)).allowed
+
+
+def states_of(
+    people: Sequence[Person], traits: frozenset[str], *, cache: ProductCache | None, now: int
+) -> list[ShopperState]:
+    """Return what is known of each person; nothing of one who does not allow it.
+
+    Without a cache no products are read: the rules and traits need none.
+    """
+    allowed = [is_allowed(person) for person in people]
+    products = {}
+    if cache is not None:
+        ids = {one.product_id for person in people for one in person.history}
+        version = max((person.catalog_version for person in people), default=0)
+        products = cache.read(ids, catalog_version=version)
+    refunds = _refunds(people) if "rfm" in traits else {}
+    result = []
+    for person, may in zip(people, allowed, strict=True):
+        if not may:
+            result.append(ShopperState(now))
+            continue
+        values, changes = values_and_changes(person.history, traits, now=now, products=products, refunds=refunds)
+        result.append(ShopperState(now, person.history, person.attributes, values, changes, products))
+    return result
+
+
+def _refunds(people: Iterable[Person]) -> Refunds:
+    orders = {one.order_id for person in people for one in person.history if one.signal == "purchase" and one.order_id}
+    refunds = refunds_of(orders) if orders else {}
+    return {order: None if amount is None else round(100 * amount) for order, amount in refunds.items()}
