@@ -115,7 +115,7 @@ def _request_state(
     codes, strategy = snapshot.serving_catalog.codes, _strategy(snapshot, ask, placement)
     context_items = tuple(dict.fromkeys(codes[product_id] for product_id in ask.product_ids if product_id in codes))
     context = context_items if placement.about != "shopper" else ()
-    situation = Situation(ask.placement, clock.now().timestamp(), context=context_items)
+    situation = Situation(ask.placement, clock.now().timestamp(), context=context_items, segments=shopper.segments)
     applicable_rules = snapshot.rules.applicable(situation)
     trace = Trace()
     candidates = snapshot.on_sale & snapshot.serving_catalog.filter_mask(_merged_filters(placement, ask.filters))

@@ -50,6 +50,7 @@ class Shopper:
     fallback_reason: FallbackReason | None = None
     latest: dict[int, str] = field(default_factory=dict)
     opinions: Opinions = NO_OPINIONS
+    segments: frozenset[str] = frozenset()
 
     @property
     def latest_items(self) -> list[int]:
@@ -84,6 +85,7 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
     snapshot_refresher.hint(config_version=person.config_version, catalog_version=person.catalog_version)
     if not may_personalize(person, gpc=who.gpc, region=who.region):
         return nobody(now, "no_consent")
+    segments = frozenset(person.segments)
     attributes = attribute_strings(person.attributes, settings.SHOPPER_ATTRIBUTES)
     history = [
         (code, one)
@@ -91,7 +93,8 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
         if (code := snapshot.serving_catalog.codes.get(one.product_id)) is not None
     ]
     if not history:
-        return newcomer(now, attributes) if attributes else nobody(now, "no_profile")
+        unknown = newcomer(now, attributes) if attributes else nobody(now, "no_profile")
+        return replace(unknown, segments=segments)
     profile = replace(profile_of(history, weights=snapshot.weights, now=now), attributes=attributes)
     opinions = opinions_of(profile, use_stars=snapshot.bundle is None or snapshot.bundle.ratings_differ)
     latest: dict[int, str] = {}
@@ -102,7 +105,7 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float) -> Shopper:
         profile = without_disliked(profile, opinions)
         disliked = set(opinions.disliked.tolist())
         latest = {code: signal for code, signal in latest.items() if code not in disliked}
-    return Shopper(profile, personal=True, latest=latest, opinions=opinions)
+    return Shopper(profile, personal=True, latest=latest, opinions=opinions, segments=segments)
 
 
 def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:
