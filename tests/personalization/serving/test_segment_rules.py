@@ -7,7 +7,7 @@ from personalization.services.rules import create_rule
 from personalization.serving.asking import Ask, Who
 from profiles.segmenter import Segmenter
 from profiles.services.segments import create_segment
-from tests.personalization.shop import ADA, BO, CY, says, views
+from tests.personalization.shop import ADA, BO, CY, Ids, says, views
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
 
@@ -23,7 +23,7 @@ def chair_fans(stocked_shop: None, monkeypatch: pytest.MonkeyPatch) -> None:
     create_rule(name="A rug for them", wording=wording, actor="staff:1")
 
 
-def first_item(who: dict[str, str]) -> str:
+def first_item(who: Ids) -> str:
     answer = recommend(Ask("home", who=Who(**who), explores=False))
     return answer.items[0].product_id
 
