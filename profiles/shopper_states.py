@@ -1,9 +1,9 @@
 """From people to what segments evaluate: consent, products and refunds, read for many at once."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -11,12 +11,15 @@ from catalog.browsing import products_by_id
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.selectors import refunds_of
+from events.types.base import Interaction
 from profiles.segments.rules.evaluation import ShopperState
 from profiles.selectors import Person
 from profiles.traits.base import ProductInfo, Refunds
-from profiles.traits.registry import values_and_changes
+from profiles.traits.registry import NO_REFUNDS, TRAITS, values_and_changes
 
 PURPOSE: Final = "personalization"
+EMPTY: Final[dict[str, Any]] = {}
+NO_CHANGES: Final[dict[str, int]] = {}
 MOST_PRODUCTS: Final = 300_000
 KEPT_SECONDS: Final = 10.0
 """Products are read again when the catalog has changed, and at most this often."""
@@ -58,13 +61,13 @@ def states_of(
 
     Without a cache no products are read: the rules and traits need none.
     """
+    version = max((person.catalog_version for person in people), default=0)
     allowed = [is_allowed(person) for person in people]
-    products = {}
+    products: Mapping[str, ProductInfo] = {}
     if cache is not None:
         ids = {one.product_id for person in people for one in person.history}
-        version = max((person.catalog_version for person in people), default=0)
         products = cache.read(ids, catalog_version=version)
-    refunds = _refunds(people) if "rfm" in traits else {}
+    refunds = _refunds(person.history for person in people) if "rfm" in traits else NO_REFUNDS
     result = []
     for person, may in zip(people, allowed, strict=True):
         if not may:
@@ -75,7 +78,55 @@ def states_of(
     return result
 
 
-def _refunds(people: Iterable[Person]) -> Refunds:
-    orders = {one.order_id for person in people for one in person.history if one.signal == "purchase" and one.order_id}
+class LazyTraits(Mapping[str, Any]):
+    """Trait values that are computed when they are read: most shoppers of a scan fail an earlier condition."""
+
+    __slots__ = ("_compute", "_values")
+
+    def __init__(self, compute: Callable[[str], Any]) -> None:
+        self._compute = compute
+        self._values: dict[str, Any] = {}
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._values:
+            self._values[key] = self._compute(key)
+        return self._values[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TRAITS)
+
+    def __len__(self) -> int:
+        return len(TRAITS)
+
+
+def lazy_states(
+    shoppers: Sequence[tuple[Sequence[Interaction], Mapping[str, Any]]],
+    traits: frozenset[str],
+    *,
+    cache: ProductCache | None,
+    now: int,
+    catalog_version: int,
+) -> list[ShopperState]:
+    """Return the states of shoppers for `meets`: traits are computed when a condition reads them."""
+    products: Mapping[str, ProductInfo] = {}
+    if cache is not None:
+        ids = {one.product_id for history, _ in shoppers for one in history}
+        products = cache.read(ids, catalog_version=catalog_version)
+    refunds = _refunds(history for history, _ in shoppers) if "rfm" in traits else NO_REFUNDS
+
+    def traits_of(history: Sequence[Interaction]) -> LazyTraits:
+        def compute(key: str) -> Any:
+            return TRAITS[key].value(TRAITS[key].fold(history), now=now, products=products, refunds=refunds)
+
+        return LazyTraits(compute)
+
+    return [
+        ShopperState(now, history, attributes, traits_of(history) if traits else EMPTY, NO_CHANGES, products)
+        for history, attributes in shoppers
+    ]
+
+
+def _refunds(histories: Iterable[Sequence[Interaction]]) -> Refunds:
+    orders = {one.order_id for history in histories for one in history if one.signal == "purchase" and one.order_id}
     refunds = refunds_of(orders) if orders else {}
     return {order: None if amount is None else round(100 * amount) for order, amount in refunds.items()}

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, Final
 
-from common import clock
+from common import clock, redis
 from profiles.models import SegmentJob
-from profiles.segments.rules.conditions import Node, reads_catalog, traits_of
-from profiles.segments.rules.evaluation import evaluate
+from profiles.segments.rules.conditions import Attribute, Node, leaves, reads_catalog, traits_of
+from profiles.segments.rules.evaluation import meets
 from profiles.segments.rules.parsing import parse
 from profiles.segments.segment_set import CATALOG_TRAITS
 from profiles.selectors import Person, read_people
 from profiles.selectors.segments import random_subjects
-from profiles.services.segment_scan import Progress, list_subjects, people
-from profiles.shopper_states import ProductCache, states_of
+from profiles.services.segment_scan import Progress, list_subjects, shoppers
+from profiles.shopper_states import ProductCache, lazy_states, states_of
 
 SAMPLE: Final = 1_000
 Z: Final = 1.96
@@ -54,17 +54,25 @@ def count(job: SegmentJob, progress: Progress) -> Mapping[str, Any]:
     """Count the members of the job's rule over all profiles."""
     list_subjects()
     node, members, profiles = parse(job.rule), 0, 0
-    cache = cache_for(node)
-    for batch in people(progress, step="Counting"):
-        members += matching(node, batch, cache=cache)
+    traits, cache = traits_of(node), cache_for(node)
+    with_attributes = any(isinstance(leaf, Attribute) for leaf in leaves(node))
+    for batch in shoppers(progress, step="Counting", with_attributes=with_attributes):
+        version = 0 if cache is None else _catalog_version()
+        states = lazy_states(batch, traits, cache=cache, now=clock.epoch_us(), catalog_version=version)
+        members += sum(meets(node, state) for state in states)
         profiles += len(batch)
     return {"members": members, "profiles": profiles, "message": f"{members:,} of {profiles:,} shoppers"}
+
+
+def _catalog_version() -> int:
+    version: Any = redis.client().get(redis.CATALOG_VERSION)
+    return int(version or 0)
 
 
 def matching(node: Node, batch: list[Person], *, cache: ProductCache | None) -> int:
     """Return how many of the people meet the rule."""
     states = states_of(batch, traits_of(node), cache=cache, now=clock.epoch_us())
-    return sum(evaluate(node, state).holds for state in states)
+    return sum(meets(node, state) for state in states)
 
 
 def cache_for(node: Node) -> ProductCache | None:

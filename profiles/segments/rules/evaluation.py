@@ -5,6 +5,7 @@ Times are microseconds since the epoch.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from events.types.base import Interaction
@@ -72,6 +73,18 @@ def evaluate(node: Node, shopper: ShopperState) -> Verdict:
     return _leaf(node, shopper)
 
 
+def meets(node: Node, shopper: ShopperState) -> bool:
+    """Return whether the rule holds, as `evaluate` says, without asking more than that needs; for scans."""
+    if shopper.is_empty:
+        return False
+    if isinstance(node, Not):
+        return not meets(node.part, shopper)
+    if isinstance(node, Group):
+        combine = all if node.mode == "all" else any
+        return combine(meets(part, shopper) for part in node.parts)
+    return _leaf(node, shopper).holds
+
+
 def earliest(times: Iterable[int | None]) -> int | None:
     """Return the earliest of the times that there are."""
     return min((at for at in times if at is not None), default=None)
@@ -120,16 +133,17 @@ def _last(leaf: LastEvent, shopper: ShopperState) -> Verdict:
 def _times(signal: str, product_filter: ProductFilter, shopper: ShopperState, *, since: int | None) -> list[int]:
     """Return the times of the events that count, by time: those after `since`, each message once."""
     by_message: dict[str, int] = {}
-    allows = allowing(product_filter, shopper.products)
+    allows, products = allowing(product_filter), shopper.products
     for one in reversed(shopper.history):
         if since is not None and one.at <= since:
             break
-        if one.signal == signal and (allows is None or allows(one.product_id)):
+        if one.signal == signal and (allows is None or allows(one.product_id, products)):
             by_message.setdefault(one.message_id, one.at)
     return sorted(by_message.values())
 
 
-def allowing(product_filter: ProductFilter, products: Products) -> Callable[[str], bool] | None:
+@lru_cache(maxsize=1000)
+def allowing(product_filter: ProductFilter) -> Callable[[str, Products], bool] | None:
     """Return the test of a product id; None where every product is allowed."""
     if product_filter == ProductFilter():
         return None
@@ -137,16 +151,20 @@ def allowing(product_filter: ProductFilter, products: Products) -> Callable[[str
     brands = frozenset(brand.casefold() for brand in product_filter.brands)
     categories = tuple(f"/{category.strip('/').casefold()}/" for category in product_filter.categories)
 
-    def allows(product_id: str) -> bool:
+    @lru_cache(maxsize=10_000)
+    def is_within(path: tuple[str, ...]) -> bool:
+        text = f"/{'/'.join(path).casefold()}/"
+        return any(category in text for category in categories)
+
+    def allows(product_id: str, products: Products) -> bool:
         if ids and product_id not in ids:
             return False
-        info = products.get(product_id)
-        if brands and (info is None or info.brand.casefold() not in brands):
-            return False
-        if not categories:
+        if not brands and not categories:
             return True
-        path = "" if info is None else f"/{'/'.join(info.category).casefold()}/"
-        return any(category in path for category in categories)
+        info = products.get(product_id)
+        if info is None or (brands and info.brand.casefold() not in brands):
+            return False
+        return not categories or is_within(info.category)
 
     return allows
 

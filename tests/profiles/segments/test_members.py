@@ -11,16 +11,17 @@ from consents.state import Decision
 from events.log import get_log
 from events.log.base import Entry
 from events.services.recorder import Recorder, offsets
-from events.types.base import Event
 from profiles import keys, services
 from profiles.models import Segment
 from profiles.replay import replay
 from profiles.segmenter import Segmenter
-from profiles.selectors import read_person
+from profiles.selectors import read_people, read_person
+from profiles.selectors.plain_people import PlainReader
 from profiles.selectors.segments import sizes
 from profiles.services.segment_fill import begin_rebuild, determine_all
 from profiles.services.segment_members import send_outbox
 from profiles.services.segments import edit_segment
+from profiles.shopper_states import is_allowed
 from tests.events.builders import event
 from tests.profiles.segments.conftest import Make
 from tests.profiles.segments.live import SHARDS, happened, segment_events, view
@@ -100,7 +101,7 @@ def test_an_event_about_a_segment_changes_no_profile(make_segment: Make) -> None
 def test_the_log_holds_an_event_once_however_often_its_sender_is_killed(make_segment: Make) -> None:
     make_segment("lookers", ANY_VIEW)
     happened(view(1))
-    line = Entry("event", "user:ada", b"")  # the outbox is sent again, as after a kill before it was cut
+    # The outbox is sent again, as after a kill before it was cut.
     shard = next(shard for shard in SHARDS if get_log().last(shard))
     (_, line) = get_log().read(shard)[0]
     fields = orjson.loads(line.body)
@@ -274,6 +275,25 @@ def test_without_segments_marks_do_not_pile_up() -> None:
     assert due() == {}
 
 
-def test_an_account_that_nobody_told_about_is_no_error() -> None:
-    assert isinstance(Event.decode(view(1).encode()), Event)
-    assert segments("nobody") == set()
+def test_a_scan_reads_what_a_request_reads(make_segment: Make) -> None:
+    happened(
+        view(1),
+        view(2, user_id="bo"),
+        view(3, kind="identify", name="", properties={}, traits={"loyalty": "gold"}),
+        view(4, user_id=None, anonymous_id="tablet"),
+        view(5, name="Order Completed", properties={"order_id": "O1", "products": [{"product_id": "P1"}]}),
+    )
+    decide("user:bo", given=False, at=clock.epoch_us())
+    happened(view(6, kind="identify", name="", properties={}, user_id="cy", anonymous_id="tablet"))
+
+    subjects = ["user:ada", "user:bo", "anonymous:tablet", "user:cy", "user:nobody"]
+    plain = PlainReader().read(subjects)
+    people = read_people(subjects)
+
+    assert [one is None for one in plain] == [False, False, True, True, False]
+    for one, person in zip(plain, people, strict=True):
+        if one is not None:
+            expected = (list(person.history), person.attributes) if is_allowed(person) else ([], {})
+            assert (one.history, one.attributes) == expected
+    assert plain[0] is not None
+    assert len(plain[0].history) == 2

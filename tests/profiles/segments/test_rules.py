@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from common.errors import InvalidInput
 from profiles.segments.rules.conditions import as_json
-from profiles.segments.rules.evaluation import Verdict, evaluate
+from profiles.segments.rules.evaluation import Verdict, evaluate, meets
 from profiles.segments.rules.parsing import parse
 from profiles.segments.rules.wording import sentence
 from tests.profiles.segments.shoppers import DAY, MINUTE, NOW, did, shopper
@@ -99,6 +99,7 @@ def test_no_verdict_changes_before_its_time(ages: list[int], comparison: str, ti
 
     verdict = evaluate(rule, state)
 
+    assert meets(rule, state) == verdict.holds
     for minute in range(120):
         now = NOW + minute * MINUTE
         if verdict.changes_at is None or now < verdict.changes_at:
