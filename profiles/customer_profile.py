@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-
 from catalog.browsing import products_by_id
 from common.clock import to_microseconds
 from common.errors import NotFound
@@ -14,8 +12,8 @@ from events.selectors import refunds_of
 from profiles.history import MAX_INTERACTIONS
 from profiles.selectors import Person, read_person
 from profiles.selectors.segments import SegmentOfPerson, segments_in_words
-from profiles.shopper_states import is_allowed
-from profiles.traits.base import ProductInfo
+from profiles.shopper_states import is_allowed, product_info
+from profiles.traits.context import context_values
 from profiles.traits.registry import values
 
 OF_NEWEST = f"Of the newest {MAX_INTERACTIONS} lines of orders, ratings and likes, and as many other events."
@@ -65,7 +63,8 @@ def traits_of_person(person: Person, *, now: datetime) -> dict[str, Any]:
     """Return the value of each trait of a live profile."""
     history = person.history
     rows = products_by_id(sorted({one.product_id for one in history}))
-    info = {row.product_id: ProductInfo(row.category, row.brand, row.price_in(settings.SHOP_CURRENCY)) for row in rows}
+    info = {row.product_id: product_info(row) for row in rows}
     paid_back = refunds_of({one.order_id for one in history if one.signal == "purchase" and one.order_id})
     refunds = {order: None if amount is None else round(100 * amount) for order, amount in paid_back.items()}
-    return values(history, now=to_microseconds(now), products=info, refunds=refunds)
+    own = values(history, now=to_microseconds(now), products=info, refunds=refunds)
+    return {**own, **context_values(person.attributes)}

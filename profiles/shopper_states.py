@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from catalog.browsing import products_by_id
+from catalog.records import ProductRow
 from consents.person import person_of
 from consents.selectors import rule_of, terms
 from events.selectors import refunds_of
@@ -15,6 +16,7 @@ from events.types.base import Interaction
 from profiles.segments.rules.evaluation import ShopperState
 from profiles.selectors import Person
 from profiles.traits.base import ProductInfo, Refunds
+from profiles.traits.context import context_values, own_attributes
 from profiles.traits.registry import NO_REFUNDS, TRAITS, values_and_changes
 
 PURPOSE: Final = "personalization"
@@ -41,11 +43,16 @@ class ProductCache:
         wanted = set(product_ids)
         if missing := sorted(wanted - self._products.keys()):
             self._products |= dict.fromkeys(missing)
-            self._products |= {
-                row.product_id: ProductInfo(row.category, row.brand, row.price_in(settings.SHOP_CURRENCY))
-                for row in products_by_id(missing)
-            }
+            self._products |= {row.product_id: product_info(row) for row in products_by_id(missing)}
         return {product_id: info for product_id in wanted if (info := self._products[product_id]) is not None}
+
+
+def product_info(row: ProductRow) -> ProductInfo:
+    """Return a product as traits read it; prices in another currency are unknown."""
+    currency = settings.SHOP_CURRENCY
+    is_comparable = row.compare_at_price is not None and row.currency == currency
+    compared = float(row.compare_at_price) if is_comparable and row.compare_at_price is not None else None
+    return ProductInfo(row.category, row.brand, row.price_in(currency), compared)
 
 
 def is_allowed(person: Person) -> bool:
@@ -74,7 +81,8 @@ def states_of(
             result.append(ShopperState(now))
             continue
         values, changes = values_and_changes(person.history, traits, now=now, products=products, refunds=refunds)
-        result.append(ShopperState(now, person.history, person.attributes, values, changes, products))
+        values |= context_values(person.attributes)
+        result.append(ShopperState(now, person.history, own_attributes(person.attributes), values, changes, products))
     return result
 
 
@@ -114,14 +122,18 @@ def lazy_states(
         products = cache.read(ids, catalog_version=catalog_version)
     refunds = _refunds(history for history, _ in shoppers) if "rfm" in traits else NO_REFUNDS
 
-    def traits_of(history: Sequence[Interaction]) -> LazyTraits:
+    def traits_of(history: Sequence[Interaction], attributes: Mapping[str, Any]) -> LazyTraits:
         def compute(key: str) -> Any:
+            if key not in TRAITS:
+                return context_values(attributes).get(key)
             return TRAITS[key].value(TRAITS[key].fold(history), now=now, products=products, refunds=refunds)
 
         return LazyTraits(compute)
 
     return [
-        ShopperState(now, history, attributes, traits_of(history) if traits else EMPTY, NO_CHANGES, products)
+        ShopperState(
+            now, history, attributes, traits_of(history, attributes) if traits else EMPTY, NO_CHANGES, products
+        )
         for history, attributes in shoppers
     ]
 

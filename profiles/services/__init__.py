@@ -22,6 +22,7 @@ from events.shopper_attributes import attributes_in
 from events.types.base import Event
 from events.types.registry import interactions
 from profiles import attributes, history, keys
+from profiles.traits.context import context_in
 
 PURPOSE: Final = "personalization"
 MOST_CLAIMS: Final = 200
@@ -152,6 +153,7 @@ def _collect(changes: dict[str, Change], event: Event) -> None:
         for position, interaction in enumerate(lines):
             kind = 2 if interaction.signal in history.LASTING else 1
             rows.append((kind, interaction.at, history.member(interaction, line=position)))
+        rows += [(5, event.at, attributes.member(event, *one)) for one in context_in(event).items()]
     if PURPOSE in event.allowed and (stated := attributes_in(event, settings.SHOPPER_ATTRIBUTES)):
         changes[event.raw_id].rows += [(5, event.at, attributes.member(event, *one)) for one in stated.items()]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from common import clock, redis
 from profiles.models import SegmentJob
-from profiles.segments.rules.conditions import Attribute, Node, leaves, reads_catalog, traits_of
+from profiles.segments.rules.conditions import Attribute, Node, TraitName, leaves, reads_catalog, traits_of
 from profiles.segments.rules.evaluation import meets
 from profiles.segments.rules.parsing import parse
 from profiles.segments.segment_set import CATALOG_TRAITS
@@ -55,7 +55,7 @@ def count(job: SegmentJob, progress: Progress) -> Mapping[str, Any]:
     list_subjects()
     node, members, profiles = parse(job.rule), 0, 0
     traits, cache = traits_of(node), cache_for(node)
-    with_attributes = any(isinstance(leaf, Attribute) for leaf in leaves(node))
+    with_attributes = any(isinstance(leaf, Attribute | TraitName) for leaf in leaves(node))
     for batch in shoppers(progress, step="Counting", with_attributes=with_attributes):
         version = 0 if cache is None else _catalog_version()
         states = lazy_states(batch, traits, cache=cache, now=clock.epoch_us(), catalog_version=version)

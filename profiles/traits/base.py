@@ -19,11 +19,17 @@ DAY: Final = 86_400_000_000
 
 @dataclass(frozen=True, slots=True)
 class ProductInfo:
-    """Product fields for the value of a trait; `price` in the shop's currency."""
+    """Product fields for the value of a trait; prices in the shop's currency."""
 
     category: tuple[str, ...] = ()
     brand: str = ""
     price: float | None = None
+    compare_at_price: float | None = None
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether the price is below the one it is compared with."""
+        return self.price is not None and self.compare_at_price is not None and self.price < self.compare_at_price
 
 
 Products = Mapping[str, ProductInfo]

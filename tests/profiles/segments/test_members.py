@@ -15,13 +15,16 @@ from profiles import keys, services
 from profiles.models import Segment
 from profiles.replay import replay
 from profiles.segmenter import Segmenter
+from profiles.segments.rules.parsing import parse
 from profiles.selectors import read_people, read_person
 from profiles.selectors.plain_people import PlainReader
 from profiles.selectors.segments import sizes
+from profiles.services.segment_estimates import estimate
 from profiles.services.segment_fill import begin_rebuild, determine_all
 from profiles.services.segment_members import send_outbox
 from profiles.services.segments import edit_segment
 from profiles.shopper_states import is_allowed
+from profiles.traits.context import context_values
 from tests.events.builders import event
 from tests.profiles.segments.conftest import Make
 from tests.profiles.segments.live import SHARDS, happened, segment_events, view
@@ -297,3 +300,15 @@ def test_a_scan_reads_what_a_request_reads(make_segment: Make) -> None:
             assert (one.history, one.attributes) == expected
     assert plain[0] is not None
     assert len(plain[0].history) == 2
+
+
+def test_device_region_and_channel_are_the_latest_that_events_told(make_segment: Make) -> None:
+    make_segment("phones", {"all": [{"trait": "device", "value": "Mobile"}, {"trait": "channel", "value": "email"}]})
+    phone = {"device": {"type": "mobile"}, "region": "DE", "campaign": {"medium": "email"}}
+
+    happened(view(1, context=phone), view(2, minutes_ago=9, context={"device": {"type": "desktop"}}))
+
+    ada = read_person(user_id="ada")
+    assert set(ada.segments) == {"phones"}
+    assert context_values(ada.attributes) == {"device": "mobile", "region": "DE", "channel": "email"}
+    assert estimate(parse({"trait": "device", "value": "mobile"})).members == 1
