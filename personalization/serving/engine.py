@@ -119,7 +119,7 @@ def answer(
     if shopper is None:
         who = ask.who if ask.personalized else NOBODY
         shopper = read_shopper(who, snapshot=snapshot, now=clock.now().timestamp(), count=count)
-    rules = _applicable_rules(snapshot, ask)
+    rules = _applicable_rules(snapshot, ask, shopper)
     question, strategy = _question(ask, rules, items_on_page), ask.strategy or placement.strategy
     memory = None if ask.explain else shopper.memory
     is_late = time_left_ms is not None and durations.expected(strategy) > time_left_ms
@@ -139,10 +139,11 @@ def answer(
     return replace(_finish(snapshot, ask, prepared), took_ms=round((time.perf_counter() - started) * 1000, 3))
 
 
-def _applicable_rules(snapshot: Snapshot, ask: Ask) -> tuple[Rule, ...]:
+def _applicable_rules(snapshot: Snapshot, ask: Ask, shopper: Shopper) -> tuple[Rule, ...]:
     codes = snapshot.serving_catalog.codes
     context = tuple(codes[product_id] for product_id in ask.product_ids if product_id in codes)
-    return snapshot.rules.applicable(Situation(ask.placement, clock.now().timestamp(), context=context))
+    situation = Situation(ask.placement, clock.now().timestamp(), context=context, segments=shopper.segments)
+    return snapshot.rules.applicable(situation)
 
 
 def _question(ask: Ask, rules: Sequence[Rule], items_on_page: Ints | None) -> Hashable:

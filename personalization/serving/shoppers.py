@@ -60,6 +60,7 @@ class Shopper:
     fallback_reason: FallbackReason | None = None
     latest: dict[int, str] = field(default_factory=dict)
     opinions: Opinions = NO_OPINIONS
+    segments: frozenset[str] = frozenset()
     memory: AnswerMemory[Any] | None = field(default=None, compare=False, repr=False)
     """Prepared answers to this shopper; None where nothing is remembered, as in previews."""
 
@@ -206,9 +207,12 @@ def _shopper_of(person: Person, *, snapshot: Snapshot, now: float) -> Shopper | 
         for one in distinct(person.history)
         if (code := snapshot.serving_catalog.codes.get(one.product_id)) is not None
     ]
-    memory = AnswerMemory[Any](OWN_ANSWERS, level="answer")
+    memory, segments = AnswerMemory[Any](OWN_ANSWERS, level="answer"), frozenset(person.segments)
     if not history:
-        return replace(newcomer(now, attributes), memory=memory) if attributes else None
+        if not attributes and not segments:
+            return None
+        unknown = newcomer(now, attributes) if attributes else nobody(now, "no_profile")
+        return replace(unknown, segments=segments, memory=memory)
     profile = replace(profile_of(history, weights=snapshot.weights, now=now), attributes=attributes)
     opinions = opinions_of(profile, use_stars=snapshot.bundle is None or snapshot.bundle.ratings_differ)
     latest: dict[int, str] = {}
@@ -219,7 +223,7 @@ def _shopper_of(person: Person, *, snapshot: Snapshot, now: float) -> Shopper | 
         profile = without_disliked(profile, opinions)
         disliked = set(opinions.disliked.tolist())
         latest = {code: signal for code, signal in latest.items() if code not in disliked}
-    return Shopper(profile, personal=True, latest=latest, opinions=opinions, memory=memory)
+    return Shopper(profile, personal=True, latest=latest, opinions=opinions, segments=segments, memory=memory)
 
 
 def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:

@@ -12,16 +12,17 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from common import redis
+from common import clock, redis
 from consents.subjects import raw_ids
 from customers.identity import Link
 from events.links import links_of
-from events.log import Batch
+from events.log import Batch, get_log, shard_of
 from events.services.decoding import decode, positions_of, readable
 from events.shopper_attributes import attributes_in
 from events.types.base import Event
 from events.types.registry import interactions
 from profiles import attributes, history, keys
+from profiles.traits.context import context_in
 
 PURPOSE: Final = "personalization"
 MOST_CLAIMS: Final = 200
@@ -78,6 +79,13 @@ end
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{MOST_CLAIMS + 1})
 """
 """Adds a claim at its earliest time. If there are too many, claims that repeat the current user are removed first."""
+LEAVE_ALL: Final = f"""
+for _, key in ipairs(redis.call('HKEYS', KEYS[1])) do redis.call('ZREM', '{keys.MEMBERS}' .. key, ARGV[1]) end
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('SREM', KEYS[3], ARGV[1])
+return redis.call('DEL', KEYS[1])
+"""
+"""Takes a subject out of all segments, without a trace."""
 APPLY_SHA: Final = sha1(APPLY.encode()).hexdigest()
 
 
@@ -103,8 +111,11 @@ def apply(batch: Batch) -> None:
     apply_events(readable(decoded.rows), offsets={shard: rows[-1][0] for shard, rows in batch.items()})
 
 
-def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None:
-    """Apply events from any source and store the offsets."""
+def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], marks: bool = True) -> None:
+    """Apply events from any source and store the offsets.
+
+    Whoever they are about is marked: segments are determined next. A replay marks nobody and determines all at its end.
+    """
     changes: dict[str, Change] = defaultdict(Change)
     links: list[Link] = []
     for event in events:
@@ -121,6 +132,13 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None
         pipe.evalsha(APPLY_SHA, 5, *state_keys(raw_id), *change.arguments())
     for link in _first_and_last(links):
         _link(pipe, link)
+    touched = _touched(changes, links)
+    if touched:
+        pipe.sadd(keys.SUBJECTS, *touched)
+    if marks:
+        shards, now = get_log().shards, clock.epoch_us()
+        for raw_id, at in touched.items():
+            pipe.zadd(due_key(raw_id, shards=shards), {raw_id: min(at, now)}, lt=True)
     for shard, offset in offsets.items():
         pipe.hset(keys.OFFSETS, str(shard), str(offset))
     pipe.execute()
@@ -135,8 +153,28 @@ def _collect(changes: dict[str, Change], event: Event) -> None:
         for position, interaction in enumerate(lines):
             kind = 2 if interaction.signal in history.LASTING else 1
             rows.append((kind, interaction.at, history.member(interaction, line=position)))
+        rows += [(5, event.at, attributes.member(event, *one)) for one in context_in(event).items()]
     if PURPOSE in event.allowed and (stated := attributes_in(event, settings.SHOPPER_ATTRIBUTES)):
         changes[event.raw_id].rows += [(5, event.at, attributes.member(event, *one)) for one in stated.items()]
+
+
+def _touched(changes: Mapping[str, Change], links: Iterable[Link]) -> dict[str, int]:
+    """Return the raw ids whose profiles change, with the time of the first change."""
+    touched: dict[str, int] = {}
+    for raw_id, change in changes.items():
+        times = [at for _, at, _ in change.rows] + ([] if change.refused_at is None else [change.refused_at])
+        if times:
+            touched[raw_id] = min(times)
+    for link in links:
+        other = f"{'anonymous' if link.kind == 'claim' else 'user'}:{link.from_id}"
+        for raw_id in (f"user:{link.user_id}", other):
+            touched[raw_id] = min(link.at, touched.get(raw_id, link.at))
+    return touched
+
+
+def due_key(subject: str, *, shards: int) -> str:
+    """Return the key of the sorted set of due subjects that this one is in."""
+    return f"{keys.DUE}{shard_of(subject, shards=shards)}"
 
 
 def _first_and_last(links: Iterable[Link]) -> Iterator[Link]:
@@ -189,9 +227,17 @@ def offsets(shards: Iterable[int]) -> dict[int, int]:
 
 
 def forget(raw_ids: Iterable[str]) -> int:
-    """Delete all keys of the raw ids; return the number deleted."""
-    names = [name for raw_id in raw_ids for name in all_keys(raw_id)]
-    return int(redis.client().delete(*names)) if names else 0
+    """Delete all keys of the raw ids, and their places in segments; return the number deleted."""
+    subjects = list(raw_ids)
+    names = [name for raw_id in subjects for name in all_keys(raw_id)]
+    if not names:
+        return 0
+    pipe, shards = redis.client().pipeline(transaction=True), get_log().shards
+    for raw_id in subjects:
+        arguments = (f"{keys.SEGMENTS}{raw_id}", due_key(raw_id, shards=shards), keys.SUBJECTS)
+        pipe.eval(LEAVE_ALL, 3, *arguments, raw_id)
+    pipe.delete(*names)
+    return sum(int(count) for count in pipe.execute())
 
 
 def all_keys(raw_id: str) -> tuple[str, ...]:
@@ -211,5 +257,5 @@ def forget_everybody() -> int:
                 removed += int(client.delete(*names))
                 names = []
         removed += int(client.delete(*names)) if names else 0
-    client.delete(keys.OFFSETS)
+    client.delete(keys.OFFSETS, keys.SUBJECTS)
     return removed

@@ -1,5 +1,6 @@
 """Reads of profiles: a whole person in one round trip."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -77,7 +78,12 @@ for i = 1, #ids do
   newest[2 * i - 1] = redis.call('ZRANGE', '{keys.BROWSED}' .. ids[i], -1, -1, 'WITHSCORES')
   newest[2 * i] = redis.call('ZRANGE', '{keys.LASTING}' .. ids[i], -1, -1, 'WITHSCORES')
 end
-local print = redis.sha1hex(cmsgpack.pack({{states, others, newest}}))
+local subject = 'anonymous:' .. anonymous
+for i = 1, #users do
+  if i == 1 or 'user:' .. users[i] < subject then subject = 'user:' .. users[i] end
+end
+local segments = redis.call('HGETALL', '{keys.SEGMENTS}' .. subject)
+local print = redis.sha1hex(cmsgpack.pack({{states, others, newest, subject, segments}}))
 local versions = redis.call('MGET', '{redis.CONFIG_VERSION}', '{redis.CATALOG_VERSION}')
 if print == known_print then return {{versions[1], versions[2], print}} end
 local rows = {{}}
@@ -88,9 +94,9 @@ for i = 1, #ids do
     redis.call('HVALS', '{keys.ATTRIBUTES}' .. ids[i]),
   }}
 end
-return {{versions[1], versions[2], print, states, others, rows}}
+return {{versions[1], versions[2], print, states, others, rows, {{subject, segments}}}}
 """)
-"""Reads a person. The fingerprint covers consents, links and claims, and of the history its number of changes and its
+"""Reads a person. The fingerprint covers consents, links, claims and segments, and of the history its number of changes and its
 newest rows, which differ where Redis lost its data and the profiles were rebuilt. A caller that names the present
 fingerprint gets no history again."""
 
@@ -105,6 +111,9 @@ class Person:
     consents, and those of a linked user (`consents.person_of`).
 
     `version` grows with every change of history.
+
+    `subject` is the raw id under which the person's segments are kept: the smallest user id, else the anonymous id.
+    `segments` maps the key of each segment to the time of entering in microseconds.
     """
 
     ids: tuple[str, ...] = ()
@@ -113,6 +122,8 @@ class Person:
     consent_states: dict[str, ConsentState] = field(default_factory=dict)
     version: int = 0
     attributes: dict[str, Any] = field(default_factory=dict)
+    subject: str = ""
+    segments: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +146,22 @@ def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) 
     return _person(answer, user_id=user_id, anonymous_id=anonymous_id)
 
 
+def read_people(subjects: Sequence[str]) -> list[Person]:
+    """Return the person of each raw id, in one round trip for all. Raises redis errors."""
+    ids = [_ids_of(subject) for subject in subjects]
+    calls = [person_call(user_id=user_id, anonymous_id=anonymous_id) for user_id, anonymous_id in ids]
+    answers = redis.run_scripts(*calls) if calls else []
+    return [
+        _person(answer, user_id=user_id, anonymous_id=anonymous_id)
+        for answer, (user_id, anonymous_id) in zip(answers, ids, strict=True)
+    ]
+
+
+def _ids_of(subject: str) -> tuple[str | None, str | None]:
+    kind, _, value = subject.partition(":")
+    return (value, None) if kind == "user" else (None, value)
+
+
 def person_call(*, user_id: str | None, anonymous_id: str | None, fingerprint: bytes = b"") -> redis.ScriptCall:
     """Return the call that reads a person, for a round trip with others; `person_read` reads its answer."""
     return READ.call(arguments=_arguments(user_id, anonymous_id, fingerprint))
@@ -152,7 +179,7 @@ def _arguments(user_id: str | None, anonymous_id: str | None, fingerprint: bytes
 
 
 def _person(answer: Any, *, user_id: str | None, anonymous_id: str | None) -> Person:
-    *_, id_rows, others, histories = answer
+    *_, id_rows, others, histories, (subject, segments) = answer
     consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*id_rows, *others)}
     ids = tuple(row[0].decode() for row in id_rows)
     states = {
@@ -167,6 +194,8 @@ def _person(answer: Any, *, user_id: str | None, anonymous_id: str | None) -> Pe
         consent_states=consents,
         version=sum(int(row[3] or 0) for row in id_rows),
         attributes=attributes.latest(attributes_of(states, users=users)),
+        subject=subject.decode(),
+        segments={key.decode(): int(since) for key, since in _paired(segments).items()},
     )
 
 
