@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.conf import settings
 
 from access.throttles import RequestCount
 from common.cooldown import Cooldown
+from common.errors import Unavailable
 from common.redis import run_scripts
 from consents.person import ConsentPerson, person_of
 from consents.selectors import rule_of, terms
@@ -24,6 +26,7 @@ from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from profiles.history import distinct
 from profiles.selectors import Person, PersonRead, person_call, person_read
+from profiles.services import apply_named
 from recsys.arrays import Floats, Ints
 from recsys.data.attributes import attribute_strings
 from recsys.data.interactions import DAY
@@ -40,6 +43,10 @@ PURPOSE = "personalization"
 HOUR_SECONDS = 3600.0
 N_LATEST = 3
 """Text similarity uses the products of this many latest events."""
+MOST_ROUNDS = 4
+"""How far a read follows logins that no profile holds yet."""
+MOST_NAMES = 10_000
+"""Entries of the log remembered as applied."""
 MOST_SHOPPERS = 5_000
 """Shoppers remembered by one process: some 10 KB each, with their answers some 60."""
 Ids = tuple[str | None, str | None]
@@ -101,6 +108,8 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
     read = _read(who, b"" if known is None else known.fingerprint, count)
     if read is None:
         return nobody(now, "store_down")
+    if read.pending:
+        read = _caught_up(who, read)
     snapshot_refresher.hint(config_version=read.config_version, catalog_version=read.catalog_version)
     LOOKUPS.labels(level="shopper", outcome="hit" if read.person is None else "miss").inc()
     if read.person is not None:
@@ -267,6 +276,46 @@ def profile_of(history: list[tuple[int, Interaction]], *, weights: Floats, now: 
 def full_hour(now: float) -> float:
     """Return the full hour, so that a shopper without new events gets the same answer to the same request."""
     return now // HOUR_SECONDS * HOUR_SECONDS
+
+
+def _caught_up(who: Who, read: PersonRead) -> PersonRead:
+    """Return the person after the log's entries about them that the profiler has not applied yet.
+
+    They are applied here: every write of profiles may happen twice. So an answer knows all that was acknowledged. A
+    login among them makes further ids the person's, with entries of their own.
+    """
+    try:
+        for _ in range(MOST_ROUNDS):
+            if caught_up.covers(read.pending):
+                break
+            apply_named(read.pending)
+            caught_up.note(read.pending)
+            read = _read(who, b"", None) or read
+    except (redis.RedisError, Unavailable) as error:
+        log.warning("profile.behind error=%s", error)
+    return read
+
+
+class CaughtUp:
+    """The entries that this process applied ahead of the profiler, the latest of them."""
+
+    def __init__(self) -> None:
+        self._names: LRUCache[bytes, bool] = LRUCache(MOST_NAMES)
+        self._lock = threading.Lock()
+
+    def covers(self, names: Iterable[bytes]) -> bool:
+        """Return whether all of them were applied."""
+        with self._lock:
+            return all(name in self._names for name in names)
+
+    def note(self, names: Iterable[bytes]) -> None:
+        """Note them as applied."""
+        with self._lock:
+            self._names.update(dict.fromkeys(names, True))
+
+
+caught_up = CaughtUp()
+"""The memory of this process."""
 
 
 def _read(who: Who, fingerprint: bytes, count: RequestCount | None) -> PersonRead | None:

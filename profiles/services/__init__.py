@@ -5,7 +5,7 @@ Every write gives the same state, whenever, however often and in whatever order 
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Any, Final
@@ -109,6 +109,12 @@ def apply(batch: Batch) -> None:
     """Apply a batch of the log and store its last offsets. Raises redis errors; then apply it again."""
     decoded = decode(positions_of(batch))
     apply_events(readable(decoded.rows), offsets={shard: rows[-1][0] for shard, rows in batch.items()})
+
+
+def apply_named(names: Collection[bytes]) -> None:
+    """Apply the named entries of the log ahead of the profiler, which will apply them again. Raises as `apply`."""
+    decoded = decode(positions_of(get_log().read_named(names)))
+    apply_events(readable(decoded.rows), offsets={})
 
 
 def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], marks: bool = True) -> None:
