@@ -63,7 +63,7 @@ class PlainReader:
     """Reads shoppers; remembers the verdict on the few different decisions that there are."""
 
     with_attributes: bool = True
-    _verdicts: dict[tuple[bytes, ...], bool] = field(default_factory=dict)
+    _verdicts: dict[tuple[bytes, bytes], bool] = field(default_factory=dict)
 
     def read(self, subjects: Sequence[str]) -> list[PlainPerson | None]:
         """Return each shopper in one round trip; None for one with links to other ids. Raises redis errors."""
@@ -73,26 +73,29 @@ class PlainReader:
         for first in range(0, len(subjects), IN_A_SCRIPT):
             pipe.evalsha(READ_PLAIN_SHA, 0, flag, *subjects[first : first + IN_A_SCRIPT])
         rows = [row for answer in pipe.execute()[1:] for row in answer]
-        return [None if row == 0 else self._person(row) for row in rows]
+        return [None if row == 0 else self._person(raw_id, row) for raw_id, row in zip(subjects, rows, strict=True)]
 
-    def _person(self, row: list[list[bytes]]) -> PlainPerson:
-        consents, browsed, lasting, said = row
-        if not self._is_allowed(consents):
+    def _person(self, raw_id: str, row: list[list[bytes]]) -> PlainPerson:
+        consents, browsed, lasting, stated = row
+        if not self._is_allowed(raw_id, consents):
             return PlainPerson([], {})
         pairs = [(int(at), one) for one, at in zip(browsed[::2], browsed[1::2], strict=True)]
         pairs += [(int(at), one) for one, at in zip(lasting[::2], lasting[1::2], strict=True)]
-        known = attributes.latest([(orjson.loads(one)[1], one) for one in said]) if said else {}
-        return PlainPerson(history.newest(pairs) if pairs else [], known)
+        values = attributes.latest([(orjson.loads(one)[1], one) for one in stated]) if stated else {}
+        return PlainPerson(history.newest(pairs) if pairs else [], values)
 
-    def _is_allowed(self, consents: list[bytes]) -> bool:
+    def _is_allowed(self, raw_id: str, consents: list[bytes]) -> bool:
         stored = dict(zip(consents[::2], consents[1::2], strict=True))
         decision, region = stored.get(PURPOSE.encode(), b""), stored.get(b"region", b"")
+        if GPC.encode() in stored:
+            return _verdict(raw_id, stored)
         # Without Global Privacy Control, times decide nothing about one id alone.
-        key = (decision[:1], region) if GPC.encode() not in stored else (decision, region, stored[GPC.encode()])
+        key = (decision[:1], region)
         if (verdict := self._verdicts.get(key)) is None:
-            if len(self._verdicts) > 10_000:
-                self._verdicts.clear()
-            whom = person_of(["user:"], {"user:": cache.parse(stored)})
-            verdict = whom.verdict(terms().get(PURPOSE), rule=rule_of(whom.region)).allowed
-            self._verdicts[key] = verdict
+            verdict = self._verdicts[key] = _verdict(raw_id, stored)
         return verdict
+
+
+def _verdict(raw_id: str, stored: dict[bytes, bytes]) -> bool:
+    whom = person_of([raw_id], {raw_id: cache.parse(stored)})
+    return whom.verdict(terms().get(PURPOSE), rule=rule_of(whom.region)).allowed

@@ -15,7 +15,7 @@ from profiles.shopper_states import is_allowed
 AT_ONCE: Final = 500
 Progress = Callable[[str, float], object]
 """Takes a step in words, and the finished share from 0 to 1."""
-Known = tuple[Sequence[Interaction], Mapping[str, Any]]
+ShopperRecord = tuple[Sequence[Interaction], Mapping[str, Any]]
 """History and attributes of one shopper."""
 
 
@@ -30,7 +30,7 @@ def people(progress: Progress, *, step: str) -> Iterator[list[Person]]:
         progress(step, min(1.0, done / total))
 
 
-def shoppers(progress: Progress, *, step: str, with_attributes: bool) -> Iterator[list[Known]]:
+def shoppers(progress: Progress, *, step: str, with_attributes: bool) -> Iterator[list[ShopperRecord]]:
     """Yield history and attributes of everybody in batches; nothing of those who do not allow personalization.
 
     While one batch is worked on, the next one is read. Raises redis errors.
@@ -50,13 +50,13 @@ def shoppers(progress: Progress, *, step: str, with_attributes: bool) -> Iterato
             progress(step, min(1.0, done / total))
 
 
-def _read_next(reader: PlainReader, batches: Iterator[list[str]]) -> tuple[int, list[Known]] | None:
+def _read_next(reader: PlainReader, batches: Iterator[list[str]]) -> tuple[int, list[ShopperRecord]] | None:
     """Return the number of raw ids of the next batch and its shoppers; None after the last."""
     batch = next(batches, None)
     if batch is None:
         return None
     plain = reader.read(batch)
-    rows: list[Known] = [(one.history, one.attributes) for one in plain if one is not None]
+    rows: list[ShopperRecord] = [(one.history, one.attributes) for one in plain if one is not None]
     linked = [raw_id for raw_id, one in zip(batch, plain, strict=True) if one is None]
     for raw_id, person in zip(linked, read_people(linked) if linked else (), strict=True):
         if person.subject == raw_id:
