@@ -8,6 +8,7 @@ from typing import Any, Final
 from common import redis
 from events.types.base import Interaction
 from profiles import keys
+from profiles.segments.rules.necessary import Minimum
 from profiles.selectors import Person, read_people
 from profiles.selectors.plain_people import PlainReader
 from profiles.shopper_states import is_allowed
@@ -30,12 +31,15 @@ def people(progress: Progress, *, step: str) -> Iterator[list[Person]]:
         progress(step, min(1.0, done / total))
 
 
-def shoppers(progress: Progress, *, step: str, with_attributes: bool) -> Iterator[list[ShopperRecord]]:
-    """Yield history and attributes of everybody in batches; nothing of those who do not allow personalization.
+def shoppers(
+    progress: Progress, *, step: str, with_attributes: bool, minima: tuple[Minimum, ...] = ()
+) -> Iterator[list[ShopperRecord]]:
+    """Yield history and attributes of everybody in batches; nothing of those who do not allow personalization, or
+    have less than the `minima`.
 
     While one batch is worked on, the next one is read. Raises redis errors.
     """
-    reader = PlainReader(with_attributes=with_attributes)
+    reader = PlainReader(with_attributes=with_attributes, minima=minima)
     client = redis.client()
     total = max(1, int(client.scard(keys.SUBJECTS)))
     subjects, done = iter(client.sscan_iter(keys.SUBJECTS, count=2 * AT_ONCE)), 0
