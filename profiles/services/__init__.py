@@ -30,6 +30,10 @@ MOST_CLAIMS: Final = 200
 MOST_LINKED: Final = 200
 """Ids kept for one user, those linked last: more than are read (`selectors.MOST_IDS`)."""
 
+DECISION_DELAY: Final = 1_000_000
+"""Microseconds after which segments follow a decision that changes no profile, such as Global Privacy Control: the
+consent cache is written after the log."""
+
 log = logging.getLogger(__name__)
 
 APPLY: Final = f"""
@@ -118,10 +122,12 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], makes_d
     """
     changes: dict[str, Change] = defaultdict(Change)
     links: list[Link] = []
+    deciders: set[str] = set()
     for event in events:
         try:
             links += links_of(event)
             _collect(changes, event)
+            deciders.update(raw_ids(event.user_id, event.anonymous_id) if event.consents else ())
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             # The recorder stores it as rejected. Waiting for it here would hold up every shopper behind it.
             log.warning("event.unreadable message_id=%s error=%s", event.message_id, error)
@@ -139,6 +145,8 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], makes_d
         shards, now = get_log().shards, clock.epoch_us()
         for raw_id, at in first_changes.items():
             pipe.zadd(due_key(raw_id, shards=shards), {raw_id: min(at, now)}, lt=True)
+        for raw_id in deciders - first_changes.keys():
+            pipe.zadd(due_key(raw_id, shards=shards), {raw_id: now + DECISION_DELAY}, lt=True)
     for shard, offset in offsets.items():
         pipe.hset(keys.OFFSETS, str(shard), str(offset))
     pipe.execute()
