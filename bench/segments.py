@@ -228,14 +228,14 @@ def leaving(count: int) -> dict[str, float]:
         _, leave_s, leave_cpu_s = timed(lambda: until(0))
     finally:
         clock.epoch_us = real
-    told = sum(get_log().backlog(shard, 0) for shard in shards)
+    n_events = sum(get_log().backlog(shard, 0) for shard in shards)
     redis.client().delete(keys.FLOWS)
     return {
         "leaving": count,
         "enter_together_s": enter_s,
         "leave_together_s": leave_s,
         "leave_together_cpu_s": leave_cpu_s,
-        "events_told": told,
+        "events": n_events,
     }
 
 

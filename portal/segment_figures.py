@@ -31,8 +31,8 @@ def sizes(series: Mapping[str, Sequence[tuple[datetime, int]]], names: Mapping[s
 
 def flows(rows: Sequence[tuple[str, str, int]]) -> plots.Figure:
     """Return a bar for each of the largest flows."""
-    shown = rows[:MOST_FLOWS]
-    return plots.lying_bars([f"{a} → {b}" for a, b, _ in shown], [people for _, _, people in shown], title="people")
+    largest = rows[:MOST_FLOWS]
+    return plots.lying_bars([f"{a} → {b}" for a, b, _ in largest], [people for _, _, people in largest], title="people")
 
 
 def differences(rows: Sequence[tuple[str, float]]) -> plots.Figure:

@@ -42,7 +42,7 @@ def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) 
         last = max(log.last(shard), recorded_to[shard])
         happened = events_of(log, shard, recorded_to=recorded_to[shard], until=last)
         while events := list(islice(happened, AT_ONCE)):
-            services.apply_events(events, offsets={}, marks=False)
+            services.apply_events(events, offsets={}, makes_due=False)
             restore(segment_changes(events))
             begin_rebuild()
             mirroring.link(seen_together(events))

@@ -40,11 +40,11 @@ class ProductCache:
         is_due = time.monotonic() - self._emptied_at >= KEPT_SECONDS
         if (catalog_version != self._catalog_version and is_due) or len(self._products) > MOST_PRODUCTS:
             self._products, self._catalog_version, self._emptied_at = {}, catalog_version, time.monotonic()
-        wanted = set(product_ids)
-        if missing := sorted(wanted - self._products.keys()):
+        distinct_ids = set(product_ids)
+        if missing := sorted(distinct_ids - self._products.keys()):
             self._products |= dict.fromkeys(missing)
             self._products |= {row.product_id: product_info(row) for row in products_by_id(missing)}
-        return {product_id: info for product_id in wanted if (info := self._products[product_id]) is not None}
+        return {product_id: info for product_id in distinct_ids if (info := self._products[product_id]) is not None}
 
 
 def product_info(row: ProductRow) -> ProductInfo:

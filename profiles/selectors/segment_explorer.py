@@ -127,13 +127,13 @@ def segment_map() -> list[Point]:
     fit = SegmentClustering.objects.first()
     clustering = None if fit is None else Clustering.from_json(fit.state)
     features = FEATURES if clustering is None else clustering.features
-    rows, shown = _rows_of(people, features)
+    rows, owners = _rows_of(people, features)
     if not len(rows):
         return []
     scale = Scale.of(rows) if clustering is None else clustering.scale
     names = dict(Segment.objects.filter(active=True).order_by("kind").values_list("key", "name"))
     places = plane(scale.standardized(rows))
-    return [Point(float(x), float(y), _color(one, names)) for (x, y), one in zip(places, shown, strict=True)]
+    return [Point(float(x), float(y), _color(one, names)) for (x, y), one in zip(places, owners, strict=True)]
 
 
 def latest_fit() -> SegmentClustering | None:

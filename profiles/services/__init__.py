@@ -30,6 +30,10 @@ MOST_CLAIMS: Final = 200
 MOST_LINKED: Final = 200
 """Ids kept for one user, those linked last: more than are read (`selectors.MOST_IDS`)."""
 
+DECISION_DELAY: Final = 1_000_000
+"""Microseconds after which segments follow a decision that changes no profile, such as Global Privacy Control: the
+consent cache is written after the log."""
+
 log = logging.getLogger(__name__)
 
 APPLY: Final = f"""
@@ -117,17 +121,19 @@ def apply_named(names: Collection[bytes]) -> None:
     apply_events(readable(decoded.rows), offsets={})
 
 
-def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], marks: bool = True) -> None:
+def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], makes_due: bool = True) -> None:
     """Apply events from any source and store the offsets.
 
     Whoever they are about is marked: segments are determined next. A replay marks nobody and determines all at its end.
     """
     changes: dict[str, Change] = defaultdict(Change)
     links: list[Link] = []
+    deciders: set[str] = set()
     for event in events:
         try:
             links += links_of(event)
             _collect(changes, event)
+            deciders.update(raw_ids(event.user_id, event.anonymous_id) if event.consents else ())
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             # The recorder stores it as rejected. Waiting for it here would hold up every shopper behind it.
             log.warning("event.unreadable message_id=%s error=%s", event.message_id, error)
@@ -138,13 +144,15 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], marks: 
         pipe.evalsha(APPLY_SHA, 5, *state_keys(raw_id), *change.arguments())
     for link in _first_and_last(links):
         _link(pipe, link)
-    touched = _touched(changes, links)
-    if touched:
-        pipe.sadd(keys.SUBJECTS, *touched)
-    if marks:
+    first_changes = _first_changes(changes, links)
+    if first_changes:
+        pipe.sadd(keys.SUBJECTS, *first_changes)
+    if makes_due:
         shards, now = get_log().shards, clock.epoch_us()
-        for raw_id, at in touched.items():
+        for raw_id, at in first_changes.items():
             pipe.zadd(due_key(raw_id, shards=shards), {raw_id: min(at, now)}, lt=True)
+        for raw_id in deciders - first_changes.keys():
+            pipe.zadd(due_key(raw_id, shards=shards), {raw_id: now + DECISION_DELAY}, lt=True)
     for shard, offset in offsets.items():
         pipe.hset(keys.OFFSETS, str(shard), str(offset))
     pipe.execute()
@@ -164,18 +172,18 @@ def _collect(changes: dict[str, Change], event: Event) -> None:
         changes[event.raw_id].rows += [(5, event.at, attributes.member(event, *one)) for one in stated.items()]
 
 
-def _touched(changes: Mapping[str, Change], links: Iterable[Link]) -> dict[str, int]:
+def _first_changes(changes: Mapping[str, Change], links: Iterable[Link]) -> dict[str, int]:
     """Return the raw ids whose profiles change, with the time of the first change."""
-    touched: dict[str, int] = {}
+    first_changes: dict[str, int] = {}
     for raw_id, change in changes.items():
         times = [at for _, at, _ in change.rows] + ([] if change.refused_at is None else [change.refused_at])
         if times:
-            touched[raw_id] = min(times)
+            first_changes[raw_id] = min(times)
     for link in links:
         other = f"{'anonymous' if link.kind == 'claim' else 'user'}:{link.from_id}"
         for raw_id in (f"user:{link.user_id}", other):
-            touched[raw_id] = min(link.at, touched.get(raw_id, link.at))
-    return touched
+            first_changes[raw_id] = min(link.at, first_changes.get(raw_id, link.at))
+    return first_changes
 
 
 def due_key(subject: str, *, shards: int) -> str:

@@ -9,6 +9,7 @@ from common import clock, redis
 from profiles.models import SegmentJob
 from profiles.segments.rules.conditions import Attribute, Node, TraitName, leaves, reads_catalog, traits_of
 from profiles.segments.rules.evaluation import meets
+from profiles.segments.rules.necessary import minima
 from profiles.segments.rules.parsing import parse
 from profiles.segments.segment_set import CATALOG_TRAITS
 from profiles.selectors import Person, read_people
@@ -56,7 +57,7 @@ def count(job: SegmentJob, progress: Progress) -> Mapping[str, Any]:
     node, members, profiles = parse(job.rule), 0, 0
     traits, cache = traits_of(node), cache_for(node)
     with_attributes = any(isinstance(leaf, Attribute | TraitName) for leaf in leaves(node))
-    for batch in shoppers(progress, step="Counting", with_attributes=with_attributes):
+    for batch in shoppers(progress, step="Counting", with_attributes=with_attributes, minima=minima(node)):
         version = 0 if cache is None else _catalog_version()
         states = lazy_states(batch, traits, cache=cache, now=clock.epoch_us(), catalog_version=version)
         members += sum(meets(node, state) for state in states)

@@ -113,13 +113,13 @@ class SegmentMembers:
         does not take events, and Django's OperationalError while PostgreSQL is down; then the marks stay.
         """
         now = clock.epoch_us()
-        marks = _due(shards, now=now, limit=limit)
-        if not marks:
+        due_at = _due(shards, now=now, limit=limit)
+        if not due_at:
             return 0
         if self.segment_set.is_empty:
-            _drop_marks(marks)
-            return len(marks)
-        people = dict(zip(marks, read_people(list(marks)), strict=True))
+            _drop_marks(due_at)
+            return len(due_at)
+        people = dict(zip(due_at, read_people(list(due_at)), strict=True))
         moments: dict[str, int] = {}
         own: dict[str, Person] = {}
         foreign: dict[str, str] = {}
@@ -127,12 +127,12 @@ class SegmentMembers:
             subject = person.subject
             if shard_of(subject, shards=get_log().shards) in shards:
                 own[subject] = person
-                moments[subject] = min(marks[raw_id], moments.get(subject, marks[raw_id]))
+                moments[subject] = min(due_at[raw_id], moments.get(subject, due_at[raw_id]))
             if raw_id != subject:
                 foreign[raw_id] = subject
-        self._hand_over(foreign, marks)
+        self._hand_over(foreign, due_at)
         self.determine(list(own.values()), moments=moments, now=now)
-        return len(marks)
+        return len(due_at)
 
     def determine(
         self, people: Sequence[Person], *, moments: Mapping[str, int], now: int, silent: bool = False
@@ -211,13 +211,13 @@ class SegmentMembers:
             for event_name, key in names
         ]
 
-    def _hand_over(self, foreign: Mapping[str, str], marks: Mapping[str, int]) -> None:
+    def _hand_over(self, foreign: Mapping[str, str], due_at: Mapping[str, int]) -> None:
         """Mark the person in place of an id that became theirs."""
         if not foreign:
             return
         pipe, shards = redis.client().pipeline(transaction=True), get_log().shards
         for raw_id, subject in foreign.items():
-            pipe.zadd(due_key(subject, shards=shards), {subject: marks[raw_id]}, lt=True)
+            pipe.zadd(due_key(subject, shards=shards), {subject: due_at[raw_id]}, lt=True)
             pipe.zrem(due_key(raw_id, shards=shards), raw_id)
         pipe.execute()
 
@@ -264,11 +264,11 @@ def _server_event(*, message_id: str, name: str, at: int, subject: str, properti
 
 def forget_outbox(subjects: Iterable[str]) -> int:
     """Remove what waits about these subjects; return the number removed."""
-    client, wanted, removed = redis.client(), set(subjects), 0
+    client, erased, removed = redis.client(), set(subjects), 0
     for shard in range(get_log().shards):
         name = f"{keys.OUTBOX}{shard}"
         for line in _lines_of(name, 0):
-            if orjson.loads(line)["subject"] in wanted:
+            if orjson.loads(line)["subject"] in erased:
                 removed += int(client.lrem(name, 0, line.decode()))
     return removed
 
@@ -296,9 +296,9 @@ def _due(shards: Iterable[int], *, now: int, limit: int) -> dict[str, int]:
     return {} if is_rebuild else {raw_id.decode(): int(at) for rows in due for raw_id, at in rows}
 
 
-def _drop_marks(marks: Iterable[str]) -> None:
+def _drop_marks(due_at: Iterable[str]) -> None:
     pipe, shards = redis.client().pipeline(transaction=False), get_log().shards
-    for raw_id in marks:
+    for raw_id in due_at:
         pipe.zrem(due_key(raw_id, shards=shards), raw_id)
     pipe.execute()
 

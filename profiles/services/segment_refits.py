@@ -122,17 +122,17 @@ def _identity(
 @transaction.atomic
 def store(fit: Fit) -> None:
     """Write a fit and the segments of its clusters; those of clusters that ended are switched off."""
-    known = {row.cluster: row for row in Segment.objects.select_for_update().filter(kind=SegmentKind.CLUSTER)}
-    taken = {row.name for row in known.values() if row.cluster in fit.keys}
+    existing = {row.cluster: row for row in Segment.objects.select_for_update().filter(kind=SegmentKind.CLUSTER)}
+    used_names = {row.name for row in existing.values() if row.cluster in fit.keys}
     for key, own_differences in zip(fit.keys, differences(fit.clustering), strict=True):
-        if (row := known.get(key)) is None:
+        if (row := existing.get(key)) is None:
             row = Segment(
                 key=f"{CLUSTER_KEY}{key}",
                 kind=SegmentKind.CLUSTER,
                 cluster=key,
-                name=name(own_differences, taken=taken),
+                name=name(own_differences, other_names=used_names),
             )
-            taken.add(row.name)
+            used_names.add(row.name)
         row.description = description(own_differences)
         row.save()
     Segment.objects.filter(kind=SegmentKind.CLUSTER).exclude(cluster__in=fit.keys).update(active=False)

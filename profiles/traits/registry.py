@@ -62,8 +62,8 @@ def values_and_changes(
     context: dict[str, Any] = {"now": now, "products": products, "refunds": refunds}
     trait_values: dict[str, Any] = {}
     changes: dict[str, int] = {}
-    wanted = frozenset(keys)
-    for key in (key for key in TRAITS if key in wanted):
+    key_set = frozenset(keys)
+    for key in (key for key in TRAITS if key in key_set):
         state = TRAITS[key].fold(interactions)
         if (value := TRAITS[key].value(state, **context)) is not None:
             trait_values[key] = value

@@ -57,13 +57,13 @@ def description(own_differences: Sequence[Difference]) -> str:
     return "; ".join(parts) or "Like the average shopper"
 
 
-def name(own_differences: Sequence[Difference], *, taken: Collection[str]) -> str:
-    """Return a short name by the largest differences; words and then a number keep it apart from those taken."""
+def name(own_differences: Sequence[Difference], *, other_names: Collection[str]) -> str:
+    """Return a short name by the largest differences; words and then a number keep it apart from those other_names."""
     phrases = [one.phrase for one in own_differences if abs(one.deviations) >= LEAST_DEVIATIONS]
     phrases = phrases or ["average shoppers"]
     candidates = [", ".join(phrases[:length]) for length in range(min(2, len(phrases)), min(4, len(phrases)) + 1)]
-    candidates += [f"{candidates[0]} ({number})" for number in range(2, len(taken) + 3)]
-    best = next(one for one in candidates if one[:1].upper() + one[1:] not in taken)
+    candidates += [f"{candidates[0]} ({number})" for number in range(2, len(other_names) + 3)]
+    best = next(one for one in candidates if one[:1].upper() + one[1:] not in other_names)
     return best[:1].upper() + best[1:]
 
 

@@ -115,8 +115,8 @@ def _count(leaf: EventCount, shopper: ShopperState) -> Verdict:
     compare, bound = _COMPARE[leaf.comparison], leaf.times
     holds = compare(len(times), bound)
     if leaf.window is not None:
-        for gone, at in enumerate(times, start=1):
-            if compare(len(times) - gone, bound) != holds:
+        for expired, at in enumerate(times, start=1):
+            if compare(len(times) - expired, bound) != holds:
                 return Verdict(holds, at + leaf.window.microseconds)
     return Verdict(holds)
 

@@ -160,10 +160,10 @@ def test_what_differs_is_said_in_words_and_names_stay_apart() -> None:
 
     assert often[0].phrase == "orders often"
     assert description(often).startswith("orders 40 (all: ")
-    first = name(often, taken=())
+    first = name(often, other_names=())
     assert first.startswith("Orders often")
-    assert name(often, taken=(first,)) != first
-    assert name(rarely, taken=()).startswith("Orders rarely")
+    assert name(often, other_names=(first,)) != first
+    assert name(rarely, other_names=()).startswith("Orders rarely")
 
 
 def test_money_is_compared_by_its_logarithm() -> None:

@@ -155,6 +155,23 @@ def test_a_withdrawal_ends_all_segments_and_tells_nobody(make_segment: Make) -> 
     assert due() == {}
 
 
+def test_global_privacy_control_ends_segments_a_second_later(
+    make_segment: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_segment("lookers", ANY_VIEW)
+    happened(view(1))
+    pipe, now = redis.client().pipeline(), clock.epoch_us()
+    consent_cache.apply_all(pipe, "user:ada", {"gpc": Decision(True, now)})
+    pipe.execute()
+    services.apply_events([event(3, name="Consent Updated", at=now, consents={"gpc": True}, allowed=())], offsets={})
+
+    monkeypatch.setattr(clock, "epoch_us", lambda: now + 2_000_000)
+    Segmenter().work(SHARDS)
+
+    assert segments() == set()
+    assert len(segment_events()) == 1
+
+
 def test_who_does_not_allow_it_enters_nothing(make_segment: Make) -> None:
     make_segment("lookers", ANY_VIEW)
     decide("user:ada", given=False, at=2)

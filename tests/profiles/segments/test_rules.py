@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InvalidInput
+from profiles.history import LASTING
 from profiles.segments.rules.conditions import as_json
 from profiles.segments.rules.evaluation import Verdict, evaluate, meets
+from profiles.segments.rules.necessary import Minimum, minima
 from profiles.segments.rules.parsing import parse
 from profiles.segments.rules.wording import sentence
 from tests.profiles.segments.shoppers import DAY, MINUTE, NOW, did, shopper
@@ -168,3 +170,43 @@ def test_a_rule_reads_as_a_sentence_and_survives_json(rule: dict[str, Any], word
 
     assert sentence(node).startswith(words)
     assert parse(as_json(node)) == node
+
+
+SIMPLE = [
+    {"event": "view", "is": "at_least", "times": 2, "within": "45 minutes"},
+    {"event": "purchase", "is": "equals", "times": 1},
+    {"event": "cart", "is": "at_most", "times": 1},
+    {"last": "view", "before": "20 minutes"},
+    {"last": "purchase", "within": "60 minutes"},
+    {"trait": "rfm.frequency", "is": "at_least", "value": 1},
+    {"trait": "action_counts.view", "is": "at_least", "value": 1.5},
+]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["view", "cart", "purchase"]), st.integers(0, 90)), max_size=8),
+    st.sampled_from(["all", "any"]),
+    st.lists(st.sampled_from([*SIMPLE, *({"not": one} for one in SIMPLE)]), min_size=1, max_size=3),
+)
+def test_every_member_has_what_a_scan_asks_for_first(
+    events: list[tuple[Any, int]], mode: str, parts: list[dict[str, Any]]
+) -> None:
+    rule = parse({mode: parts})
+    history = [did(signal, minutes_ago=age, message_id=f"m{at}") for at, (signal, age) in enumerate(events)]
+
+    if meets(rule, shopper(*history)):
+        for one in minima(rule):
+            since = 0 if one.window is None else NOW - one.window
+            own = [row for row in history if (row.signal in LASTING) == one.is_lasting and row.at > since]
+            assert len(own) >= one.times
+
+
+def test_a_scan_asks_for_what_the_rule_needs_at_least() -> None:
+    bought = {"event": "purchase", "times": 1}
+
+    assert minima(parse({"all": [CHAIRS, bought]})) == (
+        Minimum(is_lasting=False, window=30 * MINUTE, times=3),
+        Minimum(is_lasting=True, window=None, times=1),
+    )
+    assert minima(parse({"any": [CHAIRS, bought]})) == ()
+    assert minima(parse({"not": CHAIRS})) == ()
