@@ -1,13 +1,12 @@
 """The product's own server with one more route: a fixed JSON after one Redis round trip, the floor of every answer."""
 
-import os
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
+
+from config.wsgi import application
+
+__all__ = ["application"]
 
 from common.redis import CONFIG_VERSION, client
 
@@ -19,5 +18,4 @@ def floor(request: HttpRequest) -> JsonResponse:
 
 
 settings.ROOT_URLCONF = "bench._floor"
-application = get_wsgi_application()
 urlpatterns = [path("floor", floor), path("", include("config.urls"))]

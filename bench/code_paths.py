@@ -22,17 +22,17 @@ def main() -> int:
     with stage() as it:
         os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
         os.environ["ALLOWED_HOSTS"] = "testserver"
-        from bench.serving import shop
+        from bench import serving
 
         keys: list[str] = []
-        trained = passes(lambda: keys.append(shop(200, 150)))
+        training_paths = passes(lambda: keys.append(serving.shop(200, 150, train=serving.trained)))
         from django.test import Client
 
         path = "/api/v1/recommendations/home?user_id=u1"
         ask = Client(headers={"authorization": f"Bearer {keys[0]}"}).get
         assert ask(path).json()["personalized"]
         answered = passes(lambda: ask(path))
-    report("training", {name for name in trained if name[0].startswith("recsys/")})
+    report("training", {name for name in training_paths if name[0].startswith("recsys/")})
     report("answer", answered)
     return 0
 

@@ -127,7 +127,7 @@ async def measured(it: Stage, live_url: str, key: str, options: argparse.Namespa
         await client.open(session, shoppers)
         opened = time.perf_counter() - began
         await asyncio.sleep(3)
-        grown = memory(it) - before
+        growth = memory(it) - before
         client.answers = 0
         delays = await push(it, session, client, key, options)
         await asyncio.sleep(1)
@@ -144,8 +144,8 @@ async def measured(it: Stage, live_url: str, key: str, options: argparse.Namespa
         "answers": client.answers,
         "p50_ms": round(1000 * float(np.quantile(arrived, 0.5)), 1) if arrived else None,
         "p99_ms": round(1000 * float(np.quantile(arrived, 0.99)), 1) if arrived else None,
-        "live_mb": round((before + grown) / 2**20, 1),
-        "kb_per_socket": round(grown / 2**10 / options.sockets, 1),
+        "live_mb": round((before + growth) / 2**20, 1),
+        "kb_per_socket": round(growth / 2**10 / options.sockets, 1),
     }
 
 

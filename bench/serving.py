@@ -1,4 +1,4 @@
-"""Answers over HTTP beside the same server's fixed JSON after one Redis round trip: throughput, CPU, latency under load.
+"""Answers over HTTP beside the same server's fixed JSON after one Redis round trip: throughput, CPU, latency.
 
     make bench-serving ARGS="--products 20000 --shoppers 100000"
 
@@ -17,8 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +26,15 @@ import pandas as pd
 
 from bench._results import write_results
 from bench._stage import Stage, answers, stage, until
+from recsys.data.dataset import Dataset, build
+from recsys.ranking.item_statistics import ItemStatistics
+from recsys.ranking.model import HybridModel
+from recsys.ranking.ranker import NETWORK
+from recsys.sources.fitting import fit_all
+from recsys.training.plan import Plan, ranked_sources
+from recsys.training.ranking_dataset import ranking_dataset
+from recsys.training.refit import refit
+from recsys.training.training import LAMBDAMART, refit_on_all, split, test_candidates, train
 
 CONNECTIONS: Final = 8
 CACHED_SHOPPERS: Final = 200
@@ -34,6 +42,8 @@ SHARE_OF_CAPACITY: Final = 0.7
 """The load at which latency is measured."""
 PAGE: Final = ("home", "product", "similar", "bundle", "trending")
 EVENTS_PER_SHOPPER: Final = 40
+QUESTIONS, QUOTA, TREES, STEPS = 1_000, 20, 120, 500
+"""Of the released ranker: some 200 candidates, as many trees as the pipeline usually keeps, a network."""
 
 
 def main() -> int:
@@ -50,7 +60,7 @@ def main() -> int:
         return 2
     with stage() as it:
         os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
-        key = shop(options.products, options.trained, sources=options.sources)
+        key = shop(options.products, options.trained, sources=options.sources, train=released)
         profiles(options.products, options.shoppers)
         serve(it)
         figures = measured(it, key, options)
@@ -69,34 +79,46 @@ def serve(it: Stage) -> None:
     until(lambda: answers(f"{it.url}/floor") and answers(f"{it.url}/readyz"), seconds=120, what="the web server")
 
 
-def shop(products: int, shoppers: int, *, sources: Sequence[str] | None = None) -> str:
-    """Fill the shop; train and promote a model (of all sources, or of some) whose ranker is released, whatever
-    validation says of it; return a secret key."""
+Train = Callable[[Dataset, Sequence[str] | None], HybridModel]
+
+
+def shop(products: int, shoppers: int, *, train: Train, sources: Sequence[str] | None = None) -> str:
+    """Fill the shop, train by `train` on all sources, or on some, promote the model; return a secret key."""
     import django
 
     django.setup()
     from access.services import create_key
-    from modelops.services.gate import POPULARITY, held_out_case, judge_version
-    from modelops.services.registry import promote, register
-    from recsys.data.dataset import build
-    from recsys.evaluation.report import training_report
-    from recsys.training.training import refit_on_all, test_candidates, train
+    from modelops.services.registry import promote
+    from tests.modelops.releases import passed_version
 
     items = catalog(products)
     fill(items)
     dataset = build(history(products, shoppers), items)
     print(f"training on {len(dataset)} interactions", flush=True)
-    training = train(dataset, names=sources, progress=lambda step, share: print(f"{share:4.0%} {step}", flush=True))
-    training = replace(training, plan=replace(training.plan, stage="ranker"))
-    candidates = test_candidates(training.model, training.folds.test)
-    report = training_report(training, candidates, dataset)
-    model = refit_on_all(training, dataset, candidates.dataset(seed=training.plan.seed), manifest={})
-    version = register(model, report=report, actor="system:bench").version
-    case = held_out_case(training, report, dataset.user_ids, reference=None)
-    judge_version(version, case, reference=POPULARITY, actor="system:bench")
-    promote(version, actor="system:bench")
+    model = train(dataset, sources)
+    promote(passed_version(model), actor="system:bench")
     print("released stage:", model.stage, flush=True)
     return create_key(kind="sk", name="bench", scopes=["recommendations:read"])[1]
+
+
+def trained(dataset: Dataset, sources: Sequence[str] | None) -> HybridModel:
+    """Return the model that the pipeline would release."""
+    training = train(dataset, names=sources)
+    candidates = test_candidates(training.model, training.folds.test)
+    return refit_on_all(training, dataset, candidates.dataset(seed=training.plan.seed), manifest={})
+
+
+def released(dataset: Dataset, sources: Sequence[str] | None) -> HybridModel:
+    """Return a model whose ranker is released, of the size that the pipeline's have, without its search."""
+    names, rows = sources or ranked_sources(), dataset.interactions
+    fold = split(dataset, max_events=None).validation.sample(QUESTIONS, seed=7)
+    members = ((LAMBDAMART, TREES), ({"objective": NETWORK}, STEPS))
+    plan = Plan({}, dict.fromkeys(names, QUOTA), dict.fromkeys(names, 1.0), single=names[0], stage="ranker",
+                members=members)  # fmt: skip
+    fitted = fit_all(plan.sources(), fold.past, fold.catalog)
+    statistics = ItemStatistics.fit(fold.past, fold.catalog, until=fold.until)
+    learned = ranking_dataset(fitted, statistics, fold, quotas=plan.quotas, seed=7)
+    return refit(plan, rows, dataset.catalog, [learned], until=float(rows.times[-1]), unranked=True)
 
 
 def catalog(products: int) -> pd.DataFrame:
@@ -184,7 +206,8 @@ def measured(it: Stage, key: str, options: argparse.Namespace) -> dict[str, Any]
         "cached": [home(shopper) for shopper in few],
         "product": [f"{placement('product', shopper)}&product_id=P{shopper % products:05d}" for shopper in everybody],
         "cart": [
-            f"{placement('cart', shopper)}&product_id=P{shopper % products:05d}&product_id=P{7 * shopper % products:05d}"
+            f"{placement('cart', shopper)}&product_id=P{shopper % products:05d}"
+            f"&product_id=P{7 * shopper % products:05d}"
             for shopper in everybody
         ],
     }
@@ -247,7 +270,16 @@ class Load:
         with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
             script.write(LUA % (lua_list(paths), lua_list(bodies), self.key))
             script.flush()
-            command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", script.name]
+            command = [
+                "wrk",
+                "-t1",
+                f"-c{connections}",
+                f"-d{max(1, round(seconds))}s",
+                "--timeout",
+                "30s",
+                "-s",
+                script.name,
+            ]
             self._run([*command[:3], "-d2s", *command[4:], self.it.url])
             before = self.cpu()
             output = self._run([*command, self.it.url])

@@ -5,7 +5,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -37,6 +37,9 @@ class Work(Protocol):
 
     def apply(self, batch: Batch, *, after: Mapping[int, int]) -> dict[int, int]:
         """Apply the batch, which was read after the offsets `after`; return the new offsets."""
+
+    def between(self, shards: Collection[int]) -> None:
+        """Do what is due on these shards, between two batches; called at least five times a second."""
 
 
 @dataclass(slots=True)
@@ -82,6 +85,7 @@ class Consumer:
         batch = self.source.read_many(self._after, count=self.work.at_once, block_ms=BLOCK_MS)
         if batch:
             self._after = self.work.apply(batch, after=self._after)
+        self.work.between(mine)
         if time.monotonic() - self._reported >= REPORT_SECONDS:
             self._report()
         return sum(len(rows) for rows in batch.values())

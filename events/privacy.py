@@ -31,6 +31,7 @@ def _erase(person: privacy.Person) -> int:
     log = get_log()
     # What waits first, then the log: a decision would release the one, the recorder would write the other again.
     erased = waiting.forget(person.subjects)
+    log.forget_names(person.subjects)
     erased += sum(log.forget(shard, offsets) for shard, offsets in _in_log(log, person) if offsets)
     erased += _rows(Event, person).delete()[0] + _claims(person).delete()[0]
     erased += SetAside.objects.filter(pk__in=_set_aside(person)).delete()[0]

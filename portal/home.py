@@ -23,6 +23,8 @@ from portal.permissions import may
 DOORS: Final = (
     ("Preview what a shopper sees", "portal:preview", "personalization.view_placement"),
     ("Find a customer", "portal:customers", "customers.view_customer"),
+    ("Explore segments", "portal:segments", "profiles.view_segment"),
+    ("Add a segment", "admin:profiles_segment_add", "profiles.add_segment"),
     ("Add a rule", "admin:personalization_rule_add", "personalization.add_rule"),
     ("Products", "admin:catalog_product_changelist", "catalog.view_product"),
     ("Compare model versions", "admin:modelops_modelversion_changelist", "modelops.change_modelversion"),

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from customers.selectors import Identity
 from profiles.customer_profile import OF_NEWEST, traits_of
-from profiles.traits.registry import TRAITS
+from profiles.traits.registry import TITLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def live_profile(identity: Identity, *, now: datetime) -> LiveProfile:
         return LiveProfile(why_empty="The profile store does not answer.")
     if not traits:
         return LiveProfile(why_empty="No events yet, or personalization is not allowed.")
-    return LiveProfile(tuple((TRAITS[key].title, readable(value)) for key, value in traits.items()))
+    return LiveProfile(tuple((TITLES[key], readable(value)) for key, value in traits.items()))
 
 
 def readable(value: Any) -> str:

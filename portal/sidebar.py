@@ -27,6 +27,11 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Customers", "person_search", "portal:customers", "customers.view_*"),
         Door("Preview", "visibility", "portal:preview", "personalization.view_placement"),
     ),
+    "Who they are": (
+        Door("Explorer", "bubble_chart", "portal:segments", "profiles.view_segment"),
+        Door("Segments", "group_work", "profiles.Segment"),
+        Door("Jobs", "pending_actions", "profiles.SegmentJob"),
+    ),
     "What is shown": (
         Door("Placements", "dashboard_customize", "personalization.Placement"),
         Door("Rules", "rule", "personalization.Rule"),

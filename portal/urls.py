@@ -4,7 +4,7 @@ from django.conf import settings
 from django.urls import path
 
 from common import converters  # noqa: F401
-from portal import customers, landing, preview
+from portal import customers, landing, preview, segments
 from portal.shop import views as shop
 
 app_name = "portal"
@@ -23,6 +23,9 @@ urlpatterns = [
     path("", landing.landing, name="landing"),
     path("portal/customers", customers.search, name="customers"),
     path("portal/customers/<id:subject>", customers.page, name="customer"),
+    path("portal/segments", segments.overview, name="segments"),
+    path("portal/segments/map", segments.map_page, name="segment-map"),
+    path("portal/segments/of/<slug:key>", segments.page, name="segment"),
     path("portal/preview", preview.page, name="preview"),
     *(SHOP if settings.DEMO else []),
 ]

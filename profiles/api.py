@@ -101,7 +101,7 @@ class CustomerView(APIView):
                 "user_ids": list(profile.identity.user_ids),
                 "anonymous_ids": list(profile.identity.anonymous_ids),
                 "traits": profile.traits,
-                "segments": [],
+                "segments": SegmentSerializer(profile.segments, many=True).data,
                 "attributes": dict(profile.identity.attributes),
             }
         )
@@ -118,6 +118,6 @@ class CustomerSegmentsView(APIView):
         tags=["customers"],
     )
     def get(self, request: Request, customer_id: str) -> Response:
-        """Return the segments: none, as long as the shop has defined none."""
-        customer_profile(parse_subject(customer_id), now=clock.now())
-        return Response({"segments": []})
+        """Return the active segments that the customer is in now; none of one who does not allow personalization."""
+        profile = customer_profile(parse_subject(customer_id), now=clock.now())
+        return Response({"segments": SegmentSerializer(profile.segments, many=True).data})

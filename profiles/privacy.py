@@ -3,9 +3,11 @@
 from typing import Any
 
 from common import privacy, redis
-from profiles import services
+from profiles import keys, services
 from profiles.people import is_anonymous
 from profiles.selectors import Person, read_person
+from profiles.selectors.segments import segments_in_words
+from profiles.services.segment_members import forget_outbox
 
 
 def register() -> None:
@@ -14,12 +16,18 @@ def register() -> None:
 
 
 def _erase(person: privacy.Person) -> int:
+    forget_outbox(person.subjects)
     return services.forget(person.subjects)
 
 
 def _verify(person: privacy.Person) -> int:
-    names = [name for raw_id in person.subjects for name in services.all_keys(raw_id)]
-    return int(redis.client().exists(*names)) if names else 0
+    if not person.subjects:
+        return 0
+    pipe = redis.client().pipeline(transaction=False)
+    for raw_id in person.subjects:
+        pipe.exists(*services.all_keys(raw_id), f"{keys.SEGMENTS}{raw_id}")
+        pipe.sismember(keys.SUBJECTS, raw_id)
+    return sum(int(count) for count in pipe.execute())
 
 
 def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
@@ -30,7 +38,10 @@ def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
         for one in whom.history
     ]
     attributes = [{"name": name, "value": value} for whom in people for name, value in whom.attributes.items()]
-    return {"profile": rows, "said": attributes}
+    segments = [
+        {"segment": one.name, "since": one.since} for whom in people for one in segments_in_words(whom.segments)
+    ]
+    return {"profile": rows, "said": attributes, "segments": segments}
 
 
 def _people(person: privacy.Person) -> list[Person]:

@@ -1,22 +1,24 @@
 """The profiler as a consumer of the log."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from events.log import Batch
 from profiles import services
+from profiles.segmenter import Segmenter
 
 CONSUMER: Final = "profiles"
 
 
 @dataclass(slots=True)
 class ProfilerWork:
-    """Writes histories into Redis."""
+    """Writes histories into Redis, and determines the segments of whom they are about."""
 
     name: str = CONSUMER
     # Small batches: a click must not wait behind a long one.
     at_once: int = 250
+    segmenter: Segmenter = field(default_factory=Segmenter)
 
     def offsets(self, shards: Iterable[int]) -> dict[int, int]:
         """Return the applied offset of each shard."""
@@ -26,3 +28,7 @@ class ProfilerWork:
         """Apply the batch."""
         services.apply(batch)
         return {**after, **{shard: rows[-1][0] for shard, rows in batch.items()}}
+
+    def between(self, shards: Collection[int]) -> None:
+        """Determine segments of shoppers with new events, and of those who are due by time."""
+        self.segmenter.work(shards)

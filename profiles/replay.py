@@ -16,7 +16,11 @@ from events.services.decoding import decode, positions_of, readable
 from events.services.recorder import offsets
 from events.types.base import Event
 from events.types.registry import event_type
+from events.types.segment_entered import SEGMENT_ENTERED
+from events.types.segment_left import SEGMENT_LEFT
 from profiles import services
+from profiles.services.segment_fill import begin_rebuild, end_rebuild
+from profiles.services.segment_members import restore
 
 AT_ONCE: Final = 1000
 
@@ -24,10 +28,12 @@ AT_ONCE: Final = 1000
 def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) -> int:
     """Rebuild the consents in Redis, delete all profiles and apply everything again; return the number of events.
 
-    May run beside the live profiler, because applying an event twice changes nothing.
+    May run beside the live profiler, because applying an event twice changes nothing. Segments are determined at the
+    end and silently: nobody enters or leaves one because of a rebuild.
     """
     for _ in mirroring.rebuild():
         pass
+    begin_rebuild()
     services.forget_everybody()
     count = 0
     recorded_to = offsets(range(log.shards))
@@ -36,12 +42,25 @@ def replay(log: Log, *, progress: Callable[[int], object] = lambda count: None) 
         last = max(log.last(shard), recorded_to[shard])
         happened = events_of(log, shard, recorded_to=recorded_to[shard], until=last)
         while events := list(islice(happened, AT_ONCE)):
-            services.apply_events(events, offsets={})
+            services.apply_events(events, offsets={}, makes_due=False)
+            restore(segment_changes(events))
+            begin_rebuild()
             mirroring.link(seen_together(events))
             count += len(events)
             progress(len(events))
         services.apply_events([], offsets={shard: last})
+    end_rebuild()
     return count
+
+
+def segment_changes(events: Iterable[Event]) -> list[tuple[str, str, str, int]]:
+    """Return name, subject, segment key and time of each entry into a segment and each exit."""
+    names = (SEGMENT_ENTERED.name, SEGMENT_LEFT.name)
+    return [
+        (event.name, event.raw_id, str(event.properties.get("segment")), event.at)
+        for event in events
+        if event.name in names and event.source == "server" and (event.user_id or event.anonymous_id)
+    ]
 
 
 def seen_together(events: Iterable[Event]) -> list[tuple[str, str, int]]:

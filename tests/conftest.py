@@ -175,8 +175,10 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     from common import postgres
     from consents.selectors import forget_terms
     from personalization.serving.exposures import exposures
+    from personalization.serving.shoppers import shopper_cache
 
     exposures.forget()
+    shopper_cache.clear()
     forget_terms()
     postgres.cooldown.clear()
     for client in redis_clients:

@@ -23,6 +23,9 @@ CELERY_TASK_ROUTES = {
     "modelops.mirror": {"queue": "mlflow"},
     # A person waits for an import: it has a worker of its own, too.
     "catalog.*": {"queue": "quick"},
+    # So does one for the exact size of a segment.
+    "profiles.run_segment_job": {"queue": "quick"},
+    "profiles.count_segments": {"queue": "quick"},
 }
 # In KiB. A process above it ends with its task, because it never returns much of a training's memory.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 512 * 1024

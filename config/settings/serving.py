@@ -9,12 +9,17 @@ from config import env
 # "background": a thread of each process refreshes; "inline": each answer does (tests, commands).
 SERVING_REFRESH = env.choice("SERVING_REFRESH", "background", choices=("background", "inline"))
 SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, minimum=1)
+# A request that waited longer for a worker is answered 503: its shopper is gone, and others wait behind it.
+SERVING_MOST_WAIT_MILLISECONDS = env.integer("SERVING_MOST_WAIT_MILLISECONDS", 2000, minimum=1)
 # Open sockets of recommendations of one process; more are told to try again later.
 PUSH_MOST_SOCKETS = env.integer("PUSH_MOST_SOCKETS", 5_000, minimum=1)
 
 TRAINING_HOUR = env.integer("TRAINING_HOUR", 3, minimum=0, maximum=23)
 # Interval of increments of the live model; 0: none.
 INCREMENT_MINUTES = env.integer("INCREMENT_MINUTES", 5, minimum=0)
+# Interval of fits of the segments by likeness; 0: none. The method: mini-batch k-means or BIRCH.
+SEGMENT_REFIT_HOURS = env.integer("SEGMENT_REFIT_HOURS", 24, minimum=0)
+SEGMENT_ENGINE = env.choice("SEGMENT_ENGINE", "kmeans", choices=("kmeans", "birch"))
 # A night's work is not repeated in the next night. (The option's name is the scheduler's, which keeps tasks in rows.)
 SAME_NIGHT = 6 * 3600
 # Nightly, in UTC. The scheduler copies the times into the admin's periodic tasks. A time changed there stays until it
@@ -36,6 +41,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=max(1, INCREMENT_MINUTES)),
         # An increment that waited for a worker too long is dropped.
         "options": {"expire_seconds": 60 * max(1, INCREMENT_MINUTES)},
+    },
+    "segment fits": {
+        "task": "profiles.refit_segments",
+        "schedule": timedelta(hours=max(1, SEGMENT_REFIT_HOURS)),
+        "options": {"expire_seconds": 3600},
+    },
+    "segment sizes": {
+        "task": "profiles.count_segments",
+        "schedule": crontab(minute=3),
+        "options": {"expire_seconds": 3600},
     },
     # An import whose worker died continues with the next one.
     "interrupted imports": {

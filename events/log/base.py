@@ -5,7 +5,7 @@ Offsets are whole numbers that grow within a shard; 0 lies before the first entr
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from zlib import crc32
@@ -21,11 +21,19 @@ class Entry:
 
     `event`: `events.types.base.Event.encode()`. `set_aside`: JSON of a rejected item with reason and field. `counted`:
     JSON of a day, a name and a reason, without any id. Entries with the same `shard_key` keep their order.
+
+    `subjects` are the raw ids whose next answer must know this entry.
     """
 
     kind: EntryKind
     shard_key: str
     body: bytes
+    subjects: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> bytes:
+        """The subjects as one text, one a line; ids with line breaks are left out."""
+        return "\n".join(one for one in self.subjects if "\n" not in one).encode("utf-8", "surrogatepass")
 
 
 def shard_of(shard_key: str, *, shards: int) -> int:
@@ -51,6 +59,14 @@ class Log(ABC):
     @abstractmethod
     def read_many(self, after: Mapping[int, int], *, count: int = 1000, block_ms: int = 0) -> Batch:
         """Return up to `count` entries of each shard after its offset; wait up to `block_ms` if there are none."""
+
+    @abstractmethod
+    def read_named(self, names: Iterable[bytes]) -> Batch:
+        """Return the entries of these names, as `latest` gives them; what was trimmed is absent."""
+
+    @abstractmethod
+    def forget_names(self, raw_ids: Iterable[str]) -> None:
+        """Forget which entries are about these raw ids, for the erasure of a shopper."""
 
     @abstractmethod
     def first(self, shard: int) -> int | None:

@@ -3,7 +3,7 @@
 The server must run with `appendfsync always`, so that a kill loses no acknowledged event, and with `noeviction`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -11,21 +11,26 @@ import redis
 
 from common.errors import Unavailable
 from events.log.base import Batch, Entry, EntryKind, Log, shard_of
+from events.log.latest import LATEST, NOTE, position_of
+from events.log.offsets import SEQUENCE_BITS, offset_of, stream_id
 
-SEQUENCE_BITS: Final = 20
 KINDS: Final[dict[bytes, EntryKind]] = {b"e": "event", b"s": "set_aside", b"c": "counted"}
 CODES: Final = {kind: code for code, kind in KINDS.items()}
 ENTRY_OVERHEAD: Final = 32
 """Bytes of an entry besides its body: id, field names, bookkeeping."""
 
 APPEND_FUNCTION: Final = f"""
+{NOTE}
 local function append(first)
   local size = tonumber(redis.call('GET', KEYS[2]) or '0')
   local added = 0
-  for i = first, #ARGV, 2 do added = added + #ARGV[i + 1] + {ENTRY_OVERHEAD} end
+  for i = first, #ARGV, 3 do added = added + #ARGV[i + 1] + {ENTRY_OVERHEAD} end
   if size + added > tonumber(ARGV[1]) then return redis.error_reply('LOGFULL ' .. size) end
   local last = '0-0'
-  for i = first, #ARGV, 2 do last = redis.call('XADD', KEYS[1], '*', 'k', ARGV[i], 'b', ARGV[i + 1]) end
+  for i = first, #ARGV, 3 do
+    last = redis.call('XADD', KEYS[1], '*', 'k', ARGV[i], 'b', ARGV[i + 1])
+    note(ARGV[i + 2], last)
+  end
   redis.call('INCRBY', KEYS[2], added)
   local millisecond, n = string.match(last, '(%d+)-(%d+)')
   if tonumber(n) >= {1 << SEQUENCE_BITS - 1} then
@@ -81,7 +86,7 @@ class RedisStreams(Log):
         batches: dict[int, list[bytes]] = {}
         for entry in entries:
             batch = batches.setdefault(shard_of(entry.shard_key, shards=self.shards), [])
-            batch += (CODES[entry.kind], entry.body)
+            batch += (CODES[entry.kind], entry.body, entry.names)
         with as_unavailable():
             self._append_batches(batches)
 
@@ -110,6 +115,24 @@ class RedisStreams(Log):
             answer: Any = self.client.xread(streams, count=count, block=block_ms or None)
         pairs = answer.items() if isinstance(answer, dict) else answer or ()
         return {self._shard_of_stream[bytes(name)]: list(_entries(rows)) for name, rows in pairs}
+
+    def read_named(self, names: Iterable[bytes]) -> Batch:
+        """Return the entries of these names in one round trip; what was trimmed is absent."""
+        positions = sorted(map(position_of, names))
+        pipe = self.client.pipeline(transaction=False)
+        for shard, offset in positions:
+            pipe.xrange(self._streams[shard], min=stream_id(offset), max=stream_id(offset))
+        batch: Batch = {}
+        with as_unavailable():
+            for (shard, _), rows in zip(positions, pipe.execute(), strict=True):
+                batch.setdefault(shard, []).extend(_entries(rows))
+        return {shard: rows for shard, rows in batch.items() if rows}
+
+    def forget_names(self, raw_ids: Iterable[str]) -> None:
+        """Delete the lists of these raw ids."""
+        with as_unavailable():
+            if names := [f"{LATEST}{raw_id}" for raw_id in raw_ids]:
+                self.client.delete(*names)
 
     def first(self, shard: int) -> int | None:
         """Return the offset of the oldest entry kept."""
@@ -171,17 +194,6 @@ class RedisStreams(Log):
         """Return the keys of a shard's stream and of its size."""
         stream = self._streams[shard]
         return stream, f"{stream}:bytes"
-
-
-def offset_of(identity: bytes) -> int:
-    """Return a stream id (`milliseconds-sequence`) as one number."""
-    milliseconds, sequence = identity.split(b"-")
-    return int(milliseconds) << SEQUENCE_BITS | int(sequence)
-
-
-def stream_id(offset: int) -> str:
-    """Return the stream id of an offset."""
-    return f"{offset >> SEQUENCE_BITS}-{offset & (1 << SEQUENCE_BITS) - 1}"
 
 
 @contextmanager

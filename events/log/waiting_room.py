@@ -119,7 +119,7 @@ class WaitingRoom:
         for one, entry in settled:
             log_keys = self.log.keys(shard_of(entry.shard_key, shards=self.log.shards))
             keys = (*log_keys, DUE, BODIES, SIZE, *map(_index, one.raw_ids))
-            arguments = (self.log.max_shard_bytes, one.key, CODES[entry.kind], entry.body)
+            arguments = (self.log.max_shard_bytes, one.key, CODES[entry.kind], entry.body, entry.names)
             pipe.evalsha(self._settle.sha, len(keys), *keys, *arguments)
         with as_unavailable():
             pipe.execute()

@@ -94,7 +94,7 @@ class Acceptance:
             event = replace(submission.event, consents=dict(verdict.carried), allowed=verdict.allowed)
             if not may_keep(KEPT_FOR, verdict.allowed):
                 event = replace(event, context=without_own_fields(event.context))
-            return Entry("event", event.raw_id, event.encode())
+            return Entry("event", event.raw_id, event.encode(), submission.raw_ids)
         return counted(submission.event, verdict.reason if submission.consent.uses else "not_for_us")
 
 
@@ -120,4 +120,4 @@ def _updated(notice: Notice, event: Event) -> Entry:
         context={name: context[name] for name in ("region", "consent") if name in context},
         source=event.source,
     )
-    return Entry("event", updated.raw_id, updated.encode())
+    return Entry("event", updated.raw_id, updated.encode(), (notice.raw_id,))

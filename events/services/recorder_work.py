@@ -1,6 +1,6 @@
 """The recorder as a consumer of the log, and its daily cleanup."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -35,6 +35,9 @@ class RecorderWork:
             forget_old_message_ids()
             self._tidied_on = today
         return self.recorder.record(batch, after=after)
+
+    def between(self, shards: Collection[int]) -> None:
+        """Do nothing: nothing becomes due by time."""
 
 
 def forget_old_message_ids() -> int:

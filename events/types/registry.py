@@ -40,6 +40,8 @@ from events.types.products_searched import PRODUCTS_SEARCHED
 from events.types.promotion_clicked import PROMOTION_CLICKED
 from events.types.promotion_viewed import PROMOTION_VIEWED
 from events.types.recommendation_served import RECOMMENDATION_SERVED
+from events.types.segment_entered import SEGMENT_ENTERED
+from events.types.segment_left import SEGMENT_LEFT
 from events.types.wishlist_product_added_to_cart import WISHLIST_PRODUCT_ADDED_TO_CART
 
 _ALL = (
@@ -77,6 +79,8 @@ _ALL = (
     PREFERENCE_GIVEN,
     RECOMMENDATION_SERVED,
     CONSENT_UPDATED,
+    SEGMENT_ENTERED,
+    SEGMENT_LEFT,
 )
 EVENT_TYPES = MappingProxyType({kind.name: kind for kind in _ALL})
 """Every known type by its canonical name."""

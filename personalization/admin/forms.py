@@ -39,7 +39,7 @@ else:
 
 WORDING: Final = (
     *("effect", "position", "factor", "cap", "cap_by", "priority"),
-    *("placements", "context_products", "context_categories", "starts_at", "ends_at"),
+    *("placements", "segments", "context_products", "context_categories", "starts_at", "ends_at"),
     *ABOUT,
 )
 
@@ -252,6 +252,7 @@ class RuleForm(RuleModelForm):
         help_text="Where two rules want one place, the higher wins.",
     )
     placements = CommaListField(help_text="home, cart. Empty: everywhere.")
+    segments = CommaListField(label="For segments", help_text="Keys of segments; one is enough. Empty: everybody.")
     context_products = CommaListField(label="When looking at products", help_text="Product ids.")
     context_categories = CommaListField(
         label="When looking at categories", help_text="Furniture/Chairs, or one name of a path."

@@ -42,7 +42,8 @@ class RuleAdmin(ModelAdmin):
         ("What it does", {"fields": ("effect", ("position", "factor"), ("cap", "cap_by"), "priority")}),
         ("To which products", {"fields": ("products", "categories", "brands", ("min_price", "max_price"),
                                           ("min_stock", "max_stock")), "description": TARGETS}),
-        ("When", {"fields": ("placements", "context_products", "context_categories", "starts_at", "ends_at"),
+        ("When", {"fields": ("placements", "segments", "context_products", "context_categories", "starts_at",
+                             "ends_at"),
                   "description": CONDITIONS}),
         ("Versions", {"fields": ("history",), "classes": ("tab",)}),
     )  # fmt: skip

@@ -11,14 +11,16 @@ from functools import lru_cache
 from typing import Any, Final
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from rest_framework.exceptions import APIException
 
 from access.authentication import admit, key_from_request
 from access.keys import KeyRecord
 from access.throttles import RequestCount, address_of
-from common.errors import DomainError, Forbidden, InvalidInput, NotFound
+from common.errors import DomainError, Forbidden, InvalidInput, NotFound, Unavailable
 from common.problems import respond_to
+from common.queueing import waited_ms
 from consents import gpc
 from personalization.api.answers import answer_body, answer_digest
 from personalization.api.fields import RecommendFields, query_fields
@@ -47,24 +49,28 @@ def quick_get(request: HttpRequest, placement: str) -> HttpResponse:
 
 
 def _answered(request: HttpRequest, placement: str) -> HttpResponse:
+    if (waited := waited_ms(request)) > settings.SERVING_MOST_WAIT_MILLISECONDS:
+        raise Unavailable("Too many requests at once; try again soon.", retry_after=1)
     key = admit(key_from_request(request), origin=request.META.get("HTTP_ORIGIN"))
     if not key.may(SCOPE):
         raise Forbidden(f"This key lacks the scope {SCOPE}.")
     count = RequestCount.of(key, client=address_of(request))
     try:
-        return _counted(request, placement, key, count)
+        return _counted(request, placement, key, count, waited)
     except (NotFound, InvalidInput, APIException):
         if count.left is None:  # a wrong request counts too
             count.alone()
         raise
 
 
-def _counted(request: HttpRequest, placement: str, key: KeyRecord, count: RequestCount) -> HttpResponse:
+def _counted(request: HttpRequest, placement: str, key: KeyRecord, count: RequestCount, waited: float) -> HttpResponse:
     fields, ask = _read(request.GET, placement)
     check_strategy(fields, key)
     ask = replace(ask, who=who_of(request, key, fields))
     copy = None if ask.personalized else request.META.get("HTTP_IF_NONE_MATCH")
-    answer = recommend(ask, count=count, unless=lambda answer: copy is not None and copy == _etag(answer))
+    answer = recommend(
+        ask, count=count, waited_ms=waited, unless=lambda answer: copy is not None and copy == _etag(answer)
+    )
     etag = "" if ask.personalized else _etag(answer)
     if etag and etag == copy:
         response = HttpResponse(status=304)

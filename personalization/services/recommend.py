@@ -26,28 +26,34 @@ from personalization.serving.snapshot_refresher import snapshot_refresher
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One placement of a page: its request, and how long after the start of the page it may still start."""
+    """One placement of a page: its request, and how long after the start of the page its answer must be ready."""
 
     ask: Ask
     deadline_ms: int | None = None
 
 
 def recommend(
-    ask: Ask, *, count: RequestCount | None = None, unless: Callable[[Answer], bool] = lambda answer: False
+    ask: Ask,
+    *,
+    count: RequestCount | None = None,
+    unless: Callable[[Answer], bool] = lambda answer: False,
+    waited_ms: float = 0.0,
 ) -> Answer:
     """Answer one request and note the exposure, `unless` the client has this answer already, under an earlier id.
 
-    `count` counts the request in the round trip that reads the shopper. Raises Throttled, NotFound, InvalidInput;
-    Unavailable before the first load.
+    `count` counts the request in the round trip that reads the shopper. `waited_ms` is how long the request waited for
+    a worker already: one that used up its time gets what is remembered, or popular products. Raises Throttled,
+    NotFound, InvalidInput; Unavailable before the first load.
     """
-    result = answer(snapshot_refresher.current(), ask, count=count)
+    left_ms = settings.SERVING_SLOT_MILLISECONDS - waited_ms if waited_ms else None
+    result = answer(snapshot_refresher.current(), ask, count=count, time_left_ms=left_ms)
     return result if unless(result) else note_exposure(result, ask)
 
 
 def recommend_anew(
     ask: Ask, *, count: RequestCount | None = None, unless: Callable[[Answer], bool]
 ) -> tuple[Answer | None, tuple[str, ...]]:
-    """Return the answer, or None `unless` it is new, and the raw ids whose changes may change it.
+    """Return the answer, or None `unless` it is new, and the raw ids whose changes may change it, if they are known.
 
     `unless` sees the answer without its id and before exploration: what is thrown there by lot is no change. The
     exposure is not noted; call `note_exposure` when the answer is shown. Raises what `recommend` raises.
@@ -65,8 +71,8 @@ def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
     """Answer several slots by their keys. No product appears twice, nor do two variants of one.
 
     Slots whose own products cannot be replaced by others, as those looked at, choose first; else the first slot does. A
-    slot that starts after its deadline gets popular products, with `degraded: deadline`. Unknown, inactive and
-    unreadable placements are left out. Raises NotFound if no placement remains.
+    slot whose answer would not be ready by its deadline gets popular products, with `degraded: deadline`. Unknown,
+    inactive and unreadable placements are left out. Raises NotFound if no placement remains.
     """
     started, snapshot = time.perf_counter(), snapshot_refresher.current()
     unknown_names = [slot.ask.placement for slot in slots.values() if slot.ask.placement not in snapshot.placements]
@@ -78,8 +84,9 @@ def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
     answers: dict[str, Answer] = {}
     for key in sorted(slots, key=lambda key: not _is_closed(slots[key].ask, snapshot)):
         slot = slots[key]
-        late = (time.perf_counter() - started) * 1000 > (slot.deadline_ms or settings.SERVING_SLOT_MILLISECONDS)
-        slot_answer = _slot(snapshot, slot.ask, shopper, codes_on_page, late=late)
+        deadline_ms = slot.deadline_ms or settings.SERVING_SLOT_MILLISECONDS
+        left_ms = deadline_ms - (time.perf_counter() - started) * 1000
+        slot_answer = _slot(snapshot, slot.ask, shopper, codes_on_page, left_ms=left_ms)
         codes_on_page += [snapshot.serving_catalog.codes[item.product_id] for item in slot_answer.items]
         answers[key] = note_exposure(
             slot_answer, slot.ask, anonymized=shopper.fallback_reason in ANONYMIZED_REASONS
@@ -107,10 +114,10 @@ def _is_closed(ask: Ask, snapshot: Snapshot) -> bool:
     return (ask.strategy or snapshot.placements[ask.placement].strategy) in CLOSED_STRATEGIES
 
 
-def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, codes_on_page: list[int], *, late: bool) -> Answer:
+def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, codes_on_page: list[int], *, left_ms: float) -> Answer:
     slot_shopper = shopper if ask.personalized else stranger(snapshot, shopper.profile.now)
     items_on_page = np.asarray(codes_on_page, np.int32)
-    return answer(snapshot, ask, shopper=slot_shopper, items_on_page=items_on_page, past_deadline=late)
+    return answer(snapshot, ask, shopper=slot_shopper, items_on_page=items_on_page, time_left_ms=left_ms)
 
 
 def note_exposure(slot_answer: Answer, ask: Ask, *, anonymized: bool = False) -> Answer:

@@ -10,7 +10,9 @@ from audit.services import record
 from common.config_version import announce
 from common.errors import FieldError, InvalidInput, NotFound
 from personalization.models import Placement, Rule, RuleVersion
+from personalization.rules.filter_columns import folded
 from personalization.selectors.conflicts import hides_everything
+from profiles.selectors.segments import active_keys
 
 ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
 """The conditions on products."""
@@ -71,8 +73,7 @@ def check_wording(version: RuleVersion) -> None:
         raise InvalidInput.of("cap", "a cap needs a number: at most how many")
     _check_something_is_left(version)
     _check_places(version)
-    if version.segments:
-        raise InvalidInput.of("segments", "there are no segments yet: the rule would never apply")
+    _check_segments(version)
     for low, high in (("min_price", "max_price"), ("min_stock", "max_stock")):
         first, last = getattr(version, low), getattr(version, high)
         if first is not None and last is not None and first > last:
@@ -104,6 +105,13 @@ def _check_places(version: RuleVersion) -> None:
     wrong = [key for key in version.placements if key not in keys]
     if wrong:
         raise InvalidInput.of("placements", f"there is no placement {', '.join(wrong)}: {', '.join(sorted(keys))}")
+
+
+def _check_segments(version: RuleVersion) -> None:
+    wrong = sorted(set(folded(version.segments)) - set(folded(keys := active_keys()))) if version.segments else []
+    if wrong:
+        there = f"there are {', '.join(keys)}" if keys else "there are none yet"
+        raise InvalidInput.of("segments", f"there is no active segment {', '.join(wrong)}; {there}")
 
 
 def _locked(rule_id: int) -> Rule:

@@ -27,6 +27,10 @@ class AnswerMemory(Generic[T]):
         self._lock = threading.Lock()
         self._level = level
 
+    def knows(self, key: Hashable) -> bool:
+        """Return whether the answer to the key's question is remembered."""
+        return key in self._answers
+
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return the answer to the key's question, computed if it is not known."""
         with self._lock:

@@ -21,6 +21,7 @@ from personalization.rules.slate import (
 from personalization.selectors.placements import CLOSED_STRATEGIES, OWN_PRODUCTS, Filters, PlacementConfig
 from personalization.serving.answers import Answer
 from personalization.serving.asking import NOBODY, Ask
+from personalization.serving.durations import durations
 from personalization.serving.exploration import PLACE as EXPLORATION_PLACE
 from personalization.serving.exploration import Plan, explore, plan_exploration
 from personalization.serving.fallback_reason import fallback_reason
@@ -102,18 +103,18 @@ def answer(
     shopper: Shopper | None = None,
     count: RequestCount | None = None,
     items_on_page: Ints | None = None,
-    past_deadline: bool = False,
+    time_left_ms: float | None = None,
 ) -> Answer:
     """Return the answer to a request.
 
     `count` counts the request where the shopper is read. A page passes the `shopper` it has read already, and
-    `items_on_page`, the item codes that other slots show. With `past_deadline` the answer holds popular products,
-    without the model. Raises Throttled, NotFound for an unknown placement and InvalidInput for a strategy that the
-    model does not have.
+    `items_on_page`, the item codes that other slots show. Where `time_left_ms` is less than such an answer usually
+    takes, and none is remembered, it holds popular products, without the model. Raises Throttled, NotFound for an
+    unknown placement and InvalidInput for a strategy that the model does not have.
     """
     started = time.perf_counter()
     prepared = prepare_answer(
-        snapshot, ask, shopper=shopper, count=count, items_on_page=items_on_page, past_deadline=past_deadline
+        snapshot, ask, shopper=shopper, count=count, items_on_page=items_on_page, time_left_ms=time_left_ms
     )
     return replace(finish(snapshot, ask, prepared), took_ms=round((time.perf_counter() - started) * 1000, 3))
 
@@ -125,7 +126,7 @@ def prepare_answer(
     shopper: Shopper | None = None,
     count: RequestCount | None = None,
     items_on_page: Ints | None = None,
-    past_deadline: bool = False,
+    time_left_ms: float | None = None,
 ) -> Prepared:
     """Return all of the answer that repeats with the request; `finish` adds the rest. Raises what `answer` raises."""
     placement = snapshot.placements.get(ask.placement)
@@ -134,24 +135,31 @@ def prepare_answer(
     if shopper is None:
         who = ask.who if ask.personalized else NOBODY
         shopper = read_shopper(who, snapshot=snapshot, now=clock.now().timestamp(), count=count)
-    rules = _applicable_rules(snapshot, ask)
+    rules = _applicable_rules(snapshot, ask, shopper)
+    question, strategy = _question(ask, rules, items_on_page), ask.strategy or placement.strategy
+    memory = None if ask.explain else shopper.memory
+    is_late = time_left_ms is not None and durations.expected(strategy) > time_left_ms
+    is_late = is_late and (memory is None or not memory.knows(question))
 
     def prepare() -> Prepared:
+        begun = time.perf_counter()
         request_state = _request_state(
-            snapshot, ask, placement, shopper, rules, items_on_page=items_on_page, past_deadline=past_deadline
+            snapshot, ask, placement, shopper, rules, items_on_page=items_on_page, past_deadline=is_late
         )
-        return _prepare(snapshot, request_state)
+        result = _prepare(snapshot, request_state)
+        if not is_late:
+            durations.note(strategy, (time.perf_counter() - begun) * 1000)
+        return result
 
-    if shopper.memory is None or ask.explain or past_deadline:
-        return prepare()
-    prepared: Prepared = shopper.memory.get(_question(ask, rules, items_on_page), prepare)
+    prepared: Prepared = prepare() if memory is None or is_late else memory.get(question, prepare)
     return prepared
 
 
-def _applicable_rules(snapshot: Snapshot, ask: Ask) -> tuple[Rule, ...]:
+def _applicable_rules(snapshot: Snapshot, ask: Ask, shopper: Shopper) -> tuple[Rule, ...]:
     codes = snapshot.serving_catalog.codes
     context = tuple(codes[product_id] for product_id in ask.product_ids if product_id in codes)
-    return snapshot.rules.applicable(Situation(ask.placement, clock.now().timestamp(), context=context))
+    situation = Situation(ask.placement, clock.now().timestamp(), context=context, segments=shopper.segments)
+    return snapshot.rules.applicable(situation)
 
 
 def _question(ask: Ask, rules: Sequence[Rule], items_on_page: Ints | None) -> Hashable:

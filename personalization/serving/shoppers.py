@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,10 +13,10 @@ from django.conf import settings
 
 from access.throttles import RequestCount
 from common.cooldown import Cooldown
+from common.errors import Unavailable
 from common.redis import run_scripts
 from consents.person import ConsentPerson, person_of
 from consents.selectors import rule_of, terms
-from consents.subjects import raw_ids
 from events.types.base import Interaction
 from personalization.serving.answer_memory import OWN_ANSWERS, SHARED_ANSWERS, AnswerMemory
 from personalization.serving.answers import FallbackReason
@@ -25,6 +26,7 @@ from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from profiles.history import distinct
 from profiles.selectors import Person, PersonRead, person_call, person_read
+from profiles.services import apply_named
 from recsys.arrays import Floats, Ints
 from recsys.data.attributes import attribute_strings
 from recsys.data.interactions import DAY
@@ -41,6 +43,10 @@ PURPOSE = "personalization"
 HOUR_SECONDS = 3600.0
 N_LATEST = 3
 """Text similarity uses the products of this many latest events."""
+MOST_ROUNDS = 4
+"""How far a read follows logins that no profile holds yet."""
+MOST_NAMES = 10_000
+"""Entries of the log remembered as applied."""
 MOST_SHOPPERS = 5_000
 """Shoppers remembered by one process: some 10 KB each, with their answers some 60."""
 Ids = tuple[str | None, str | None]
@@ -61,6 +67,7 @@ class Shopper:
     fallback_reason: FallbackReason | None = None
     latest: dict[int, str] = field(default_factory=dict)
     opinions: Opinions = NO_OPINIONS
+    segments: frozenset[str] = frozenset()
     memory: AnswerMemory[Any] | None = field(default=None, compare=False, repr=False)
     """Prepared answers to this shopper; None where nothing is remembered, as in previews."""
 
@@ -101,6 +108,8 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
     read = _read(who, b"" if known is None else known.fingerprint, count)
     if read is None:
         return nobody(now, "store_down")
+    if read.pending:
+        read = _caught_up(who, read)
     snapshot_refresher.hint(config_version=read.config_version, catalog_version=read.catalog_version)
     LOOKUPS.labels(level="shopper", outcome="hit" if read.person is None else "miss").inc()
     if read.person is not None:
@@ -113,9 +122,9 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
 
 
 def ids_behind(who: Who, *, snapshot: Snapshot) -> tuple[str, ...]:
-    """Return the raw ids that the last read of this shopper was about; if it is forgotten, those of the request."""
+    """Return the raw ids that the last read of this shopper was about; none if it is forgotten."""
     entry = shopper_cache.get((who.user_id, who.anonymous_id), snapshot=snapshot)
-    return entry.raw_ids if entry is not None else tuple(raw_ids(who.user_id, who.anonymous_id))
+    return () if entry is None else entry.raw_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +224,12 @@ def _shopper_of(person: Person, *, snapshot: Snapshot, now: float) -> Shopper | 
         for one in distinct(person.history)
         if (code := snapshot.serving_catalog.codes.get(one.product_id)) is not None
     ]
-    memory = AnswerMemory[Any](OWN_ANSWERS, level="answer")
+    memory, segments = AnswerMemory[Any](OWN_ANSWERS, level="answer"), frozenset(person.segments)
     if not history:
-        return replace(newcomer(now, attributes), memory=memory) if attributes else None
+        if not attributes and not segments:
+            return None
+        unknown = newcomer(now, attributes) if attributes else nobody(now, "no_profile")
+        return replace(unknown, segments=segments, memory=memory)
     profile = replace(profile_of(history, weights=snapshot.weights, now=now), attributes=attributes)
     opinions = opinions_of(profile, use_stars=snapshot.bundle is None or snapshot.bundle.ratings_differ)
     latest: dict[int, str] = {}
@@ -228,7 +240,7 @@ def _shopper_of(person: Person, *, snapshot: Snapshot, now: float) -> Shopper | 
         profile = without_disliked(profile, opinions)
         disliked = set(opinions.disliked.tolist())
         latest = {code: signal for code, signal in latest.items() if code not in disliked}
-    return Shopper(profile, personal=True, latest=latest, opinions=opinions, memory=memory)
+    return Shopper(profile, personal=True, latest=latest, opinions=opinions, segments=segments, memory=memory)
 
 
 def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:
@@ -272,6 +284,46 @@ def profile_of(history: list[tuple[int, Interaction]], *, weights: Floats, now: 
 def full_hour(now: float) -> float:
     """Return the full hour, so that a shopper without new events gets the same answer to the same request."""
     return now // HOUR_SECONDS * HOUR_SECONDS
+
+
+def _caught_up(who: Who, read: PersonRead) -> PersonRead:
+    """Return the person after the log's entries about them that the profiler has not applied yet.
+
+    They are applied here: every write of profiles may happen twice. So an answer knows all that was acknowledged. A
+    login among them makes further ids the person's, with entries of their own.
+    """
+    try:
+        for _ in range(MOST_ROUNDS):
+            if caught_up.covers(read.pending):
+                break
+            apply_named(read.pending)
+            caught_up.note(read.pending)
+            read = _read(who, b"", None) or read
+    except (redis.RedisError, Unavailable) as error:
+        log.warning("profile.behind error=%s", error)
+    return read
+
+
+class CaughtUp:
+    """The entries that this process applied ahead of the profiler, the latest of them."""
+
+    def __init__(self) -> None:
+        self._names: LRUCache[bytes, bool] = LRUCache(MOST_NAMES)
+        self._lock = threading.Lock()
+
+    def covers(self, names: Iterable[bytes]) -> bool:
+        """Return whether all of them were applied."""
+        with self._lock:
+            return all(name in self._names for name in names)
+
+    def note(self, names: Iterable[bytes]) -> None:
+        """Note them as applied."""
+        with self._lock:
+            self._names.update(dict.fromkeys(names, True))
+
+
+caught_up = CaughtUp()
+"""The memory of this process."""
 
 
 def _read(who: Who, fingerprint: bytes, count: RequestCount | None) -> PersonRead | None:

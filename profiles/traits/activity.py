@@ -1,7 +1,7 @@
 """How often the shopper did what, and on how many days."""
 
-from events.types.base import Interaction
-from profiles.traits.base import DAY, Products, Refunds, Trait, add
+from events.types.base import SIGNALS, Interaction
+from profiles.traits.base import DAY, Products, Refunds, Trait, TraitField, add
 
 
 class ActionCounts(Trait[dict[str, int]]):
@@ -9,6 +9,7 @@ class ActionCounts(Trait[dict[str, int]]):
 
     key = "action_counts"
     title = "Actions"
+    fields = tuple(TraitField(f"action_counts.{signal}", f"Actions: {signal}") for signal in SIGNALS)
 
     def empty(self) -> dict[str, int]:
         """Return no counts."""
@@ -32,6 +33,7 @@ class ActiveDays(Trait[frozenset[int]]):
 
     key = "active_days"
     title = "Days active"
+    fields = (TraitField("active_days", "Days active"),)
 
     def empty(self) -> frozenset[int]:
         """Return no days."""

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from typing import Any, Final
 
 from events.types.base import Interaction, Signal
-from profiles.traits.base import ProductInfo, Products, Refunds, Trait, add
+from profiles.traits.base import ProductInfo, Products, Refunds, Trait, TraitField, add
 
 WEIGHTS: Final[dict[Signal, int]] = {
     "view": 1,
@@ -61,6 +61,7 @@ class FavoriteCategories(Affinity):
 
     key = "favorite_categories"
     title = "Favorite categories"
+    fields = (TraitField("favorite_categories", "Favorite categories", "name"),)
 
     def names(self, info: ProductInfo) -> tuple[str, ...]:
         """Return the whole path, so that two categories of one name stay apart."""
@@ -72,6 +73,7 @@ class FavoriteBrands(Affinity):
 
     key = "favorite_brands"
     title = "Favorite brands"
+    fields = (TraitField("favorite_brands", "Favorite brands", "name"),)
 
     def names(self, info: ProductInfo) -> tuple[str, ...]:
         """Return the brand."""

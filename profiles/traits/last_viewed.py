@@ -3,7 +3,7 @@
 from typing import Final
 
 from events.types.base import Interaction
-from profiles.traits.base import Products, Refunds, Trait
+from profiles.traits.base import Products, Refunds, Trait, TraitField
 
 MAX_PRODUCTS: Final = 10
 Latest = dict[str, int]
@@ -14,6 +14,7 @@ class LastViewed(Trait[Latest]):
 
     key = "last_viewed"
     title = "Last viewed"
+    fields = (TraitField("last_viewed", "Last viewed products", "name"),)
 
     def empty(self) -> Latest:
         """Return nothing."""

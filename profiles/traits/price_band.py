@@ -1,7 +1,7 @@
 """The price range in which the shopper looks and buys."""
 
 from events.types.base import Interaction
-from profiles.traits.base import Products, Refunds, Trait, add
+from profiles.traits.base import Products, Refunds, Trait, TraitField, add
 
 
 class PriceBand(Trait[dict[str, int]]):
@@ -9,6 +9,11 @@ class PriceBand(Trait[dict[str, int]]):
 
     key = "price_band"
     title = "Price range"
+    fields = (
+        TraitField("price_band.low", "Low end of the price range"),
+        TraitField("price_band.middle", "Middle of the price range"),
+        TraitField("price_band.high", "High end of the price range"),
+    )
 
     def empty(self) -> dict[str, int]:
         """Return no counts."""

@@ -1,7 +1,7 @@
 """Days since the shopper's last interaction."""
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, Products, Refunds, Trait
+from profiles.traits.base import DAY, Products, Refunds, Trait, TraitField, next_day
 
 
 class RecencyDays(Trait[int]):
@@ -9,6 +9,7 @@ class RecencyDays(Trait[int]):
 
     key = "recency_days"
     title = "Days since last seen"
+    fields = (TraitField("recency_days", "Days since last seen"),)
 
     def empty(self) -> int:
         """Return 0."""
@@ -25,3 +26,7 @@ class RecencyDays(Trait[int]):
     def value(self, state: int, *, now: int, products: Products, refunds: Refunds) -> int | None:
         """Return whole days."""
         return max(0, now - state) // DAY if state else None
+
+    def next_change(self, state: int, *, now: int) -> int | None:
+        """Return the end of the day that runs since the latest time."""
+        return next_day(state, now) if state else None

@@ -1,7 +1,7 @@
 """Recency, frequency and monetary value of purchases."""
 
 from events.types.base import Interaction
-from profiles.traits.base import DAY, Products, Refunds, Trait
+from profiles.traits.base import DAY, Products, Refunds, Trait, TraitField, next_day
 
 Orders = dict[str, tuple[int, int | None]]
 
@@ -14,6 +14,12 @@ class Rfm(Trait[Orders]):
 
     key = "rfm"
     title = "Purchases"
+    fields = (
+        TraitField("rfm.recency_days", "Days since the last order"),
+        TraitField("rfm.frequency", "Orders"),
+        TraitField("rfm.monetary", "Money spent"),
+        TraitField("rfm.average_order_value", "Average order value"),
+    )
 
     def empty(self) -> Orders:
         """Return no orders."""
@@ -52,6 +58,10 @@ class Rfm(Trait[Orders]):
             "average_order_value": round(sum(worths) / len(worths) / 100, 2) if worths else None,
             "orders_of_unknown_worth": len(standing) - len(worths),
         }
+
+    def next_change(self, state: Orders, *, now: int) -> int | None:
+        """Return when the last order is a day older; an order that was cancelled may answer too early."""
+        return min((next_day(at, now) for at, _ in state.values()), default=None)
 
 
 def _add(orders: Orders, order: str, at: int, worth: int | None) -> Orders:

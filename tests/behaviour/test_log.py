@@ -10,7 +10,8 @@ from django.conf import settings
 from common import redis
 from common.errors import Unavailable
 from events.log import Entry, Log, shard_of
-from events.log.redis_streams import SEQUENCE_BITS, RedisStreams
+from events.log.offsets import SEQUENCE_BITS
+from events.log.redis_streams import RedisStreams
 
 SHARDS = 4
 

@@ -1,7 +1,7 @@
 """Consumers: they share shards, take over from the dead, and wait for what is away."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -66,6 +66,7 @@ class Collecting:
     at_once: int = 100
     done: dict[int, int] = field(default_factory=dict)
     seen: list[bytes] = field(default_factory=list)
+    calls: int = 0
 
     def offsets(self, shards: Iterable[int]) -> dict[int, int]:
         return {shard: self.done.get(shard, 0) for shard in shards}
@@ -79,6 +80,9 @@ class Collecting:
         self.stop.set()
         return {**after, **self.done}
 
+    def between(self, shards: Collection[int]) -> None:
+        self.calls += 1
+
 
 def test_a_consumer_waits_for_what_is_away_and_then_goes_on(log: Log) -> None:
     log.append([entry(event(1))])
@@ -88,6 +92,7 @@ def test_a_consumer_waits_for_what_is_away_and_then_goes_on(log: Log) -> None:
     Consumer(work, log, redis.client(), stop).run()
 
     assert work.seen == [event(1).encode()]
+    assert work.calls == 1, "what is due has its turn after each step"
     assert redis.client().zcard("v:consumers:collecting") == 0
 
 

@@ -35,6 +35,8 @@ from customers.models import Customer, CustomerLink
 from events.models import Event, Order, SetAside
 from modelops.models import ModelAlarm, ModelVersion, ModelWaiver, TrainingRun
 from personalization.services.rules import create_rule
+from profiles.services.segment_jobs import queue_job
+from profiles.services.segments import create_segment
 from tests.staff import staff
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -135,6 +137,10 @@ def rows(db: None, settings: Settings, tmp_path: Path) -> dict[str, Any]:
             model_version=version, reason="x", requested_by=asker, requested_at=now, expires_at=now + timedelta(days=1)
         ),
         "modelops_trainingrun": TrainingRun.objects.create(actor="system:test"),
+        "profiles_segment": create_segment(
+            key="lookers", name="Lookers", rule={"event": "view", "times": 1}, actor="staff:1"
+        ),
+        "profiles_segmentjob": queue_job("refit", actor="staff:1"),
         "personalization_rule": create_rule(
             name="More chairs", wording={"effect": "boost", "products": ["P1"]}, actor="staff:1"
         ),
@@ -162,6 +168,8 @@ def address_of(name: str, rows: dict[str, Any]) -> str:
             return reverse(name, args=[get_plotlyjs_version()])
         case "portal:customer":
             return reverse(name, args=["user:ada"])
+        case "portal:segment":
+            return reverse(name, args=["lookers"])
         case "portal:preview":
             return reverse(name) + "?placement=home"
         case "portal:shop-product":

@@ -138,7 +138,10 @@ def test_profile_uses_trait_titles(log_in: LogIn) -> None:
     page = log_in("merchandiser").get("/portal/customers/user:ada")
 
     titles = [name for name, _ in page.context["profile"].traits]
-    assert titles == ["Days since last seen", "Days active", "Actions", "Last viewed"]
+    assert titles == [
+        *("Days since last seen", "Days active", "Actions", "Last viewed"),
+        *("Sessions", "Usual hour", "Recent activity"),
+    ]
     assert "Amounts are in EUR." in page.content.decode()
 
 

@@ -6,9 +6,15 @@ import pytest
 from django.test import Client
 
 from access.services import create_key
+from common import redis
+from common.clock import from_microseconds
+from consents import cache as consent_cache
+from consents.state import Decision
 from customers import services as customers
 from customers.identity import Link
 from profiles import services
+from profiles.segmenter import Segmenter
+from profiles.services.segments import create_segment, edit_segment
 from tests.events.builders import START, event
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +33,24 @@ def ada() -> None:
     )
     identified = event(0, kind="identify", name="", properties={}, anonymous_id="phone")
     services.apply_events([identified, event(1), event(2, user_id=None, anonymous_id="phone")], offsets={})
+
+
+def decide(*, given: bool) -> None:
+    pipe = redis.client().pipeline()
+    consent_cache.apply_all(pipe, "user:ada", {"personalization": Decision(given, 1 if given else 2)})
+    pipe.execute()
+
+
+@pytest.fixture
+def make_segments(ada: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ada is in two segments, of which one is switched off afterwards."""
+    monkeypatch.setattr("profiles.services.segment_jobs.current_app.send_task", lambda *args, **more: None)
+    decide(given=True)
+    rule = {"event": "view", "times": 1}
+    create_segment(key="lookers", name="Lookers", rule=rule, actor="system:test")
+    off = create_segment(key="former", name="Former", rule=rule, actor="system:test")
+    Segmenter().work(range(4))
+    edit_segment(off.pk, actor="system:test", name="Former", active=False)
 
 
 def get(path: str, *, scopes: tuple[str, ...] = ("customers:read",), kind: Any = "sk") -> Any:
@@ -80,6 +104,28 @@ def test_a_stranger_is_not_found() -> None:
 
 
 def test_segments_are_empty_until_there_are_some(ada: None) -> None:
+    assert get("/api/v1/customers/ada/segments").json() == {"segments": []}
+
+
+@pytest.mark.parametrize("subject", ["user:ada", "anonymous:phone"])
+def test_active_segments_are_named_with_the_time_of_entering(ada: None, subject: str, make_segments: None) -> None:
+    answer = get(f"/api/v1/customers/{subject}/segments").json()
+
+    assert answer == {
+        "segments": [
+            {
+                "key": "lookers",
+                "name": "Lookers",
+                "since": from_microseconds(event(2).at).isoformat().replace("+00:00", "Z"),
+            }
+        ]
+    }
+    assert get(f"/api/v1/customers/{subject}").json()["segments"] == answer["segments"]
+
+
+def test_who_withdrew_has_no_segments_whatever_redis_still_holds(ada: None, make_segments: None) -> None:
+    decide(given=False)
+
     assert get("/api/v1/customers/ada/segments").json() == {"segments": []}
 
 

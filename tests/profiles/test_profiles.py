@@ -323,7 +323,7 @@ def profiles_now() -> dict[bytes, Any]:
     client: Any = redis.client()
     result: dict[bytes, Any] = {}
     for prefix in keys.ALL:
-        for name in client.keys(f"{prefix}*") if prefix != keys.STATE else ():
+        for name in client.keys(f"{prefix}*") if prefix not in (keys.STATE, keys.DUE) else ():
             match client.type(name):
                 case b"zset":
                     result[name] = client.zrange(name, 0, -1, withscores=True)

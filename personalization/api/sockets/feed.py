@@ -77,15 +77,15 @@ class Feed:
 
     def watch(self, watcher: Watcher, raw_ids: Iterable[str]) -> bool:
         """Have the watcher hear of these raw ids and no others; return whether any of them is new to it."""
-        before, wanted = self._ids.get(watcher), frozenset(raw_ids)
-        if before is None or before == wanted:
+        before, after = self._ids.get(watcher), frozenset(raw_ids)
+        if before is None or before == after:
             return False
-        for raw_id in before - wanted:
+        for raw_id in before - after:
             self._drop(raw_id, watcher)
-        for raw_id in wanted - before:
+        for raw_id in after - before:
             self._by_id[raw_id].add(watcher)
-        self._ids[watcher] = wanted
-        return bool(wanted - before)
+        self._ids[watcher] = after
+        return bool(after - before)
 
     def leave(self, watcher: Watcher) -> None:
         """Remove a watcher. The last one ends the subscription."""

@@ -40,13 +40,16 @@ HEARTBEAT: Final = '{"heartbeat":true}'
 Message = dict[str, Any]
 
 
-class Gone(Exception):
+class Disconnected(Exception):
     """The client left, or reads nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """A computed answer: None if it is the one sent before. `raw_ids` are those whose changes may change it."""
+    """A computed answer: None if it is the one sent before.
+
+    `raw_ids` are those whose changes may change it; none if they are unknown.
+    """
 
     answer: Answer | None
     text: str
@@ -66,7 +69,7 @@ class Socket:
     ) -> None:
         self._scope, self._receive, self._raw_send = scope, receive, send
         self._wake = asyncio.Event()
-        self._stale = self._gone = False
+        self._stale = self._disconnected = False
         self._consent_changes = self._messages = 0
         self._digest = ""
         self._calm_until = self._beat_at = 0.0
@@ -87,7 +90,7 @@ class Socket:
             finally:
                 feed.leave(self)
                 SOCKETS.dec()
-        except Gone:
+        except Disconnected:
             return
 
     def subject_changed(self, *, consent: bool) -> None:
@@ -105,7 +108,7 @@ class Socket:
             opening = await self._open()
             with self._reading():
                 await self._follow(opening)
-        except Gone:
+        except Disconnected:
             raise
         except Exception as error:
             problem = error if isinstance(error, APIException) else domain_error(error)
@@ -120,9 +123,9 @@ class Socket:
                 message = await self._receive()
         except TimeoutError:
             await self._close(CLOSE_SLOW)
-            raise Gone from None
+            raise Disconnected from None
         if message["type"] != "websocket.receive":
-            raise Gone
+            raise Disconnected
         content = message.get("text") or message.get("bytes") or ""
         request, placement = request_of(self._scope), self._scope["url_route"]["kwargs"]["placement"]
         return await in_thread(lambda: read_opening(request, placement, content))
@@ -133,7 +136,7 @@ class Socket:
             feed.watch(self, raw_ids(who.user_id, who.anonymous_id))
         self._stale = True
         self._beat_at = loop.time() + HEARTBEAT_SECONDS
-        while not self._gone:
+        while not self._disconnected:
             now = loop.time()
             if self._stale and now >= self._calm_until:
                 await self._answer(opening)
@@ -146,7 +149,7 @@ class Socket:
         self._stale, consent_changes = False, self._consent_changes
         push = await in_thread(lambda: _compute(opening, self._digest))
         self._calm_until = asyncio.get_running_loop().time() + CALM_SECONDS
-        if feed.watch(self, push.raw_ids):
+        if push.raw_ids and feed.watch(self, push.raw_ids):
             self._stale = True  # a new id may have changed after it was read and before it was watched
         outcome = self._outcome(push, consent_changed=consent_changes != self._consent_changes)
         if outcome == "sent" and push.answer is not None:
@@ -197,19 +200,19 @@ class Socket:
                 self._beat_at = 0.0
                 self._wake.set()
                 return
-        self._gone = True
+        self._disconnected = True
         self._wake.set()
 
     async def _send_text(self, text: str) -> None:
-        if self._gone:
-            raise Gone
+        if self._disconnected:
+            raise Disconnected
         try:
             async with asyncio.timeout(SLOW_SECONDS):
                 await self._raw_send({"type": "websocket.send", "text": text})
         except TimeoutError:
             PUSHES.labels(outcome="slow").inc()
             await self._close(CLOSE_SLOW)
-            raise Gone from None
+            raise Disconnected from None
 
     async def _refuse(self, error: DomainError | APIException, *, code: int) -> None:
         body = problem_of(error)

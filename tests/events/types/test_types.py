@@ -23,6 +23,7 @@ Products Searched · Product List Viewed · Product List Filtered · Promotion V
 · Checkout Step Completed · Payment Info Entered · Order Completed · Order Updated · Order Refunded · Order Cancelled
 · Coupon Entered · Coupon Applied · Coupon Denied · Coupon Removed · Product Added to Wishlist · Product Reviewed
 · Experiment Viewed · Page Engaged · Product Hovered · Preference Given · Recommendation Served · Consent Updated
+· Segment Entered · Segment Left
 """
 
 
@@ -181,7 +182,7 @@ def test_what_is_wrong_is_told_with_its_field(name: str, properties: dict[str, A
 @pytest.mark.parametrize("name", list(EVENT_TYPES))
 def test_an_empty_text_is_as_little_told_as_null(name: str, nothing: Any) -> None:
     event_type = EVENT_TYPES[name]
-    needed = {"product_id": "P1", "order_id": "o1", "experiment_id": "x", "recommendation_id": "r1"}
+    needed = {"product_id": "P1", "order_id": "o1", "experiment_id": "x", "recommendation_id": "r1", "segment": "vip"}
     properties = {field.name: needed[field.name] if field.required else nothing for field in event_type.fields}
     empty = {**properties, "products": [{"product_id": "P1", "price": nothing, "quantity": nothing}]}
 

@@ -30,9 +30,10 @@ from modelops.services.registry import promote
 from personalization.models import Placement, Rule
 from personalization.rules.rule_set import RuleSet
 from personalization.selectors import conflicts
-from personalization.selectors.rules import products_of, window_of
+from personalization.selectors.rules import places_of, products_of, window_of
 from personalization.services.placements import save_placement
 from personalization.services.rules import create_rule
+from profiles.services.segments import create_segment
 from tests.modelops.releases import passed_version
 from tests.recsys.furniture import PRODUCTS, model
 from tests.staff import LogIn
@@ -192,13 +193,20 @@ def test_invalid_rule_field_shows_error(log_in: LogIn, wrong: dict[str, str], fi
     assert not Rule.objects.exists()
 
 
-def test_segments_are_rejected(log_in: LogIn) -> None:
-    page = log_in("merchandiser").get(reverse("admin:personalization_rule_add"))
-
-    assert "segments" not in page.context["adminform"].form.fields
-    with pytest.raises(InvalidInput, match="no segments yet"):
-        create_rule(name="Regulars", wording={"effect": "boost", "segments": ["regulars"]}, actor="staff:1")
+def test_a_rule_may_be_for_active_segments_alone(log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiles.services.segment_jobs.current_app.send_task", lambda *args, **more: None)
+    wording = {"effect": "boost", "segments": ["regulars"]}
+    with pytest.raises(InvalidInput, match="no active segment regulars; there are none yet"):
+        create_rule(name="Regulars", wording=wording, actor="staff:1")
     assert not Rule.objects.exists()
+
+    create_segment(key="regulars", name="Regulars", rule={"event": "purchase", "times": 2}, actor="staff:1")
+    log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, "segments": "regulars"})
+
+    rule = Rule.objects.get()
+    assert rule.current is not None
+    assert rule.current.segments == ["regulars"]
+    assert "for segments regulars" in places_of(rule.current)
 
 
 def test_saving_a_rule_shows_conflicts(log_in: LogIn) -> None:

@@ -5,30 +5,35 @@ Every write gives the same state, whenever, however often and in whatever order 
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Any, Final
 
 from django.conf import settings
 
-from common import redis
+from common import clock, redis
 from common.subject_changes import publish_profiles
 from consents.subjects import raw_ids
 from customers.identity import Link
 from events.links import links_of
-from events.log import Batch
+from events.log import Batch, get_log, shard_of
 from events.services.decoding import decode, positions_of, readable
 from events.shopper_attributes import attributes_in
 from events.types.base import Event
 from events.types.registry import interactions
 from profiles import attributes, history, keys
+from profiles.traits.context import context_in
 
 PURPOSE: Final = "personalization"
 MOST_CLAIMS: Final = 200
 """Newest claims kept for one anonymous id; PostgreSQL keeps all."""
 MOST_LINKED: Final = 200
 """Ids kept for one user, those linked last: more than are read (`selectors.MOST_IDS`)."""
+
+DECISION_DELAY: Final = 1_000_000
+"""Microseconds after which segments follow a decision that changes no profile, such as Global Privacy Control: the
+consent cache is written after the log."""
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +84,13 @@ end
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -{MOST_CLAIMS + 1})
 """
 """Adds a claim at its earliest time. If there are too many, claims that repeat the current user are removed first."""
+LEAVE_ALL: Final = f"""
+for _, key in ipairs(redis.call('HKEYS', KEYS[1])) do redis.call('ZREM', '{keys.MEMBERS}' .. key, ARGV[1]) end
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('SREM', KEYS[3], ARGV[1])
+return redis.call('DEL', KEYS[1])
+"""
+"""Takes a subject out of all segments, without a trace."""
 APPLY_SHA: Final = sha1(APPLY.encode()).hexdigest()
 
 
@@ -104,14 +116,25 @@ def apply(batch: Batch) -> None:
     apply_events(readable(decoded.rows), offsets={shard: rows[-1][0] for shard, rows in batch.items()})
 
 
-def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None:
-    """Apply events from any source and store the offsets."""
+def apply_named(names: Collection[bytes]) -> None:
+    """Apply the named entries of the log ahead of the profiler, which will apply them again. Raises as `apply`."""
+    decoded = decode(positions_of(get_log().read_named(names)))
+    apply_events(readable(decoded.rows), offsets={})
+
+
+def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], makes_due: bool = True) -> None:
+    """Apply events from any source and store the offsets.
+
+    Whoever they are about is marked: segments are determined next. A replay marks nobody and determines all at its end.
+    """
     changes: dict[str, Change] = defaultdict(Change)
     links: list[Link] = []
+    deciders: set[str] = set()
     for event in events:
         try:
             links += links_of(event)
             _collect(changes, event)
+            deciders.update(raw_ids(event.user_id, event.anonymous_id) if event.consents else ())
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             # The recorder stores it as rejected. Waiting for it here would hold up every shopper behind it.
             log.warning("event.unreadable message_id=%s error=%s", event.message_id, error)
@@ -122,6 +145,15 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int]) -> None
         pipe.evalsha(APPLY_SHA, 5, *state_keys(raw_id), *change.arguments())
     for link in _first_and_last(links):
         _link(pipe, link)
+    first_changes = _first_changes(changes, links)
+    if first_changes:
+        pipe.sadd(keys.SUBJECTS, *first_changes)
+    if makes_due:
+        shards, now = get_log().shards, clock.epoch_us()
+        for raw_id, at in first_changes.items():
+            pipe.zadd(due_key(raw_id, shards=shards), {raw_id: min(at, now)}, lt=True)
+        for raw_id in deciders - first_changes.keys():
+            pipe.zadd(due_key(raw_id, shards=shards), {raw_id: now + DECISION_DELAY}, lt=True)
     for shard, offset in offsets.items():
         pipe.hset(keys.OFFSETS, str(shard), str(offset))
     publish_profiles(pipe, changes.keys() | {raw_id for link in links for raw_id in _ids_of(link)})
@@ -137,8 +169,28 @@ def _collect(changes: dict[str, Change], event: Event) -> None:
         for position, interaction in enumerate(lines):
             kind = 2 if interaction.signal in history.LASTING else 1
             rows.append((kind, interaction.at, history.member(interaction, line=position)))
+        rows += [(5, event.at, attributes.member(event, *one)) for one in context_in(event).items()]
     if PURPOSE in event.allowed and (stated := attributes_in(event, settings.SHOPPER_ATTRIBUTES)):
         changes[event.raw_id].rows += [(5, event.at, attributes.member(event, *one)) for one in stated.items()]
+
+
+def _first_changes(changes: Mapping[str, Change], links: Iterable[Link]) -> dict[str, int]:
+    """Return the raw ids whose profiles change, with the time of the first change."""
+    first_changes: dict[str, int] = {}
+    for raw_id, change in changes.items():
+        times = [at for _, at, _ in change.rows] + ([] if change.refused_at is None else [change.refused_at])
+        if times:
+            first_changes[raw_id] = min(times)
+    for link in links:
+        other = f"{'anonymous' if link.kind == 'claim' else 'user'}:{link.from_id}"
+        for raw_id in (f"user:{link.user_id}", other):
+            first_changes[raw_id] = min(link.at, first_changes.get(raw_id, link.at))
+    return first_changes
+
+
+def due_key(subject: str, *, shards: int) -> str:
+    """Return the key of the sorted set of due subjects that this one is in."""
+    return f"{keys.DUE}{shard_of(subject, shards=shards)}"
 
 
 def _first_and_last(links: Iterable[Link]) -> Iterator[Link]:
@@ -196,14 +248,18 @@ def offsets(shards: Iterable[int]) -> dict[int, int]:
 
 
 def forget(raw_ids: Iterable[str]) -> int:
-    """Delete all keys of the raw ids; return the number deleted."""
+    """Delete all keys of the raw ids, and their places in segments; return the number deleted."""
     subjects = list(raw_ids)
-    if not subjects:
+    names = [name for raw_id in subjects for name in all_keys(raw_id)]
+    if not names:
         return 0
-    pipe = redis.client().pipeline(transaction=True)
-    pipe.delete(*(name for raw_id in subjects for name in all_keys(raw_id)))
+    pipe, shards = redis.client().pipeline(transaction=True), get_log().shards
+    for raw_id in subjects:
+        arguments = (f"{keys.SEGMENTS}{raw_id}", due_key(raw_id, shards=shards), keys.SUBJECTS)
+        pipe.eval(LEAVE_ALL, 3, *arguments, raw_id)
+    pipe.delete(*names)
     publish_profiles(pipe, subjects)
-    return int(pipe.execute()[0])
+    return sum(int(count) for count in pipe.execute()[:-1])
 
 
 def all_keys(raw_id: str) -> tuple[str, ...]:
@@ -223,5 +279,5 @@ def forget_everybody() -> int:
                 removed += int(client.delete(*names))
                 names = []
         removed += int(client.delete(*names)) if names else 0
-    client.delete(keys.OFFSETS)
+    client.delete(keys.OFFSETS, keys.SUBJECTS)
     return removed

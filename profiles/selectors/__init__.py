@@ -1,5 +1,6 @@
 """Reads of profiles: a whole person in one round trip."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from consents import cache as mirror
 from consents.state import ConsentState
 from consents.subjects import raw_ids
 from customers.identity import Claim
+from events.log.latest import LATEST, position_of
 from events.types.base import Interaction
 from profiles import attributes, history, keys
 from profiles.people import ALWAYS, RawState, attributes_of, history_of, is_anonymous
@@ -72,14 +74,26 @@ while others[at_other] do
   if string.sub(others[at_other][1], 1, 5) == 'user:' then follow(others[at_other][2]) end
   at_other = at_other + 1
 end
-local sizes = {{}}
+local newest = {{}}
 for i = 1, #ids do
-  sizes[2 * i - 1] = redis.call('ZCARD', '{keys.BROWSED}' .. ids[i])
-  sizes[2 * i] = redis.call('ZCARD', '{keys.LASTING}' .. ids[i])
+  newest[2 * i - 1] = redis.call('ZRANGE', '{keys.BROWSED}' .. ids[i], -1, -1, 'WITHSCORES')
+  newest[2 * i] = redis.call('ZRANGE', '{keys.LASTING}' .. ids[i], -1, -1, 'WITHSCORES')
 end
-local print = redis.sha1hex(cmsgpack.pack({{states, others, sizes}}))
+local subject = 'anonymous:' .. anonymous
+for i = 1, #users do
+  if i == 1 or 'user:' .. users[i] < subject then subject = 'user:' .. users[i] end
+end
+local segments = redis.call('HGETALL', '{keys.SEGMENTS}' .. subject)
+local print = redis.sha1hex(cmsgpack.pack({{states, others, newest, subject, segments}}))
 local versions = redis.call('MGET', '{redis.CONFIG_VERSION}', '{redis.CATALOG_VERSION}')
-if print == known_print then return {{versions[1], versions[2], print}} end
+local latest = {{}}
+for i = 1, #ids do
+  local own = redis.call('LRANGE', '{LATEST}' .. ids[i], 0, -1)
+  for j = 1, #own do latest[#latest + 1] = own[j] end
+end
+local offsets = #latest > 0 and redis.call('HGETALL', '{keys.OFFSETS}') or {{}}
+local head = {{versions[1], versions[2], print, latest, offsets}}
+if print == known_print then return {{head}} end
 local rows = {{}}
 for i = 1, #ids do
   rows[i] = {{
@@ -88,10 +102,12 @@ for i = 1, #ids do
     redis.call('HVALS', '{keys.ATTRIBUTES}' .. ids[i]),
   }}
 end
-return {{versions[1], versions[2], print, states, others, rows}}
+return {{head, states, others, rows, {{subject, segments}}}}
 """)
-"""Reads a person. The fingerprint covers consents, links and claims, and of the history its number of changes and its
-sizes: a caller that names the present fingerprint is told no history again."""
+"""Reads a person. The fingerprint covers consents, links, claims and segments, and of the history its number of changes
+and its newest rows, which differ where Redis lost its data and the profiles were rebuilt. A caller that names the
+present fingerprint gets no history again. `latest` names the newest entries of the log about these ids, `offsets` how
+far the profiles have read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +120,10 @@ class Person:
     consents, and those of a linked user (`consents.person_of`).
 
     `version` grows with every change of history.
+
+    `subject` is the raw id under which the person's segments are kept: the smallest user id, else the anonymous id.
+    `segments` maps the key of each segment to the time of entering in microseconds. `catalog_version` is the count of
+    catalog changes at the time of the read.
     """
 
     ids: tuple[str, ...] = ()
@@ -112,6 +132,9 @@ class Person:
     consent_states: dict[str, ConsentState] = field(default_factory=dict)
     version: int = 0
     attributes: dict[str, Any] = field(default_factory=dict)
+    subject: str = ""
+    segments: dict[str, int] = field(default_factory=dict)
+    catalog_version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +142,36 @@ class PersonRead:
     """One read of a person; `person` is None if the fingerprint is still the one that the caller knew.
 
     Equal fingerprints mean equal persons. `config_version` and `catalog_version` tell a serving process whether its
-    snapshot is current.
+    snapshot is current. `pending` names the log's entries about these ids that no profile holds yet.
     """
 
     fingerprint: bytes
     config_version: int
     catalog_version: int
     person: Person | None
+    pending: frozenset[bytes] = frozenset()
 
 
 def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) -> Person:
     """Return the person of these ids in one round trip. Raises redis errors."""
     answer = READ.run(arguments=_arguments(user_id, anonymous_id, b""))
     return _person(answer, user_id=user_id, anonymous_id=anonymous_id)
+
+
+def read_people(subjects: Sequence[str]) -> list[Person]:
+    """Return the person of each raw id, in one round trip for all. Raises redis errors."""
+    ids = [_ids_of(subject) for subject in subjects]
+    calls = [person_call(user_id=user_id, anonymous_id=anonymous_id) for user_id, anonymous_id in ids]
+    answers = redis.run_scripts(*calls) if calls else []
+    return [
+        _person(answer, user_id=user_id, anonymous_id=anonymous_id)
+        for answer, (user_id, anonymous_id) in zip(answers, ids, strict=True)
+    ]
+
+
+def _ids_of(subject: str) -> tuple[str | None, str | None]:
+    kind, _, value = subject.partition(":")
+    return (value, None) if kind == "user" else (None, value)
 
 
 def person_call(*, user_id: str | None, anonymous_id: str | None, fingerprint: bytes = b"") -> redis.ScriptCall:
@@ -141,9 +181,13 @@ def person_call(*, user_id: str | None, anonymous_id: str | None, fingerprint: b
 
 def person_read(answer: Any, *, user_id: str | None, anonymous_id: str | None) -> PersonRead:
     """Return what `person_call` of the same ids read."""
-    config, catalog, fingerprint, *rest = answer
+    (config, catalog, fingerprint, latest, offsets), *rest = answer
     person = _person(answer, user_id=user_id, anonymous_id=anonymous_id) if rest else None
-    return PersonRead(fingerprint, int(config or 0), int(catalog or 0), person)
+    return PersonRead(fingerprint, int(config or 0), int(catalog or 0), person, _pending(latest, _paired(offsets)))
+
+
+def _pending(latest: Sequence[bytes], offsets: Mapping[bytes, bytes]) -> frozenset[bytes]:
+    return frozenset(one for one in latest if (at := position_of(one))[1] > int(offsets.get(b"%d" % at[0], 0)))
 
 
 def _arguments(user_id: str | None, anonymous_id: str | None, fingerprint: bytes) -> tuple[Any, ...]:
@@ -151,7 +195,7 @@ def _arguments(user_id: str | None, anonymous_id: str | None, fingerprint: bytes
 
 
 def _person(answer: Any, *, user_id: str | None, anonymous_id: str | None) -> Person:
-    *_, id_rows, others, histories = answer
+    head, id_rows, others, histories, (subject, segments) = answer
     consents = {row[0].decode(): mirror.parse(_paired(row[1])) for row in (*id_rows, *others)}
     ids = tuple(row[0].decode() for row in id_rows)
     states = {
@@ -166,6 +210,9 @@ def _person(answer: Any, *, user_id: str | None, anonymous_id: str | None) -> Pe
         consent_states=consents,
         version=sum(int(row[3] or 0) for row in id_rows),
         attributes=attributes.latest(attributes_of(states, users=users)),
+        subject=subject.decode(),
+        segments={key.decode(): int(since) for key, since in _paired(segments).items()},
+        catalog_version=int(head[1] or 0),
     )
 
 

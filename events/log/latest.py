@@ -1,0 +1,32 @@
+"""The newest entries about each raw id, by name: a reader who cannot wait for the profiler finds its own writes here.
+
+A name is the shard and the stream id, as `2|1790000000000-3`. The list of a raw id is written in the step that appends
+the entry, so whoever got a 200 is in it. It is short and soon forgotten: the profiler is behind by milliseconds.
+"""
+
+from typing import Final
+
+from events.log.offsets import offset_of
+
+LATEST: Final = "v:log:latest:"
+"""Begins the key of a raw id's list."""
+MOST: Final = 64
+SECONDS: Final = 60
+
+NOTE: Final = f"""
+local function note(subjects, id)
+  for subject in string.gmatch(subjects, '[^\\n]+') do
+    local key = '{LATEST}' .. subject
+    redis.call('RPUSH', key, string.match(KEYS[1], '{{(%d+)}}') .. '|' .. id)
+    redis.call('LTRIM', key, -{MOST}, -1)
+    redis.call('EXPIRE', key, {SECONDS})
+  end
+end
+"""
+"""Names an entry under each of its subjects."""
+
+
+def position_of(name: bytes) -> tuple[int, int]:
+    """Return shard and offset of a named entry."""
+    shard, _, identity = name.partition(b"|")
+    return int(shard), offset_of(identity)
