@@ -24,11 +24,15 @@ OPENING_SECONDS: Final = 10.0
 """How long a client may take to send the first message."""
 CALM_SECONDS: Final = 0.3
 """The least time between two answers; changes within it are answered once."""
+UNCHANGED_SECONDS: Final = 0.02
+"""The least time after an answer that was not sent: a decision on consent often comes just before its event."""
 RETRY_SECONDS: Final = 1.0
 """How much later an answer is tried again for which Redis was away; a page keeps the answer it has."""
 HEARTBEAT_SECONDS: Final = 25.0
 SLOW_SECONDS: Final = 4.0
 """How long a message may wait for its reader. Less than the five seconds in which a withdrawal takes effect."""
+REST_SECONDS: Final = {"sent": CALM_SECONDS, "store_down": RETRY_SECONDS}
+"""The least time until the next answer, by what became of this one."""
 MOST_MESSAGES: Final = 50
 """Messages of a client between two heartbeats. They are not read: they only keep proxies from closing the socket."""
 CLOSE: Final = 4000
@@ -148,10 +152,10 @@ class Socket:
     async def _answer(self, opening: Opening) -> None:
         self._stale, consent_changes = False, self._consent_changes
         push = await in_thread(lambda: _compute(opening, self._digest))
-        self._calm_until = asyncio.get_running_loop().time() + CALM_SECONDS
         if push.raw_ids and feed.watch(self, push.raw_ids):
             self._stale = True  # a new id may have changed after it was read and before it was watched
         outcome = self._outcome(push, consent_changed=consent_changes != self._consent_changes)
+        self._calm_until = asyncio.get_running_loop().time() + REST_SECONDS.get(outcome, UNCHANGED_SECONDS)
         if outcome == "sent" and push.answer is not None:
             await self._send_text(push.text)
             self._digest = push.digest
@@ -162,10 +166,10 @@ class Socket:
         if push.answer is None:
             return "unchanged"
         if consent_changed:
+            self._stale = True
             return "withheld"
         if push.answer.degraded == "store_down":  # nobody will tell when the store is back
             self._stale = True
-            self._calm_until += RETRY_SECONDS
             return "store_down" if self._digest else "sent"
         return "sent"
 
