@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recsys.ranking.ranker import Model, Ranker, RankingDataset, score_spread, train_trees
+from recsys.ranking.ranker import Model, Ranker, RankingDataset, Trees, score_spread, train_trees
 from recsys.training.plan import Member
 from recsys.training.refit import fit_ranker
 
