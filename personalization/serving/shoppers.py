@@ -101,11 +101,11 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
     """
     if not who.has_id:
         if count is not None:
-            count.alone()
+            count.run()
         return stranger(snapshot, now)
     key = (who.user_id, who.anonymous_id)
-    known = shopper_cache.get(key, snapshot=snapshot, hour=full_hour(now))
-    read = _read(who, b"" if known is None else known.fingerprint, count)
+    cached = shopper_cache.get(key, snapshot=snapshot, hour=full_hour(now))
+    read = _read(who, b"" if cached is None else cached.fingerprint, count)
     if read is None:
         return nobody(now, "store_down")
     if read.pending:
@@ -113,12 +113,12 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
     snapshot_refresher.hint(config_version=read.config_version, catalog_version=read.catalog_version)
     LOOKUPS.labels(level="shopper", outcome="hit" if read.person is None else "miss").inc()
     if read.person is not None:
-        known = _known_shopper(read.person, read.fingerprint, snapshot=snapshot, now=now)
-        shopper_cache.put(key, known, snapshot=snapshot)
-    assert known is not None  # a read that knew no fingerprint brings the person
-    if not known.may_personalize(gpc=who.gpc, region=who.region):
+        cached = _known_shopper(read.person, read.fingerprint, snapshot=snapshot, now=now)
+        shopper_cache.put(key, cached, snapshot=snapshot)
+    assert cached is not None  # a read that knew no fingerprint brings the person
+    if not cached.may_personalize(gpc=who.gpc, region=who.region):
         return stranger(snapshot, now, "no_consent")
-    return known.shopper or stranger(snapshot, now, "no_profile")
+    return cached.shopper or stranger(snapshot, now, "no_profile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,8 @@ class ShopperCache:
     def get(self, key: Ids, *, snapshot: Snapshot, hour: float) -> KnownShopper | None:
         """Return the shopper of these ids under this snapshot in this hour, or None."""
         with self._lock:
-            known = self._shoppers.get(key) if self._holds(snapshot) else None
-        return known if known is not None and known.hour == hour else None
+            cached = self._shoppers.get(key) if self._holds(snapshot) else None
+        return cached if cached is not None and cached.hour == hour else None
 
     def put(self, key: Ids, shopper: KnownShopper, *, snapshot: Snapshot) -> None:
         """Remember a shopper."""
@@ -168,11 +168,11 @@ class ShopperCache:
         with self._lock:
             if not self._holds(snapshot):
                 return nobody(now, fallback_reason)
-            known = self._strangers.get(fallback_reason)
-            if known is None or known.profile.now != full_hour(now):
-                known = replace(nobody(now, fallback_reason), memory=AnswerMemory(SHARED_ANSWERS, level="shared"))
-                self._strangers[fallback_reason] = known
-        return known
+            cached = self._strangers.get(fallback_reason)
+            if cached is None or cached.profile.now != full_hour(now):
+                cached = replace(nobody(now, fallback_reason), memory=AnswerMemory(SHARED_ANSWERS, level="shared"))
+                self._strangers[fallback_reason] = cached
+        return cached
 
     def clear(self) -> None:
         """Forget all."""
