@@ -149,7 +149,7 @@ class ShopperCache:
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._shoppers: LRUCache[Ids, KnownShopper] = LRUCache(MOST_SHOPPERS)
-        self._strangers: dict[FallbackReason | None, Shopper] = {}
+        self._shared: dict[FallbackReason | None, Shopper] = {}
 
     def get(self, key: Ids, *, snapshot: Snapshot, hour: float) -> KnownShopper | None:
         """Return the shopper of these ids under this snapshot in this hour, or None."""
@@ -168,17 +168,17 @@ class ShopperCache:
         with self._lock:
             if not self._holds(snapshot):
                 return nobody(now, fallback_reason)
-            cached = self._strangers.get(fallback_reason)
+            cached = self._shared.get(fallback_reason)
             if cached is None or cached.profile.now != full_hour(now):
                 cached = replace(nobody(now, fallback_reason), memory=AnswerMemory(SHARED_ANSWERS, level="shared"))
-                self._strangers[fallback_reason] = cached
+                self._shared[fallback_reason] = cached
         return cached
 
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
             self._shoppers.clear()
-            self._strangers.clear()
+            self._shared.clear()
 
     def _holds(self, snapshot: Snapshot) -> bool:
         """Return whether this is the process's snapshot; forget what belongs to the one before."""
@@ -186,7 +186,7 @@ class ShopperCache:
             return False
         if self._snapshot is not snapshot:
             self._shoppers.clear()
-            self._strangers.clear()
+            self._shared.clear()
             self._snapshot = snapshot
         return True
 
