@@ -174,9 +174,11 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     yield
     from common import postgres
     from consents.selectors import forget_terms
+    from events.stream.tail import tail
     from personalization.serving.exposures import exposures
 
     exposures.forget()
+    tail.forget()
     forget_terms()
     postgres.cooldown.clear()
     for client in redis_clients:

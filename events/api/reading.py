@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from access.authentication import admit, key_from_request
 from access.keys import KeyRecord
+from access.selectors import SENDER, label_of
 from access.throttles import KeyThrottle, seconds_to_wait
 from common import clock
 from common.errors import Forbidden, Throttled, TooLarge
@@ -51,7 +52,11 @@ def admit_sender(request: Request, raw: Any) -> Sender:
 
     Raises Unauthenticated, Forbidden, Throttled, and Unavailable where keys cannot be checked.
     """
-    key = admit(raw if isinstance(raw, str) else None, origin=request.META.get("HTTP_ORIGIN"))
+    text = raw if isinstance(raw, str) else None
+    try:
+        key = admit(text, origin=request.META.get("HTTP_ORIGIN"))
+    finally:
+        request.META[SENDER] = label_of(text) if text else ""
     if not key.may(SCOPE):
         raise Forbidden(f"This key lacks the scope {SCOPE}.")
     count_request(request, key)

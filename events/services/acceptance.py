@@ -104,9 +104,17 @@ def counted(event: Event, reason: str) -> Entry:
     Counts have no order: they are spread over the shards, by what is written nowhere. By their few names, one shard
     would fill up alone.
     """
-    name = event.name if event.name in EVENT_TYPES else "custom" if event.kind == "track" else event.kind
     day = datetime.fromtimestamp(event.received_at / 1e6, UTC).date().isoformat()
-    return Entry("counted", event.message_id, orjson.dumps({"name": name, "day": day, "reason": reason}))
+    return Entry(
+        "counted", event.message_id, orjson.dumps({"name": countable_name(event), "day": day, "reason": reason})
+    )
+
+
+def countable_name(event: Event) -> str:
+    """Return the name under which an event counts without consent."""
+    if event.name in EVENT_TYPES:
+        return event.name
+    return "custom" if event.kind == "track" else event.kind
 
 
 def _updated(notice: Notice, event: Event) -> Entry:
