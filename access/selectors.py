@@ -72,9 +72,8 @@ def label_of(raw: str) -> str:
 
 
 def key_titles() -> dict[str, str]:
-    """Return the name of each key by both labels of `label_of`."""
-    rows = ApiKey.objects.values_list("pk", "name", "prefix")
-    return {label: name for pk, name, prefix in rows for label in (f"key:{pk}", f"{prefix}_…")}
+    """Return name and start of each key by both labels of `label_of`."""
+    return {label: str(key) for key in ApiKey.objects.all() for label in (f"key:{key.pk}", f"{key.prefix}_…")}
 
 
 def key_exists(raw: str) -> bool:

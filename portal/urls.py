@@ -6,6 +6,7 @@ from django.urls import path
 from common import converters  # noqa: F401
 from portal import customers, landing, preview
 from portal.shop import views as shop
+from portal.stream import pages as stream
 
 app_name = "portal"
 
@@ -24,5 +25,9 @@ urlpatterns = [
     path("portal/customers", customers.search, name="customers"),
     path("portal/customers/<id:subject>", customers.page, name="customer"),
     path("portal/preview", preview.page, name="preview"),
+    path("portal/stream", stream.page, name="stream"),
+    path("portal/stream/lines", stream.poll, name="stream-lines"),
+    path("portal/stream/figures", stream.figures, name="stream-figures"),
+    path("portal/stream/send-again", stream.send_again, name="stream-send-again"),
     *(SHOP if settings.DEMO else []),
 ]

@@ -38,13 +38,13 @@ def note_peak(name: str, value: int) -> None:
     PEAK.run([f"{PREFIX}{this_minute()}"], [name, value, KEEP_SECONDS])
 
 
-def last_hour() -> dict[int, dict[str, int]]:
-    """Return the numbers of the last sixty minutes by minute, the oldest first, the running one last.
+def last_hour(*, recent: int = HOUR) -> dict[int, dict[str, int]]:
+    """Return the numbers of the `recent` last minutes, the oldest first, the running one last.
 
     Raises redis errors.
     """
     last = this_minute()
-    numbers = range(last - HOUR + 1, last + 1)
+    numbers = range(last - recent + 1, last + 1)
     pipe = redis.client().pipeline(transaction=False)
     for minute in numbers:
         pipe.hgetall(f"{PREFIX}{minute}")

@@ -26,7 +26,8 @@ def no_cached_keys() -> None:
 def refused_lines() -> list[Line]:
     """Return the written lines of refused requests, the oldest first, after a look for whole keys."""
     tail.flush()
-    assert all(PAGE_KEY.encode() not in fields[b"b"] for _, fields in redis.client().xrange(ring.KEY))
+    rows: Any = redis.client().xrange(ring.KEY)
+    assert all(PAGE_KEY.encode() not in fields[b"b"] for _, fields in rows)
     return [line for _, line in ring.newest_first() if line.verdict == "refused"][::-1]
 
 
