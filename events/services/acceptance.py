@@ -21,7 +21,7 @@ from events.log.base import Entry
 from events.services.consent_events import consent_updated
 from events.services.submission import Submission
 from events.types.base import Event
-from events.types.registry import EVENT_TYPES
+from events.types.registry import countable_name
 
 MOST_PASSES: Final = 3
 """How often the waiting events of one request are judged again. What an even longer chain of links frees waits on."""
@@ -108,13 +108,6 @@ def counted(event: Event, reason: str) -> Entry:
     return Entry(
         "counted", event.message_id, orjson.dumps({"name": countable_name(event), "day": day, "reason": reason})
     )
-
-
-def countable_name(event: Event) -> str:
-    """Return the name under which an event counts without consent."""
-    if event.name in EVENT_TYPES:
-        return event.name
-    return "custom" if event.kind == "track" else event.kind
 
 
 def _updated(notice: Notice, event: Event) -> Entry:

@@ -27,8 +27,8 @@ class Line:
     """An event, a decision on consent or a refused request.
 
     `at` is in milliseconds since the epoch, when it was judged. `subjects` are all raw ids it names; without consent
-    there are none, and no payload. `source` is `key:ID`, a masked key or `server`. `status`, `route` and `origin` are
-    a refused request's.
+    there are none, and no payload. `source` is `key:ID`, a masked key, `consents` or `server`. `status`, `route` and
+    `origin` are a refused request's.
     """
 
     at: int

@@ -15,13 +15,13 @@ from django.conf import settings
 from common import redis
 from common.background import BackgroundLoop
 from events.log.base import Entry
-from events.services.acceptance import countable_name
 from events.services.decoding import Row
 from events.stream import minutes, refusals, ring
 from events.stream.line import Line, Verdict
 from events.stream.refusals import Refusal
 from events.stream.sampling import Allowance
 from events.types.base import Event, raw_id_of
+from events.types.registry import countable_name
 
 FLUSH_SECONDS: Final = 0.25
 MOST_LINES: Final = 500

@@ -1,6 +1,6 @@
 """The pages of the event stream, for operators and storefront developers."""
 
-from typing import Any
+from typing import Any, Final
 
 import plotly
 import redis
@@ -24,6 +24,9 @@ from portal.stream.filters import CHOICES, Filters, cursor_in, first_lines, next
 from portal.stream.hour import Section, sections, summary
 from portal.stream.line_view import LineView, Viewer
 
+OTHER_SENDERS: Final = ("server", "consents", "no key")
+"""Senders of lines besides keys: our own server, the consent API, and who sent none."""
+
 
 @staff_page(WATCH)
 @require_GET
@@ -34,7 +37,7 @@ def page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Event stream",
         "filters": filters,
-        "keys": sorted({*viewer.titles.values(), "server", "no key"}),
+        "keys": sorted({*viewer.titles.values(), *OTHER_SENDERS}),
         "verdicts": CHOICES,
         "names": sorted(EVENT_TYPES),
         "sees_ids": viewer.sees_ids,

@@ -15,6 +15,7 @@ from events.stream.line import Line
 from events.stream.refusals import Refusal
 from events.stream.tail import tail
 from tests.browser.conftest import Shoot
+from tests.browser.test_accessibility import STILL, barred
 from tests.events.builders import entry, event
 
 DRAWN = ".js-plotly-plot .main-svg:first-child"
@@ -87,8 +88,11 @@ def test_the_stream_follows_pauses_and_fits(busy: Page, violations: list[str], s
     busy.locator("#stream-pause").click()
     expect(lines).to_have_count(13)
 
+    busy.evaluate(STILL)
+    assert barred(busy) == []
     look(busy, "stream", shoot)
     busy.evaluate("document.documentElement.classList.add('dark')")
+    assert barred(busy, "color-contrast") == []
     look(busy, "stream-dark", shoot)
     busy.set_viewport_size(PHONE)
     busy.reload()

@@ -174,3 +174,16 @@ def test_a_cursor_reads_on() -> None:
 
     assert [line.message_id for _, line in ring.after(cursor, limit=10)] == ["m2"]
     assert ring.after(ring.end(), limit=10) == []
+
+
+def test_a_decision_through_the_api_is_a_line() -> None:
+    client = APIClient(raise_request_exception=False)
+    raw = create_key(kind="sk", name="server", scopes=["consents:read", "consents:write"])[1]
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {raw}")
+
+    answer = client.put("/api/v1/consents/user:ada", {"decisions": {"analytics": False}}, format="json")
+
+    assert answer.status_code == 200, answer.content
+    assert [(line.verdict, line.reason, line.subjects, line.source) for line in lines()] == [
+        ("consent", "no to analytics", ("user:ada",), "consents")
+    ]
