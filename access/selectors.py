@@ -7,7 +7,7 @@ from typing import Final, cast
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 
-from access.keys import KeyRecord, digest, masked
+from access.keys import KeyRecord, digest, start_of
 from access.models import ApiKey
 from access.scopes import Kind
 from common import clock, postgres, sealed
@@ -67,8 +67,7 @@ def label_of(raw: str) -> str:
     entry = _cache.get(digest(raw))
     if entry is not None and entry.record is not None:
         return entry.record.actor
-    start = masked(raw)
-    return start if start != raw and start.endswith("…") and "…" not in raw else UNKNOWN
+    return start_of(raw) or UNKNOWN
 
 
 def key_titles() -> dict[str, str]:

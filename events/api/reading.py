@@ -11,7 +11,7 @@ from access.keys import KeyRecord
 from access.selectors import SENDER, label_of
 from access.throttles import KeyThrottle, seconds_to_wait
 from common import clock
-from common.errors import Forbidden, Throttled, TooLarge
+from common.errors import DomainError, Forbidden, Throttled, TooLarge
 from consents import gpc
 from consents.region import region_of
 from events.intake.items import Envelope
@@ -55,8 +55,10 @@ def admit_sender(request: Request, raw: Any) -> Sender:
     text = raw if isinstance(raw, str) else None
     try:
         key = admit(text, origin=request.META.get("HTTP_ORIGIN"))
-    finally:
+    except DomainError:
         request.META[SENDER] = label_of(text) if text else ""
+        raise
+    request.META[SENDER] = key.actor
     if not key.may(SCOPE):
         raise Forbidden(f"This key lacks the scope {SCOPE}.")
     count_request(request, key)

@@ -10,6 +10,7 @@ import orjson
 
 from access.keys import masked
 from common import clock, redis
+from common.problems import printable
 
 PREFIX: Final = "v:refused:"
 KEEP_SECONDS: Final = 2 * 86_400
@@ -45,7 +46,7 @@ class Refusal:
     def of(cls, *, source: str, status: int, route: str, problem: str, origin: str) -> Self:
         """Return the kind, without keys, ids and positions in the problem."""
         text = POSITION.sub("N", PERSONAL.sub("…", masked(problem)))
-        return cls(source=source, status=status, route=route[:100], problem=text[:200], origin=origin[:100])
+        return cls(source=source, status=status, route=route[:100], problem=text[:200], origin=printable(origin[:100]))
 
 
 def add(counts: Mapping[Refusal, int]) -> None:

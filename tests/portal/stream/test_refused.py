@@ -59,7 +59,12 @@ def test_what_is_no_key_is_not_shown(client: Client) -> None:
     post(client, "/v1/track", {"event": "x", "writeKey": "my password"})
     post(client, "/v1/track", {"event": "x"})
 
-    assert [line.source for line in refused_lines()] == ["no key of ours", "no key"]
+    post(client, "/v1/track", {"event": "x", "writeKey": f"my password {PAGE_KEY}"})
+    post(client, "/v1/track", {"event": "x", "writeKey": 7})
+
+    sources = [line.source for line in refused_lines()]
+
+    assert sources == ["no key of ours", "no key", "no key of ours", "no key"]
 
 
 def test_a_foreign_origin_and_a_bad_body_name_the_key(client: Client) -> None:
@@ -97,6 +102,12 @@ def test_a_path_is_shown_where_it_can_hold_no_id(client: Client) -> None:
     client.get("/shop/nothing")
 
     assert [line.route for line in refused_lines()] == ["/v1/tracks", "/unknown"]
+
+
+def test_an_origin_that_is_no_text_is_printable(client: Client) -> None:
+    tail.note_refusal(Refusal.of(source="no key", status=401, route="/x", problem="no", origin="\ud800"), method="GET")
+
+    assert [line.origin for line in refused_lines()] == ["?"]
 
 
 def test_groups_of_a_day_are_bounded() -> None:
