@@ -143,3 +143,14 @@ def test_a_filter_stays_while_the_stream_follows(busy: Page) -> None:
 
     expect(lines).to_have_count(3)
     expect(lines.first).to_contain_text("POST /v1/track")
+
+
+def test_the_home_draws_the_last_hour(busy: Page, live_server: LiveServer, shoot: Shoot) -> None:
+    busy.goto(f"{live_server.url}/admin/")
+
+    expect(busy.locator(".v-minutes rect")).to_have_count(60)
+    shoot(busy, "home-stream")
+    busy.set_viewport_size(PHONE)
+    assert busy.evaluate(FITS)
+    busy.evaluate("document.documentElement.classList.add('dark')")
+    shoot(busy, "home-stream-phone-dark")
