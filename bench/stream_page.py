@@ -49,7 +49,7 @@ def main() -> int:
 
 def measured(environment: Mapping[str, str], *, rate: int, seconds: float) -> dict[str, Any]:
     """Return the figures of one run; Django is set up, on the stores of the environment."""
-    browser, command = signed_in(), [sys.executable, "-m", "bench.stream_page", "--write"]
+    browser, end, command = signed_in(), fill_ring(), [sys.executable, "-m", "bench.stream_page", "--write"]
     writer = subprocess.Popen(
         [*command, "--rate", str(rate), "--seconds", str(seconds + 2)],
         cwd=ROOT,
@@ -58,7 +58,7 @@ def measured(environment: Mapping[str, str], *, rate: int, seconds: float) -> di
         text=True,
     )
     try:
-        cursor = await_lines()
+        cursor = await_lines(end)
         browser.get("/portal/stream/lines", {"after": cursor})  # loads templates
         browser.get("/portal/stream")
         polls, lines = poll(browser, cursor, seconds=seconds)
@@ -91,12 +91,26 @@ def signed_in() -> Any:
     return browser
 
 
-def await_lines() -> str:
-    """Return the cursor of the first lines of the other process."""
+def fill_ring() -> str:
+    """Fill the ring with kept events; return the cursor behind them."""
+    from common import redis
+    from events.stream import ring
+    from events.stream.line import Line
+
+    event, entry = pair(1)
+    line = Line(int(1000 * time.time()), "kept", event.name, "key:1", (event.raw_id,), payload=entry.body.decode())
+    pipe = redis.client().pipeline(transaction=False)
+    ring.queue_append(pipe, [line] * ring.MOST_LINES)
+    pipe.execute()
+    return ring.end()
+
+
+def await_lines(end: str) -> str:
+    """Return the cursor of the first lines of the other process, which come behind `end`."""
     from events.stream import ring
 
     deadline = time.monotonic() + 60
-    while (cursor := ring.end()) == "0-0":
+    while (cursor := ring.end()) == end:
         if time.monotonic() > deadline:
             raise TimeoutError("the writing process wrote nothing")
         time.sleep(0.05)

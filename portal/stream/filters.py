@@ -52,7 +52,15 @@ class Filters:
             return False
         if self.subject and not any(self.subject in (one, one.partition(":")[2]) for one in view.subjects):
             return False
-        return not self.text or self.text.lower() in f"{line.name} {view.reason} {view.payload} {line.origin}".lower()
+        return not self.text or _holds(view, self.text.lower())
+
+
+def _holds(view: LineView, text: str) -> bool:
+    """Return whether the text stands in what the viewer sees of the line; payloads are masked only where it might."""
+    line = view.line
+    if text not in f"{line.name} {line.reason} {line.payload} {line.origin}".lower():
+        return False
+    return view.viewer.sees_ids or text in f"{line.name} {view.reason} {view.payload} {line.origin}".lower()
 
 
 def _has_verdict(view: LineView, verdict: str) -> bool:

@@ -92,6 +92,21 @@ def test_a_developer_sees_masks_that_stay_the_same() -> None:
     assert names(lines_of(watcher_again(), subject="ada")) == []
 
 
+def test_a_developer_sends_again_what_they_cannot_list() -> None:
+    item = SetAside.objects.create(
+        reason="no", payload='{"userId": "ada"}', received_at=clock.now(), shard=0, log_offset=1
+    )
+    developer = watcher()
+
+    page = developer.get(PAGE).content.decode()
+
+    assert "Send 1 again" in page
+    assert reverse("admin:events_setaside_changelist") not in page
+    assert developer.get(reverse("admin:events_setaside_changelist")).status_code == 403
+    assert developer.get(reverse("admin:events_setaside_change", args=[item.pk])).status_code == 403
+    assert developer.post(SEND, {"reason": "no"}).status_code == 302
+
+
 def watcher_again() -> Client:
     """Return another browser of the same developer."""
     from access.models import User
