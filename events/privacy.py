@@ -12,7 +12,6 @@ from common import privacy
 from events.log import Entry, Log, get_log
 from events.models import Event, Order, OrderLine, SetAside
 from events.services import waiting
-from events.stream import ring
 from events.types.base import raw_id_of
 from events.types.products import text
 
@@ -31,7 +30,7 @@ def register() -> None:
 def _erase(person: privacy.Person) -> int:
     log = get_log()
     # What waits first, then the log: a decision would release the one, the recorder would write the other again.
-    erased = waiting.forget(person.subjects) + ring.forget(person.subjects)
+    erased = waiting.forget(person.subjects)
     erased += sum(log.forget(shard, offsets) for shard, offsets in _in_log(log, person) if offsets)
     erased += _rows(Event, person).delete()[0] + _claims(person).delete()[0]
     erased += SetAside.objects.filter(pk__in=_set_aside(person)).delete()[0]
@@ -47,7 +46,6 @@ def _erase(person: privacy.Person) -> int:
 def _verify(person: privacy.Person) -> int:
     in_log = sum(len(offsets) for _, offsets in _in_log(get_log(), person))
     events = _rows(Event, person).count() + _claims(person).count() + waiting.count_of(person.subjects)
-    events += ring.count_of(person.subjects)
     return events + _rows(Order, person).count() + len(_set_aside(person)) + in_log
 
 

@@ -178,9 +178,9 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     from personalization.serving.exposures import exposures
 
     exposures.forget()
-    tail.forget()
     forget_terms()
     postgres.cooldown.clear()
+    tail.forget()
     for client in redis_clients:
         client.flushdb()
 

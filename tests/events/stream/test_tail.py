@@ -141,7 +141,7 @@ def test_erasure_forgets_the_lines_of_a_person(server: APIClient) -> None:
     send(server, {**VIEW, "userId": "ada", "context": YES}, {**VIEW, "userId": "bo", "context": YES})
     send(server, {**VIEW, "userId": "bo", "context": YES}, {"type": "track", "userId": "ada", "properties": {}})
     before = len(lines())
-    store = next(one for one in privacy.stores() if one.name == "events")
+    store = next(one for one in privacy.stores() if one.name == "event stream")
     ada = privacy.Person(("user:ada",))
     assert ring.count_of(ada.subjects) == 2
 
