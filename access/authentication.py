@@ -34,12 +34,17 @@ def admit(raw: str | None, *, origin: str | None) -> KeyRecord:
     if not raw:
         raise Unauthenticated(NEEDED)
     key = selectors.resolve_key(raw)
+    check_origin(key, origin)
+    services.note_use(key.id)
+    return key
+
+
+def check_origin(key: KeyRecord, origin: str | None) -> None:
+    """Raise Forbidden where the key may not be used from this origin."""
     if not key.admits(origin):
         if key.publishable:
             raise Forbidden(f"This key may not be used from {origin}: it lists its origins.")
         raise Forbidden("A secret key may not be used in a browser: use a publishable one there.")
-    services.note_use(key.id)
-    return key
 
 
 def key_of(request: Request) -> KeyRecord:

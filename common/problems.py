@@ -68,10 +68,16 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def problem_of(error: DomainError | drf.APIException) -> dict[str, Any]:
+    """Return the body of a problem document for an error of ours or of Django REST framework."""
+    if isinstance(error, DomainError):
+        return problem(error.status, error.title, error.detail, errors=error.errors)
+    return _drf_problem(error)
+
+
 def respond(error: DomainError) -> HttpResponse:
     """Return the error as an answer of a plain Django view."""
-    body = problem(error.status, error.title, error.detail, errors=error.errors)
-    response = HttpResponse(json.dumps(body), status=error.status, content_type=CONTENT_TYPE)
+    response = HttpResponse(json.dumps(problem_of(error)), status=error.status, content_type=CONTENT_TYPE)
     for name, value in _headers(error).items():
         response[name] = value
     return response
@@ -93,8 +99,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response | 
     """Return DRF's answer to an exception; None for a bug, which becomes a 500."""
     error = domain_error(exc)
     if error is not None:
-        body, status = problem(error.status, error.title, error.detail, errors=error.errors), error.status
-        headers = _headers(error)
+        body, status, headers = problem_of(error), error.status, _headers(error)
     elif isinstance(exc, drf.APIException):
         body, status, headers = _drf_problem(exc), exc.status_code, _drf_headers(exc)
     else:

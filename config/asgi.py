@@ -5,7 +5,6 @@ import os
 from channels.routing import ProtocolTypeRouter
 from django.core.asgi import get_asgi_application
 
-from config.sockets import no_socket
 from config.web_workers import end_with_parent, limit_waiting
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -14,4 +13,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 end_with_parent()
 limit_waiting()
-application = ProtocolTypeRouter({"http": get_asgi_application(), "websocket": no_socket})
+http = get_asgi_application()
+
+from config.sockets import sockets  # noqa: E402  # its models need Django's setup
+
+application = ProtocolTypeRouter({"http": http, "websocket": sockets})

@@ -1,14 +1,33 @@
-"""WebSockets: there are none yet."""
+"""WebSockets: their routes. Whatever has none is closed."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from channels.routing import URLRouter
+from django.urls import path, re_path
+
+from personalization.api.sockets.socket import Socket
+
 Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
-async def no_socket(
-    scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-) -> None:
-    """Close every socket without an error of ours."""
+async def recommendations(scope: Message, receive: Receive, send: Send) -> None:
+    """Send the answer of a placement, then a new one whenever it changed."""
+    await Socket(scope, receive, send).run()
+
+
+async def no_socket(scope: Message, receive: Receive, send: Send) -> None:
+    """Close a socket that has no route, without an error of ours."""
     await receive()
     await send({"type": "websocket.close"})
+
+
+# Django's types know routes to views alone; Channels takes them to applications.
+sockets = URLRouter(
+    [
+        path("ws/recommendations/<str:placement>", recommendations),  # type: ignore[arg-type]
+        re_path("", no_socket),  # type: ignore[arg-type]
+    ]
+)

@@ -6,13 +6,14 @@ PostgreSQL holds the proof; this copy decides. It can be rebuilt at any time: `m
 from collections.abc import Mapping
 from typing import Any
 
+from common.subject_changes import CONSENT, channel
 from consents.state import ConsentState, Decision
 
 PREFIX = "v:c:"
 """Begins the key of a raw id's hash."""
 _APPLY = """
 local changed = 0
-for i = 1, #ARGV, 4 do
+for i = 3, #ARGV, 4 do
   local purpose, given, at, event_id = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local known = redis.call('HGET', KEYS[1], purpose)
   local wins, differs = true, true
@@ -28,10 +29,13 @@ for i = 1, #ARGV, 4 do
     if differs then changed = changed + 1 end
   end
 end
-if changed > 0 then redis.call('HINCRBY', KEYS[1], 'epoch', changed) end
+if changed > 0 then
+  redis.call('HINCRBY', KEYS[1], 'epoch', changed)
+  redis.call('PUBLISH', ARGV[1], ARGV[2])
+end
 return changed
 """
-"""Writes the decisions that win, by the order of `Decision.beats`, and counts the changes of mind; atomic."""
+"""Writes the decisions that win, by the order of `Decision.beats`; counts and publishes changes of mind; atomic."""
 
 LINK = "link:"
 """Begins the fields of a hash that name another raw id."""
@@ -42,6 +46,7 @@ _LINK = f"""
 for i = 1, 2 do
   local field = ARGV[3 - i]
   local known = redis.call('HGET', KEYS[i], field)
+  if not known then redis.call('PUBLISH', ARGV[4], string.sub(ARGV[i], {len(LINK) + 1})) end
   if not known or tonumber(ARGV[3]) < tonumber(known) then redis.call('HSET', KEYS[i], field, ARGV[3]) end
   if redis.call('HLEN', KEYS[i]) > {2 * LINKS_KEPT} then
     local all, links = redis.call('HGETALL', KEYS[i]), {{}}
@@ -55,7 +60,8 @@ for i = 1, 2 do
   end
 end
 """
-"""Writes the link on both hashes, and keeps the earliest time; where they are many, those made last."""
+"""Writes the link on both hashes, and keeps the earliest time; where they are many, those made last. Publishes a new
+one: a refusal on one id holds for the other."""
 
 
 def key(raw_id: str) -> str:
@@ -96,12 +102,12 @@ def apply_all(pipe: Any, raw_id: str, decisions: Mapping[str, Decision]) -> None
         for part in (purpose, "1" if decision.given else "0", decision.at, decision.event_id)
     ]
     if arguments:
-        pipe.eval(_APPLY, 1, key(raw_id), *arguments)
+        pipe.eval(_APPLY, 1, key(raw_id), channel(CONSENT), raw_id, *arguments)
 
 
 def link(pipe: Any, one: str, other: str, at_us: int) -> None:
     """Queue that two raw ids were seen together at that time; the earliest time is kept."""
-    pipe.eval(_LINK, 2, key(one), key(other), f"{LINK}{one}", f"{LINK}{other}", at_us)
+    pipe.eval(_LINK, 2, key(one), key(other), f"{LINK}{one}", f"{LINK}{other}", at_us, channel(CONSENT))
 
 
 def seen_in(pipe: Any, raw_id: str, region: str, *, again: bool = False) -> None:
@@ -112,3 +118,4 @@ def seen_in(pipe: Any, raw_id: str, region: str, *, again: bool = False) -> None
 def forget(pipe: Any, raw_id: str) -> None:
     """Queue the removal of everything known about the raw id."""
     pipe.delete(key(raw_id))
+    pipe.publish(channel(CONSENT), raw_id)

@@ -1,4 +1,4 @@
-"""Serving and its schedule: snapshot refresh, time limit of a slot, times of training."""
+"""Serving and its schedule: snapshot refresh, time limit of a slot, sockets, times of training."""
 
 from datetime import timedelta
 
@@ -11,6 +11,8 @@ SERVING_REFRESH = env.choice("SERVING_REFRESH", "background", choices=("backgrou
 SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, minimum=1)
 # A request that waited longer for a worker is answered 503: its shopper is gone, and others wait behind it.
 SERVING_MOST_WAIT_MILLISECONDS = env.integer("SERVING_MOST_WAIT_MILLISECONDS", 2000, minimum=1)
+# Open sockets of recommendations of one process; more are told to try again later.
+PUSH_MOST_SOCKETS = env.integer("PUSH_MOST_SOCKETS", 5_000, minimum=1)
 
 TRAINING_HOUR = env.integer("TRAINING_HOUR", 3, minimum=0, maximum=23)
 # Interval of increments of the live model; 0: none.

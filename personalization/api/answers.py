@@ -1,8 +1,11 @@
 """The bodies of answers and their OpenAPI documentation."""
 
 from collections.abc import Collection
+from dataclasses import replace
+from hashlib import blake2b
 from typing import Any, get_args
 
+import orjson
 from rest_framework import serializers
 
 from personalization.api.fields import ITEM_FIELDS
@@ -120,6 +123,12 @@ def answer_body(answer: Answer, *, tells_removed: bool, fields: Collection[str] 
     if tells_removed and answer.removed is not None:
         body["removed"] = [{"product_id": one.product_id, "title": one.title, "by": one.by} for one in answer.removed]
     return body
+
+
+def answer_digest(answer: Answer, *, tells_removed: bool, fields: Collection[str] = ()) -> str:
+    """Return a hash of all of the answer's JSON but its id and its time."""
+    body = answer_body(replace(answer, recommendation_id="", took_ms=0.0), tells_removed=tells_removed, fields=fields)
+    return blake2b(orjson.dumps(body, default=str), digest_size=12).hexdigest()
 
 
 def rank_body(answer: RankAnswer) -> dict[str, Any]:

@@ -76,8 +76,8 @@ class FieldNames(serializers.ListField):
         return super().to_internal_value(texts)
 
 
-class ShopperFields(serializers.Serializer[Any]):
-    """The shopper of the request."""
+class SubjectFields(serializers.Serializer[Any]):
+    """Who the shopper is."""
 
     user_id = ShopperField(help_text="The shop's id of a known customer.")
     anonymous_id = ShopperField(help_text="The visitor's id.")
@@ -89,6 +89,11 @@ class ShopperFields(serializers.Serializer[Any]):
         help_text="HMAC-SHA256 of user_id under the key's identity secret, in hex; also in the header X-User-Hash. "
         "Without it, where the key asks for it, the answer is the anonymous id's alone.",
     )
+
+
+class ShopperFields(SubjectFields):
+    """The shopper of the request, and whether the answer looks at their profile."""
+
     personalized = serializers.BooleanField(
         required=False, default=True, help_text="false: an answer that looks at no profile; always available."
     )

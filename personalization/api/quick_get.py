@@ -8,7 +8,6 @@ remembered, all but the shopper.
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any, Final
 
 import orjson
@@ -23,7 +22,7 @@ from common.errors import DomainError, Forbidden, InvalidInput, NotFound, Unavai
 from common.problems import respond_to
 from common.queueing import waited_ms
 from consents import gpc
-from personalization.api.answers import answer_body
+from personalization.api.answers import answer_body, answer_digest
 from personalization.api.fields import RecommendFields, query_fields
 from personalization.api.reading import SCOPE, ask_of, check_strategy, validated, who_of
 from personalization.services.recommend import recommend
@@ -113,5 +112,4 @@ def _is_plain(value: str) -> bool:
 
 def _etag(answer: Answer) -> str:
     """Return the weak validator of an answer: all but its id and its time."""
-    body = answer_body(replace(answer, recommendation_id="", took_ms=0.0), tells_removed=False)
-    return f'W/"{blake2b(orjson.dumps(body, default=str), digest_size=12).hexdigest()}"'
+    return f'W/"{answer_digest(answer, tells_removed=False)}"'

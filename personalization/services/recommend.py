@@ -5,7 +5,7 @@ Each answered placement is noted as an exposure. The shop's own list is not: onl
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from django.conf import settings
@@ -15,11 +15,11 @@ from common import clock
 from personalization.selectors.placements import CLOSED_STRATEGIES
 from personalization.serving.answers import Answer, RankAnswer
 from personalization.serving.asking import NOBODY, Ask, Who
-from personalization.serving.engine import answer, no_placement
+from personalization.serving.engine import answer, finish, no_placement, prepare_answer
 from personalization.serving.exposures import ANONYMIZED_REASONS, exposure_of, exposures
 from personalization.serving.gauges import ANSWERS, SECONDS
 from personalization.serving.ranking import rank_list
-from personalization.serving.shoppers import Shopper, read_shopper, stranger
+from personalization.serving.shoppers import Shopper, ids_behind, read_shopper, stranger
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
 
@@ -47,7 +47,24 @@ def recommend(
     """
     left_ms = settings.SERVING_SLOT_MILLISECONDS - waited_ms if waited_ms else None
     result = answer(snapshot_refresher.current(), ask, count=count, time_left_ms=left_ms)
-    return result if unless(result) else _note_exposure(result, ask)
+    return result if unless(result) else note_exposure(result, ask)
+
+
+def recommend_anew(
+    ask: Ask, *, count: RequestCount | None = None, unless: Callable[[Answer], bool]
+) -> tuple[Answer | None, tuple[str, ...]]:
+    """Return the answer, or None `unless` it is new, and the raw ids whose changes may change it, if they are known.
+
+    `unless` sees the answer without its id and before exploration: what is thrown there by lot is no change. The
+    exposure is not noted; call `note_exposure` when the answer is shown. Raises what `recommend` raises.
+    """
+    started, snapshot = time.perf_counter(), snapshot_refresher.current()
+    prepared = prepare_answer(snapshot, ask, count=count)
+    raw_ids = ids_behind(ask.who, snapshot=snapshot) if ask.personalized else ()
+    if unless(prepared.answer):
+        return None, raw_ids
+    took_ms = round((time.perf_counter() - started) * 1000, 3)
+    return replace(finish(snapshot, ask, prepared), took_ms=took_ms), raw_ids
 
 
 def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
@@ -71,7 +88,7 @@ def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
         left_ms = deadline_ms - (time.perf_counter() - started) * 1000
         slot_answer = _slot(snapshot, slot.ask, shopper, codes_on_page, left_ms=left_ms)
         codes_on_page += [snapshot.serving_catalog.codes[item.product_id] for item in slot_answer.items]
-        answers[key] = _note_exposure(
+        answers[key] = note_exposure(
             slot_answer, slot.ask, anonymized=shopper.fallback_reason in ANONYMIZED_REASONS
         )  # also for slots after their deadline
     return {key: answers[key] for key in slots}
@@ -103,7 +120,8 @@ def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, codes_on_page: list[in
     return answer(snapshot, ask, shopper=slot_shopper, items_on_page=items_on_page, time_left_ms=left_ms)
 
 
-def _note_exposure(slot_answer: Answer, ask: Ask, *, anonymized: bool = False) -> Answer:
+def note_exposure(slot_answer: Answer, ask: Ask, *, anonymized: bool = False) -> Answer:
+    """Note that the answer is shown, and return it. Never waits."""
     ANSWERS.labels(placement=slot_answer.placement, degraded=slot_answer.degraded or "").inc()
     SECONDS.labels(placement=slot_answer.placement).observe(slot_answer.took_ms / 1000)
     exposures.note(exposure_of(slot_answer, ask, anonymized=anonymized))

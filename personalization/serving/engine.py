@@ -80,6 +80,22 @@ def answer(
     unknown placement and InvalidInput for a strategy that the model does not have.
     """
     started = time.perf_counter()
+    prepared = prepare_answer(
+        snapshot, ask, shopper=shopper, count=count, items_on_page=items_on_page, time_left_ms=time_left_ms
+    )
+    return replace(finish(snapshot, ask, prepared), took_ms=round((time.perf_counter() - started) * 1000, 3))
+
+
+def prepare_answer(
+    snapshot: Snapshot,
+    ask: Ask,
+    *,
+    shopper: Shopper | None = None,
+    count: RequestCount | None = None,
+    items_on_page: Ints | None = None,
+    time_left_ms: float | None = None,
+) -> Prepared:
+    """Return all of the answer that repeats with the request; `finish` adds the rest. Raises what `answer` raises."""
     placement = snapshot.placements.get(ask.placement)
     if placement is None:
         raise no_placement(ask.placement, among=snapshot.placements)
@@ -97,13 +113,13 @@ def answer(
         request_state = request_state_of(
             snapshot, ask, placement, shopper, rules, items_on_page=items_on_page, past_deadline=is_late
         )
-        prepared = _prepare(snapshot, request_state)
+        result = _prepare(snapshot, request_state)
         if not is_late:
             durations.note(strategy, (time.perf_counter() - begun) * 1000)
-        return prepared
+        return result
 
-    prepared = prepare() if memory is None or is_late else memory.get(question, prepare)
-    return replace(_finish(snapshot, ask, prepared), took_ms=round((time.perf_counter() - started) * 1000, 3))
+    prepared: Prepared = prepare() if memory is None or is_late else memory.get(question, prepare)
+    return prepared
 
 
 def _applicable_rules(snapshot: Snapshot, ask: Ask, shopper: Shopper) -> tuple[Rule, ...]:
@@ -194,7 +210,7 @@ def _prepare(snapshot: Snapshot, request_state: RequestState) -> Prepared:
     return Prepared(answer, tuple(slate), frozenset(pinned_items), plan, scores, request_state.placement)
 
 
-def _finish(snapshot: Snapshot, ask: Ask, prepared: Prepared) -> Answer:
+def finish(snapshot: Snapshot, ask: Ask, prepared: Prepared) -> Answer:
     """Return the answer of one request: its own id, and possibly a new product."""
     answer, recommendation_id = prepared.answer, str(uuid7())
     exploration = None if prepared.plan is None else explore(snapshot, prepared.placement, prepared.plan)

@@ -1,6 +1,6 @@
 """Prometheus counters of serving."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 ANSWERS = Counter(
     "vitrine_recommendations",
@@ -25,3 +25,5 @@ LOOKUPS = Counter(
     "Lookups of prepared answers and of shoppers, by what was looked up and whether it was known",
     ["level", "outcome"],
 )
+SOCKETS = Gauge("vitrine_push_sockets", "Open sockets of recommendations", multiprocess_mode="livesum")
+PUSHES = Counter("vitrine_pushes", "Answers computed for open sockets, by what became of them", ["outcome"])

@@ -121,9 +121,15 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
     return cached.shopper or stranger(snapshot, now, "no_profile")
 
 
+def ids_behind(who: Who, *, snapshot: Snapshot) -> tuple[str, ...]:
+    """Return the raw ids that the last read of this shopper was about; none if it is forgotten."""
+    entry = shopper_cache.get((who.user_id, who.anonymous_id), snapshot=snapshot)
+    return () if entry is None else entry.raw_ids
+
+
 @dataclass(frozen=True, slots=True)
 class KnownShopper:
-    """A shopper as read in one hour. `shopper` is None where nothing is known.
+    """A shopper as read in one hour. `shopper` is None where nothing is known. `raw_ids` are all ids that were read.
 
     Whether anything may be used is asked for each request: the terms may change, and the region may differ.
     """
@@ -132,6 +138,7 @@ class KnownShopper:
     fingerprint: bytes
     people: tuple[ConsentPerson, ...]
     shopper: Shopper | None
+    raw_ids: tuple[str, ...] = ()
 
     def may_personalize(self, *, gpc: bool, region: str | None) -> bool:
         """Return whether the behavior may be used for recommendations."""
@@ -151,11 +158,11 @@ class ShopperCache:
         self._shoppers: LRUCache[Ids, KnownShopper] = LRUCache(MOST_SHOPPERS)
         self._shared: dict[FallbackReason | None, Shopper] = {}
 
-    def get(self, key: Ids, *, snapshot: Snapshot, hour: float) -> KnownShopper | None:
-        """Return the shopper of these ids under this snapshot in this hour, or None."""
+    def get(self, key: Ids, *, snapshot: Snapshot, hour: float | None = None) -> KnownShopper | None:
+        """Return the shopper of these ids under this snapshot, as read in this hour if it is given, or None."""
         with self._lock:
             cached = self._shoppers.get(key) if self._holds(snapshot) else None
-        return cached if cached is not None and cached.hour == hour else None
+        return cached if cached is not None and hour in (None, cached.hour) else None
 
     def put(self, key: Ids, shopper: KnownShopper, *, snapshot: Snapshot) -> None:
         """Remember a shopper."""
@@ -206,6 +213,7 @@ def _known_shopper(person: Person, fingerprint: bytes, *, snapshot: Snapshot, no
         fingerprint=fingerprint,
         people=_people(person),
         shopper=_shopper_of(person, snapshot=snapshot, now=now),
+        raw_ids=tuple(dict.fromkeys((*person.requested_ids, *person.ids, *person.consent_states))),
     )
 
 

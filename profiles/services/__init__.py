@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from common import clock, redis
+from common.subject_changes import publish_profiles
 from consents.subjects import raw_ids
 from customers.identity import Link
 from events.links import links_of
@@ -155,6 +156,7 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], makes_d
             pipe.zadd(due_key(raw_id, shards=shards), {raw_id: now + DECISION_DELAY}, lt=True)
     for shard, offset in offsets.items():
         pipe.hset(keys.OFFSETS, str(shard), str(offset))
+    publish_profiles(pipe, changes.keys() | {raw_id for link in links for raw_id in _ids_of(link)})
     pipe.execute()
 
 
@@ -214,6 +216,11 @@ def _link(pipe: Any, link: Link) -> None:
     pipe.incr(f"{keys.STATE}{user}")
 
 
+def _ids_of(link: Link) -> tuple[str, str]:
+    kind = "anonymous" if link.kind == "claim" else "user"
+    return f"{kind}:{link.from_id}", f"user:{link.user_id}"
+
+
 def _join(pipe: Any, user_id: str, other: str, at: int) -> None:
     linked = f"{keys.LINKED}{user_id}"
     pipe.zadd(linked, {other: at}, gt=True)
@@ -251,7 +258,8 @@ def forget(raw_ids: Iterable[str]) -> int:
         arguments = (f"{keys.SEGMENTS}{raw_id}", due_key(raw_id, shards=shards), keys.SUBJECTS)
         pipe.eval(LEAVE_ALL, 3, *arguments, raw_id)
     pipe.delete(*names)
-    return sum(int(count) for count in pipe.execute())
+    publish_profiles(pipe, subjects)
+    return sum(int(count) for count in pipe.execute()[:-1])
 
 
 def all_keys(raw_id: str) -> tuple[str, ...]:

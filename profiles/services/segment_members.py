@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from common import clock, redis
+from common.subject_changes import publish_profiles
 from events.log import get_log, shard_of
 from events.services.server_events import ServerEvent, append_server_events
 from events.types.segment_entered import SEGMENT_ENTERED
@@ -191,6 +192,7 @@ class SegmentMembers:
             )
             due = "" if one.due is None else one.due
             pipe.evalsha(SETTLE_SHA, len(names), *names, subject, now, due, one.person.version, body)
+        publish_profiles(pipe, [one.person.subject for one in changes if one.entered or one.left])
         pipe.execute()
 
     def _lines(self, change: Change) -> list[str]:

@@ -21,6 +21,7 @@ KNOWN_BODIES: dict[str, Any] = {
     "POST /api/v1/rank": {"user_id": "ada", "product_ids": ["desk", "chair", "?"]},
     "POST /api/v1/page": {"user_id": "ada", "placements": [{"placement": "home"}, {"placement": "trending"}]},
     "POST /api/v1/recommendations/{placement}": {"user_id": "ada", "product_id": ["desk"], "limit": 5},
+    "POST /api/v1/tickets": {"user_id": "ada", "anonymous_id": "a1"},
     "PUT /api/v1/consents/{subject}": {"decisions": {"personalization": True}},
     "PUT /api/v1/products/{product_id}": {"title": "Oak desk", "currency": "EUR", "price": "300.00"},
     "POST /api/v1/products/bulk": b'{"product_id": "rug", "title": "Wool rug", "currency": "EUR", "price": "60.00"}',

@@ -1,4 +1,4 @@
-"""Sockets: there is none yet."""
+"""Sockets without a route."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor

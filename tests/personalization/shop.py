@@ -42,20 +42,31 @@ def says(who: Ids, purpose: str = "personalization", *, allowed: bool = True) ->
     pipe.execute()
 
 
-def does(who: Ids, name: str, product_id: str, **properties: Any) -> None:
-    """Send an event of a shopper on a product."""
-    happened = Event(
+def event_of(
+    who: Ids,
+    product_id: str,
+    *,
+    name: str = "Product Viewed",
+    allowed: tuple[str, ...] = ("analytics", "personalization"),
+    **properties: Any,
+) -> Event:
+    """Return an event of a shopper on a product."""
+    return Event(
         message_id=str(uuid7()),
         kind="track",
         name=name,
         at=clock.epoch_us(),
         received_at=clock.epoch_us(),
         properties={"product_id": product_id, **properties},
-        allowed=("analytics", "personalization"),
+        allowed=allowed,
         source="test",
         **who,
     )
-    apply_events([happened], offsets={})
+
+
+def does(who: Ids, name: str, product_id: str, **properties: Any) -> None:
+    """Send an event of a shopper on a product."""
+    apply_events([event_of(who, product_id, name=name, **properties)], offsets={})
 
 
 def views(who: Ids, *product_ids: str) -> None:

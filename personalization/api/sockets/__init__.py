@@ -1,0 +1,1 @@
+"""Recommendations over WebSockets: the answer, then a new answer whenever the shopper's state changed it."""
