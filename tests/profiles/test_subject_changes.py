@@ -18,7 +18,7 @@ Messages = Callable[[], list[set[str]]]
 def published(request: pytest.FixtureRequest) -> Iterator[Messages]:
     """Returns the raw ids of each message since the last call."""
     name = channel(request.param)
-    with redis.client().pubsub() as pubsub:
+    with redis.client().pubsub() as pubsub:  # type: ignore[no-untyped-call]
         pubsub.subscribe(name)
         assert pubsub.get_message(timeout=5)
 
