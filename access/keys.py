@@ -53,6 +53,12 @@ def masked(text: str) -> str:
     return _RAW.sub(r"\1…", text)
 
 
+def start_of(raw: str) -> str | None:
+    """Return the start of what has the form of a key, or None: anything else may be a password, and is not shown."""
+    match = _RAW.fullmatch(raw)
+    return f"{match[1]}…" if match else None
+
+
 def digest(raw: str) -> bytes:
     """Return the stored form of a key: SHA-256. A key has 256 random bits, so no slow hash is needed."""
     return hashlib.sha256(raw.encode("utf-8", "surrogatepass")).digest()

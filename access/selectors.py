@@ -7,7 +7,7 @@ from typing import Final, cast
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 
-from access.keys import KeyRecord, digest
+from access.keys import KeyRecord, digest, start_of
 from access.models import ApiKey
 from access.scopes import Kind
 from common import clock, postgres, sealed
@@ -17,6 +17,10 @@ FRESH_SECONDS: Final = 2.0
 STALE_SECONDS: Final = 600.0
 MAX_KEYS: Final = 10_000
 MAX_LENGTH: Final = 200
+SENDER: Final = "vitrine.sender"
+"""In `request.META`: the label of a key that did not come in the headers."""
+UNKNOWN: Final = "no key of ours"
+"""The label of what came as a key and has not the form of one: it may be anything, and is not shown."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,19 @@ def key_named(actor: str) -> KeyRecord | None:
         return None
     row = ApiKey.objects.filter(pk=int(number)).first()
     return None if row is None else record_of(row)
+
+
+def label_of(raw: str) -> str:
+    """Return what pages may show of a raw key: `key:ID` if it was valid lately, else its masked start; never more."""
+    entry = _cache.get(digest(raw))
+    if entry is not None and entry.record is not None:
+        return entry.record.actor
+    return start_of(raw) or UNKNOWN
+
+
+def key_titles() -> dict[str, str]:
+    """Return name and start of each key by both labels of `label_of`."""
+    return {label: str(key) for key in ApiKey.objects.all() for label in (f"key:{key.pk}", f"{key.prefix}_…")}
 
 
 def key_exists(raw: str) -> bool:

@@ -29,12 +29,11 @@ COUNT: Final = Script("""
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local slot = math.floor(now / window)
-local past = now - slot * window
-local kept = redis.call('HMGET', KEYS[1], 'slot', 'current', 'previous')
-local current, previous = 0, 0
-if tonumber(kept[1]) == slot then current, previous = tonumber(kept[2]), tonumber(kept[3])
-elseif tonumber(kept[1]) == slot - 1 then previous = tonumber(kept[2]) end
+local kept = redis.call('HMGET', KEYS[1], 'start', 'current', 'previous')
+local start, current, previous = tonumber(kept[1]), tonumber(kept[2]), tonumber(kept[3])
+if not start or now >= start + 2 * window then start, current, previous = now, 0, 0
+elseif now >= start + window then start, current, previous = start + window, 0, current end
+local past = now - start
 local weighted = math.floor(previous * (window - past) / window) + current
 if weighted + 1 > limit then
   local wait = window - past
@@ -43,7 +42,7 @@ if weighted + 1 > limit then
   end
   return {0, math.max(wait, 1)}
 end
-redis.call('HSET', KEYS[1], 'slot', slot, 'current', current + 1, 'previous', previous)
+redis.call('HSET', KEYS[1], 'start', start, 'current', current + 1, 'previous', previous)
 redis.call('PEXPIRE', KEYS[1], 2 * window)
 return {limit - weighted - 1, 0}
 """)
@@ -66,7 +65,7 @@ OPEN: Final = Allowance()
 class RequestCount:
     """One request to be counted in a round trip with other reads: run `call`, then `settle` its answer.
 
-    Where nothing else is read, `alone` makes the trip. While Redis is down nothing is limited.
+    Where nothing else is read, `run` makes the trip. While Redis is down nothing is limited.
     """
 
     call: ScriptCall
@@ -82,7 +81,7 @@ class RequestCount:
         """Take the answer of the call. Raises Throttled above the limit."""
         self._settle(allowance(answer))
 
-    def alone(self) -> None:
+    def run(self) -> None:
         """Count in a round trip of its own. Raises Throttled above the limit."""
         self._settle(_count(self.call))
 

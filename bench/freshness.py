@@ -76,10 +76,10 @@ def measured(it: Stage, key: str, *, tries: int, load: float) -> dict[str, Any]:
     finally:
         stop.set()
         background.join()
-    known = [one for part in parts for one, _ in part]
+    hits = [one for part in parts for one, _ in part]
     took = [milliseconds for part in parts for _, milliseconds in part]
     percentiles = {f"p{share}_ms": round(float(np.percentile(took, share)), 2) for share in (50, 90, 99)}
-    return {"tries": len(known), "read_your_writes": sum(known) / len(known), "missed": len(known) - sum(known),
+    return {"tries": len(hits), "read_your_writes": sum(hits) / len(hits), "missed": len(hits) - sum(hits),
             "load_per_s": round(load * rate), **percentiles}  # fmt: skip
 
 

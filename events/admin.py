@@ -140,6 +140,10 @@ class SetAsideAdmin(LimitedActions, RecordedAdmin):
         "replay_error",
     )
 
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Return whether the person may see payloads with their ids; who may only send them again does not."""
+        return request.user.has_perm("events.view_setaside")
+
     def has_replay_permission(self, request: HttpRequest) -> bool:
         """Return whether the person may send events again."""
         return request.user.has_perm("events.change_setaside")

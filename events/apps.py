@@ -18,6 +18,8 @@ class EventsConfig(AppConfig):
         from events import privacy
         from events.services.consent_events import write_change
         from events.services.waiting import release_for
+        from events.stream import privacy as stream_privacy
 
         log_with(write_change, release=release_for)
         privacy.register()
+        stream_privacy.register()

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
+import redis
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
@@ -13,12 +14,14 @@ from audit.staff import names_of
 from common import clock
 from common.errors import Unavailable
 from events import activity
+from events.stream import minutes
 from modelops.selectors.overview import live_model, open_alarms, waiting_waivers
 from modelops.selectors.runs import latest_run, unfinished_run
 from personalization.selectors.placements import active_placements
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.model_card import card_of
-from portal.permissions import may
+from portal.permissions import WATCH, may
+from portal.stream.hour import summary
 
 DOORS: Final = (
     ("Preview what a shopper sees", "portal:preview", "personalization.view_placement"),
@@ -28,6 +31,7 @@ DOORS: Final = (
     ("Add a rule", "admin:personalization_rule_add", "personalization.add_rule"),
     ("Products", "admin:catalog_product_changelist", "catalog.view_product"),
     ("Compare model versions", "admin:modelops_modelversion_changelist", "modelops.change_modelversion"),
+    ("Event stream", "portal:stream", WATCH),
     ("Look up consent", "admin:consents_consentevent_changelist", "consents.change_*"),
     ("Accounts and roles", "admin:access_user_changelist", "access.change_user"),
     ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
@@ -51,6 +55,20 @@ class Bar:
         return 100 - self.height
 
 
+@dataclass(frozen=True, slots=True)
+class MinuteBar:
+    """One minute of the chart of the last hour; `height` is in percent of the chart."""
+
+    time: str
+    count: int
+    height: int
+
+    @property
+    def top(self) -> int:
+        """The distance of the bar from the top, in percent."""
+        return 100 - self.height
+
+
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the context of the admin's home; each card needs the permission for its content."""
     user = request.user
@@ -61,6 +79,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "doors": doors,
         "has_no_role": not user.get_all_permissions(),
         **(_events() if may(user, "events.view_count") else {}),
+        **(_stream() if may(user, WATCH) else {}),
         **(_model() if may(user, "modelops.view_modelversion") else {}),
         "alarms": open_alarms() if may(user, "modelops.view_modelalarm") else [],
         "accounts": unconfirmed_accounts() if may(user, CONFIRM) else [],
@@ -91,6 +110,17 @@ def _events() -> dict[str, Any]:
     most = max(1, *(count for _, count in pulse.days))
     bars = [Bar(day, count, max(1, round(100 * count / most)) if count else 0) for day, count in pulse.days]
     return {"pulse": pulse, "bars": bars, "lag": _lag()}
+
+
+def _stream() -> dict[str, Any]:
+    """Return the numbers of the event stream's page; without Redis none."""
+    try:
+        recent = summary(minutes.last_hour())
+    except redis.RedisError:
+        return {"may_watch": True}
+    most = max(1, *(count for _, count in recent.kept_by_minute))
+    bars = [MinuteBar(time, count, round(100 * count / most)) for time, count in recent.kept_by_minute]
+    return {"may_watch": True, "stream": recent, "stream_bars": bars}
 
 
 def _lag() -> int | None:

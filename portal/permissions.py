@@ -14,6 +14,9 @@ View = Callable[..., HttpResponse]
 NAMED_SHOPPERS: Final = "customers.view_customer"
 """The permission of roles that have a reason to look at one named shopper."""
 
+WATCH: Final = "events.change_setaside"
+"""The permission of those who may send rejected events again: who handles failures may watch the event stream."""
+
 
 def may(user: AbstractBaseUser | AnonymousUser, pattern: str) -> bool:
     """Return whether the user holds a permission that fits the pattern (`app.action_model`, `*` for any)."""

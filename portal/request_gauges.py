@@ -4,15 +4,11 @@ import time
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
-from prometheus_client import Counter, Histogram
 
-REQUESTS = Counter("vitrine_requests", "Requests by route and status", ["method", "route", "status"])
-SECONDS = Histogram(
-    "vitrine_request_seconds",
-    "Time from request to answer, inside the process",
-    ["route"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0),
-)
+from portal.gauges import REQUESTS, SECONDS
+from portal.stream.refused import NOTED, note_refusal
+from portal.stream.sampler import gauge_sampler
+
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -31,4 +27,7 @@ class RequestGauges:
         method = request.method if request.method in METHODS else "other"
         REQUESTS.labels(method, route, response.status_code).inc()
         SECONDS.labels(route).observe(time.perf_counter() - began)
+        gauge_sampler.wake()
+        if response.status_code in NOTED:
+            note_refusal(request, response, route=route)
         return response

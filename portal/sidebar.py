@@ -46,6 +46,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
     ),
     "What happened": (
         Door("Events", "timeline", "events.Event"),
+        Door("Event stream", "stream", "portal:stream", "events.change_setaside"),
         Door("Rejected events", "report", "events.SetAside"),
         Door("Orders", "receipt_long", "events.Order"),
         Door("Counts", "functions", "events.Count"),

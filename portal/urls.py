@@ -6,6 +6,7 @@ from django.urls import path
 from common import converters  # noqa: F401
 from portal import customers, landing, preview, segments
 from portal.shop import views as shop
+from portal.stream import pages as stream
 
 app_name = "portal"
 
@@ -27,5 +28,9 @@ urlpatterns = [
     path("portal/segments/map", segments.map_page, name="segment-map"),
     path("portal/segments/of/<slug:key>", segments.page, name="segment"),
     path("portal/preview", preview.page, name="preview"),
+    path("portal/stream", stream.page, name="stream"),
+    path("portal/stream/lines", stream.poll, name="stream-lines"),
+    path("portal/stream/figures", stream.figures, name="stream-figures"),
+    path("portal/stream/send-again", stream.send_again, name="stream-send-again"),
     *(SHOP if settings.DEMO else []),
 ]

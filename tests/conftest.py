@@ -174,6 +174,7 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     yield
     from common import postgres
     from consents.selectors import forget_terms
+    from events.stream.tail import tail
     from personalization.serving.exposures import exposures
     from personalization.serving.shoppers import shopper_cache
 
@@ -181,6 +182,7 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     shopper_cache.clear()
     forget_terms()
     postgres.cooldown.clear()
+    tail.forget()
     for client in redis_clients:
         client.flushdb()
 

@@ -8,9 +8,10 @@ from rest_framework.request import Request
 
 from access.authentication import admit, key_from_request
 from access.keys import KeyRecord
+from access.selectors import SENDER, label_of
 from access.throttles import KeyThrottle, seconds_to_wait
 from common import clock
-from common.errors import Forbidden, Throttled, TooLarge
+from common.errors import DomainError, Forbidden, Throttled, TooLarge
 from consents import gpc
 from consents.region import region_of
 from events.intake.items import Envelope
@@ -51,7 +52,13 @@ def admit_sender(request: Request, raw: Any) -> Sender:
 
     Raises Unauthenticated, Forbidden, Throttled, and Unavailable where keys cannot be checked.
     """
-    key = admit(raw if isinstance(raw, str) else None, origin=request.META.get("HTTP_ORIGIN"))
+    text = raw if isinstance(raw, str) else None
+    try:
+        key = admit(text, origin=request.META.get("HTTP_ORIGIN"))
+    except DomainError:
+        request.META[SENDER] = label_of(text) if text else ""
+        raise
+    request.META[SENDER] = key.actor
     if not key.may(SCOPE):
         raise Forbidden(f"This key lacks the scope {SCOPE}.")
     count_request(request, key)

@@ -21,7 +21,7 @@ from events.log.base import Entry
 from events.services.consent_events import consent_updated
 from events.services.submission import Submission
 from events.types.base import Event
-from events.types.registry import EVENT_TYPES
+from events.types.registry import countable_name
 
 MOST_PASSES: Final = 3
 """How often the waiting events of one request are judged again. What an even longer chain of links frees waits on."""
@@ -104,9 +104,10 @@ def counted(event: Event, reason: str) -> Entry:
     Counts have no order: they are spread over the shards, by what is written nowhere. By their few names, one shard
     would fill up alone.
     """
-    name = event.name if event.name in EVENT_TYPES else "custom" if event.kind == "track" else event.kind
     day = datetime.fromtimestamp(event.received_at / 1e6, UTC).date().isoformat()
-    return Entry("counted", event.message_id, orjson.dumps({"name": name, "day": day, "reason": reason}))
+    return Entry(
+        "counted", event.message_id, orjson.dumps({"name": countable_name(event), "day": day, "reason": reason})
+    )
 
 
 def _updated(notice: Notice, event: Event) -> Entry:

@@ -24,6 +24,7 @@ from events.services.acceptance import Acceptance
 from events.services.attribution import attributed
 from events.services.request_context import SECRETS, envelope_of, request_context_of, without
 from events.services.submission import Submission, submission_of
+from events.stream.tail import tail
 from events.types.base import Event
 
 DROPPED_CONTEXT: Final = ("ip", "userAgent", "location", "network", "user_hash")
@@ -74,11 +75,16 @@ def collect(
     rules = consent_rules()
     acceptance = Acceptance(states_of_people(_ids(item.event for item in sound)), rules)
     accepted = acceptance.take(submissions)
-    aside = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
-    aside += _warnings(sound, rules, envelope)
+    rejected = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
+    aside = rejected + _warnings(sound, rules, envelope)
     if _size(submissions, accepted) + sum(len(entry.body) for entry in aside) > MAX_WRITTEN:
         raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
     waiting.write(acceptance, submissions, accepted, aside)
+    tail.note_events([(one.event, entry) for one, entry in zip(submissions, accepted, strict=True)])
+    if rejected:
+        tail.note_rejected(rejected, source=envelope.source)
+    if acceptance.writes.notices:
+        tail.note_decisions(acceptance.writes.notices, source=envelope.source)
     return Outcome(
         stored=sum(entry is not None and entry.kind == "event" for entry in accepted),
         waiting=sum(entry is None for entry in accepted),

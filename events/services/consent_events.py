@@ -7,6 +7,7 @@ from consents.services import Change
 from events.intake.context import minimized
 from events.log import get_log
 from events.log.base import Entry
+from events.stream.tail import tail
 from events.types.base import Event
 from events.types.consent_updated import CONSENT_UPDATED
 
@@ -23,7 +24,9 @@ def write_change(change: Change) -> None:
         source="consents",
         properties={"source": change.source} if change.source else {},
     )
-    get_log().append([Entry("event", event.raw_id, event.encode())])
+    entry = Entry("event", event.raw_id, event.encode())
+    get_log().append([entry])
+    tail.note_decisions([entry], source=event.source)
 
 
 def consent_updated(

@@ -25,6 +25,7 @@ from events.log.base import Batch
 from events.models import Offset, SetAside
 from events.services import copy_text, orders
 from events.services.decoding import Decoded, Position, Row, SetAsideItem, decode, positions_of, rejected_item
+from events.stream.tail import tail
 from events.types.base import raw_id_of
 from events.types.orders import order_of
 
@@ -102,6 +103,7 @@ class Recorder:
 
     def _write_decoded(self, decoded: Decoded) -> None:
         rows = _claim(decoded.rows)
+        transaction.on_commit(partial(tail.note_duplicates, decoded.rows, recorded=rows))
         self._open(copy_text.months(rows))
         _copy(rows)
         _set_aside(decoded.rejected)

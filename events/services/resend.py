@@ -1,6 +1,7 @@
 """Sends rejected events again, after their cause was fixed."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -16,6 +17,8 @@ from events.services.collect import replay
 from events.types.base import Event
 
 FROM_RECORDER: Final = "recorder"
+AT_ONCE: Final = 500
+"""Most items of one call of `resend_alike`: a person waits for it."""
 
 
 def resend(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
@@ -35,6 +38,15 @@ def resend(items: Iterable[SetAside], *, actor: str) -> tuple[int, int]:
             record(category="events", action=action, actor=actor, object=f"set_aside:{item.pk}")
         accepted, rejected = accepted + (not error), rejected + bool(error)
     return accepted, rejected
+
+
+def resend_alike(*, reason: str, field: str, source: str, since: datetime, actor: str) -> tuple[int, int]:
+    """Send rejected events of one reason, field and sender again that came since; return accepted and rejected ones.
+
+    At most `AT_ONCE` go, the oldest first; those that were sent again before are left out. Raises as `resend`.
+    """
+    alike = SetAside.objects.filter(reason=reason, field=field, source=source, received_at__gte=since)
+    return resend(alike.filter(replayed_at=None, warning=None).order_by("received_at")[:AT_ONCE], actor=actor)
 
 
 def _send(item: SetAside) -> str:

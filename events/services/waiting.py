@@ -19,6 +19,7 @@ from events.log.base import Entry
 from events.log.waiting_room import Waiting
 from events.services.acceptance import Acceptance, counted
 from events.services.submission import Submission
+from events.stream.tail import tail
 from events.types.base import Event
 
 AT_ONCE: Final = 500
@@ -115,6 +116,7 @@ def _settle(submissions: Sequence[Submission], *, time_is_over: bool = False) ->
     if acceptance.writes.notices:
         get_log().append(acceptance.writes.notices)
     get_waiting_room().settle([(_waiting(one), entry) for one, entry in settled])
+    tail.note_events([(one.event, entry) for one, entry in settled])
     pipe = redis.client().pipeline(transaction=False)
     acceptance.writes.queue_cache(pipe)
     pipe.execute()

@@ -118,3 +118,10 @@ def interactions(event: Event, *, currency: str) -> list[Interaction]:
     if event.sender == "browser":
         return [replace(one, price=None) if one.signal == "purchase" else one for one in result]
     return result
+
+
+def countable_name(event: Event) -> str:
+    """Return the name under which an event counts without consent."""
+    if event.name in EVENT_TYPES:
+        return event.name
+    return "custom" if event.kind == "track" else event.kind

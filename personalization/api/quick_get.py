@@ -59,7 +59,7 @@ def _answered(request: HttpRequest, placement: str) -> HttpResponse:
         return _counted(request, placement, key, count, waited)
     except (NotFound, InvalidInput, APIException):
         if count.left is None:  # a wrong request counts too
-            count.alone()
+            count.run()
         raise
 
 

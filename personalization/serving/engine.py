@@ -8,71 +8,38 @@ import numpy as np
 
 from access.throttles import RequestCount
 from common import clock
-from common.errors import InvalidInput, NotFound
+from common.errors import NotFound
 from common.ids import uuid7
-from personalization.rules.rule_set import Rule, Situation, Trace
+from personalization.rules.rule_set import Rule, Situation
 from personalization.rules.slate import (
-    Cap,
     fill,
     insert,
     pins,
-    rule_caps,
 )
-from personalization.selectors.placements import CLOSED_STRATEGIES, OWN_PRODUCTS, Filters, PlacementConfig
+from personalization.selectors.placements import PlacementConfig
 from personalization.serving.answers import Answer
 from personalization.serving.asking import NOBODY, Ask
 from personalization.serving.durations import durations
 from personalization.serving.exploration import PLACE as EXPLORATION_PLACE
 from personalization.serving.exploration import Plan, explore, plan_exploration
 from personalization.serving.fallback_reason import fallback_reason
-from personalization.serving.familiar import discovery_cap, known_items, without_owned
 from personalization.serving.item_records import explored_item, items_of, removed_of
-from personalization.serving.page_cursor import MOST_SHOWN, codes_of_hashes, cursor_of
+from personalization.serving.page_cursor import MOST_SHOWN, cursor_of
 from personalization.serving.proposals import Proposals, Question, popular_only, propose
 from personalization.serving.rating_reason import RatingReason
 from personalization.serving.reasons import PINNED, Reasoner
 from personalization.serving.recent_item_slots import RECENT_ITEM_SLOT, fill_recent_item_slots
+from personalization.serving.request_state import RequestState, request_state_of
 from personalization.serving.serving_catalog import ServingCatalog
-from personalization.serving.shoppers import Shopper, nobody, read_shopper
+from personalization.serving.shoppers import Shopper, read_shopper
 from personalization.serving.snapshot import Snapshot
-from recsys.arrays import Bools, Ints
+from recsys.arrays import Ints
 from recsys.data.profile import Context
 from recsys.ranking.cart_ranker import BASKET, HISTORY_QUOTAS
-from recsys.ranking.onboarding import ONBOARDING, demote_disliked
-from recsys.sources.own_history import Recent
+from recsys.ranking.onboarding import demote_disliked
 
 CANDIDATES = 100
 """The least number of candidates to rank: boosts and caps need some to choose from."""
-
-
-@dataclass(frozen=True)
-class RequestState:
-    """A request with all that was looked up for it: shopper, placement, applicable rules, allowed products."""
-
-    ask: Ask
-    placement: PlacementConfig
-    strategy: str
-    shopper: Shopper
-    context: tuple[int, ...]
-    unknown: tuple[str, ...]
-    applicable_rules: tuple[Rule, ...]
-    allowed: Bools
-    caps: Sequence[Cap]
-    discovery: Sequence[Cap]
-    """The cap on products that the shopper knows already; a cap of its own, since a slate may only fill up without."""
-    trace: Trace
-    size: int
-    past_deadline: bool
-
-    @property
-    def is_onboarding(self) -> bool:
-        """Whether the answer consists of onboarding questions."""
-        return self.strategy == ONBOARDING
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether no other products may be added to those of the strategy."""
-        return self.strategy in CLOSED_STRATEGIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +110,7 @@ def prepare_answer(
 
     def prepare() -> Prepared:
         begun = time.perf_counter()
-        request_state = _request_state(
+        request_state = request_state_of(
             snapshot, ask, placement, shopper, rules, items_on_page=items_on_page, past_deadline=is_late
         )
         result = _prepare(snapshot, request_state)
@@ -170,94 +137,6 @@ def _question(ask: Ask, rules: Sequence[Rule], items_on_page: Ints | None) -> Ha
         *(ask.earlier_items, ask.explores, on_page),
         tuple((rule.id, rule.version) for rule in rules),
     )
-
-
-def _request_state(
-    snapshot: Snapshot,
-    ask: Ask,
-    placement: PlacementConfig,
-    shopper: Shopper,
-    applicable_rules: tuple[Rule, ...],
-    *,
-    items_on_page: Ints | None,
-    past_deadline: bool,
-) -> RequestState:
-    codes, strategy = snapshot.serving_catalog.codes, _strategy(snapshot, ask, placement)
-    context_items = tuple(dict.fromkeys(codes[product_id] for product_id in ask.product_ids if product_id in codes))
-    context = context_items if placement.about != "shopper" else ()
-    trace = Trace()
-    candidates = snapshot.on_sale & snapshot.serving_catalog.filter_mask(_merged_filters(placement, ask.filters))
-    allowed = snapshot.rules.filter(candidates, applicable_rules, trace if ask.explain else None).copy()
-    allowed[[codes[product_id] for product_id in ask.exclude if product_id in codes]] = False
-    columns = snapshot.serving_catalog.columns
-    if context:
-        allowed &= ~columns.variants_of(context)
-    if not placement.repeat:
-        allowed[shopper.bought] = False
-    elif placement.rest_days:
-        allowed[shopper.bought_within(placement.rest_days)] = False
-    if items_on_page is not None:
-        allowed &= ~columns.variants_of(items_on_page)
-    if ask.earlier_items:
-        allowed &= ~columns.variants_of(codes_of_hashes(*snapshot.serving_catalog.id_hashes, ask.earlier_items))
-    allowed = _without_disliked(allowed, shopper, is_onboarding=strategy == ONBOARDING)
-    if strategy != Recent.name:
-        allowed = without_owned(allowed, shopper, snapshot.repurchase_seconds)
-    size, past_deadline = ask.limit or placement.size, past_deadline and strategy not in OWN_PRODUCTS
-    return RequestState(
-        ask=ask,
-        placement=placement,
-        strategy=strategy,
-        shopper=nobody(shopper.profile.now) if past_deadline else shopper,
-        context=context,
-        unknown=tuple(product_id for product_id in ask.product_ids if product_id not in codes),
-        applicable_rules=applicable_rules,
-        allowed=allowed,
-        caps=[*_caps(snapshot, placement), *rule_caps(snapshot.rules, applicable_rules)],
-        discovery=[]
-        if strategy in CLOSED_STRATEGIES
-        else discovery_cap(
-            known_items(shopper, snapshot.repurchase_seconds), columns, size=size, share=placement.discovery_share
-        ),
-        trace=trace,
-        size=size,
-        past_deadline=past_deadline,
-    )
-
-
-def _without_disliked(allowed: Bools, shopper: Shopper, *, is_onboarding: bool) -> Bools:
-    """Return the mask without disliked products, or unchanged if nothing would be left.
-
-    For onboarding, drops every product the shopper has rated: no question is repeated.
-    """
-    remaining = allowed.copy()
-    remaining[shopper.opinions.answered if is_onboarding else shopper.opinions.disliked] = False
-    return remaining if is_onboarding or remaining.any() else allowed
-
-
-def _merged_filters(placement: PlacementConfig, request_filters: Filters) -> Filters:
-    """Return both filters as one; a field or attribute of the request overrides the placement's.
-
-    Products that are sold out need the placement's consent, or the request's.
-    """
-    placement_filters, in_stock = placement.filters, request_filters.in_stock
-    return Filters(
-        category=request_filters.category or placement_filters.category,
-        brand=request_filters.brand or placement_filters.brand,
-        min_price=placement_filters.min_price if request_filters.min_price is None else request_filters.min_price,
-        max_price=placement_filters.max_price if request_filters.max_price is None else request_filters.max_price,
-        in_stock=True if in_stock is None and not placement.sold_out else in_stock,
-        attributes=tuple(sorted((dict(placement_filters.attributes) | dict(request_filters.attributes)).items())),
-    )
-
-
-def _strategy(snapshot: Snapshot, ask: Ask, placement: PlacementConfig) -> str:
-    if ask.strategy is None:
-        return placement.strategy
-    if ask.strategy not in snapshot.strategies:
-        names = ", ".join(sorted(snapshot.strategies))
-        raise InvalidInput.of("strategy", f"the live model holds no {ask.strategy}; it holds {names}")
-    return ask.strategy
 
 
 def _prepare(snapshot: Snapshot, request_state: RequestState) -> Prepared:
@@ -424,12 +303,3 @@ def _filled(
     if len(slate) == size or not request_state.discovery:
         return slate
     return fill(everything, size, pinned_at=pinned_at, caps=request_state.caps, trace=trace)
-
-
-def _caps(snapshot: Snapshot, placement: PlacementConfig) -> list[Cap]:
-    columns = snapshot.serving_catalog.columns
-    caps = [Cap(limit=1, keys=columns.group_of)]
-    for column, limit in (("brand", placement.max_per_brand), ("category", placement.max_per_category)):
-        if limit:
-            caps.append(Cap(limit=limit, keys=columns.keys(column), soft=True))
-    return caps

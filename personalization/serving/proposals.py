@@ -155,7 +155,7 @@ def _by_proportion(snapshot: Snapshot, question: Question, items: Ints) -> Longs
     Nearest of several lines: a cart may hold a sofa and a candle. What proportion is usual, the orders have told.
     """
     order = np.arange(len(items))
-    if not question.context.items or question.strategy == HYBRID:  # the ranker knows prices itself
+    if not question.context.items:
         return order
     prices, complements = snapshot.serving_catalog.columns.prices, snapshot.sources.get(Complements.name)
     free_octaves = complements.free_octaves if isinstance(complements, Complements) else FREE_OCTAVES

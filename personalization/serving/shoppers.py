@@ -101,11 +101,11 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
     """
     if not who.has_id:
         if count is not None:
-            count.alone()
+            count.run()
         return stranger(snapshot, now)
     key = (who.user_id, who.anonymous_id)
-    known = shopper_cache.get(key, snapshot=snapshot, hour=full_hour(now))
-    read = _read(who, b"" if known is None else known.fingerprint, count)
+    cached = shopper_cache.get(key, snapshot=snapshot, hour=full_hour(now))
+    read = _read(who, b"" if cached is None else cached.fingerprint, count)
     if read is None:
         return nobody(now, "store_down")
     if read.pending:
@@ -113,12 +113,12 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
     snapshot_refresher.hint(config_version=read.config_version, catalog_version=read.catalog_version)
     LOOKUPS.labels(level="shopper", outcome="hit" if read.person is None else "miss").inc()
     if read.person is not None:
-        known = _known_shopper(read.person, read.fingerprint, snapshot=snapshot, now=now)
-        shopper_cache.put(key, known, snapshot=snapshot)
-    assert known is not None  # a read that knew no fingerprint brings the person
-    if not known.may_personalize(gpc=who.gpc, region=who.region):
+        cached = _known_shopper(read.person, read.fingerprint, snapshot=snapshot, now=now)
+        shopper_cache.put(key, cached, snapshot=snapshot)
+    assert cached is not None  # a read that knew no fingerprint brings the person
+    if not cached.may_personalize(gpc=who.gpc, region=who.region):
         return stranger(snapshot, now, "no_consent")
-    return known.shopper or stranger(snapshot, now, "no_profile")
+    return cached.shopper or stranger(snapshot, now, "no_profile")
 
 
 def ids_behind(who: Who, *, snapshot: Snapshot) -> tuple[str, ...]:
@@ -156,13 +156,13 @@ class ShopperCache:
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._shoppers: LRUCache[Ids, KnownShopper] = LRUCache(MOST_SHOPPERS)
-        self._strangers: dict[FallbackReason | None, Shopper] = {}
+        self._shared: dict[FallbackReason | None, Shopper] = {}
 
     def get(self, key: Ids, *, snapshot: Snapshot, hour: float | None = None) -> KnownShopper | None:
         """Return the shopper of these ids under this snapshot, as read in this hour if it is given, or None."""
         with self._lock:
-            known = self._shoppers.get(key) if self._holds(snapshot) else None
-        return known if known is not None and hour in (None, known.hour) else None
+            cached = self._shoppers.get(key) if self._holds(snapshot) else None
+        return cached if cached is not None and hour in (None, cached.hour) else None
 
     def put(self, key: Ids, shopper: KnownShopper, *, snapshot: Snapshot) -> None:
         """Remember a shopper."""
@@ -175,17 +175,17 @@ class ShopperCache:
         with self._lock:
             if not self._holds(snapshot):
                 return nobody(now, fallback_reason)
-            known = self._strangers.get(fallback_reason)
-            if known is None or known.profile.now != full_hour(now):
-                known = replace(nobody(now, fallback_reason), memory=AnswerMemory(SHARED_ANSWERS, level="shared"))
-                self._strangers[fallback_reason] = known
-        return known
+            cached = self._shared.get(fallback_reason)
+            if cached is None or cached.profile.now != full_hour(now):
+                cached = replace(nobody(now, fallback_reason), memory=AnswerMemory(SHARED_ANSWERS, level="shared"))
+                self._shared[fallback_reason] = cached
+        return cached
 
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
             self._shoppers.clear()
-            self._strangers.clear()
+            self._shared.clear()
 
     def _holds(self, snapshot: Snapshot) -> bool:
         """Return whether this is the process's snapshot; forget what belongs to the one before."""
@@ -193,7 +193,7 @@ class ShopperCache:
             return False
         if self._snapshot is not snapshot:
             self._shoppers.clear()
-            self._strangers.clear()
+            self._shared.clear()
             self._snapshot = snapshot
         return True
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import Bools, Doubles, Floats
+from recsys.ranking.blend import RRF_K
 from recsys.ranking.groups import evenly_spaced, row_deviations
 from recsys.ranking.network import Network
 
@@ -31,6 +32,8 @@ RELATIVE_TOLERANCE = 1e-6
 """Scores that differ by less than this share of the largest count as equal."""
 NETWORK = "network"
 """The value of `objective` for a network instead of trees."""
+SOURCE = "source"
+"""The value of `objective` for the rank of the source that `source` names."""
 DEFAULTS: dict[str, Any] = {
     "objective": "lambdarank",
     "metric": "ndcg",
@@ -107,6 +110,40 @@ class Trees:
         return cls(lgb.Booster(model_str=text))
 
 
+@dataclass(frozen=True, slots=True)
+class SourceRank:
+    """What the best single source says: 1 / (`RRF_K` + place in its list), 0 for what it does not list.
+
+    `column` is the feature with the source's rank, among `n_features`.
+    """
+
+    column: int
+    n_features: int
+
+    def scores(self, features: Floats) -> Doubles:
+        """Return float64[n]: higher is better."""
+        places = features[:, self.column].astype(np.float64) + 1
+        return np.nan_to_num(1 / (RRF_K + places), nan=0.0)
+
+    def contributions(self, features: Floats) -> Doubles:
+        """Return float64[n, f + 1]: the score in the one column, the base value 0."""
+        contributions = np.zeros((len(features), self.n_features + 1))
+        contributions[:, self.column] = self.scores(features)
+        return contributions
+
+    def used_features(self) -> Bools:
+        """Return bool[n_features]: the one column."""
+        is_used: Bools = np.arange(self.n_features) == self.column
+        return is_used
+
+    def text(self) -> str:
+        """Return it as JSON text."""
+        return json.dumps({"column": self.column, "n_features": self.n_features})
+
+
+Model = Trees | Network | SourceRank
+
+
 def train_trees(
     dataset: RankingDataset,
     params: Mapping[str, Any],
@@ -151,17 +188,24 @@ def train_trees(
 class Ranker:
     """A weighted sum of fitted models over the same named features."""
 
-    def __init__(self, models: Sequence[Trees | Network], weights: Sequence[float], names: Sequence[str]) -> None:
+    def __init__(self, models: Sequence[Model], weights: Sequence[float], names: Sequence[str]) -> None:
         self.models = tuple(models)
         self.weights = tuple(weights)
         self.names = tuple(names)
 
     @classmethod
-    def mean(cls, models: Sequence[Trees | Network], dataset: RankingDataset, names: Sequence[str]) -> Self:
+    def mean(
+        cls,
+        models: Sequence[Model],
+        dataset: RankingDataset,
+        names: Sequence[str],
+        *,
+        shares: Sequence[float] | None = None,
+    ) -> Self:
         """Return the mean of models, each divided by the standard deviation of its scores within a question.
 
         The deviations are measured on at most `MAX_SPREAD_QUESTIONS` questions of `dataset`. A single model keeps its
-        scores. A model with constant scores gets weight 0.
+        scores. A model with constant scores gets weight 0. `shares` weigh the models, else all count alike.
         """
         if len(models) == 1:
             return cls(models, (1.0,), names)
@@ -169,7 +213,14 @@ class Ranker:
         rows = np.repeat(np.arange(len(dataset.groups)), dataset.groups)
         spreads = [score_spread(one.scores(dataset.features), rows) for one in models]
         n_informative = max(1, sum(spread > 0 for spread in spreads))
-        return cls(models, [1.0 / (n_informative * spread) if spread > 0 else 0.0 for spread in spreads], names)
+        return cls(
+            models,
+            [
+                share / (n_informative * spread) if spread > 0 else 0.0
+                for spread, share in zip(spreads, shares or [1.0] * len(models), strict=True)
+            ],
+            names,
+        )
 
     def scores(self, features: Floats) -> Floats:
         """Return float32[n]: higher is better; comparable within one question only."""
@@ -199,9 +250,14 @@ class Ranker:
     def parse(cls, text: str, names: Sequence[str]) -> Self:
         """Return what `text` wrote."""
         values = json.loads(text)
-        # LightGBM's text starts with the word "tree"; a network is JSON.
-        models = [Network.parse(one) if one.startswith("{") else Trees.parse(one) for one in values["models"]]
-        return cls(models, values["weights"], names)
+        return cls([_parsed(one) for one in values["models"]], values["weights"], names)
+
+
+def _parsed(text: str) -> Model:
+    if not text.startswith("{"):  # LightGBM's text starts with the word "tree", the others are JSON
+        return Trees.parse(text)
+    values = json.loads(text)
+    return SourceRank(**values) if "column" in values else Network.parse(text)
 
 
 def score_spread(scores: NDArray[np.floating], rows: NDArray[np.int64]) -> float:

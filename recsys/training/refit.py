@@ -12,7 +12,7 @@ from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
 from recsys.ranking.network import Network
-from recsys.ranking.ranker import NETWORK, Ranker, RankingDataset, Trees, train_trees
+from recsys.ranking.ranker import NETWORK, SOURCE, Model, Ranker, RankingDataset, SourceRank, train_trees
 from recsys.sources.fitting import fit_all
 from recsys.sources.scoring import Scoring
 from recsys.training.plan import Member, Plan, make_sources, unranked_sources
@@ -21,22 +21,34 @@ from recsys.training.served_slates import model_slates
 
 GROWTH = 1.2
 """Trees and steps grow a little with the data of the validation window."""
+SOURCE_ROWS, LEAST_SHARE = 30_000, 0.1
+"""Up to so many rows the rank of the best source counts as much as a fitted model; less than this share is left out."""
 
 
 def fit_ranker(
     members: Sequence[Member], dataset: RankingDataset, names: Sequence[str], *, seed: int, growth: float = 1.0
 ) -> Ranker | None:
-    """Return the mean of the members, each with `growth` times its trees or steps; None without hits and misses."""
+    """Return the mean of the members, each with `growth` times its trees or steps; None without hits and misses.
+
+    The rank of a source counts less the more rows there are to learn from (ADR 14).
+    """
     if not members or not has_contrast(dataset.labels):
         return None
-    models: list[Trees | Network] = []
+    models: list[Model] = []
+    shares: list[float] = []
     for params, rounds in members:
-        rounds = round(rounds * growth)
+        rounds, share = round(rounds * growth), 1.0
         if params.get("objective") == NETWORK:
             models.append(Network.fit(dataset.features, dataset.labels, steps=rounds, seed=seed))
+        elif params.get("objective") == SOURCE:
+            share = min(1.0, SOURCE_ROWS / len(dataset.labels))
+            if share < LEAST_SHARE:
+                continue
+            models.append(SourceRank(names.index(f"{params['source']}_rank"), len(names)))
         else:
             models.append(train_trees(dataset, params, names, rounds=rounds, seed=seed))
-    return Ranker.mean(models, dataset, names)
+        shares.append(share)
+    return Ranker.mean(models, dataset, names, shares=shares)
 
 
 def refit(

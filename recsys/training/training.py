@@ -25,12 +25,12 @@ from recsys.ranking.features import feature_names
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import EVENT_WEIGHTS, HybridModel
 from recsys.ranking.network import Network
-from recsys.ranking.ranker import NETWORK, Ranker, RankingDataset, train_trees
+from recsys.ranking.ranker import NETWORK, SOURCE, Ranker, RankingDataset, train_trees
 from recsys.sources.fitting import fit_all
 from recsys.sources.registry import RECOMMENDERS
 from recsys.training.candidate_quotas import DEPTH, recall, tuned_quotas
 from recsys.training.cart_training import train_cart_ranker
-from recsys.training.model_selection import Selection, select_model
+from recsys.training.model_selection import Selection, best_singles, select_model
 from recsys.training.plan import Member, Plan, make_sources, ranked_sources
 from recsys.training.ranking_dataset import (
     MAX_ROWS,
@@ -267,18 +267,21 @@ def _fit_hybrid(settings: Mapping[str, SourceSettings], folds: Folds, *, seed: i
     del sources
 
     progress("Training the ranker", 0.7)
-    members, ranker = _train_ranker(datasets, candidates, seed=seed)
+    single = next(iter(best_singles(candidates.candidates, validation.targets, validation.n_items)))
+    members, ranker = _train_ranker(datasets, candidates, single=single, seed=seed)
     scores = None if ranker is None else ranker.scores(candidates.features)
     selection = select_model(candidates.candidates, validation, ranker_scores=scores, seed=seed)
     return _Hybrid(settings, quotas, datasets, candidates, members, scores, selection)
 
 
 def _train_ranker(
-    datasets: Sequence[RankingDataset], validation: LabeledCandidates, *, seed: int
+    datasets: Sequence[RankingDataset], validation: LabeledCandidates, *, single: str, seed: int
 ) -> tuple[Sequence[Member], Ranker | None]:
     """Return the members of the ranker and their mean: LambdaMART, stopped by validation, and a small network.
 
-    They err differently: their mean beats either (ADR 14). None where the windows hold no hits, or nothing but hits.
+    They err differently: their mean beats either (ADR 14). On few rows the released ranker has the rank of the best
+    source as a third member; validation chose that source, so the one judged here does without. None where the windows
+    hold no hits, or nothing but hits.
     """
     names = feature_names(validation.candidates.sources)
     train_set, stop_set = concatenate(datasets), validation.dataset(seed=seed)
@@ -286,7 +289,8 @@ def _train_ranker(
         return (), None
     trees = train_trees(train_set, LAMBDAMART, names, rounds=MAX_ROUNDS, seed=seed, stop_on=stop_set, patience=PATIENCE)
     network = Network.fit(train_set.features, train_set.labels, steps=NETWORK_STEPS, seed=seed)
-    members = ((LAMBDAMART, max(trees.rounds, MIN_ROUNDS)), ({"objective": NETWORK}, NETWORK_STEPS))
+    source = ({"objective": SOURCE, "source": single}, 1)
+    members = ((LAMBDAMART, max(trees.rounds, MIN_ROUNDS)), ({"objective": NETWORK}, NETWORK_STEPS), source)
     return members, Ranker.mean([trees, network], train_set, names)
 
 

@@ -79,6 +79,10 @@
     place.style.height = figures[place.dataset.figure].layout.height + "px"; // keeps the content below in place
     watch.observe(place);
   }
+  document.addEventListener("vitrine:figures", (event) => {
+    Object.assign(figures, event.detail); // newer numbers for the same places
+    met.forEach(draw);
+  });
   window.addEventListener("beforeprint", () => print(true));
   window.addEventListener("afterprint", () => print(false));
   new MutationObserver(() => met.forEach(draw)).observe(document.documentElement, {

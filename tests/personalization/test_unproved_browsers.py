@@ -102,7 +102,7 @@ def test_a_page_and_a_rank_are_a_strangers_too(shop: DoorShop) -> None:
 def test_nothing_is_read_of_an_unproved_user_id(shop: DoorShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """So the time an answer takes says nothing either."""
     reads: list[dict[str, Any]] = []
-    monkeypatch.setattr("personalization.serving.shoppers.read_person", lambda **who: reads.append(who))
+    monkeypatch.setattr("personalization.serving.shoppers.person_call", lambda **who: reads.append(who))
 
     shop.ask("home", user_id="ada")
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
@@ -17,6 +18,7 @@ from consents.state import Decision
 from customers.models import Customer
 from events.models import SetAside
 from events.services.recorder import Recorder, offsets
+from events.stream import minutes
 from personalization.models import Placement
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.home import DOORS
@@ -64,6 +66,22 @@ def test_home_names_staff_and_links_to_consents(log_in: LogIn) -> None:
 
     assert ("olu-the-officer" in decided, "staff:" in decided) == (True, False)
     assert f'<a href="{reverse("admin:consents_consentevent_changelist")}">Look up consent</a>' in page
+
+
+def test_the_operators_home_has_the_last_minutes(log_in: LogIn, settings: LazySettings) -> None:
+    pipe = redis.client().pipeline()
+    numbers = {"event:kept": 1_234, "status:429": 5, "lag": 77, "within:recommend:0.01": 1, "within:recommend:+Inf": 1}
+    minutes.queue_add(pipe, numbers)
+    pipe.execute()
+
+    page = log_in("operator").get("/admin/").content.decode()
+    shown = page[page.index("The last minutes") :]
+
+    assert all(text in shown for text in ("<dd>1,234</dd>", "77 entries", "within 9.5 ms", "1,234</title>", ">5</a>"))
+    assert f'href="{reverse("portal:stream")}#failures"' in shown
+    assert "The last minutes" not in log_in("merchandiser").get("/admin/").content.decode()
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert "Redis does not answer." in log_in("operator", "ops").get("/admin/").content.decode()
 
 
 def test_home_links_are_valid() -> None:

@@ -83,7 +83,7 @@ def read_opening(request: HttpRequest, placement: str, message: str | bytes) -> 
             _refuse_shopper(content)
         check_strategy(fields, key)
     except (serializers.ValidationError, InvalidInput, Forbidden):
-        count.alone()  # a wrong request counts too
+        count.run()  # a wrong request counts too
         raise
     who = who_of(request, key, fields) if ticket is None else _who_of(request, ticket)
     who = replace(who, gpc=who.gpc or credentials["gpc"])

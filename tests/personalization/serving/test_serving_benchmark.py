@@ -1,6 +1,7 @@
-"""A short run of `bench/latency.py`: answers over HTTP and fixed JSON of the same server."""
+"""A short run of `bench/serving.py`: answers over HTTP beside the floor of the same server."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,15 +11,15 @@ from config.env import ROOT
 
 
 @pytest.mark.slow
-def test_latency_benchmark_prints_both_paths() -> None:
-    size = ("--products", "80", "--shoppers", "25", "--requests", "20", "--sources", "popular", "rp3beta", "user_knn")
-    command = [sys.executable, "-m", "bench.latency", *size]
+@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("h2load")), reason="wrk and h2load are not installed")
+def test_serving_benchmark_measures_every_kind_of_request() -> None:
+    size = ("--products", "200", "--shoppers", "60", "--trained", "40", "--seconds", "1")
+    command = [sys.executable, "-m", "bench.serving", *size]
 
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
 
     assert process.returncode == 0, process.stderr
-    report = json.loads(process.stdout[process.stdout.index("{") :])
-    assert report.keys() == {"floor", "personal", "share"}
-    assert 0 < report["floor"]["p50"] <= report["floor"]["p99"]
-    assert 0 < report["personal"]["p50"] <= report["personal"]["p99"]
-    assert report["share"] > 0
+    figures = json.loads(process.stdout[process.stdout.index("{\n") :])
+    assert figures.keys() >= {"floor_per_s", "uncached_over_floor", "cached_over_floor", "uncached_cpu_ms", "p99_ms"}
+    assert figures["uncached_per_s"] > 0
+    assert 0 < figures["p50_ms"] <= figures["p99_ms"]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from recsys.ranking.network import Network
-from recsys.ranking.ranker import Ranker, RankingDataset, Trees, score_spread, train_trees
+from recsys.ranking.ranker import Model, Ranker, RankingDataset, Trees, score_spread, train_trees
+from recsys.training.plan import Member
 from recsys.training.refit import fit_ranker
 
 NAMES = ("useful", "noise")
@@ -24,13 +24,13 @@ def dataset() -> RankingDataset:
 
 
 @pytest.fixture(scope="module")
-def models(dataset: RankingDataset) -> list[Trees | Network]:
+def models(dataset: RankingDataset) -> list[Model]:
     ranker = fit_ranker(MEMBERS, dataset, NAMES, seed=7)
     assert ranker is not None
     return list(ranker.models)
 
 
-def test_each_model_counts_alike(dataset: RankingDataset, models: list[Trees | Network]) -> None:
+def test_each_model_counts_alike(dataset: RankingDataset, models: list[Model]) -> None:
     rows = np.repeat(np.arange(100), 40)
 
     mean = Ranker.mean(models, dataset, NAMES).scores(dataset.features)
@@ -39,14 +39,14 @@ def test_each_model_counts_alike(dataset: RankingDataset, models: list[Trees | N
     assert np.allclose(mean, sum(parts) / 3, atol=1e-5)
 
 
-def test_contributions_add_up_to_the_score(dataset: RankingDataset, models: list[Trees | Network]) -> None:
+def test_contributions_add_up_to_the_score(dataset: RankingDataset, models: list[Model]) -> None:
     mean, some = Ranker.mean(models, dataset, NAMES), dataset.features[:50]
 
     assert np.allclose(mean.contributions(some).sum(axis=1), mean.scores(some), atol=1e-4)
     assert mean.used_features()[0]
 
 
-def test_what_is_read_is_what_was_written(dataset: RankingDataset, models: list[Trees | Network]) -> None:
+def test_what_is_read_is_what_was_written(dataset: RankingDataset, models: list[Model]) -> None:
     mean = Ranker.mean(models, dataset, NAMES)
 
     again = Ranker.parse(mean.text(), NAMES)
@@ -55,7 +55,28 @@ def test_what_is_read_is_what_was_written(dataset: RankingDataset, models: list[
     assert again.text() == mean.text()
 
 
-def test_a_model_with_constant_scores_gets_weight_zero(dataset: RankingDataset, models: list[Trees | Network]) -> None:
+def test_the_rank_of_a_source_counts_less_the_more_rows_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("svd_rank", "noise")
+    places = np.tile(np.r_[np.arange(10.0), np.full(30, np.nan)], 100)
+    features = np.column_stack([places, np.random.default_rng(7).random(4_000)]).astype(np.float32)
+    dataset = RankingDataset(features, (places == 3).astype(np.int32), np.full(100, 40))
+    members: list[Member] = [MEMBERS[0], ({"objective": "source", "source": "svd"}, 1)]
+
+    def source_share(rows: int) -> float:
+        monkeypatch.setattr("recsys.training.refit.SOURCE_ROWS", rows)
+        ranker = fit_ranker(members, dataset, names, seed=7)
+        assert ranker is not None
+        assert (Ranker.parse(ranker.text(), names).scores(features) == ranker.scores(features)).all()
+        assert np.allclose(ranker.contributions(features).sum(axis=1), ranker.scores(features), atol=1e-4)
+        return ranker.weights[1] if len(ranker.models) == 2 else 0.0
+
+    full, half, none = source_share(8_000), source_share(2_000), source_share(300)
+
+    assert half == pytest.approx(full / 2)
+    assert none == 0.0
+
+
+def test_a_model_with_constant_scores_gets_weight_zero(dataset: RankingDataset, models: list[Model]) -> None:
     constant = train_trees(dataset, {"objective": "binary", "min_data_in_leaf": 5_000}, NAMES, rounds=20, seed=7)
 
     mean = Ranker.mean([constant, *models[:2]], dataset, NAMES)
@@ -66,14 +87,14 @@ def test_a_model_with_constant_scores_gets_weight_zero(dataset: RankingDataset, 
     assert Ranker.mean([constant, constant], dataset, NAMES).weights == (0.0, 0.0)
 
 
-def test_one_model_needs_no_mean(dataset: RankingDataset, models: list[Trees | Network]) -> None:
+def test_one_model_needs_no_mean(dataset: RankingDataset, models: list[Model]) -> None:
     alone = Ranker.mean(models[:1], dataset, NAMES)
 
     assert alone.weights == (1.0,)
     assert alone.models == (models[0],)
 
 
-def test_trees_are_the_same_whatever_was_trained_before(dataset: RankingDataset, models: list[Trees | Network]) -> None:
+def test_trees_are_the_same_whatever_was_trained_before(dataset: RankingDataset, models: list[Model]) -> None:
     params, rounds = MEMBERS[1]
 
     assert train_trees(dataset, params, NAMES, rounds=rounds, seed=7).text() == models[1].text()

@@ -81,7 +81,7 @@ def test_the_champions_ranker_has_the_members_of_its_plan(small_training: Traine
     ranker = followed(small_training, plan).ranker
 
     assert ranker is not None
-    assert [isinstance(model, Network) for model in ranker.models] == [False, True]
+    assert [isinstance(model, Network) for model in ranker.models] == [False, True, False]
     assert followed(small_training, replace(plan, stage="blend")).ranker is None, "below its stage nobody asks it"
 
 

@@ -37,10 +37,10 @@ def test_the_same_data_and_seed_give_the_same_artifact(small_training: TrainedSh
     assert 0.0 <= shares[0] <= shares[-1] <= 1.0
 
 
-def test_a_ranker_is_the_mean_of_trees_and_a_network(small_training: TrainedShop) -> None:
+def test_a_ranker_of_few_rows_is_the_mean_of_trees_a_network_and_the_best_source(small_training: TrainedShop) -> None:
     for model in (small_training.training.model, small_training.model):
         assert model.ranker is not None
-        assert [type(one).__name__ for one in model.ranker.models] == ["Trees", "Network"]
+        assert [type(one).__name__ for one in model.ranker.models] == ["Trees", "Network", "SourceRank"]
         assert all(weight > 0 for weight in model.ranker.weights)
 
 
