@@ -107,7 +107,7 @@ class KeyThrottle(BaseThrottle):
         key = request.auth
         if not isinstance(key, KeyRecord):
             return True
-        allowance = count_request(key, client=self.get_ident(request))
+        allowance = count_request(key, client=self.get_ident(request) or "")
         request._request.META[LEFT] = allowance.left
         self.seconds = allowance.wait
         return self.seconds == 0

@@ -69,7 +69,7 @@ def admit_sender(request: Request, raw: Any) -> Sender:
 
 def count_request(request: Request, key: KeyRecord) -> None:
     """Count one request against the key's limit. Raises Throttled above it."""
-    seconds = seconds_to_wait(key, client=KeyThrottle().get_ident(request))
+    seconds = seconds_to_wait(key, client=KeyThrottle().get_ident(request) or "")
     if seconds:
         raise Throttled("Too many requests with this key.", retry_after=math.ceil(seconds))
 
