@@ -54,13 +54,13 @@ class Summary:
 
 def sections(hour: Hour) -> list[Section]:
     """Return all figures of the page."""
-    kept = [(title, _numbers(hour, name)) for name, title in VERDICT_NAMES.items()]
+    by_verdict = [(title, _numbers(hour, name)) for name, title in VERDICT_NAMES.items()]
     statuses = [(name.partition(":")[2], _numbers(hour, name)) for name in _names(hour, "status:")]
     levels = dict.fromkeys(name.split(":")[1] for name in _names(hour, "lookup:"))
     hits = [(level, [_hits(minute, level) for minute in hour.values()]) for level in levels]
     none: Series = [("none", [None] * len(hour))]
     texts: tuple[tuple[str, str, str, str, Series], ...] = (
-        ("events", "Events by verdict", "All events are counted, shown or not.", "events", kept),
+        ("events", "Events by verdict", "All events are counted, shown or not.", "events", by_verdict),
         ("errors", "Errors by status", ERRORS, "answers", statuses or none),
         ("lag", "Recorder's lag", LAG, "entries", [("lag", [minute.get("lag") for minute in hour.values()])]),
         ("recommend", "Answer times of recommendations", TIMES, "milliseconds", _times(hour, "recommend")),
