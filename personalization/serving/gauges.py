@@ -25,5 +25,6 @@ LOOKUPS = Counter(
     "Lookups of prepared answers and of shoppers, by what was looked up and whether it was known",
     ["level", "outcome"],
 )
-SOCKETS = Gauge("vitrine_push_sockets", "Open sockets of recommendations", multiprocess_mode="livesum")
+# With a label no file is made before the first socket: a command may run before the folder of metrics exists.
+SOCKETS = Gauge("vitrine_push_sockets", "Sockets of recommendations by state", ["state"], multiprocess_mode="livesum")
 PUSHES = Counter("vitrine_pushes", "Answers computed for open sockets, by what became of them", ["outcome"])

@@ -88,12 +88,12 @@ class Socket:
                 error = Unavailable("This server has as many sockets as it may.", retry_after=10)
                 await self._refuse(error, code=CLOSE_FULL)
                 return
-            SOCKETS.inc()
+            SOCKETS.labels(state="open").inc()
             try:
                 await self._serve()
             finally:
                 feed.leave(self)
-                SOCKETS.dec()
+                SOCKETS.labels(state="open").dec()
         except Disconnected:
             return
 

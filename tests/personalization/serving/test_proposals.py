@@ -155,7 +155,7 @@ def test_text_similarity_replaces_missing_neighbors(knows: bool, places: list[st
     snapshot = SimpleNamespace(
         bundle=bundle,
         sources=bundle.sources,
-        serving_catalog=SimpleNamespace(kinship=kinship),
+        serving_catalog=SimpleNamespace(kinship=kinship, columns=SimpleNamespace(prices=np.full(3, np.nan))),
         popular=np.arange(3),
         n_popular=3,
         weights=np.ones(12, np.float32),
