@@ -47,6 +47,9 @@ def say_yes(*raw_ids: str) -> None:
     pipe.execute()
 
 
+DAY = 86_400_000_000
+
+
 def shop_of(lookers: int, buyers: int) -> None:
     """Create shoppers who look at cheap products on few days, and others who buy dear ones."""
     put_product("cheap", data={"title": "Cup", "price": "5.00", "category": ["Kitchen"]}, actor="system:test")
@@ -157,8 +160,14 @@ def test_profiles_from_before_the_list_of_subjects_are_found_too() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["kmeans", "birch"])
-def test_clusters_become_segments_that_keep_key_and_name_over_refits(engine: str, settings: Settings) -> None:
+def test_clusters_become_segments_that_keep_key_and_name_over_refits(
+    engine: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.SEGMENT_ENGINE = engine
+    # Whether the shoppers' hours cross midnight changes the clusters.
+    morning = clock.epoch_us() // DAY * DAY + 10 * 3_600_000_000
+    monkeypatch.setattr(clock, "epoch_us", lambda: morning)
+    monkeypatch.setattr(clock, "now", lambda: clock.from_microseconds(morning))
     shop_of(80, 60)
 
     first = run("refit")
