@@ -26,6 +26,7 @@ def main() -> int:
 
         keys: list[str] = []
         training_paths = passes(lambda: keys.append(serving.shop(200, 150, train=serving.trained)))
+        serving.profiles(200, 150)
         from django.test import Client
 
         path = "/api/v1/recommendations/home?user_id=u1"
