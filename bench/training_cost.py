@@ -101,6 +101,7 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
     seconds = time.monotonic() - started
     with tempfile.TemporaryDirectory() as scratch:
         digest = model.save(Path(scratch) / "model")
+        size = sum(one.stat().st_size for one in Path(scratch).rglob("*") if one.is_file())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024 / 1e9  # Linux tells KiB
     print(
         json.dumps(
@@ -109,6 +110,7 @@ def measured(frame: pd.DataFrame, items: pd.DataFrame | None = None, *, as_live:
                 "seconds": round(seconds, 1),
                 "cpu": round(time.process_time(), 1),
                 "peak_gb": round(peak, 2),
+                "model_mb": round(size / 1e6, 1),
                 "hash": digest,
             }
         )

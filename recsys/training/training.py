@@ -128,24 +128,16 @@ def train_on(
     names = tuple(names or ranked_sources())
     validation, test = folds.validation, folds.test
 
-    suggested = _suggested(names, folds, search, seed=seed, progress=part_of(progress, 0.0, 0.25))
-    best = _fit_hybrid(suggested, folds, seed=seed, progress=part_of(progress, 0.25, 0.7))
+    suggested = suggest_settings(names, folds, search, seed=seed, progress=part_of(progress, 0.0, 0.25))
+    best = fit_hybrid(suggested, folds, seed=seed, progress=part_of(progress, 0.25, 0.7))
     if budget_s > 0:
-        tuned = _tuned(suggested, folds, search, budget_s=budget_s, seed=seed, progress=part_of(progress, 0.25, 0.5))
-        challenger = _fit_hybrid(tuned, folds, seed=seed, progress=part_of(progress, 0.5, 0.7))
+        tuned = tune_settings(
+            suggested, folds, search, budget_s=budget_s, seed=seed, progress=part_of(progress, 0.25, 0.5)
+        )
+        challenger = fit_hybrid(tuned, folds, seed=seed, progress=part_of(progress, 0.5, 0.7))
         best = challenger if challenger.value > best.value else best
 
-    plan = Plan(
-        configs={name: dict(one.config) for name, one in best.settings.items()},
-        quotas=best.quotas,
-        blend=best.selection.blend,
-        single=best.selection.single,
-        stage=best.selection.stage,
-        members=best.members,
-        new_only=validation.new_only,
-        seed=seed,
-        exposure=exposure,
-    )
+    plan = best.plan(new_only=validation.new_only, seed=seed, exposure=exposure)
     datasets = [*best.datasets, best.validation.dataset(seed=seed)]
     exposure_constraint = _exposure(plan, best, validation)
     candidate_recall = recall(validation.targets, best.validation.labels)
@@ -224,7 +216,7 @@ def split(dataset: Dataset, *, max_events: int | None) -> Folds:
 
 
 @dataclass(frozen=True)
-class _Hybrid:
+class Hybrid:
     """Sources with their settings, the ranker's members, and what validation says of them."""
 
     settings: Mapping[str, SourceSettings]
@@ -240,8 +232,22 @@ class _Hybrid:
         """NDCG@10 on validation of the stage that would be released."""
         return next(one.ndcg.value for one in self.selection.stages if one.stage == self.selection.stage)
 
+    def plan(self, *, new_only: bool, seed: int, exposure: float = 0.0) -> Plan:
+        """Return what a refit needs to know of it."""
+        return Plan(
+            configs={name: dict(one.config) for name, one in self.settings.items()},
+            quotas=self.quotas,
+            blend=self.selection.blend,
+            single=self.selection.single,
+            stage=self.selection.stage,
+            members=self.members,
+            new_only=new_only,
+            seed=seed,
+            exposure=exposure,
+        )
 
-def _fit_hybrid(settings: Mapping[str, SourceSettings], folds: Folds, *, seed: int, progress: Progress) -> _Hybrid:
+
+def fit_hybrid(settings: Mapping[str, SourceSettings], folds: Folds, *, seed: int, progress: Progress) -> Hybrid:
     """Return the candidates and rankers that come of some settings, judged on validation."""
     configs = {name: one.config for name, one in settings.items()}
     progress("Choosing candidates", 0.0)
@@ -271,7 +277,7 @@ def _fit_hybrid(settings: Mapping[str, SourceSettings], folds: Folds, *, seed: i
     members, ranker = _train_ranker(datasets, candidates, single=single, seed=seed)
     scores = None if ranker is None else ranker.scores(candidates.features)
     selection = select_model(candidates.candidates, validation, ranker_scores=scores, seed=seed)
-    return _Hybrid(settings, quotas, datasets, candidates, members, scores, selection)
+    return Hybrid(settings, quotas, datasets, candidates, members, scores, selection)
 
 
 def _train_ranker(
@@ -294,7 +300,7 @@ def _train_ranker(
     return members, Ranker.mean([trees, network], train_set, names)
 
 
-def _suggested(
+def suggest_settings(
     names: Sequence[str], folds: Folds, search: Search, *, seed: int, progress: Progress
 ) -> dict[str, SourceSettings]:
     """Return the settings of each source that need no search: its best half-life, and its best start with that."""
@@ -315,7 +321,7 @@ def _suggested(
     return dict(sorted(settings.items()))
 
 
-def _tuned(
+def tune_settings(
     suggested: Mapping[str, SourceSettings],
     folds: Folds,
     search: Search,
@@ -344,7 +350,7 @@ def _quotas(sources: Mapping[str, Any], fold: Fold, *, seed: int) -> tuple[dict[
     return dict(sorted(tuned_quotas(deep, hits).items())), len(np.unique(deep.rows[hits])) / max(1, len(part))
 
 
-def _exposure(plan: Plan, hybrid: _Hybrid, validation: Fold) -> ExposureConstraint | None:
+def _exposure(plan: Plan, hybrid: Hybrid, validation: Fold) -> ExposureConstraint | None:
     """Return the exposure constraint, measured on what validation's shoppers would be shown; None where it is off."""
     if not plan.exposure or plan.stage not in ("blend", "ranker"):
         return None

@@ -1,11 +1,9 @@
 """Settings that need no search: the best of a source's starts, then the half-life that fits how fast a shop changes."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from recsys.data.dataset import Dataset, build
@@ -27,7 +25,8 @@ from recsys.training.source_settings import (
 from recsys.training.training import test_candidates as candidates_of
 from recsys.training.training import train
 from recsys.training.tuning import tune
-from tests.recsys.shop_history import DAY, START, history, products
+from tests.recsys.seasonal_shop import seasonal_history
+from tests.recsys.shop_history import history, products
 
 DISCOVERING = sorted(name for name in ranked_sources() if RECOMMENDERS[name].discovers)
 FADING = sorted(
@@ -36,7 +35,6 @@ FADING = sorted(
     if RECOMMENDERS[name].HALF_LIFE and RECOMMENDERS[name].cost == "seconds" and name != "session_knn"
 )
 """Sources with a half-life to try, without the one that learns from visits to several products: `seasonal` has none."""
-SEASON_DAYS, PER_SEASON = 21, 18
 
 
 def judges_of(dataset: Dataset) -> list[Fold]:
@@ -48,27 +46,6 @@ def judges_of(dataset: Dataset) -> list[Fold]:
 @pytest.fixture(scope="module")
 def judges() -> list[Fold]:
     return judges_of(build(history(), products()))
-
-
-def seasonal_history(*, shoppers: int = 100, days: int = 378, seed: int = 5) -> pd.DataFrame:
-    """Return purchases where the assortment turns every three weeks: in each, a third goes and as much comes.
-
-    Shoppers keep to one of two camps of products, of which some sell far more than others.
-    """
-    rng = np.random.default_rng(seed)
-    appeal = rng.pareto(1.5, days) + 0.2
-
-    def rows() -> Iterator[tuple[str, str, float]]:
-        for shopper in range(shoppers):
-            for day in np.sort(rng.integers(0, days, 36)).tolist():
-                end = int(day / SEASON_DAYS * PER_SEASON / 3) + PER_SEASON
-                sold = np.arange(end - PER_SEASON, end)
-                sold = sold[sold % 2 == shopper % 2]
-                item = rng.choice(sold, p=appeal[sold] / appeal[sold].sum())
-                yield f"u{shopper:03d}", f"i{item:03d}", START + (day + rng.random()) * DAY
-
-    frame = pd.DataFrame(rows(), columns=["user_id", "item_id", "timestamp"]).assign(event="purchase", value=1.0)
-    return frame.sort_values("timestamp", kind="stable", ignore_index=True)
 
 
 @pytest.fixture(scope="module")
