@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from threadpoolctl import threadpool_limits
 
-from recsys.arrays import Bools, Doubles, Floats
+from recsys.arrays import Bools, Doubles, Floats, Longs
+from recsys.compiled import compiled, frozen
 from recsys.ranking.groups import evenly_spaced
 
 HIDDEN = 64
@@ -43,6 +44,64 @@ GRADIENT_STEPS = 16
 
 
 @dataclass(frozen=True, slots=True)
+class InputMap:
+    """Turns features into inputs: linear between the quantiles, which stand end to end from `starts`, int64[f + 1].
+
+    `slopes` are the rises to the next quantile; the last of each feature is 0.
+    """
+
+    starts: Longs
+    quantiles: Doubles
+    levels: Doubles
+    slopes: Doubles
+    flagged: Longs
+
+    @classmethod
+    def of(cls, quantiles: Sequence[Floats], normal_scores: Sequence[Floats], flagged: Longs) -> Self:
+        """Return the map of a network's quantiles and their normal scores."""
+        columns = [np.asarray(own, np.float64) for own in quantiles]
+        levels = [np.asarray(own, np.float64) for own in normal_scores]
+        slopes = [
+            np.append(np.diff(own_levels) / np.diff(own), 0.0) for own, own_levels in zip(columns, levels, strict=True)
+        ]
+        starts = np.cumsum([0, *map(len, columns)])
+        ends = [frozen(np.concatenate([np.empty(0), *own])) for own in (columns, levels, slopes)]
+        return cls(frozen(starts), ends[0], ends[1], ends[2], frozen(flagged))
+
+    def inputs(self, features: Floats) -> Floats:
+        """Return float32[n, f + n_flagged] of float32[n, f]; unknown is 0 there, and 1 where flagged."""
+        features = np.ascontiguousarray(features, np.float32)
+        return _interpolated(features, self.starts, self.quantiles, self.levels, self.slopes, self.flagged)
+
+
+@compiled
+def _interpolated(
+    features: Floats, starts: Longs, quantiles: Doubles, levels: Doubles, slopes: Doubles, flagged: Longs
+) -> Floats:
+    n, width = features.shape
+    inputs = np.zeros((n, width + len(flagged)), np.float32)
+    for row in range(n):
+        for column in range(width):
+            value = features[row, column]
+            if np.isnan(value):
+                continue
+            if row and value == features[row - 1, column]:  # a shopper's own columns are equal in all rows
+                inputs[row, column] = inputs[row - 1, column]
+                continue
+            low, end = starts[column], starts[column + 1]
+            length = end - low
+            while length > 1:  # without a branch: the larger half is kept either way
+                half = length // 2
+                low += half if quantiles[low + half] <= value else 0
+                length -= half
+            excess = max(min(value, quantiles[end - 1]) - quantiles[low], 0.0)
+            inputs[row, column] = slopes[low] * excess + levels[low]
+        for place in range(len(flagged)):
+            inputs[row, width + place] = np.isnan(features[row, flagged[place]])
+    return inputs
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """`quantiles[i]` are values of feature i, ascending, at `normal_scores[i]`; `flagged` the features with a flag.
 
@@ -56,6 +115,22 @@ class Network:
     hidden_weights: Floats
     hidden_bias: Floats
     output_weights: Floats
+    input_map: InputMap
+
+    @classmethod
+    def of(
+        cls,
+        quantiles: Sequence[Floats],
+        normal_scores: Sequence[Floats],
+        flagged: NDArray[np.int64],
+        hidden_weights: Floats,
+        hidden_bias: Floats,
+        output_weights: Floats,
+    ) -> Self:
+        """Return the network of these quantiles and weights."""
+        input_map = InputMap.of(quantiles, normal_scores, flagged)
+        weights = hidden_weights, hidden_bias, output_weights
+        return cls(tuple(quantiles), tuple(normal_scores), flagged, *weights, input_map)
 
     @classmethod
     def fit(cls, features: Floats, labels: NDArray[np.int32], *, steps: int, seed: int) -> Self:
@@ -72,7 +147,7 @@ class Network:
         flagged = np.flatnonzero((missing_share > MIN_MISSING_SHARE) & (missing_share < 1 - MIN_MISSING_SHARE)).astype(
             np.int64
         )
-        inputs = _inputs(features, quantiles, normal_scores, flagged)
+        inputs = InputMap.of(quantiles, normal_scores, flagged).inputs(features)
         epochs = int(np.clip(np.ceil(steps * BATCH_SIZE / len(inputs)), 1, MAX_EPOCHS))
         settings = {
             **SETTINGS,
@@ -85,7 +160,7 @@ class Network:
         with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(N_NETWORKS) as pool:
             warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is fixed
             list(pool.map(lambda network: network.fit(inputs, labels > 0), networks))
-        return cls(
+        return cls.of(
             quantiles,
             normal_scores,
             flagged,
@@ -102,7 +177,10 @@ class Network:
         return np.concatenate(parts) if parts else np.empty(0)
 
     def _chunk_scores(self, features: Floats) -> Doubles:
-        logits = np.maximum(self._inputs_of(features) @ self.hidden_weights + self.hidden_bias, 0) @ self.output_weights
+        logits = (
+            np.maximum(self.input_map.inputs(features) @ self.hidden_weights + self.hidden_bias, 0)
+            @ self.output_weights
+        )
         rounded: Doubles = np.asarray(logits, np.float64).round(SCORE_DECIMALS)
         return rounded
 
@@ -111,7 +189,7 @@ class Network:
 
         Integrated gradients (Sundararajan, Taly, Yan, ICML 2017) from a candidate whose inputs are all 0.
         """
-        inputs = self._inputs_of(features)
+        inputs = self.input_map.inputs(features)
         gradient = np.zeros_like(inputs)
         for step in range(GRADIENT_STEPS):
             active = inputs * ((step + 0.5) / GRADIENT_STEPS) @ self.hidden_weights + self.hidden_bias > 0
@@ -154,10 +232,7 @@ class Network:
             np.asarray(values[name], np.float32) for name in ("first", "bias", "second")
         )
         flagged = np.asarray(values["unsure"], np.int64)
-        return cls(quantiles, normal_scores, flagged, hidden_weights, hidden_bias, output_weights)
-
-    def _inputs_of(self, features: Floats) -> Floats:
-        return _inputs(features, self.quantiles, self.normal_scores, self.flagged)
+        return cls.of(quantiles, normal_scores, flagged, hidden_weights, hidden_bias, output_weights)
 
 
 def _quantile_map(column: Floats) -> tuple[Floats, Floats]:
@@ -169,14 +244,3 @@ def _quantile_map(column: Floats) -> tuple[Floats, Floats]:
     ranks = (np.searchsorted(finite, quantiles, side="left") + np.searchsorted(finite, quantiles, side="right")) / 2
     normal_scores = np.clip(ndtri(ranks / len(finite)), -MAX_NORMAL_SCORE, MAX_NORMAL_SCORE)
     return quantiles.astype(np.float32), normal_scores.astype(np.float32)
-
-
-def _inputs(
-    features: Floats, quantiles: Sequence[Floats], normal_scores: Sequence[Floats], flagged: NDArray[np.int64]
-) -> Floats:
-    n, width = features.shape
-    inputs = np.empty((n, width + len(flagged)), np.float32)
-    for at in range(width):
-        inputs[:, at] = np.interp(features[:, at], quantiles[at], normal_scores[at])
-    inputs[:, width:] = np.isnan(features[:, flagged])
-    return np.nan_to_num(inputs, copy=False, nan=0.0)

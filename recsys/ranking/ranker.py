@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from recsys.arrays import Bools, Doubles, Floats
 from recsys.ranking.blend import RRF_K
+from recsys.ranking.forest import Forest
 from recsys.ranking.groups import evenly_spaced, row_deviations
 from recsys.ranking.network import Network
 
@@ -24,8 +26,6 @@ THREADS = 2
 """Does not depend on the machine: LightGBM's sums, and so the trees, depend on the number of threads."""
 MAX_SINGLE_THREAD_ROWS = 100_000
 """Up to this many rows a second thread costs more than it saves."""
-MAX_SINGLE_THREAD_PREDICTIONS = 5_000
-"""The same for predictions, where the number of threads changes only the time."""
 MAX_SPREAD_QUESTIONS = 1_000
 """Questions, evenly spaced, for measuring the spread of a model's scores."""
 RELATIVE_TOLERANCE = 1e-6
@@ -73,21 +73,28 @@ class RankingDataset:
         return type(self)(self.features[mask], self.labels[mask], self.groups[is_chosen])
 
 
-@dataclass(frozen=True, slots=True)
 class Trees:
-    """A fitted LightGBM model."""
+    """A fitted LightGBM model. Scores come from its trees in arrays; the library is loaded for explanations alone."""
 
-    booster: "lgb.Booster"
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._forest = Forest.parse(text)
+
+    @cached_property
+    def booster(self) -> "lgb.Booster":
+        """The model as LightGBM has it."""
+        import lightgbm as lgb
+
+        return lgb.Booster(model_str=self._text)
 
     @property
     def rounds(self) -> int:
         """The number of trees."""
-        return int(self.booster.num_trees())
+        return len(self._forest.roots)
 
     def scores(self, features: Floats) -> Doubles:
         """Return float64[n]: higher is better."""
-        threads = 1 if len(features) <= MAX_SINGLE_THREAD_PREDICTIONS else THREADS
-        return np.asarray(self.booster.predict(features, num_threads=threads, raw_score=True))
+        return self._forest.scores(features)
 
     def contributions(self, features: Floats) -> Doubles:
         """Return float64[n, f + 1]: TreeSHAP values, the base value last; rows sum to the scores."""
@@ -100,14 +107,7 @@ class Trees:
 
     def text(self) -> str:
         """Return the model in LightGBM's text format."""
-        return str(self.booster.model_to_string())
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return what `text` wrote."""
-        import lightgbm as lgb
-
-        return cls(lgb.Booster(model_str=text))
+        return self._text
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ def train_trees(
             "callbacks": [lgb.early_stopping(patience, verbose=False)],
         }
     booster = lgb.train({**DEFAULTS, **params, **fixed}, train_set, rounds, **early_stopping_arguments)
-    return Trees.parse(booster.model_to_string(num_iteration=booster.best_iteration or -1))
+    return Trees(booster.model_to_string(num_iteration=booster.best_iteration or -1))
 
 
 class Ranker:
@@ -255,7 +255,7 @@ class Ranker:
 
 def _parsed(text: str) -> Model:
     if not text.startswith("{"):  # LightGBM's text starts with the word "tree", the others are JSON
-        return Trees.parse(text)
+        return Trees(text)
     values = json.loads(text)
     return SourceRank(**values) if "column" in values else Network.parse(text)
 
