@@ -18,14 +18,16 @@ def compiled(function: Callable[Params, Result]) -> Callable[Params, Result]:
     written, each process compiles anew.
     """
     try:
-        quick: Callable[Params, Result] = numba.njit(cache=True, nogil=True)(function)
+        quick: Callable[Params, Result] = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # no folder for the cache
-        quick = numba.njit(nogil=True)(function)
+        quick = numba.njit(nogil=True, error_model="numpy")(function)
     return quick
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
     """Return a contiguous read-only view: a mapped file and an array in memory then share one compiled function."""
+    if type(array) is np.ndarray and array.flags.c_contiguous and not array.flags.writeable:
+        return array
     view = np.ascontiguousarray(array).view(np.ndarray)[...]
     view.flags.writeable = False
     return view

@@ -2,105 +2,125 @@
 
 import numpy as np
 
-from recsys.arrays import Doubles, Ints, Longs
+from recsys.arrays import Floats
+from recsys.compiled import compiled
 from recsys.data.interactions import DAY
-from recsys.ranking.groups import GroupBy, lookup_table
-from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
-from recsys.ranking.profile_columns import ProfileColumns
+from recsys.ranking.item_columns import CATEGORICALS, ItemColumns
+from recsys.ranking.profile_columns import Events, Pairs
 
-CATEGORICALS = ("category", "department", "brand", "group")
+FACTS = ("share", "recent", "idle", "last")
 AFFINITY_FEATURES = (
-    *(f"{categorical}_{fact}" for categorical in CATEGORICALS for fact in ("share", "recent", "idle", "last")),
+    *(f"{categorical}_{fact}" for categorical in CATEGORICALS for fact in FACTS),
     "attribute_share",
     "attribute_recent",
     "attribute_last",
     "price_gap",
     "price_z",
 )
-PRICE = COLUMNS.index("price")
+N_CATEGORICALS, N_FACTS = len(CATEGORICALS), len(FACTS)
 STEP_DECAY = 0.7
+MIN_VARIANCE = 0.04
+"""The least variance of the logarithms of a shopper's prices."""
+TINY = 1e-9
 
 
-def affinity_features(
-    histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics
-) -> list[Doubles]:
-    """Return one float64[n] column per name in AFFINITY_FEATURES for the pairs (rows[i], items[i])."""
-    histories = histories.with_positive_weight()
-    columns: list[Doubles] = []
-    for categorical in CATEGORICALS:
-        columns += _categorical_features(histories, rows, items, getattr(statistics, categorical))
-    return (
-        columns
-        + _attribute_features(histories, rows, items, statistics)
-        + _price_features(histories, rows, items, statistics)
-    )
+@compiled
+def enter_affinity_features(events: Events, pairs: Pairs, columns: ItemColumns, matrix: Floats, column: int) -> None:
+    """Write AFFINITY_FEATURES of each pair into the matrix, from `column` on.
+
+    Only events of weight above 0 count: others, as of disliked items, must not raise similar items.
+    """
+    for categorical in range(N_CATEGORICALS):
+        _enter_categorical(events, pairs, columns, categorical, matrix, column + N_FACTS * categorical)
+    _enter_attributes(events, pairs, columns, matrix, column + N_FACTS * N_CATEGORICALS)
+    _enter_prices(events, pairs, columns, matrix, column + N_FACTS * N_CATEGORICALS + 3)
 
 
-def _categorical_features(histories: ProfileColumns, rows: Longs, items: Longs, codes: Ints) -> list[Doubles]:
-    n = int(codes.max(initial=-1)) + 2
-    if n == 1:
-        return [np.full(len(rows), np.nan)] * 4
-    groups = GroupBy.of(histories.rows * n + codes[histories.items] + 1)
-    candidate_codes = codes[items].astype(np.int64) + 1
-    position = groups.at(rows * n + candidate_codes)
-    recent = STEP_DECAY**histories.steps
-    owner = groups.keys // n
-    share = groups.sum() / np.maximum(np.bincount(histories.rows, minlength=histories.n_profiles), 1)[owner]
-    recent_share = (
-        groups.sum(recent) / np.maximum(np.bincount(histories.rows, recent, histories.n_profiles), 1e-9)[owner]
-    )
-    idle = (histories.now[owner] - groups.max(histories.times, start=-np.inf)) / DAY
-    steps = -groups.max(-histories.steps.astype(np.float64), start=-np.inf)
-    columns = [
-        lookup_table(share)[position],
-        lookup_table(recent_share)[position],
-        lookup_table(idle, missing=np.nan)[position],
-        lookup_table(steps, missing=np.nan)[position],
-    ]
-    for column in columns:
-        column[candidate_codes == 0] = np.nan
-    return columns
+@compiled
+def _enter_categorical(
+    events: Events, pairs: Pairs, columns: ItemColumns, categorical: int, matrix: Floats, column: int
+) -> None:
+    codes, n = columns.codes[categorical], columns.n_codes[categorical]
+    times, recents = np.zeros(n + 1), np.zeros(n + 1)  # the last is of items without a code
+    newest, steps = np.full(n + 1, -np.inf), np.full(n + 1, np.inf)
+    for shopper in range(len(events.now)):
+        start, end = events.starts[shopper], events.starts[shopper + 1]
+        total, total_recent = 0.0, 0.0
+        for event in range(start, end):
+            if events.weights[event] > 0:
+                code, recent = codes[events.items[event]], STEP_DECAY ** events.steps[event]
+                total, total_recent = total + 1, total_recent + recent
+                times[code] += 1
+                recents[code] += recent
+                newest[code] = max(newest[code], events.times[event])
+                steps[code] = min(steps[code], events.steps[event])
+        for pair in range(pairs.starts[shopper], pairs.starts[shopper + 1]):
+            code = codes[pairs.items[pair]]
+            if code < 0:
+                matrix[pair, column : column + N_FACTS] = np.nan
+                continue
+            matrix[pair, column] = times[code] / max(total, 1.0)
+            matrix[pair, column + 1] = recents[code] / max(total_recent, TINY)
+            is_known = times[code] > 0
+            matrix[pair, column + 2] = (events.now[shopper] - newest[code]) / DAY if is_known else np.nan
+            matrix[pair, column + 3] = steps[code] if is_known else np.nan
+        for event in range(start, end):
+            code = codes[events.items[event]]
+            times[code], recents[code], newest[code], steps[code] = 0.0, 0.0, -np.inf, np.inf
 
 
-def _attribute_features(
-    histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics
-) -> list[Doubles]:
-    n = len(statistics.rarity)
+@compiled
+def _enter_attributes(events: Events, pairs: Pairs, columns: ItemColumns, matrix: Floats, column: int) -> None:
+    n = len(columns.rarity)
     if n == 0:
-        return [np.full(len(rows), np.nan)] * 3
-    event, attribute = _expand(statistics, histories.items.astype(np.int64))
-    groups = GroupBy.of(histories.rows[event] * n + attribute)
-    recent = STEP_DECAY ** histories.steps[event]
-    total = np.maximum(np.bincount(histories.rows, minlength=histories.n_profiles), 1)
-    total_recent = np.maximum(np.bincount(histories.rows, STEP_DECAY**histories.steps, histories.n_profiles), 1e-9)
-    owner = groups.keys // n
-    group_values = [
-        groups.sum() / total[owner],
-        groups.sum(recent) / total_recent[owner],
-        groups.sum(histories.steps[event] == 0),
-    ]
-    pair, attributes_of_pair = _expand(statistics, items)
-    position = groups.at(rows[pair] * n + attributes_of_pair)
-    rarity = statistics.rarity[attributes_of_pair]
-    norm = np.maximum(np.bincount(pair, rarity, len(items)), 1e-9)
-    return [np.bincount(pair, lookup_table(values)[position] * rarity, len(items)) / norm for values in group_values]
+        matrix[:, column : column + 3] = np.nan
+        return
+    times, recents, newest = np.zeros(n), np.zeros(n), np.zeros(n)
+    for shopper in range(len(events.now)):
+        start, end = events.starts[shopper], events.starts[shopper + 1]
+        total, total_recent = 0.0, 0.0
+        for event in range(start, end):
+            if events.weights[event] > 0:
+                item, recent = events.items[event], STEP_DECAY ** events.steps[event]
+                total, total_recent = total + 1, total_recent + recent
+                for entry in range(columns.attribute_starts[item], columns.attribute_starts[item + 1]):
+                    attribute = columns.attributes[entry]
+                    times[attribute] += 1
+                    recents[attribute] += recent
+                    newest[attribute] += events.steps[event] == 0
+        for pair in range(pairs.starts[shopper], pairs.starts[shopper + 1]):
+            item, norm, share, recent, last = pairs.items[pair], 0.0, 0.0, 0.0, 0.0
+            for entry in range(columns.attribute_starts[item], columns.attribute_starts[item + 1]):
+                attribute = columns.attributes[entry]
+                rarity = columns.rarity[attribute]
+                norm += rarity
+                share += times[attribute] / max(total, 1.0) * rarity
+                recent += recents[attribute] / max(total_recent, TINY) * rarity
+                last += newest[attribute] * rarity
+            norm = max(norm, TINY)
+            matrix[pair, column] = share / norm
+            matrix[pair, column + 1] = recent / norm
+            matrix[pair, column + 2] = last / norm
+        for event in range(start, end):
+            item = events.items[event]
+            for entry in range(columns.attribute_starts[item], columns.attribute_starts[item + 1]):
+                attribute = columns.attributes[entry]
+                times[attribute], recents[attribute], newest[attribute] = 0.0, 0.0, 0.0
 
 
-def _expand(statistics: ItemStatistics, items: Longs) -> tuple[Longs, Longs]:
-    """Return the pairs (position in `items`, attribute code) of all attributes of the items."""
-    starts, sizes = statistics.starts[items], statistics.starts[items + 1] - statistics.starts[items]
-    owner = np.repeat(np.arange(len(items)), sizes)
-    within = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return owner, statistics.attributes[np.repeat(starts, sizes) + within].astype(np.int64)
-
-
-def _price_features(histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
-    prices = statistics.table[:, PRICE]
-    history_prices = prices[histories.items].astype(np.float64)
-    has_price = ~np.isnan(history_prices)
-    count = np.bincount(histories.rows[has_price], minlength=histories.n_profiles).astype(np.float64)
-    count[count == 0] = np.nan
-    mean = np.bincount(histories.rows[has_price], history_prices[has_price], histories.n_profiles) / count
-    square = np.bincount(histories.rows[has_price], history_prices[has_price] ** 2, histories.n_profiles) / count
-    gap = prices[items].astype(np.float64) - mean[rows]
-    return [gap, gap / np.sqrt(np.maximum(square - mean**2, 0.04))[rows]]
+@compiled
+def _enter_prices(events: Events, pairs: Pairs, columns: ItemColumns, matrix: Floats, column: int) -> None:
+    for shopper in range(len(events.now)):
+        count, total, squares = 0.0, 0.0, 0.0
+        for event in range(events.starts[shopper], events.starts[shopper + 1]):
+            price = columns.prices[events.items[event]]
+            if events.weights[event] > 0 and not np.isnan(price):
+                count, total, squares = count + 1, total + price, squares + price**2
+        for pair in range(pairs.starts[shopper], pairs.starts[shopper + 1]):
+            if count == 0:
+                matrix[pair, column : column + 2] = np.nan
+                continue
+            mean = total / count
+            gap = columns.prices[pairs.items[pair]] - mean
+            matrix[pair, column] = gap
+            matrix[pair, column + 1] = gap / np.sqrt(max(squares / count - mean**2, MIN_VARIANCE))

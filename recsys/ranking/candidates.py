@@ -15,8 +15,11 @@ from recsys.data.profile import Context, Profile
 from recsys.parallel import run_parallel
 from recsys.ranking.groups import rank_in_row
 from recsys.ranking.visit import following, newest_items, shares_after
+from recsys.sources.base import Ranked
+from recsys.sources.item_item import ItemItem
+from recsys.sources.item_scores import ItemScores
 from recsys.sources.scoring import Scoring
-from recsys.sources.top import top_k
+from recsys.sources.top import permitted, top_k
 
 CHUNK_CELLS = 1 << 21
 """Scores in memory for each source and worker while many shoppers are answered: 8 MB of float32.
@@ -101,10 +104,49 @@ def gather(
         own = slice(at, at + size)
         return _gather_chunk(sources, profiles[own], contexts[own], quotas, n_items, fixed_items, at, of_history)
 
+    if len(profiles) == 1:
+        return _gather_one(sources, profiles[0], contexts[0], quotas, n_items, fixed_items, of_history)
     starts = range(0, len(profiles), size)
-    # A request asks for one shopper, which is not worth a thread.
     parts = list(run_parallel(chunk, starts).values()) if len(starts) > 1 else [chunk(at) for at in starts]
     return concatenate_candidates(parts, tuple(sources), len(profiles))
+
+
+def _gather_one(
+    sources: Mapping[str, Scoring],
+    profile: Profile,
+    context: Context,
+    quotas: Mapping[str, int],
+    n_items: int,
+    fixed_items: Ints | None,
+    of_history: Collection[str],
+) -> Candidates:
+    """Return the candidates of one shopper, as `_gather_chunk` does: time grows with them, hardly with the catalog."""
+    bare, widest = Context(), max((source.n_items for source in sources.values()), default=0)
+    free_mask = permitted(widest, profile, context, ())
+    mask_without_context = permitted(widest, profile, context, context.items) if context.items else free_mask
+    lists: list[Ranked] = []
+    all_scores: list[ItemScores] = []
+    for name, source in sources.items():
+        drops = source.contextual or name in of_history
+        mask = (mask_without_context if drops else free_mask)[: source.n_items]
+        scores_of_source = source.item_scores(profile, bare if name in of_history else context)
+        all_scores.append(scores_of_source)
+        lists.append(scores_of_source.best(mask, quotas[name]))
+    listed = [ranked.items if fixed_items is None else ranked.items[:1] for ranked in lists]
+    items = np.unique(np.concatenate([np.empty(0, np.int32) if fixed_items is None else fixed_items, *listed]))
+    places = np.full(max(n_items, widest), -1, np.int32)
+    places[items] = np.arange(len(items), dtype=np.int32)
+    scores = np.zeros((len(items), len(sources)), np.float32)
+    ranks = np.full((len(items), len(sources)), np.nan, np.float32)
+    for column, (own_scores, ranked) in enumerate(zip(all_scores, lists, strict=True)):
+        own_scores.enter(places, scores, column)
+        ItemScores(np.arange(len(ranked.items), dtype=np.float32), ranked.items).enter(places, ranks, column)
+    followers = [sources[name] for name in following(tuple(sources))]
+    after, newest = np.zeros((len(items), len(followers)), np.float32), newest_items([profile])[0]
+    for column, source in enumerate(followers):
+        if isinstance(source, ItemItem):
+            source.table.enter_shares(newest, places, after, column)
+    return Candidates(np.zeros(len(items), np.int64), items.astype(np.int64), scores, ranks, tuple(sources), 1, after)
 
 
 def _gather_chunk(
@@ -119,7 +161,7 @@ def _gather_chunk(
 ) -> Candidates:
     bare = [Context()] * len(contexts)
     dense = {
-        name: _dense(source, profiles, bare if name in of_history else contexts) for name, source in sources.items()
+        name: source.scores_many(profiles, bare if name in of_history else contexts) for name, source in sources.items()
     }
     drops = {name for name, source in sources.items() if source.contextual or name in of_history}
     lists = {
@@ -148,12 +190,6 @@ def _gather_chunk(
     followers = [sources[name] for name in following(tuple(sources))]
     after = shares_after(followers, newest_items(profiles), rows, items)
     return Candidates(rows + first_row, items, scores, ranks, tuple(sources), len(profiles), after)
-
-
-def _dense(source: Scoring, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
-    if len(profiles) == 1:
-        return source.scores(profiles[0], contexts[0])[None, :]
-    return source.scores_many(profiles, contexts)
 
 
 def _codes(lists: Sequence[Ints], n_items: int) -> Longs:

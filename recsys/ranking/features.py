@@ -1,36 +1,34 @@
 """The ranker's features: one function for training and requests, so that both see the same numbers."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from recsys.arrays import (
-    Bools,
-    Doubles,
-    Floats,
-    Longs,
-)
+from recsys.arrays import Bools, Floats, Longs
+from recsys.compiled import compiled
 from recsys.data.interactions import DAY
 from recsys.data.profile import Context, Profile
-from recsys.ranking.affinity import AFFINITY_FEATURES, affinity_features
+from recsys.ranking.affinity import AFFINITY_FEATURES, enter_affinity_features
 from recsys.ranking.candidates import Candidates
 from recsys.ranking.history import (
     OWN_FEATURES,
     SHOPPER_FEATURES,
-    own_features,
-    shopper_features,
+    enter_own_features,
+    enter_shopper_features,
 )
+from recsys.ranking.item_columns import CATEGORICALS, ItemColumns
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.predicted_ratings import PREDICTED_STARS
-from recsys.ranking.profile_columns import ProfileColumns
-from recsys.ranking.taste import TASTE_FEATURES, taste_features
-from recsys.ranking.visit import VISIT_FEATURES, following, visit_features
+from recsys.ranking.profile_columns import Events, Pairs, ProfileColumns
+from recsys.ranking.taste import TASTE_FEATURES, enter_taste_features
+from recsys.ranking.visit import VISIT_FEATURES, enter_visit_features, following
 
 AGE_FEATURES = ("age", "item_idle")
 CONTEXT_FEATURES = ("context_category", "context_brand")
-MAX_CHUNK_ROWS = 1_000_000
-"""Events and candidates of one chunk: with all intermediate arrays some hundred megabytes."""
+N_OWN_FEATURES, N_SHOPPER_FEATURES = len(OWN_FEATURES), len(SHOPPER_FEATURES)
+N_AFFINITY_FEATURES, N_TASTE_FEATURES, N_COLUMNS = len(AFFINITY_FEATURES), len(TASTE_FEATURES), len(COLUMNS)
+CATEGORY, BRAND = CATEGORICALS.index("category"), CATEGORICALS.index("brand")
 SOURCE_COUNT = "agreeing"
 """The feature that counts the sources proposing the item to the shopper."""
 
@@ -69,67 +67,69 @@ def features(
     """Return float32[n_pairs, n_features]; NaN is unknown. Nothing later than a profile's `now` is used.
 
     With `subset`, bool[n_pairs], only rows of these pairs are returned; their values are those among all pairs.
-
-    Shoppers are processed in chunks of `MAX_CHUNK_ROWS` events and candidates, so that memory is bounded: training asks
-    thousands of questions, each with a long history and hundreds of candidates.
     """
     shares = _share_of_top_score(candidates)
     if subset is not None:
         candidates, shares = candidates.part(subset), shares[subset]
-    events = np.fromiter((len(profile.items) for profile in profiles), np.int64, len(profiles))
-    ends = np.cumsum(events + np.bincount(candidates.rows, minlength=len(profiles)))
-    chunk_starts = np.flatnonzero(np.diff(ends // MAX_CHUNK_ROWS, prepend=0))
-    if not len(chunk_starts):
-        return _features(candidates, shares, profiles, contexts, statistics)
-    starts = np.unique([0, *chunk_starts.tolist(), len(profiles)]).tolist()
-    pairs = np.searchsorted(candidates.rows, starts)
+    histories, n_sources = ProfileColumns.of(profiles), len(candidates.sources)
     matrix = np.empty((len(candidates.rows), len(feature_names(candidates.sources))), np.float32)
-    for at, (start, end) in enumerate(pairwise(starts)):
-        own = slice(pairs[at], pairs[at + 1])
-        part = candidates.row_range(own, start, end)
-        matrix[own] = _features(part, shares[own], profiles[start:end], contexts[start:end], statistics)
-    return matrix
-
-
-def _features(
-    candidates: Candidates,
-    shares: Floats,
-    profiles: Sequence[Profile],
-    contexts: Sequence[Context],
-    statistics: ItemStatistics,
-) -> Floats:
-    histories = ProfileColumns.of(profiles)
-    rows, items = candidates.rows, candidates.items
-    columns = [
-        *own_features(histories, rows, items, statistics),
-        *shopper_features(histories, rows, statistics),
-        *affinity_features(histories, rows, items, statistics),
-        *taste_features(histories, rows, items, statistics),
-    ]
-    item_columns = [
-        *_age_features(histories, rows, items, statistics),
-        *_context_features(contexts, rows, items, statistics),
-        *visit_features(histories, contexts, rows, items, statistics),
-    ]
-    n_sources, width = len(candidates.sources), len(feature_names(candidates.sources))
-    matrix = np.empty((len(rows), width), np.float32)
     matrix[:, :n_sources] = candidates.scores
     matrix[:, n_sources : 2 * n_sources] = candidates.ranks
     matrix[:, 2 * n_sources : 3 * n_sources] = shares
-    at = 3 * n_sources + len(following(candidates.sources))
-    matrix[:, 3 * n_sources : at] = np.nan if candidates.after is None else candidates.after
-    matrix[:, at] = (~np.isnan(candidates.ranks)).sum(axis=1)
-    for column in columns:
-        at += 1
-        matrix[:, at] = column
-    at += 1
-    matrix[:, at : at + len(COLUMNS)] = statistics.table[items]
-    at += len(COLUMNS)
-    for column in item_columns:
-        matrix[:, at] = column
-        at += 1
-    matrix[:, at] = statistics.stars.predict(histories, rows, items) if statistics.stars else np.nan
+    column = 3 * n_sources + len(following(candidates.sources))
+    matrix[:, 3 * n_sources : column] = np.nan if candidates.after is None else candidates.after
+    matrix[:, column] = (~np.isnan(candidates.ranks)).sum(axis=1)
+    pairs = Pairs(np.searchsorted(candidates.rows, np.arange(len(profiles) + 1)), candidates.items)
+    _enter_features(histories.events, _context_columns(contexts), pairs, statistics.columns, matrix, column + 1)
+    stars = statistics.stars
+    matrix[:, -1] = stars.predict(histories, candidates.rows, candidates.items) if stars else np.nan
     return matrix
+
+
+class ContextColumns(NamedTuple):
+    """Contexts for compiled code: the items of row i are from `starts[i]` to `starts[i + 1]`; `pages`: whose page."""
+
+    starts: Longs
+    items: Longs
+    pages: Bools
+
+
+def _context_columns(contexts: Sequence[Context]) -> ContextColumns:
+    starts = np.cumsum([0, *(len(context.items) for context in contexts)])
+    items = np.fromiter((item for context in contexts for item in context.items), np.int64, int(starts[-1]))
+    pages = np.fromiter((context.page is not None for context in contexts), np.bool_, len(contexts))
+    return ContextColumns(starts, items, pages)
+
+
+@compiled
+def _enter_features(
+    events: Events, contexts: ContextColumns, pairs: Pairs, columns: ItemColumns, matrix: Floats, column: int
+) -> None:
+    """Write all but the sources' features and the predicted stars, from `column` on."""
+    enter_own_features(events, pairs, columns, matrix, column)
+    column += N_OWN_FEATURES
+    enter_shopper_features(events, pairs, matrix, column)
+    column += N_SHOPPER_FEATURES
+    enter_affinity_features(events, pairs, columns, matrix, column)
+    column += N_AFFINITY_FEATURES
+    enter_taste_features(events, pairs, columns, matrix, column)
+    column += N_TASTE_FEATURES
+    for shopper in range(len(events.now)):
+        for pair in range(pairs.starts[shopper], pairs.starts[shopper + 1]):
+            item = pairs.items[pair]
+            matrix[pair, column : column + N_COLUMNS] = columns.table[item]
+            matrix[pair, column + N_COLUMNS] = (events.now[shopper] - columns.born[item]) / DAY
+            matrix[pair, column + N_COLUMNS + 1] = (events.now[shopper] - columns.last[item]) / DAY
+            context_items = contexts.items[contexts.starts[shopper] : contexts.starts[shopper + 1]]
+            for at, categorical in enumerate((CATEGORY, BRAND)):
+                codes = columns.codes[categorical]
+                shares = np.nan
+                if len(context_items) and codes[item] >= 0:
+                    shares = 0.0
+                    for other in context_items:
+                        shares = 1.0 if codes[other] == codes[item] else shares
+                matrix[pair, column + N_COLUMNS + 2 + at] = shares
+    enter_visit_features(events, contexts.pages, pairs, columns, matrix, column + N_COLUMNS + 4)
 
 
 def _share_of_top_score(candidates: Candidates) -> Floats:
@@ -145,27 +145,3 @@ def _share_of_top_score(candidates: Candidates) -> Floats:
     best[~(best > 0)] = np.nan
     shares: Floats = scores / np.repeat(best, np.diff(starts, append=len(rows)), axis=0)
     return shares
-
-
-def _age_features(histories: ProfileColumns, rows: Longs, items: Longs, statistics: ItemStatistics) -> list[Doubles]:
-    now = histories.now[rows]
-    return [(now - statistics.born[items]) / DAY, (now - statistics.last[items]) / DAY]
-
-
-def _context_features(
-    contexts: Sequence[Context], rows: Longs, items: Longs, statistics: ItemStatistics
-) -> list[Doubles]:
-    """Return whether the item shares the category, and the brand, of a context item; NaN without context items."""
-    sizes = np.fromiter((len(context.items) for context in contexts), np.int64, len(contexts))
-    if not sizes.any():
-        return [np.full(len(rows), np.nan)] * 2
-    context_items = np.concatenate([np.asarray(context.items, np.int64) for context in contexts])
-    owner = np.repeat(np.arange(len(contexts)), sizes)
-    columns: list[Doubles] = []
-    for codes in (statistics.category, statistics.brand):
-        n = int(codes.max(initial=-1)) + 2
-        owned_codes = np.unique(owner * n + codes[context_items] + 1)
-        is_shared = np.isin(rows * n + codes[items] + 1, owned_codes).astype(np.float64)
-        is_shared[(sizes[rows] == 0) | (codes[items] < 0)] = np.nan
-        columns.append(is_shared)
-    return columns

@@ -6,7 +6,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.arrays import Doubles, Longs
+from recsys.arrays import Doubles, Ints, Longs
+from recsys.compiled import compiled
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,13 @@ class GroupBy:
 def lookup_table(values: Doubles, *, missing: float = 0.0) -> Doubles:
     """Return the values with `missing` behind them, to be indexed by `GroupBy.at`."""
     return np.append(values, missing)
+
+
+@compiled
+def place_of(keys: Ints, key: int) -> int:
+    """Return the place of a key among ascending ones, -1 where it is none of them."""
+    place = int(np.searchsorted(keys, key))
+    return place if place < len(keys) and keys[place] == key else -1
 
 
 def rank_in_row(values: NDArray[np.floating], rows: Longs) -> Longs:

@@ -4,6 +4,7 @@ They are computed from interactions up to a moment, never later ones. They are c
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -16,11 +17,13 @@ from recsys.arrays import (
     Ints,
     Times,
 )
+from recsys.compiled import frozen
 from recsys.data.catalog import Catalog
 from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.signals import PURCHASE, RATING
 from recsys.ranking.groups import GroupBy
+from recsys.ranking.item_columns import CATEGORICALS, ItemColumns
 from recsys.ranking.predicted_ratings import RatingPredictor
 
 HALF_LIVES = (1.0, 7.0, 28.0, 90.0, 365.0)
@@ -50,7 +53,7 @@ AGE_PRIOR_DAYS = 7.0
 """Added to an item's age in its velocity, so that one shopper on the first day does not look like a trend."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ItemStatistics:
     """Columns over item codes; `table` is float32[n_items, len(COLUMNS)], NaN where unknown.
 
@@ -80,6 +83,15 @@ class ItemStatistics:
     def n_items(self) -> int:
         """How many items there are."""
         return len(self.born)
+
+    @cached_property
+    def columns(self) -> ItemColumns:
+        """What features read, for compiled code."""
+        codes = np.stack([getattr(self, name) for name in CATEGORICALS])
+        arrays = (self.born, self.last, self.gap, codes, codes.max(axis=1, initial=-1).astype(np.int64) + 1)
+        prices, popular = (self.table[:, COLUMNS.index(name)].astype(np.float64) for name in ("price", "popular_365d"))
+        attributes = (self.starts, self.attributes, self.rarity)
+        return ItemColumns(*map(frozen, (*arrays, prices, popular, *attributes, self.table)))
 
     @classmethod
     def fit(cls, interactions: Interactions, catalog: Catalog, *, until: float, rated: bool = True) -> Self:

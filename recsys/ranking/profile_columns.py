@@ -1,8 +1,8 @@
 """The columns of many profiles end to end, so that one code computes features for one shopper or for thousands."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,13 +51,30 @@ class ProfileColumns:
             now=np.fromiter((p.now for p in profiles), np.float64, len(profiles)),
         )
 
-    def with_positive_weight(self) -> Self:
-        """Return the events of weight above 0. Others, as of disliked items, must not raise similar items."""
-        is_positive = self.weights > 0
-        if is_positive.all():
-            return self
-        names = ("rows", "items", "times", "signals", "weights", "values", "steps")
-        return replace(self, **{name: getattr(self, name)[is_positive] for name in names})
+    @property
+    def events(self) -> "Events":
+        """The columns that features read, for compiled code."""
+        starts = np.searchsorted(self.rows, np.arange(self.n_profiles + 1))
+        return Events(starts, self.items, self.times, self.signals, self.weights, self.steps, self.now)
+
+
+class Events(NamedTuple):
+    """Columns of `ProfileColumns`, for compiled code: those of shopper i are from `starts[i]` to `starts[i + 1]`."""
+
+    starts: Longs
+    items: Ints
+    times: Times
+    signals: NDArray[np.int8]
+    weights: Floats
+    steps: Floats
+    now: Times
+
+
+class Pairs(NamedTuple):
+    """Candidates, for compiled code: the items of shopper i are from `starts[i]` to `starts[i + 1]`."""
+
+    starts: Longs
+    items: Longs
 
 
 def _concatenate(columns: list[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray:  # type: ignore[type-arg]

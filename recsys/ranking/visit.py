@@ -4,18 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recsys.arrays import Doubles, Floats, Longs
-from recsys.data.profile import Context, Profile
-from recsys.data.sessions import session_starts
-from recsys.ranking.groups import GroupBy, lookup_table
-from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
-from recsys.ranking.profile_columns import ProfileColumns
+from recsys.arrays import Bools, Floats, Longs
+from recsys.compiled import compiled
+from recsys.data.profile import Profile
+from recsys.data.sessions import SESSION_GAP
+from recsys.ranking.item_columns import ItemColumns
+from recsys.ranking.profile_columns import Events, Pairs
 from recsys.sources.item_item import ItemItem
 from recsys.sources.registry import RECOMMENDERS
 from recsys.sources.scoring import Scoring
 
 VISIT_FEATURES = ("visit_events", "visit_items", "visit_minutes", "own_in_visit", "newest_price_gap", "page")
-PRICE = COLUMNS.index("price")
 
 
 def following(sources: Sequence[str]) -> tuple[str, ...]:
@@ -37,31 +36,28 @@ def shares_after(sources: Sequence[Scoring], newest: Longs, rows: Longs, items: 
     return shares
 
 
-def visit_features(
-    histories: ProfileColumns, contexts: Sequence[Context], rows: Longs, items: Longs, statistics: ItemStatistics
-) -> list[Doubles]:
-    """Return one float64[n] column per name in VISIT_FEATURES for the pairs (rows[i], items[i])."""
-    n = histories.n_profiles
-    visit = np.cumsum(session_starts(histories.rows, histories.times))
-    last = np.flatnonzero(np.diff(histories.rows, append=-1) != 0)
-    latest = np.full(n, -1, np.int64)
-    latest[histories.rows[last]] = visit[last]
-    inside = visit == latest[histories.rows]
-    owner, own_items = histories.rows[inside], histories.items[inside]
-    begun = np.full(n, np.nan)
-    np.fmin.at(begun, owner, histories.times[inside])
-    pairs = GroupBy.of(owner * statistics.n_items + own_items)
-    newest = np.full(n, -1, np.int64)
-    newest[histories.rows[last]] = histories.items[last]
-    prices = lookup_table(statistics.table[:, PRICE].astype(np.float64), missing=np.nan)
-    by_shopper = (
-        np.bincount(owner, minlength=n).astype(np.float64),
-        np.bincount(pairs.keys // max(1, statistics.n_items), minlength=n).astype(np.float64),
-        (histories.now - begun) / 60,
-    )
-    return [
-        *(column[rows] for column in by_shopper),
-        lookup_table(pairs.sum())[pairs.at(rows * statistics.n_items + items)],
-        prices[items] - prices[newest[rows]],
-        np.array([context.page is not None for context in contexts], np.float64)[rows],
-    ]
+@compiled
+def enter_visit_features(
+    events: Events, pages: Bools, pairs: Pairs, columns: ItemColumns, matrix: Floats, column: int
+) -> None:
+    """Write VISIT_FEATURES of each pair into the matrix, from `column` on; `pages`, bool[n], is whose page asks."""
+    for shopper in range(len(events.now)):
+        start, end = events.starts[shopper], events.starts[shopper + 1]
+        begin = end - 1
+        while begin > start and events.times[begin] - events.times[begin - 1] <= SESSION_GAP:
+            begin -= 1
+        begin = max(begin, start)
+        items = np.sort(events.items[begin:end])
+        distinct = float(len(np.unique(items)))
+        has_events = end > start
+        minutes = (events.now[shopper] - events.times[begin]) / 60 if has_events else np.nan
+        newest_price = columns.prices[events.items[end - 1]] if has_events else np.nan
+        for pair in range(pairs.starts[shopper], pairs.starts[shopper + 1]):
+            item = pairs.items[pair]
+            times = np.searchsorted(items, item, side="right") - np.searchsorted(items, item, side="left")
+            matrix[pair, column] = end - begin
+            matrix[pair, column + 1] = distinct
+            matrix[pair, column + 2] = minutes
+            matrix[pair, column + 3] = times
+            matrix[pair, column + 4] = columns.prices[item] - newest_price
+            matrix[pair, column + 5] = pages[shopper]

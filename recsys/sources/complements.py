@@ -23,6 +23,7 @@ from recsys.sources.baskets import basket_item
 from recsys.sources.bought_together import BoughtTogether, BoughtTogetherConfig
 from recsys.sources.category_pairs import CategoryPairs, CategoryPairsConfig
 from recsys.sources.decay import history_query
+from recsys.sources.item_scores import ItemScores
 from recsys.sources.matrix import Matrix
 from recsys.sources.neighbors import build_table
 from recsys.sources.popular import category_codes
@@ -100,9 +101,10 @@ class Complements(BoughtTogether):
         """How far apart in price complements usually are, in powers of two."""
         return float(self.arrays["free_octaves"][0])
 
-    def scores(self, profile: Profile, context: Context) -> Floats:
+    def item_scores(self, profile: Profile, context: Context) -> ItemScores:
         """Return the scores of the context's complements, higher for those of the shopper's taste."""
-        return self._fitted_to(profile, context, super().scores(profile, context))
+        scores = super().item_scores(profile, context).all(self.n_items)
+        return ItemScores(self._fitted_to(profile, context, scores))
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return `scores` of all profiles."""

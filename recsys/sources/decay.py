@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys.arrays import Ints
+from recsys.arrays import Floats, Ints, Times
+from recsys.compiled import compiled
 from recsys.data.interactions import DAY
 from recsys.data.profile import Context, Profile
 from recsys.data.signals import SIGNAL_NAMES
@@ -32,6 +35,11 @@ class ProfileDecay(Config):
     gap_minutes: float = 0.0
     signal_weights: Mapping[str, float] = field(default_factory=lambda: {"remove": 0.0})
 
+    @cached_property
+    def signal_table(self) -> Weights:
+        """float64[n_signals]: the weight of each signal code, 1 by default."""
+        return np.array([self.signal_weights.get(name, 1.0) for name in SIGNAL_NAMES])
+
 
 DECAY_SPACE: dict[str, tuple[object, ...]] = {
     "half_life_days": ("float", 3.0, 720.0, True),
@@ -47,33 +55,12 @@ SESSION_START: dict[str, object] = {"half_life_days": 14.0, "step": 0.6, "gap_mi
 
 def event_weights(profile: Profile, config: ProfileDecay) -> Weights:
     """Return float64[len(profile.items)]: the decayed weight of each event."""
-    weights = profile.weights.astype(np.float64)
-    if not len(weights):
-        return weights
-    if config.signal_weights:
-        weights *= signal_table(config.signal_weights)[profile.signals]
-    if config.half_life_days > 0:
-        weights *= np.exp2((profile.times - profile.times[-1]) / (config.half_life_days * DAY))
-    if config.step < 1:
-        weights *= config.step ** steps_back(profile.times, config.gap_minutes)
-    return weights
-
-
-def signal_table(signal_weights: Mapping[str, float]) -> Weights:
-    """Return float64[n_signals]: the weight of each signal code, 1 by default."""
-    return np.array([signal_weights.get(name, 1.0) for name in SIGNAL_NAMES])
-
-
-def steps_back(times: NDArray[np.float64], gap_minutes: float) -> Weights:
-    """Return float64[n]: the number of steps between each event and the newest one, of sorted times in seconds."""
-    step = np.cumsum(np.diff(times, prepend=times[:1]) > gap_minutes * 60)
-    back: Weights = (step[-1] - step).astype(np.float64)
-    return back
+    return _event_weights(*_events(profile, config))
 
 
 def history_query(profile: Profile, config: ProfileDecay, n_items: int) -> Query:
     """Return the items of the shopper's history that are in the model's catalog, with decayed weights."""
-    return sum_by_item(profile.items, event_weights(profile, config), n_items)
+    return _sum_by_item(profile.items, _event_weights(*_events(profile, config)), n_items)
 
 
 def query_of(profile: Profile, context: Context, config: ProfileDecay, n_items: int) -> Query:
@@ -86,6 +73,45 @@ def query_of(profile: Profile, context: Context, config: ProfileDecay, n_items: 
 
 def sum_by_item(items: Ints, weights: Weights, n_items: int) -> Query:
     """Return distinct codes in [0, n_items) with summed weights; events with weight 0 are left out."""
-    mask = (items >= 0) & (items < n_items) & (weights > 0)
-    codes, positions = np.unique(items[mask], return_inverse=True)
-    return codes, np.bincount(positions, weights[mask], len(codes)).astype(np.float64)
+    return _sum_by_item(items, weights, n_items)
+
+
+def _events(profile: Profile, config: ProfileDecay) -> tuple[Any, ...]:
+    seconds, gap = config.half_life_days * DAY, config.gap_minutes * 60
+    return profile.weights, profile.signals, profile.times, config.signal_table, seconds, float(config.step), gap
+
+
+@compiled
+def _event_weights(
+    weights: Floats,
+    signals: NDArray[np.int8],
+    times: Times,
+    signal_table: Weights,
+    half_life: float,
+    step: float,
+    gap: float,
+) -> Weights:
+    result, back, factor = np.empty(len(times)), 0, 1.0
+    for event in range(len(times) - 1, -1, -1):
+        if step < 1 and event + 1 < len(times) and times[event + 1] - times[event] > gap:
+            back += 1
+            factor = step ** float(back)
+        weight = weights[event] * signal_table[signals[event]]
+        if half_life > 0:
+            weight *= np.exp2((times[event] - times[-1]) / half_life)
+        result[event] = weight * factor
+    return result
+
+
+@compiled
+def _sum_by_item(items: Ints, weights: Weights, n_items: int) -> Query:
+    order = np.argsort(items, kind="mergesort")
+    codes, sums, n = np.empty(len(items), np.int32), np.empty(len(items)), 0
+    for event in order:
+        if not (0 <= items[event] < n_items and weights[event] > 0):
+            continue
+        if n == 0 or codes[n - 1] != items[event]:
+            codes[n], sums[n] = items[event], 0.0
+            n += 1
+        sums[n - 1] += weights[event]
+    return codes[:n], sums[:n]

@@ -15,6 +15,7 @@ from recsys.sources.decay import (
     ProfileDecay,
     query_of,
 )
+from recsys.sources.item_scores import ItemScores
 from recsys.sources.neighbors import Neighbors
 from recsys.sources.scoring import Scoring, SearchSpace
 
@@ -54,8 +55,13 @@ class ItemItem(Scoring):
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the score of each item by the context's items, or by the history without any."""
+        return self.item_scores(profile, context).all(self.n_items)
+
+    def item_scores(self, profile: Profile, context: Context) -> ItemScores:
+        """Return the scores of the neighbors of the context's items, or of the history's without any."""
         query = query_of(profile, context, self.config, self.n_items)
-        return self.table.gains(query, self._own_weight(context)).astype(np.float32)
+        codes, sums = self.table.sparse_gains(query, self._own_weight(context))
+        return ItemScores(sums.astype(np.float32), codes)
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return `scores` of all profiles, by sparse products."""

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys.arrays import Bools, Floats, Ints, Longs
+from recsys.compiled import compiled, frozen
 from recsys.sources.decay import Query, Weights
 from recsys.sources.matrix import Matrix, top_k_per_row
 from recsys.sources.storage import Array, Arrays
@@ -26,6 +27,13 @@ SPARSE_FACTOR = 10
 For few shoppers and a large catalog, converting all rows would take most of the time."""
 
 
+CompiledRows = tuple[Array, Ints, Floats]
+"""The arrays of `Rows`, for compiled code; all empty for no rows."""
+NO_ROWS: CompiledRows = (
+    frozen(np.empty(0, np.int64)), frozen(np.empty(0, np.int32)), frozen(np.empty(0, np.float32))
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The arrays of a csr matrix: row i has the neighbors of item i and the scores that they gain from it."""
@@ -34,10 +42,19 @@ class Rows:
     indices: Ints
     values: Floats
 
+    def __post_init__(self) -> None:
+        for name in ROW_ARRAYS:
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
     @classmethod
     def of(cls, matrix: Matrix) -> Self:
         """Return the rows of a csr matrix, in the stored types."""
         return cls(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data)
+
+    @property
+    def arrays(self) -> tuple[Array, Ints, Floats]:
+        """The arrays, for compiled code."""
+        return self.indptr, self.indices, self.values
 
     def matrix(self) -> Matrix:
         """Return csr float32[n, n]."""
@@ -68,6 +85,9 @@ class Neighbors:
     rows: Rows
     own: Floats
     later: Rows | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "own", frozen(self.own))
 
     @classmethod
     def of(cls, arrays: Arrays) -> Self:
@@ -136,15 +156,32 @@ class Neighbors:
 
     def gains(self, query: Query, own_weight: float) -> Weights:
         """Return float64[n_items]: the score of each item by the query's items; `own_weight` scales `own`."""
-        codes, weights = query
-        if not len(codes):
-            return np.zeros(len(self.own))
-        indices, values, places = self.lookup(codes)
-        summed = np.bincount(indices, values * weights[places], len(self.own))
-        gains: Weights = summed.astype(np.float64, copy=False)  # bincount of empty arrays gives integers
-        if own_weight:
-            gains[codes] += own_weight * weights * self.own[codes]
+        codes, sums = self.sparse_gains(query, own_weight)
+        gains = np.zeros(len(self.own))
+        gains[codes] = sums
         return gains
+
+    def sparse_gains(self, query: Query, own_weight: float) -> tuple[Ints, Weights]:
+        """Return the items that the query's items score, in no order, and their scores, float64."""
+        codes, weights = query
+        return _sparse_gains(codes, weights, self._compiled_rows, self._compiled_later, self.own, own_weight)
+
+    def enter_shares(self, source: int, places: Ints, matrix: Floats, column: int) -> None:
+        """Write into a column of float32[n, …] the score that each candidate gains from `source`.
+
+        It is a share of the best score that the source gives. `places`, int32[n_items], is each item's row, -1 for no
+        candidate. Items that are no neighbors keep what stands there.
+        """
+        if 0 <= source < len(self.own):
+            _enter_shares(source, self._compiled_rows, self._compiled_later, places, matrix, column)
+
+    @property
+    def _compiled_rows(self) -> CompiledRows:
+        return self.rows.arrays
+
+    @property
+    def _compiled_later(self) -> CompiledRows:
+        return NO_ROWS if self.later is None else self.later.arrays
 
     def gains_many(self, queries: Sequence[Query], own_weight: float) -> Iterator[Weights]:
         """Yield `gains` of each query, summed in the same order; the yielded array is reused for the next query."""
@@ -201,11 +238,76 @@ class Neighbors:
     def explain(self, query: Query, item: int, k: int = 3) -> tuple[int, ...]:
         """Return the k items of the query that contribute most to the item's score, best first."""
         codes, weights = query
-        indices, values, places = self.lookup(codes)
-        hits = np.flatnonzero(indices == item)
-        gains, places = values[hits] * weights[places[hits]], places[hits]
-        best = np.lexsort((places, -gains))[:k]
-        return tuple(int(codes[places[i]]) for i in best if gains[i] > 0)
+        gains = _gains_of_one(codes, weights, self._compiled_rows, self._compiled_later, item)
+        best = np.argsort(-gains, kind="stable")[:k]
+        return tuple(int(codes[at]) for at in best if gains[at] > 0)
+
+
+@compiled
+def _sparse_gains(
+    codes: Ints, weights: Weights, rows: CompiledRows, later: CompiledRows, own: Floats, own_weight: float
+) -> tuple[Ints, Weights]:
+    n = len(own)
+    sums, is_reached = np.zeros(n), np.zeros(n, np.bool_)
+    reached, count = np.empty(n, np.int32), 0
+    for part in (rows, later):
+        indptr, indices, values = part
+        if len(indptr) == 0:
+            continue
+        for at in range(len(codes)):
+            weight = weights[at]
+            for entry in range(indptr[codes[at]], indptr[codes[at] + 1]):
+                item = indices[entry]
+                sums[item] += values[entry] * weight
+                if not is_reached[item]:
+                    is_reached[item] = True
+                    reached[count] = item
+                    count += 1
+    if own_weight != 0:
+        for at in range(len(codes)):
+            item = codes[at]
+            sums[item] += own_weight * weights[at] * own[item]
+            if not is_reached[item]:
+                is_reached[item] = True
+                reached[count] = item
+                count += 1
+    result = np.empty(count)
+    for at in range(count):
+        result[at] = sums[reached[at]]
+    return reached[:count].copy(), result
+
+
+@compiled
+def _gains_of_one(codes: Ints, weights: Weights, rows: CompiledRows, later: CompiledRows, item: int) -> Weights:
+    gains = np.zeros(len(codes))
+    for part in (rows, later):
+        indptr, indices, values = part
+        if len(indptr) == 0:
+            continue
+        for at in range(len(codes)):
+            for entry in range(indptr[codes[at]], indptr[codes[at] + 1]):
+                if indices[entry] == item:
+                    gains[at] = max(gains[at], values[entry] * weights[at])
+    return gains
+
+
+@compiled
+def _enter_shares(
+    source: int, rows: CompiledRows, later: CompiledRows, places: Ints, matrix: Floats, column: int
+) -> None:
+    best = np.float32(0)
+    for part in (rows, later):
+        indptr, _, values = part
+        if len(indptr) > 0:
+            for entry in range(indptr[source], indptr[source + 1]):
+                best = max(best, values[entry])
+    for part in (later, rows):  # what stands in both counts as in the first
+        indptr, indices, values = part
+        if len(indptr) > 0:
+            for entry in range(indptr[source + 1] - 1, indptr[source] - 1, -1):
+                place = places[indices[entry]]
+                if place >= 0:
+                    matrix[place, column] = values[entry] / best
 
 
 def query_matrix(queries: Sequence[Query], n_items: int) -> Matrix:

@@ -19,8 +19,9 @@ from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources import storage
 from recsys.sources.base import Ranked, RankedMany, Recommender
+from recsys.sources.item_scores import ItemScores
 from recsys.sources.storage import Arrays
-from recsys.sources.top import scores_of, top_k
+from recsys.sources.top import permitted, scores_of, top_k
 
 CHUNK_CELLS = 1 << 24
 """Number of scores in memory at once for many shoppers: 64 MB of float32."""
@@ -101,6 +102,10 @@ class Scoring(Recommender):
         model.prepare()
         return model
 
+    def item_scores(self, profile: Profile, context: Context) -> ItemScores:
+        """Return `scores` of those items that have any, for one answer."""
+        return ItemScores(self.scores(profile, context))
+
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return float32[n, n_items]: `scores` of each profile. Limit n as with `CHUNK_CELLS`."""
         scores = np.empty((len(profiles), self.n_items), np.float32)
@@ -110,7 +115,8 @@ class Scoring(Recommender):
 
     def recommend(self, profile: Profile, context: Context, k: int) -> Ranked:
         """Return up to k items; a contextual recommender leaves out the context's items."""
-        return top_k(self.scores(profile, context), profile, context, k, drop=self._own(context))
+        mask = permitted(self.n_items, profile, context, self._own(context))
+        return self.item_scores(profile, context).best(mask, k)
 
     def recommend_many(self, profiles: Sequence[Profile], contexts: Sequence[Context], k: int) -> RankedMany:
         """Return the answers of `recommend`, one row per profile, in chunks of bounded memory."""

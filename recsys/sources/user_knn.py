@@ -26,6 +26,7 @@ from recsys.sources.decay import (
     query_of,
 )
 from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
+from recsys.sources.item_scores import ItemScores
 from recsys.sources.matrix import decayed_histories, inverse_power, scaled_rows
 from recsys.sources.neighbors import build_table, product_chunks
 from recsys.sources.repeat import own_gain
@@ -95,10 +96,11 @@ class UserKNN(ItemItem):
         neighbors = build_table(product_chunks(unit.T.tocsr(), vectors), max_neighbors=c.neighbors)
         return {**neighbors.arrays(), "gain": own, "pull": np.asarray(unit.sum(axis=0), np.float32).ravel()}
 
-    def scores(self, profile: Profile, context: Context) -> Floats:
+    def item_scores(self, profile: Profile, context: Context) -> ItemScores:
         """Return the shopper's decayed frequencies plus the mean of the neighbors."""
         query = query_of(profile, context, self.config, self.n_items)
-        return self._mixed(self.table.gains(query, 1.0), query, self._own_weight(context)).astype(np.float32)
+        sums = self._mixed(self.table.gains(query, 1.0), query, self._own_weight(context))
+        return ItemScores(sums.astype(np.float32))
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return `scores` of all profiles, by sparse products."""

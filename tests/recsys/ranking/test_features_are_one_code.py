@@ -1,7 +1,6 @@
 """A feature is the same number for one shopper in a request and for many in training, and never knows the future."""
 
 import tracemalloc
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +11,11 @@ from recsys.data.folds import ROWS, Fold, temporal
 from recsys.data.profile import Context, Profile
 from recsys.data.time_split import cut_times
 from recsys.ranking import candidates
-from recsys.ranking.affinity import affinity_features
+from recsys.ranking.affinity import AFFINITY_FEATURES, enter_affinity_features
 from recsys.ranking.candidates import Candidates, gather
 from recsys.ranking.features import _share_of_top_score, feature_names, features
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics, attribute_rows
-from recsys.ranking.profile_columns import ProfileColumns
+from recsys.ranking.profile_columns import Pairs, ProfileColumns
 from recsys.sources.registry import make
 from tests.recsys import shops
 from tests.recsys.shop_history import history, products
@@ -53,33 +52,13 @@ def test_one_shopper_and_many_give_the_same_features() -> None:
         np.testing.assert_array_equal(alone, together[many.rows == row])
 
 
-def test_many_histories_are_looked_at_in_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_some_pairs_have_the_features_that_they_have_among_all() -> None:
     fold, statistics, result = three_questions()
     together = features(result, fold.profiles, fold.contexts, statistics)
 
     kept = np.random.default_rng(7).random(len(result.rows)) < 0.3
-    for most in (1, 100, 333, 1_000_000):
-        monkeypatch.setattr("recsys.ranking.features.MAX_CHUNK_ROWS", most)
-        np.testing.assert_array_equal(features(result, fold.profiles, fold.contexts, statistics), together)
-        some = features(result, fold.profiles, fold.contexts, statistics, subset=kept)
-        np.testing.assert_array_equal(some, together[kept])
-
-
-def test_runs_hold_only_so_many_events_and_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    fold, statistics, result = three_questions()
-    each = np.bincount(result.rows, minlength=len(fold)) + [len(profile.items) for profile in fold.profiles]
-    counted, sizes = ProfileColumns.of, []
-
-    def only_known(profiles: Sequence[Profile]) -> ProfileColumns:
-        sizes.append(len(profiles))
-        return counted(profiles)
-
-    monkeypatch.setattr(ProfileColumns, "of", only_known)
-    monkeypatch.setattr("recsys.ranking.features.MAX_CHUNK_ROWS", most := 10 * int(each.max()))
-    features(result, fold.profiles, fold.contexts, statistics)
-
-    assert sum(sizes) == len(fold)
-    assert max(sum(part) for part in np.split(each, np.cumsum(sizes)[:-1])) <= most + each.max()
+    some = features(result, fold.profiles, fold.contexts, statistics, subset=kept)
+    np.testing.assert_array_equal(some, together[kept])
 
 
 def test_many_chunks_give_the_same_candidates_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,8 +186,10 @@ def test_what_a_shopper_dislikes_speaks_for_nothing_of_its_kind() -> None:
     nothing = replace(whole, **{name: getattr(whole, name)[:1] for name in ROWS})
 
     def features_of(profile: Profile) -> np.ndarray:
-        items = np.arange(catalog.n_items)
-        return np.column_stack(affinity_features(ProfileColumns.of([profile]), np.zeros_like(items), items, statistics))
+        pairs = Pairs(np.array([0, catalog.n_items]), np.arange(catalog.n_items))
+        matrix = np.empty((catalog.n_items, len(AFFINITY_FEATURES)), np.float32)
+        enter_affinity_features(ProfileColumns.of([profile]).events, pairs, statistics.columns, matrix, 0)
+        return matrix
 
     np.testing.assert_array_equal(features_of(whole), features_of(liked))
     np.testing.assert_array_equal(features_of(nothing), features_of(Profile.empty(9.0)))

@@ -26,7 +26,7 @@ def scores(kind: str, rng: np.random.Generator) -> Floats:
 @pytest.mark.parametrize("k", [0, 1, 7, 60, 500])
 @pytest.mark.parametrize("kind", ["dense", "ties", "few", "negative"])
 def test_the_best_are_those_of_a_whole_sort(monkeypatch: pytest.MonkeyPatch, kind: str, k: int) -> None:
-    monkeypatch.setattr(top, "MIN_PARTS", 5)
+    monkeypatch.setattr(top, "MAX_INSERTED", 50)
     rng = np.random.default_rng(k)
     for allowed in (None, rng.random(N_ITEMS + 3) < 0.5, np.zeros(N_ITEMS, np.bool_)):
         line = scores(kind, rng)
@@ -41,3 +41,6 @@ def test_the_best_are_those_of_a_whole_sort(monkeypatch: pytest.MonkeyPatch, kin
         wanted = [at for at in np.argsort(-line, kind="stable").tolist() if permitted[at] and line[at] != 0][:k]
         assert result.items.tolist() == wanted
         assert result.scores.tolist() == line[wanted].tolist()
+        some = rng.permutation(np.flatnonzero(line)).astype(np.int32)
+        of_some = top.best_of_some(some, line[some], permitted, k)
+        assert of_some.items.tolist() == wanted
