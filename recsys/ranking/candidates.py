@@ -139,8 +139,8 @@ def _gather_one(
     scores = np.zeros((len(items), len(sources)), np.float32)
     ranks = np.full((len(items), len(sources)), np.nan, np.float32)
     for column, (own_scores, ranked) in enumerate(zip(all_scores, lists, strict=True)):
-        own_scores.enter(places, scores, column)
-        ItemScores(np.arange(len(ranked.items), dtype=np.float32), ranked.items).enter(places, ranks, column)
+        own_scores.enter(items, places, scores, column)
+        ItemScores(np.arange(len(ranked.items), dtype=np.float32), ranked.items).enter(items, places, ranks, column)
     followers = [sources[name] for name in following(tuple(sources))]
     after, newest = np.zeros((len(items), len(followers)), np.float32), newest_items([profile])[0]
     for column, source in enumerate(followers):

@@ -137,11 +137,23 @@ def _share_of_top_score(candidates: Candidates) -> Floats:
 
     NaN where a source has no score above 0 for the shopper. Only items of rank 0 set the scale.
     """
-    scores, rows = candidates.scores, candidates.rows
-    if not len(rows):
-        return scores
-    starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    best = np.maximum.reduceat(np.where(candidates.ranks == 0, scores, 0), starts, axis=0)
-    best[~(best > 0)] = np.nan
-    shares: Floats = scores / np.repeat(best, np.diff(starts, append=len(rows)), axis=0)
+    return _shares(candidates.scores, candidates.ranks, candidates.rows)
+
+
+@compiled
+def _shares(scores: Floats, ranks: Floats, rows: Longs) -> Floats:
+    n, n_sources = scores.shape
+    shares, best, start = np.empty((n, n_sources), np.float32), np.empty(n_sources, np.float32), 0
+    while start < n:
+        end = start
+        best[:] = 0.0
+        while end < n and rows[end] == rows[start]:
+            for source in range(n_sources):
+                if ranks[end, source] == 0:
+                    best[source] = max(best[source], scores[end, source])
+            end += 1
+        for pair in range(start, end):
+            for source in range(n_sources):
+                shares[pair, source] = scores[pair, source] / best[source] if best[source] > 0 else np.nan
+        start = end
     return shares

@@ -43,6 +43,9 @@ GRADIENT_STEPS = 16
 """Steps of the integrated gradients from the baseline to a candidate."""
 
 
+ONE = np.uint64(1)
+
+
 @dataclass(frozen=True, slots=True)
 class InputMap:
     """Turns features into inputs: linear between the quantiles, which stand end to end from `starts`, int64[f + 1].
@@ -88,13 +91,13 @@ def _interpolated(
             if row and value == features[row - 1, column]:  # a shopper's own columns are equal in all rows
                 inputs[row, column] = inputs[row - 1, column]
                 continue
-            low, end = starts[column], starts[column + 1]
+            low, end = np.uint64(starts[column]), np.uint64(starts[column + 1])
             length = end - low
-            while length > 1:  # without a branch: the larger half is kept either way
-                half = length // 2
-                low += half if quantiles[low + half] <= value else 0
+            while length > ONE:  # without a branch: the larger half is kept either way
+                half = length >> ONE
+                low += half * np.uint64(quantiles[low + half] <= value)
                 length -= half
-            excess = max(min(value, quantiles[end - 1]) - quantiles[low], 0.0)
+            excess = max(min(value, quantiles[end - ONE]) - quantiles[low], 0.0)
             inputs[row, column] = slopes[low] * excess + levels[low]
         for place in range(len(flagged)):
             inputs[row, width + place] = np.isnan(features[row, flagged[place]])

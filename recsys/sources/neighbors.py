@@ -29,6 +29,7 @@ For few shoppers and a large catalog, converting all rows would take most of the
 
 CompiledRows = tuple[Array, Ints, Floats]
 """The arrays of `Rows`, for compiled code; all empty for no rows."""
+NOTHING_MORE: Weights = np.empty(0)
 NO_ROWS: CompiledRows = (
     frozen(np.empty(0, np.int64)), frozen(np.empty(0, np.int32)), frozen(np.empty(0, np.float32))
 )  # fmt: skip
@@ -161,10 +162,13 @@ class Neighbors:
         gains[codes] = sums
         return gains
 
-    def sparse_gains(self, query: Query, own_weight: float) -> tuple[Ints, Weights]:
-        """Return the items that the query's items score, in no order, and their scores, float64."""
+    def sparse_gains(self, query: Query, own_weight: float, *, more: Weights = NOTHING_MORE) -> tuple[Ints, Weights]:
+        """Return the items that the query's items score, in no order, and their scores, float64.
+
+        `more`, float64[n_codes] or empty, is added to the scores of the query's own items.
+        """
         codes, weights = query
-        return _sparse_gains(codes, weights, self._compiled_rows, self._compiled_later, self.own, own_weight)
+        return _sparse_gains(codes, weights, self._compiled_rows, self._compiled_later, self.own, own_weight, more)
 
     def enter_shares(self, source: int, places: Ints, matrix: Floats, column: int) -> None:
         """Write into a column of float32[n, …] the score that each candidate gains from `source`.
@@ -245,32 +249,40 @@ class Neighbors:
 
 @compiled
 def _sparse_gains(
-    codes: Ints, weights: Weights, rows: CompiledRows, later: CompiledRows, own: Floats, own_weight: float
+    codes: Ints,
+    weights: Weights,
+    rows: CompiledRows,
+    later: CompiledRows,
+    own: Floats,
+    own_weight: float,
+    more: Weights,
 ) -> tuple[Ints, Weights]:
     n = len(own)
     sums, is_reached = np.zeros(n), np.zeros(n, np.bool_)
-    reached, count = np.empty(n, np.int32), 0
+    reached, count = np.empty(n, np.int32), np.uint64(0)
     for part in (rows, later):
         indptr, indices, values = part
         if len(indptr) == 0:
             continue
         for at in range(len(codes)):
             weight = weights[at]
-            for entry in range(indptr[codes[at]], indptr[codes[at] + 1]):
-                item = indices[entry]
+            for entry in range(np.uint64(indptr[codes[at]]), np.uint64(indptr[codes[at] + 1])):
+                item = np.uint64(indices[entry])  # unsigned: no look for a negative index
                 sums[item] += values[entry] * weight
                 if not is_reached[item]:
                     is_reached[item] = True
                     reached[count] = item
-                    count += 1
-    if own_weight != 0:
+                    count += np.uint64(1)
+    if own_weight != 0 or len(more) > 0:
         for at in range(len(codes)):
-            item = codes[at]
+            item = np.uint64(codes[at])
             sums[item] += own_weight * weights[at] * own[item]
+            if len(more) > 0:
+                sums[item] += more[at]
             if not is_reached[item]:
                 is_reached[item] = True
                 reached[count] = item
-                count += 1
+                count += np.uint64(1)
     result = np.empty(count)
     for at in range(count):
         result[at] = sums[reached[at]]

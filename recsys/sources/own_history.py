@@ -16,8 +16,10 @@ from recsys.sources.decay import (
     DECAY_SPACE,
     ProfileDecay,
     event_weights,
+    history_query,
     sum_by_item,
 )
+from recsys.sources.item_scores import ItemScores
 from recsys.sources.repeat import repeats
 from recsys.sources.scoring import Cost, Reason, Scoring, SearchSpace, Use
 from recsys.sources.storage import Array, Arrays
@@ -82,10 +84,12 @@ class PersonalTop(Scoring):
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the decayed weight of each item of the history."""
-        codes, weights = sum_by_item(profile.items, event_weights(profile, self.config), self.n_items)
-        scores = np.zeros(self.n_items, np.float32)
-        scores[codes] = weights
-        return scores
+        return self.item_scores(profile, context).all(self.n_items)
+
+    def item_scores(self, profile: Profile, context: Context) -> ItemScores:
+        """Return the decayed weight of each item of the history."""
+        codes, weights = history_query(profile, self.config, self.n_items)
+        return ItemScores(weights.astype(np.float32), codes)
 
 
 def of_signals(profile: Profile, signals: tuple[str, ...]) -> Bools:
@@ -165,13 +169,18 @@ class BuyAgain(Scoring):
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the score of each bought item."""
-        scores = np.zeros(self.n_items, np.float32)
-        bought = (profile.signals == PURCHASE) & (profile.items >= 0) & (profile.items < self.n_items)
+        return self.item_scores(profile, context).all(self.n_items)
+
+    def item_scores(self, profile: Profile, context: Context) -> ItemScores:
+        """Return the score of each bought item."""
+        weights = event_weights(profile, self.config)
+        inside = (profile.items >= 0) & (profile.items < self.n_items)
+        bought = (profile.signals == PURCHASE) & inside & (weights > 0)
         items = profile.items[bought]
-        codes, weights = sum_by_item(items, event_weights(profile, self.config)[bought], self.n_items)
-        last = np.full(self.n_items, -np.inf)
-        np.maximum.at(last, items, profile.times[bought])
-        age = np.maximum(0.0, profile.now - last[codes])
+        codes, weights = sum_by_item(items, weights[bought], self.n_items)
+        last = np.full(len(codes), -np.inf)
+        np.maximum.at(last, np.searchsorted(codes, items), profile.times[bought])
+        age = np.maximum(0.0, profile.now - last)
         due = 1 - np.exp2(-(age + DAY) / self.arrays["interval"][codes])
-        scores[codes] = weights * self.arrays["rate"][codes] ** self.config.rate_power * due**self.config.due_power
-        return scores
+        scores = weights * self.arrays["rate"][codes] ** self.config.rate_power * due**self.config.due_power
+        return ItemScores(scores.astype(np.float32), codes)

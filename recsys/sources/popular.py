@@ -11,6 +11,7 @@ from recsys.data.codes import codes_of
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.profile import Context, Profile
 from recsys.sources.base import Config
+from recsys.sources.item_scores import ItemScores
 from recsys.sources.scoring import Cost, PlainReason, Scoring, SearchSpace
 from recsys.sources.storage import Array, Arrays
 
@@ -36,6 +37,7 @@ class Popular(Scoring):
     config: PopularConfig
     cost: ClassVar[Cost] = "seconds"
     contextual: ClassVar[bool] = True
+    sorted_scores: ItemScores
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         "half_lives_days": ("choice", [(1.0, 7.0), (7.0, 30.0, 180.0), (3.0, 30.0), (30.0, 365.0), (365.0,)])
     }
@@ -44,6 +46,15 @@ class Popular(Scoring):
         """Return the mean share of each item and the code of its category path."""
         shares = [decayed_share(interactions, days, catalog.n_items) for days in self.config.half_lives_days]
         return {"share": np.asarray(np.mean(shares, axis=0)), "category": category_codes(catalog)}
+
+    def prepare(self) -> None:
+        """Sort the shares, which are the answer where nothing is asked about."""
+        self.sorted_scores = ItemScores.sorted(self.arrays["share"].astype(np.float32))
+
+    def item_scores(self, profile: Profile, context: Context) -> ItemScores:
+        """Return the share of each item, larger in the categories of the context's items."""
+        is_about = self.config.category_weight and any(0 <= item < self.n_items for item in context.about)
+        return super().item_scores(profile, context) if is_about else self.sorted_scores
 
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return the share of each item, larger in the categories of the context's items."""

@@ -27,10 +27,13 @@ def best_of_all(scores: Floats, mask: Bools, k: int) -> Ranked:
     return _sorted(codes, scores[codes], k)
 
 
-def best_of_some(codes: Ints, scores: Floats, mask: Bools, k: int) -> Ranked:
-    """Return the k best of distinct codes by their scores, float32[len(codes)]; mask and score 0 as above."""
+def best_of_some(codes: Ints, scores: Floats, mask: Bools, k: int, *, is_sorted: bool = False) -> Ranked:
+    """Return the k best of distinct codes by their scores, float32[len(codes)]; mask and score 0 as above.
+
+    `is_sorted` says that they stand best first: the rest is then not read.
+    """
     if k <= MAX_INSERTED:
-        return Ranked(*_best_of_some(codes, scores, mask, max(k, 0)))
+        return Ranked(*_best_of_some(codes, scores, mask, max(k, 0), is_sorted))
     kept = (scores != 0) & mask[codes]
     order = np.argsort(codes[kept])
     return _sorted(codes[kept][order], scores[kept][order], k)
@@ -90,13 +93,15 @@ def _best_of_all(scores: Floats, mask: Bools, k: int) -> tuple[Ints, Floats]:
 
 
 @compiled
-def _best_of_some(codes: Ints, scores: Floats, mask: Bools, k: int) -> tuple[Ints, Floats]:
+def _best_of_some(codes: Ints, scores: Floats, mask: Bools, k: int, is_sorted: bool) -> tuple[Ints, Floats]:
     items, values, n = np.empty(k, np.int32), np.empty(k, np.float32), 0
     if k == 0:
         return items, values
     for at in range(len(codes)):
         code, score = codes[at], scores[at]
         if n == k and (score < values[k - 1] or (score == values[k - 1] and code > items[k - 1])):
+            if is_sorted:
+                break
             continue
         if score == 0 or not mask[code]:
             continue

@@ -99,8 +99,11 @@ class UserKNN(ItemItem):
     def item_scores(self, profile: Profile, context: Context) -> ItemScores:
         """Return the shopper's decayed frequencies plus the mean of the neighbors."""
         query = query_of(profile, context, self.config, self.n_items)
-        sums = self._mixed(self.table.gains(query, 1.0), query, self._own_weight(context))
-        return ItemScores(sums.astype(np.float32))
+        pull = self._pull(query)
+        codes, sums = self.table.sparse_gains(
+            query, 1.0, more=self._frequencies(query, self._own_weight(context) * pull)
+        )
+        return ItemScores((sums / pull).astype(np.float32), codes)
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return `scores` of all profiles, by sparse products."""
@@ -108,14 +111,19 @@ class UserKNN(ItemItem):
         queries = [query_of(profile, context, self.config, self.n_items) for profile, context in pairs]
         scores = np.empty((len(profiles), self.n_items), np.float32)
         for row, (sums, context) in enumerate(zip(self.table.gains_many(queries, 1.0), contexts, strict=True)):
-            scores[row] = self._mixed(sums, queries[row], self._own_weight(context))
+            pull, (codes, _) = self._pull(queries[row]), queries[row]
+            sums[codes] += self._frequencies(queries[row], self._own_weight(context) * pull)
+            scores[row] = sums / pull
         return scores
 
-    def _mixed(self, sums: Weights, query: Query, own_weight: float) -> Weights:
-        """Turn sums into the mean of the neighbors plus the shopper's own frequencies, in place."""
+    def _pull(self, query: Query) -> float:
+        """Return the divisor that turns sums into the mean of the neighbors; 1 where there are none."""
         codes, weights = query
         pull = float((self.arrays["pull"][codes] * weights).sum())
-        if pull > 0:
-            sums /= pull
-        sums[codes] += own_weight * weights * self.arrays["gain"][codes]
-        return sums
+        return pull if pull > 0 else 1.0
+
+    def _frequencies(self, query: Query, own_weight: float) -> Weights:
+        """Return float64[n_codes]: what the shopper's own frequencies add."""
+        codes, weights = query
+        own: Weights = own_weight * weights * self.arrays["gain"][codes]
+        return own
