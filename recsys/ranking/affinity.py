@@ -8,16 +8,16 @@ from recsys.data.interactions import DAY
 from recsys.ranking.item_columns import CATEGORICALS, ItemColumns
 from recsys.ranking.profile_columns import Events, Pairs
 
-FACTS = ("share", "recent", "idle", "last")
+MEASURES = ("share", "recent", "idle", "last")
 AFFINITY_FEATURES = (
-    *(f"{categorical}_{fact}" for categorical in CATEGORICALS for fact in FACTS),
+    *(f"{categorical}_{measure}" for categorical in CATEGORICALS for measure in MEASURES),
     "attribute_share",
     "attribute_recent",
     "attribute_last",
     "price_gap",
     "price_z",
 )
-N_CATEGORICALS, N_FACTS = len(CATEGORICALS), len(FACTS)
+N_CATEGORICALS, N_MEASURES = len(CATEGORICALS), len(MEASURES)
 STEP_DECAY = 0.7
 MIN_VARIANCE = 0.04
 """The least variance of the logarithms of a shopper's prices."""
@@ -31,9 +31,9 @@ def enter_affinity_features(events: Events, pairs: Pairs, columns: ItemColumns, 
     Only events of weight above 0 count: others, as of disliked items, must not raise similar items.
     """
     for categorical in range(N_CATEGORICALS):
-        _enter_categorical(events, pairs, columns, categorical, matrix, column + N_FACTS * categorical)
-    _enter_attributes(events, pairs, columns, matrix, column + N_FACTS * N_CATEGORICALS)
-    _enter_prices(events, pairs, columns, matrix, column + N_FACTS * N_CATEGORICALS + 3)
+        _enter_categorical(events, pairs, columns, categorical, matrix, column + N_MEASURES * categorical)
+    _enter_attributes(events, pairs, columns, matrix, column + N_MEASURES * N_CATEGORICALS)
+    _enter_prices(events, pairs, columns, matrix, column + N_MEASURES * N_CATEGORICALS + 3)
 
 
 @compiled
@@ -57,7 +57,7 @@ def _enter_categorical(
         for pair in range(pairs.starts[shopper], pairs.starts[shopper + 1]):
             code = codes[pairs.items[pair]]
             if code < 0:
-                matrix[pair, column : column + N_FACTS] = np.nan
+                matrix[pair, column : column + N_MEASURES] = np.nan
                 continue
             matrix[pair, column] = times[code] / max(total, 1.0)
             matrix[pair, column + 1] = recents[code] / max(total_recent, TINY)

@@ -8,8 +8,9 @@ import numpy as np
 from scipy import sparse
 
 from recsys.arrays import Bools, Floats, Ints, Longs
-from recsys.compiled import compiled, frozen
+from recsys.compiled import frozen
 from recsys.sources.decay import Query, Weights
+from recsys.sources.gains import NO_ROWS, NOTHING_MORE, CompiledRows, enter_shares, gains_of_one, sparse_gains
 from recsys.sources.matrix import Matrix, top_k_per_row
 from recsys.sources.storage import Array, Arrays
 
@@ -25,14 +26,6 @@ SPARSE_FACTOR = 10
 """If this many times the needed entries are fewer than all, only the needed rows are converted to float64.
 
 For few shoppers and a large catalog, converting all rows would take most of the time."""
-
-
-CompiledRows = tuple[Array, Ints, Floats]
-"""The arrays of `Rows`, for compiled code; all empty for no rows."""
-NOTHING_MORE: Weights = np.empty(0)
-NO_ROWS: CompiledRows = (
-    frozen(np.empty(0, np.int64)), frozen(np.empty(0, np.int32)), frozen(np.empty(0, np.float32))
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +161,7 @@ class Neighbors:
         `more`, float64[n_codes] or empty, is added to the scores of the query's own items.
         """
         codes, weights = query
-        return _sparse_gains(codes, weights, self._compiled_rows, self._compiled_later, self.own, own_weight, more)
+        return sparse_gains(codes, weights, self._compiled_rows, self._compiled_later, self.own, own_weight, more)
 
     def enter_shares(self, source: int, places: Ints, matrix: Floats, column: int) -> None:
         """Write into a column of float32[n, …] the score that each candidate gains from `source`.
@@ -177,7 +170,7 @@ class Neighbors:
         candidate. Items that are no neighbors keep what stands there.
         """
         if 0 <= source < len(self.own):
-            _enter_shares(source, self._compiled_rows, self._compiled_later, places, matrix, column)
+            enter_shares(source, self._compiled_rows, self._compiled_later, places, matrix, column)
 
     @property
     def _compiled_rows(self) -> CompiledRows:
@@ -242,84 +235,9 @@ class Neighbors:
     def explain(self, query: Query, item: int, k: int = 3) -> tuple[int, ...]:
         """Return the k items of the query that contribute most to the item's score, best first."""
         codes, weights = query
-        gains = _gains_of_one(codes, weights, self._compiled_rows, self._compiled_later, item)
+        gains = gains_of_one(codes, weights, self._compiled_rows, self._compiled_later, item)
         best = np.argsort(-gains, kind="stable")[:k]
         return tuple(int(codes[at]) for at in best if gains[at] > 0)
-
-
-@compiled
-def _sparse_gains(
-    codes: Ints,
-    weights: Weights,
-    rows: CompiledRows,
-    later: CompiledRows,
-    own: Floats,
-    own_weight: float,
-    more: Weights,
-) -> tuple[Ints, Weights]:
-    n = len(own)
-    sums, is_reached = np.zeros(n), np.zeros(n, np.bool_)
-    reached, count = np.empty(n, np.int32), np.uint64(0)
-    for part in (rows, later):
-        indptr, indices, values = part
-        if len(indptr) == 0:
-            continue
-        for at in range(len(codes)):
-            weight = weights[at]
-            for entry in range(np.uint64(indptr[codes[at]]), np.uint64(indptr[codes[at] + 1])):
-                item = np.uint64(indices[entry])  # unsigned: no look for a negative index
-                sums[item] += values[entry] * weight
-                if not is_reached[item]:
-                    is_reached[item] = True
-                    reached[count] = item
-                    count += np.uint64(1)
-    if own_weight != 0 or len(more) > 0:
-        for at in range(len(codes)):
-            item = np.uint64(codes[at])
-            sums[item] += own_weight * weights[at] * own[item]
-            if len(more) > 0:
-                sums[item] += more[at]
-            if not is_reached[item]:
-                is_reached[item] = True
-                reached[count] = item
-                count += np.uint64(1)
-    result = np.empty(count)
-    for at in range(count):
-        result[at] = sums[reached[at]]
-    return reached[:count].copy(), result
-
-
-@compiled
-def _gains_of_one(codes: Ints, weights: Weights, rows: CompiledRows, later: CompiledRows, item: int) -> Weights:
-    gains = np.zeros(len(codes))
-    for part in (rows, later):
-        indptr, indices, values = part
-        if len(indptr) == 0:
-            continue
-        for at in range(len(codes)):
-            for entry in range(indptr[codes[at]], indptr[codes[at] + 1]):
-                if indices[entry] == item:
-                    gains[at] = max(gains[at], values[entry] * weights[at])
-    return gains
-
-
-@compiled
-def _enter_shares(
-    source: int, rows: CompiledRows, later: CompiledRows, places: Ints, matrix: Floats, column: int
-) -> None:
-    best = np.float32(0)
-    for part in (rows, later):
-        indptr, _, values = part
-        if len(indptr) > 0:
-            for entry in range(indptr[source], indptr[source + 1]):
-                best = max(best, values[entry])
-    for part in (later, rows):  # what stands in both counts as in the first
-        indptr, indices, values = part
-        if len(indptr) > 0:
-            for entry in range(indptr[source + 1] - 1, indptr[source] - 1, -1):
-                place = places[indices[entry]]
-                if place >= 0:
-                    matrix[place, column] = values[entry] / best
 
 
 def query_matrix(queries: Sequence[Query], n_items: int) -> Matrix:

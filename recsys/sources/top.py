@@ -34,9 +34,9 @@ def best_of_some(codes: Ints, scores: Floats, mask: Bools, k: int, *, is_sorted:
     """
     if k <= MAX_INSERTED:
         return Ranked(*_best_of_some(codes, scores, mask, max(k, 0), is_sorted))
-    kept = (scores != 0) & mask[codes]
-    order = np.argsort(codes[kept])
-    return _sorted(codes[kept][order], scores[kept][order], k)
+    is_candidate = (scores != 0) & mask[codes]
+    order = np.argsort(codes[is_candidate])
+    return _sorted(codes[is_candidate][order], scores[is_candidate][order], k)
 
 
 def permitted(n_items: int, profile: Profile, context: Context, drop: tuple[int, ...]) -> Bools:
