@@ -67,7 +67,7 @@ def gains_of_one(codes: Ints, weights: Weights, rows: CompiledRows, later: Compi
         for at in range(len(codes)):
             for entry in range(indptr[codes[at]], indptr[codes[at] + 1]):
                 if indices[entry] == item:
-                    gains[at] = max(gains[at], values[entry] * weights[at])
+                    gains[at] += values[entry] * weights[at]
     return gains
 
 
@@ -76,15 +76,25 @@ def enter_shares(
     source: int, rows: CompiledRows, later: CompiledRows, places: Ints, matrix: Floats, column: int
 ) -> None:
     best = np.float32(0)
-    for part in (rows, later):
-        indptr, _, values = part
-        if len(indptr) > 0:
+    indptr, indices, values = rows
+    for entry in range(indptr[source], indptr[source + 1]):
+        best = max(best, values[entry])
+    if len(later[0]) > 0:
+        for added in range(later[0][source], later[0][source + 1]):
+            total = later[2][added]
             for entry in range(indptr[source], indptr[source + 1]):
-                best = max(best, values[entry])
-    for part in (later, rows):  # what stands in both counts as in the first
+                if indices[entry] == later[1][added]:
+                    total += values[entry]
+            best = max(best, total)
+    if best <= 0:
+        return
+    for part in (rows, later):
         indptr, indices, values = part
-        if len(indptr) > 0:
-            for entry in range(indptr[source + 1] - 1, indptr[source] - 1, -1):
-                place = places[indices[entry]]
-                if place >= 0:
-                    matrix[place, column] = values[entry] / best
+        if len(indptr) == 0:
+            continue
+        for entry in range(indptr[source], indptr[source + 1]):
+            place = places[indices[entry]]
+            if place >= 0:
+                matrix[place, column] += values[entry]
+    for row in range(len(matrix)):
+        matrix[row, column] /= best

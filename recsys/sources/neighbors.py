@@ -167,7 +167,7 @@ class Neighbors:
         """Write into a column of float32[n, …] the score that each candidate gains from `source`.
 
         It is a share of the best score that the source gives. `places`, int32[n_items], is each item's row, -1 for no
-        candidate. Items that are no neighbors keep what stands there.
+        candidate. The column holds zeros.
         """
         if 0 <= source < len(self.own):
             enter_shares(source, self._compiled_rows, self._compiled_later, places, matrix, column)
@@ -227,7 +227,7 @@ class Neighbors:
         matches = np.flatnonzero(at < len(keys))
         matches = matches[keys[at[matches]] == pair_keys[matches]]
         shares = np.zeros(len(pair_keys), np.float32)
-        shares[matches] = values[at[matches]] / best[place_of[matches]]
+        shares[matches] = values[at[matches]] / np.where(best > 0, best, np.inf)[place_of[matches]]
         result = np.zeros(len(sources), np.float32)
         result[inside] = shares
         return result
