@@ -121,14 +121,14 @@ class SnapshotRefresher:
     def _follow_counts(self) -> None:
         """Have the sources answer by the live counts. While Redis is down, they keep what they know."""
         snapshot, now = self._snapshot, time.monotonic()
-        if snapshot is None or snapshot.bundle is None or not (_inline() or now - self._followed_at >= COUNTS_SECONDS):
+        if snapshot is None or snapshot.bundle is None:
             return
-        self._followed_at = now
-        try:
-            self._live_counts.poll()
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            log.warning("snapshot.counts_not_read error=%s", error)
-            return
+        if _inline() or now - self._followed_at >= COUNTS_SECONDS:
+            self._followed_at = now
+            try:
+                self._live_counts.poll()
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                log.warning("snapshot.counts_not_read error=%s", error)
         if (version := self._live_counts.version) != snapshot.counts_version:
             counts = self._live_counts.recent_counts(snapshot.serving_catalog.codes, snapshot.weights)
             self._snapshot = snapshot.with_recent_counts(counts, version=version)

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
+from hashlib import sha1
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from profiles.counted_rows import DAY_US, MAX_ROWS, Field, Row, contribution, fi
 from profiles.profiler_work import ProfilerWork
 from profiles.replay import replay
 from profiles.selectors.live_counts import NOTHING, all_counts, changes_since
+from profiles.services import live_counts
 from recsys.data import recent_counts
 from tests.events.builders import entry, event
 
@@ -181,6 +183,20 @@ def test_days_that_are_over_do_not_count() -> None:
 
     assert counts() == {(1, "0:lamp"): 1}
     assert 0 < redis.client().ttl(f"{keys.COUNTS}i:{TODAY - 1}") <= counted_rows.DAYS * 86_400
+
+
+def test_a_full_day_takes_no_new_pairs_and_counts_on_those_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = live_counts.COUNT.replace(f"p = {live_counts.MOST_PAIR_FIELDS}", "p = 1")
+    monkeypatch.setattr(live_counts, "COUNT", script)
+    monkeypatch.setattr(live_counts, "COUNT_SHA", sha1(script.encode()).hexdigest())
+
+    for who in ("ada", "bo"):
+        apply(view(1, "desk", who=who), view(2, "lamp", who=who))
+    apply(view(1, "rug", who="dee"), view(2, "mug", who="dee"))
+    assert {name: count for (_, name), count in counts().items() if " " in name} == {"0:desk lamp": 2}
+
+    services.forget(["user:dee", "user:ada"])
+    assert counts() == {(1, "0:desk"): 1, (1, "0:lamp"): 1, (1, "0:desk lamp"): 1}
 
 
 def test_a_reader_of_changes_has_what_a_reader_of_all_has() -> None:
