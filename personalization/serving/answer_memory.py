@@ -1,7 +1,7 @@
 """Memory of prepared answers: an unchanged shopper's repeated request is looked up instead of computed.
 
 A memory belongs to one shopper as read, under one snapshot, in one hour. It leaves with them: nothing in it is checked
-for age. The key holds everything else that an answer depends on.
+for age. The key holds everything else that an answer depends on, also the version of the live counts.
 """
 
 import threading

@@ -103,7 +103,8 @@ def prepare_answer(
         who = ask.who if ask.personalized else NOBODY
         shopper = read_shopper(who, snapshot=snapshot, now=clock.now().timestamp(), count=count)
     rules = _applicable_rules(snapshot, ask, shopper)
-    question, strategy = _question(ask, rules, items_on_page), ask.strategy or placement.strategy
+    question = (snapshot.counts_version, _question(ask, rules, items_on_page))
+    strategy = ask.strategy or placement.strategy
     memory = None if ask.explain else shopper.memory
     is_late = time_left_ms is not None and durations.expected(strategy) > time_left_ms
     is_late = is_late and (memory is None or not memory.knows(question))
@@ -130,7 +131,7 @@ def _applicable_rules(snapshot: Snapshot, ask: Ask, shopper: Shopper) -> tuple[R
 
 
 def _question(ask: Ask, rules: Sequence[Rule], items_on_page: Ints | None) -> Hashable:
-    """Return all that an answer depends on besides shopper, snapshot and hour."""
+    """Return all that an answer depends on besides shopper, snapshot, live counts and hour."""
     on_page = None if items_on_page is None else items_on_page.tobytes()
     return (
         *(ask.placement, ask.product_ids, ask.limit, ask.exclude, ask.filters, ask.strategy),

@@ -154,7 +154,7 @@ class ShopperCache:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._snapshot: Snapshot | None = None
+        self._identity: object = None
         self._shoppers: LRUCache[Ids, KnownShopper] = LRUCache(MOST_SHOPPERS)
         self._shared: dict[FallbackReason | None, Shopper] = {}
 
@@ -189,12 +189,13 @@ class ShopperCache:
 
     def _holds(self, snapshot: Snapshot) -> bool:
         """Return whether this is the process's snapshot; forget what belongs to the one before."""
-        if snapshot is not snapshot_refresher.latest:
+        latest = snapshot_refresher.latest
+        if latest is None or snapshot.identity is not latest.identity:
             return False
-        if self._snapshot is not snapshot:
+        if self._identity is not snapshot.identity:
             self._shoppers.clear()
             self._shared.clear()
-            self._snapshot = snapshot
+            self._identity = snapshot.identity
         return True
 
 

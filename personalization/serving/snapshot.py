@@ -1,7 +1,7 @@
 """The snapshot: all data that a process needs to answer. It is immutable; a refresh makes a new one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -16,7 +16,9 @@ from recsys.arrays import Bools, Floats, Ints, Times
 from recsys.data.catalog import Catalog
 from recsys.data.event_weights import weight_table
 from recsys.data.profile import Context, Profile
+from recsys.data.recent_counts import RecentCounts
 from recsys.ranking.extension import extended_catalog
+from recsys.ranking.live_sources import follow_counts
 from recsys.ranking.model import HybridModel
 from recsys.sources.own_history import BuyAgain, Recent
 from recsys.sources.scoring import Scoring
@@ -47,6 +49,10 @@ class Snapshot:
     again, and without a model that learned it."""
     trained_bundle: HybridModel | None
     """The model without products added since its training; its codes come first."""
+    counts_version: int = 0
+    """The version of the live counts that the sources follow; 0 for none."""
+    identity: object = field(init=False, default_factory=object, compare=False, repr=False)
+    """The same for snapshots that differ in live counts only: what was read of a shopper holds for all of them."""
 
     @classmethod
     def build(
@@ -130,6 +136,15 @@ class Snapshot:
             rules=RuleSet(rules, serving_catalog.columns, before=self.rules),
             onboarding_cache=self.onboarding_cache.with_changes(serving_catalog, popular, on_sale),
         )
+
+    def with_recent_counts(self, counts: RecentCounts, *, version: int) -> "Snapshot":
+        """Return the same shop whose sources follow the live counts of that version; itself without a model."""
+        if self.bundle is None:
+            return self
+        bundle = follow_counts(self.bundle, counts)
+        after = replace(self, bundle=bundle, sources=bundle.sources, counts_version=version)
+        object.__setattr__(after, "identity", self.identity)
+        return after
 
     @property
     def strategies(self) -> set[str]:

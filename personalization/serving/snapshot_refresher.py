@@ -1,4 +1,7 @@
-"""Refreshes this process's snapshot: a background thread polls two counters and reloads what changed."""
+"""Refreshes this process's snapshot: a background thread polls two counters and reloads what changed.
+
+Once a second it also follows the live counts.
+"""
 
 import gc
 import logging
@@ -21,12 +24,15 @@ from personalization.selectors.config_fingerprint import config_fingerprint
 from personalization.selectors.placements import PlacementConfig, active_placements
 from personalization.selectors.rules import live_rules
 from personalization.serving.gauges import RELOADS
+from personalization.serving.live_counts import LiveCounts
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.versions import Versions
 
 POLL_SECONDS = 0.2
 DATABASE_POLL_SECONDS = 2.0
 """How often the database is checked although no counter changed: a loss of Redis loses the counters."""
+COUNTS_SECONDS = 1.0
+"""How often the live counts are followed. Each change empties the memory of answers, so more often would cost more."""
 PAUSE_SECONDS = 0.5
 """The pause after a failed read of the database; without it, each request could wake the thread."""
 log = logging.getLogger(__name__)
@@ -52,7 +58,8 @@ class SnapshotRefresher:
         self._config: tuple[tuple[Any, ...], dict[str, PlacementConfig], list[Rule]] | None = None
         """The fingerprint, placements and rules of the last read."""
         self._counters: Counters | None = None
-        self._asked_at = self._failed_at = float("-inf")
+        self._asked_at = self._failed_at = self._followed_at = float("-inf")
+        self._live_counts = LiveCounts()
 
     def current(self) -> Snapshot:
         """Return the snapshot; the first call of a process builds it. Raises Unavailable if it cannot be built."""
@@ -92,27 +99,47 @@ class SnapshotRefresher:
             self._wake.set()
 
     def refresh(self, *, force: bool = False) -> None:
-        """Reload what changed. While the database is down, the old snapshot stays."""
+        """Reload what changed, and follow the live counts. While the database is down, the old snapshot stays."""
         with self._lock:
-            counters, now = _read_counters(), time.monotonic()
-            due = counters != self._counters or now - self._asked_at >= DATABASE_POLL_SECONDS
-            due = due and now - self._failed_at >= PAUSE_SECONDS
-            if self._snapshot is not None and not (force or due or _inline()):
-                return
+            self._reload_due(force=force)
+            self._follow_counts()
+
+    def _reload_due(self, *, force: bool) -> None:
+        counters, now = _read_counters(), time.monotonic()
+        due = counters != self._counters or now - self._asked_at >= DATABASE_POLL_SECONDS
+        due = due and now - self._failed_at >= PAUSE_SECONDS
+        if self._snapshot is not None and not (force or due or _inline()):
+            return
+        try:
+            self._reload()
+        except (OperationalError, InterfaceError) as error:
+            log.warning("snapshot.refresh_failed error=%s", error)
+            self._failed_at = time.monotonic()
+            return
+        self._counters, self._asked_at = counters, time.monotonic()
+
+    def _follow_counts(self) -> None:
+        """Have the sources answer by the live counts. While Redis is down, they keep what they know."""
+        snapshot, now = self._snapshot, time.monotonic()
+        if snapshot is None or snapshot.bundle is None:
+            return
+        if _inline() or now - self._followed_at >= COUNTS_SECONDS:
+            self._followed_at = now
             try:
-                self._reload()
-            except (OperationalError, InterfaceError) as error:
-                log.warning("snapshot.refresh_failed error=%s", error)
-                self._failed_at = time.monotonic()
-                return
-            self._counters, self._asked_at = counters, time.monotonic()
+                self._live_counts.poll()
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                log.warning("snapshot.counts_not_read error=%s", error)
+        if (version := self._live_counts.version) != snapshot.counts_version:
+            counts = self._live_counts.recent_counts(snapshot.serving_catalog.codes, snapshot.weights)
+            self._snapshot = snapshot.with_recent_counts(counts, version=version)
 
     def forget(self) -> None:
         """Drop all loaded data; the next call loads from the start."""
         with self._lock:
             self._snapshot = self._cursor = self._counters = self._config = None
             self._rows, self._versions, self._changed, self._model_changed = {}, Versions(), {}, False
-            self._asked_at = self._failed_at = float("-inf")
+            self._live_counts = LiveCounts()
+            self._asked_at = self._failed_at = self._followed_at = float("-inf")
 
     def _reload(self) -> None:
         self._changed.update(self._reload_rows())

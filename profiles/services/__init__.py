@@ -22,7 +22,9 @@ from events.services.decoding import decode, positions_of, readable
 from events.shopper_attributes import attributes_in
 from events.types.base import Event
 from events.types.registry import interactions
-from profiles import attributes, history, keys
+from profiles import attributes, counted_rows, history, keys
+from profiles.services import live_counts
+from profiles.services.live_counts import CountChange
 from profiles.traits.context import context_in
 
 PURPOSE: Final = "personalization"
@@ -96,10 +98,11 @@ APPLY_SHA: Final = sha1(APPLY.encode()).hexdigest()
 
 @dataclass(slots=True)
 class Change:
-    """Changes of one raw id: a refusal, and rows to add (which key of `state_keys`, time, member)."""
+    """Changes of one raw id: a refusal, rows to add (which key of `state_keys`, time, member), and live counts."""
 
     refused_at: int | None = None
     rows: list[tuple[int, int, bytes]] = field(default_factory=list)
+    counts: CountChange = field(default_factory=CountChange)
 
     def refuse(self, at: int) -> None:
         """Add a refusal at that time."""
@@ -141,8 +144,10 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], makes_d
     pipe = redis.client().pipeline(transaction=True)
     # Inside the transaction, because a restarted server knows no script.
     pipe.script_load(APPLY)
+    pipe.script_load(live_counts.COUNT)
     for raw_id, change in changes.items():
         pipe.evalsha(APPLY_SHA, 5, *state_keys(raw_id), *change.arguments())
+        live_counts.write(pipe, raw_id, change.counts)
     for link in _first_and_last(links):
         _link(pipe, link)
     first_changes = _first_changes(changes, links)
@@ -164,11 +169,16 @@ def _collect(changes: dict[str, Change], event: Event) -> None:
     if event.consents.get(PURPOSE) is False:
         for raw_id in raw_ids(event.user_id, event.anonymous_id):
             changes[raw_id].refuse(event.at)
+    if any(event.consents.get(purpose) is False for purpose in counted_rows.PURPOSES):
+        for raw_id in raw_ids(event.user_id, event.anonymous_id):
+            changes[raw_id].counts.refuse(event.at)
     if PURPOSE in event.allowed and (lines := interactions(event, currency=settings.SHOP_CURRENCY)):
-        rows = changes[event.raw_id].rows
+        rows, counted = changes[event.raw_id].rows, changes[event.raw_id].counts.rows
         for position, interaction in enumerate(lines):
             kind = 2 if interaction.signal in history.LASTING else 1
             rows.append((kind, interaction.at, history.member(interaction, line=position)))
+            if counted_rows.PURPOSES.issubset(event.allowed):
+                counted.append(counted_rows.row_of(interaction, line=position))
         rows += [(5, event.at, attributes.member(event, *one)) for one in context_in(event).items()]
     if PURPOSE in event.allowed and (stated := attributes_in(event, settings.SHOPPER_ATTRIBUTES)):
         changes[event.raw_id].rows += [(5, event.at, attributes.member(event, *one)) for one in stated.items()]
@@ -257,6 +267,7 @@ def forget(raw_ids: Iterable[str]) -> int:
     for raw_id in subjects:
         arguments = (f"{keys.SEGMENTS}{raw_id}", due_key(raw_id, shards=shards), keys.SUBJECTS)
         pipe.eval(LEAVE_ALL, 3, *arguments, raw_id)
+        live_counts.forget(pipe, raw_id)
     pipe.delete(*names)
     publish_profiles(pipe, subjects)
     return sum(int(count) for count in pipe.execute()[:-1])
@@ -265,11 +276,16 @@ def forget(raw_ids: Iterable[str]) -> int:
 def all_keys(raw_id: str) -> tuple[str, ...]:
     """Return every key that this room may have for a raw id."""
     kind, _, value = raw_id.partition(":")
-    return (*state_keys(raw_id), f"{keys.CLAIMS if kind == 'anonymous' else keys.LINKED}{value}")
+    return (
+        *state_keys(raw_id),
+        *live_counts.row_keys(raw_id),
+        f"{keys.CLAIMS if kind == 'anonymous' else keys.LINKED}{value}",
+    )
 
 
 def forget_everybody() -> int:
     """Delete all profiles, to be rebuilt from the log; return the number of keys deleted."""
+    live_counts.forget_everybody()
     client, removed = redis.client(), 0
     for prefix in keys.ALL:
         names: list[bytes] = []

@@ -6,14 +6,15 @@ algorithms", UMUAI 2018), here over each shopper's whole sequence.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
 
-from recsys.arrays import Ints
+from recsys.arrays import Floats, Ints
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
+from recsys.data.recent_counts import UNIT, PairCounts, RecentCounts, last_day, pair_counts
 from recsys.sources.base import Config
 from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
 from recsys.sources.item_item import ItemItem, ItemItemConfig
@@ -23,7 +24,7 @@ from recsys.sources.matrix import (
     scaled_columns,
     scaled_rows,
 )
-from recsys.sources.neighbors import build_table
+from recsys.sources.neighbors import Neighbors, Rows, build_table
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
@@ -75,13 +76,56 @@ class Covisitation(ItemItem):
     }
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return the neighbor table of decayed pair counts, discounted on both sides."""
-        c = self.config
-        pairs = self._pairs(interactions, catalog.n_items)
-        pairs = (pairs + c.backward * pairs.T).tocsr().astype(np.float32)
-        left = inverse_power(np.asarray(pairs.sum(axis=1)).ravel(), c.source_power)
-        right = inverse_power(np.asarray(pairs.sum(axis=0)).ravel(), c.target_power)
-        return build_table([scaled_columns(scaled_rows(pairs, left), right)], max_neighbors=c.neighbors).arrays()
+        """Return the neighbor table of decayed pair counts, discounted on both sides, and what live counts add to.
+
+        That is the sums of rows and columns, float32[n_items], and the pairs of the last day, which live counts repeat.
+        """
+        pairs = self._both_ways(self._pairs(interactions, catalog.n_items)).astype(np.float32)
+        row_sums, column_sums = _sums(pairs)
+        table = build_table([self._discounted(pairs, row_sums, column_sums)], max_neighbors=self.config.neighbors)
+        day = last_day(interactions)
+        last_pairs = pair_counts(interactions, day=day)
+        return {
+            **table.arrays(),
+            "row_sums": row_sums,
+            "column_sums": column_sums,
+            "last_day": np.array([day], np.int64),
+            "last_day_sources": last_pairs.sources,
+            "last_day_targets": last_pairs.targets,
+            "last_day_counts": last_pairs.counts,
+        }
+
+    def with_recent_counts(self, counts: RecentCounts, catalog: Catalog) -> Self:
+        """Return the model with the pairs that it lacks, in the units of its table. The table itself is not copied."""
+        if "row_sums" not in self.arrays:  # of a release that kept the table only
+            return self
+        extra, added = self._extra_pairs(counts), counts.n_items - len(self.arrays["row_sums"])
+        row_sums, column_sums = (
+            np.pad(self.arrays[name], (0, added)) + sums
+            for name, sums in zip(("row_sums", "column_sums"), _sums(extra), strict=True)
+        )
+        model = type(self)(self.config)
+        model.n_items, model.learned_until, model.arrays = counts.n_items, self.learned_until, self.arrays
+        model.table = Neighbors.of(self.arrays).with_later(Rows.of(self._discounted(extra, row_sums, column_sums)))
+        return model
+
+    def _extra_pairs(self, counts: RecentCounts) -> Matrix:
+        """Return csr float32[n_items, n_items]: pairs of the live counts that the model has not learned, both ways."""
+        names = ("last_day_sources", "last_day_targets", "last_day_counts")
+        (day,), last_pairs = self.arrays["last_day"].tolist(), PairCounts(*(self.arrays[name] for name in names))
+        extra = sparse.csr_matrix((counts.n_items, counts.n_items))
+        for age, pairs in counts.pairs_since(day, last_pairs):
+            weights = pairs.counts / UNIT * np.exp2(-age / self.config.matrix_half_life_days)
+            extra = extra + _pair_matrix([(weights, pairs.sources, pairs.targets)], counts.n_items)
+        return self._both_ways(extra).astype(np.float32)
+
+    def _both_ways(self, pairs: Matrix) -> Matrix:
+        return (pairs + self.config.backward * pairs.T).tocsr()
+
+    def _discounted(self, pairs: Matrix, row_sums: Floats, column_sums: Floats) -> Matrix:
+        left = inverse_power(row_sums, self.config.source_power)
+        right = inverse_power(column_sums, self.config.target_power)
+        return scaled_columns(scaled_rows(pairs, left), right)
 
     def _pairs(self, interactions: Interactions, n_items: int) -> Matrix:
         """Return csr float64[n_items, n_items]: row i, column j is the weight of pairs in which j follows i."""
@@ -117,6 +161,11 @@ def follower_pairs(interactions: Interactions, n_items: int) -> Matrix:
     """Return csr float64[n_items, n_items]: how often j follows i within a visit, less with each step between."""
     config = CovisitationConfig(gap_decay=0.7, pair_half_life_hours=1.0, matrix_half_life_days=36_500.0)
     return Covisitation(config)._pairs(interactions, n_items)
+
+
+def _sums(pairs: Matrix) -> tuple[Floats, Floats]:
+    """Return the sums of rows and of columns, float32[n_items] each."""
+    return np.asarray(pairs.sum(axis=1)).ravel(), np.asarray(pairs.sum(axis=0)).ravel()
 
 
 def _pair_matrix(parts: Sequence[tuple[np.ndarray, Ints, Ints]], n_items: int) -> Matrix:

@@ -72,8 +72,8 @@ class Rows:
 class Neighbors:
     """The neighbor table. `own` is float32[n_items]: the score that an item gains from itself.
 
-    `later` has the entries of items that were added after the fit: new neighbors of old items, and the rows of new
-    items. So a new product does not rewrite a large table.
+    `later` has what was added after the fit: entries of new items, and live counts. So neither rewrites a large table.
+    A pair may be in both; its scores add up.
     """
 
     rows: Rows
@@ -148,6 +148,13 @@ class Neighbors:
         ended = np.concatenate([self.rows.indptr, np.full(new, self.rows.indptr[-1])])
         return Neighbors(replace(self.rows, indptr=ended), np.concatenate([self.own, new_rows.own]), Rows.of(later))
 
+    def with_later(self, later: Rows) -> "Neighbors":
+        """Return the table with other later rows, which may know more items; these have no other neighbors."""
+        n_items, ends = len(later.indptr) - 1, self.rows.indptr
+        added = n_items - len(self.own)
+        rows = replace(self.rows, indptr=np.concatenate([ends, np.full(added, ends[-1])])) if added else self.rows
+        return Neighbors(rows, np.pad(self.own, (0, added)), later)
+
     def gains(self, query: Query, own_weight: float) -> Weights:
         """Return float64[n_items]: the score of each item by the query's items; `own_weight` scales `own`."""
         codes, sums = self.sparse_gains(query, own_weight)
@@ -217,11 +224,14 @@ class Neighbors:
         inside = (sources >= 0) & (sources < n) & (items < n)
         distinct, place_of = np.unique(sources[inside], return_inverse=True)
         indices, values, places = self.lookup(distinct.astype(np.int32))
-        best = np.zeros(len(distinct), np.float32)
-        np.maximum.at(best, places, values)
         keys = places * np.int64(n) + indices
         order = np.argsort(keys)
         keys, values = keys[order], values[order]
+        if self.later is not None:
+            keys, starts = np.unique(keys, return_index=True)
+            values = np.add.reduceat(values, starts) if len(starts) else values
+        best = np.zeros(len(distinct), np.float32)
+        np.maximum.at(best, keys // n, values)
         pair_keys = place_of * np.int64(n) + items[inside]
         at = np.searchsorted(keys, pair_keys)
         matches = np.flatnonzero(at < len(keys))

@@ -69,12 +69,17 @@ class Popular(Scoring):
 
 def decayed_share(interactions: Interactions, half_life_days: float, n_items: int) -> Array:
     """Return float64[n_items]: shares of all weights, which halve every `half_life_days` before the last row."""
+    totals = decayed_totals(interactions, half_life_days, n_items)
+    return np.asarray(totals / totals.sum()) if len(interactions) else totals
+
+
+def decayed_totals(interactions: Interactions, half_life_days: float, n_items: int) -> Array:
+    """Return float64[n_items]: sums of weights, which halve every `half_life_days` before the last row."""
     if not len(interactions):
         return np.zeros(n_items)
     age = interactions.times.max() - interactions.times
     weights = interactions.weights * np.exp2(-age / (half_life_days * DAY))
-    totals = np.bincount(interactions.items, weights, n_items)
-    return np.asarray(totals / totals.sum())
+    return np.asarray(np.bincount(interactions.items, weights, n_items))
 
 
 def category_codes(catalog: Catalog) -> Array:

@@ -17,6 +17,7 @@ from recsys.arrays import Floats, Ints
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
+from recsys.data.recent_counts import RecentCounts
 from recsys.sources import storage
 from recsys.sources.base import Ranked, RankedMany, Recommender
 from recsys.sources.item_scores import ItemScores
@@ -105,6 +106,13 @@ class Scoring(Recommender):
     def item_scores(self, profile: Profile, context: Context) -> ItemScores:
         """Return `scores` of those items that have any, for one answer."""
         return ItemScores(self.scores(profile, context))
+
+    def with_recent_counts(self, counts: RecentCounts, catalog: Catalog) -> Self:
+        """Return the model after the live counts, whose codes are the catalog's; itself if it counts nothing.
+
+        Counts replace those of an earlier call.
+        """
+        return self
 
     def scores_many(self, profiles: Sequence[Profile], contexts: Sequence[Context]) -> Floats:
         """Return float32[n, n_items]: `scores` of each profile. Limit n as with `CHUNK_CELLS`."""
