@@ -1,7 +1,8 @@
 """2,000 connections that send their bodies slowly: what others wait, when each is cut off, and the memory it takes.
 
 Proxy, buffer and web run as in production. The attack is a process of its own. It replaces each connection that is
-cut off three seconds later. Meanwhile a patient client asks for `/healthz`, an answer, and sends events.
+cut off three seconds later, the flood at once. Meanwhile a patient client asks for `/healthz`, an answer, and sends
+events.
 """
 
 import argparse
@@ -33,8 +34,11 @@ ATTACKS = {
     "stall": (HEAD + b"x" * 100_000, b"x"),
     "chunks": (CHUNKED, b"1\r\nx\r\n"),
     "heads": (b"POST /v1/batch HTTP/1.1\r\nX-Slow: ", b"x"),
+    "flood": (HEAD + b"x" * 400_000, b"x"),
 }
 """By name: what is sent at once, and what is sent every GAP_SECONDS afterwards."""
+INSTANT = frozenset({"flood"})
+"""Attacks that replace a connection at once after it was cut off."""
 SHOP = """
 from access.services import create_key
 from catalog.services import bulk_upsert
@@ -106,9 +110,10 @@ def attack(
     async def hold() -> None:
         ends = asyncio.get_running_loop().time() + seconds
         start, then = ATTACKS[name]
-        await asyncio.gather(*[one(start, then, ends) for _ in range(connections)])
+        pause = 0.0 if name in INSTANT else GAP_SECONDS
+        await asyncio.gather(*[one(start, then, ends, pause) for _ in range(connections)])
 
-    async def one(start: bytes, then: bytes, ends: float) -> None:
+    async def one(start: bytes, then: bytes, ends: float, pause: float) -> None:
         loop = asyncio.get_running_loop()
         while loop.time() < ends:
             began = loop.time()
@@ -123,7 +128,7 @@ def attack(
                     cuts.append(lasted)
                 answer.cancel()
                 writer.transport.abort()
-                await asyncio.sleep(GAP_SECONDS)
+                await asyncio.sleep(pause)
             except OSError:
                 await asyncio.sleep(0.5)
 

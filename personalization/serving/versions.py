@@ -114,7 +114,9 @@ class Versions:
         standby = self._standby
         if standby is not None and standby[0] == version:
             return standby[1]
-        return HybridModel.load(version.directory, expected=version.artifact_hash)
+        model = HybridModel.load(version.directory, expected=version.artifact_hash)
+        model.warm_up()
+        return model
 
     def _load_increment(self, version: str, increment: Increment) -> HybridModel | None:
         """Return the bundle of an increment; None if it cannot be read, and during the pause after that."""

@@ -208,6 +208,16 @@ class HybridModel:
         slates = self._to_slates(candidates, [profile], [context], len(candidates.items), stage=stage, explain=False)[0]
         return slates.among(items)
 
+    def warm_up(self) -> None:
+        """Answer a made-up shopper, so that the first real one does not wait for compiled code to be loaded."""
+        if not self.catalog.n_items:
+            return
+        ones = np.ones(2, np.float32)
+        profile = Profile(np.zeros(2, np.int32), np.arange(2.0), np.zeros(2, np.int8), ones, ones, now=2.0)
+        for context in (Context(allowed=np.ones(self.catalog.n_items, np.bool_)), Context(items=(0,))):
+            self.slate(profile, context, 10)
+            self.slate(profile, context, 10, strategy=BASKET)
+
     def extended(
         self, items: pd.DataFrame, *, removed_items: pd.DataFrame | None = None, before: Self | None = None
     ) -> Self:

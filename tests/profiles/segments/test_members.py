@@ -95,9 +95,9 @@ def test_an_event_about_a_segment_changes_no_profile(make_segment: Make) -> None
     make_segment("lookers", ANY_VIEW)
     happened(view(1))
 
-    told = event(9, name="Segment Entered", properties={"segment": "lookers"}, source="server")
+    from_server = event(9, name="Segment Entered", properties={"segment": "lookers"}, source="server")
 
-    assert happened(told).work(SHARDS) == 0
+    assert happened(from_server).work(SHARDS) == 0
     assert len(segment_events()) == 1
 
 
@@ -206,13 +206,13 @@ def test_a_rebuild_is_silent_and_keeps_since_when(make_segment: Make) -> None:
     events = [view(1, minutes_ago=20), view(2, minutes_ago=3), view(3, user_id="bo")]
     get_log().append([Entry("event", one.raw_id, one.encode()) for one in events])
     happened(*events)
-    before, told = read_person(user_id="ada").segments, segment_events()
+    before, entries = read_person(user_id="ada").segments, segment_events()
 
     replay(get_log())
     Segmenter().work(SHARDS)
 
     assert read_person(user_id="ada").segments == before == {"lookers": events[1].at}
-    assert segment_events() == told
+    assert segment_events() == entries
     assert due()["user:ada"] == events[0].at + 30 * 60_000_000
     assert not redis.client().exists(keys.REBUILD)
 
