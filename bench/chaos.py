@@ -286,10 +286,10 @@ class Chaos:
         except psycopg2.OperationalError:
             return []
 
-    def disk_errors(self) -> int:
-        """Return how often Valkey or PostgreSQL wrote to its log that the disk took no more."""
-        logs = [(self.stage.folder / f"{name}.log").read_text(errors="replace") for name in TARGETS["disk"]]
-        return sum(log.count(words) for log in logs for words in DISK_IS_FULL)
+    def disk_errors(self) -> dict[str, int]:
+        """Return how often each server wrote to its log that the disk took no more."""
+        logs = {name: (self.stage.folder / f"{name}.log").read_text(errors="replace") for name in TARGETS["disk"]}
+        return {name: sum(map(log.count, DISK_IS_FULL)) for name, log in logs.items()}
 
     def lag(self) -> int:
         """Return how many entries the consumers have left."""
