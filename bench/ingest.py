@@ -29,7 +29,6 @@ from bench._results import write_results
 from bench._stage import Stage, stage, until
 
 if TYPE_CHECKING:
-    from events.consumer import Consumer
     from events.log import Batch
 
 BATCH: Final = 100
@@ -79,8 +78,8 @@ def measured(it: Stage, key: str, seconds: float) -> dict[str, Any]:
     floor = wrk(it, FLOOR, seconds=seconds, connections=CONNECTIONS)
     # Here each shopper decides for the first time.
     decided = wrk(it, batches(key, "decided", stamped=True), seconds=seconds, connections=CONNECTIONS)
-    consumer = new_consumer()
-    drain(consumer)
+    recording = Recording()
+    recording.drain()
     figures = {"accepted": BATCH * decided.requests, **figures_of("floor", floor)}
     for prefix, stamped in (("stamped_", True), ("", False)):
         one = wrk(it, single(key, f"{prefix}single", stamped=stamped), seconds=seconds, connections=CONNECTIONS)
@@ -89,7 +88,8 @@ def measured(it: Stage, key: str, seconds: float) -> dict[str, Any]:
         figures |= figures_of(f"{prefix}single", one) | figures_of(f"{prefix}batch", many)
         figures[f"{prefix}single_over_floor"] = round(one.per_s / floor.per_s, 3)
         figures[f"{prefix}accepted_per_s"] = round(BATCH * many.per_s)
-        figures |= {f"{prefix}{name}": value for name, value in recorded(consumer).items()}
+        figures |= {f"{prefix}{name}": value for name, value in recording.rates().items()}
+    recording.membership.leave()
     return figures | spike(it, key, rate=SHARE_OF_CAPACITY * figures["accepted_per_s"], seconds=seconds)
 
 
@@ -100,52 +100,52 @@ def figures_of(name: str, rate: Rate) -> dict[str, Any]:
     return figures
 
 
-def new_consumer() -> "Consumer":
-    """Return the recorder as a consumer in this process."""
-    from common import redis
-    from events.consumer import Consumer, relax_garbage_collection
-    from events.log import get_log
-    from events.services.recorder_work import RecorderWork
+class Recording:
+    """The recorder, a consumer of the log in this process."""
 
-    relax_garbage_collection()
-    return Consumer(RecorderWork(), get_log(), redis.client())
+    def __init__(self) -> None:
+        from common import redis
+        from events.consumer import Consumer, relax_garbage_collection
+        from events.log import get_log
+        from events.log.membership import Membership
+        from events.services.recorder_work import RecorderWork
 
+        relax_garbage_collection()
+        self.consumer = Consumer(RecorderWork(), get_log(), redis.client())
+        self.membership = Membership(redis.client(), self.consumer.work.name, self.consumer.source.shards)
 
-def drain(consumer: "Consumer", *, at_least: float = float("inf")) -> int:
-    """Record that many entries, or all; return how many."""
-    from events.log.membership import Membership
+    def drain(self, *, at_least: float = float("inf")) -> int:
+        """Record that many entries, or all; return how many."""
+        done = 0
+        while done < at_least and (step := self.consumer.step(self.membership)):
+            done += step
+        return done
 
-    membership = Membership(consumer.client, consumer.work.name, consumer.source.shards)
-    done = 0
-    while done < at_least and (step := consumer.step(membership)):
-        done += step
-    return done
+    def read_ahead(self) -> "Iterator[Batch]":
+        """Yield the batches that the recorder will read."""
+        source, work = self.consumer.source, self.consumer.work
+        after = work.offsets(range(source.shards))
+        while batch := source.read_many(after, count=work.at_once):
+            after = {**after, **{shard: entries[-1][0] for shard, entries in batch.items()}}
+            yield batch
 
-
-def recorded(consumer: "Consumer") -> dict[str, Any]:
-    """Copy what waits in the log and record it, in turns; return the rates of both."""
-    ahead = list(read_ahead(consumer))
-    rates: dict[str, list[float]] = {"recorded": [], "copy": []}
-    rounds = min(ROUNDS, len(ahead))
-    for part in range(rounds):
-        batches = ahead[part * len(ahead) // rounds : (part + 1) * len(ahead) // rounds]
-        rates["copy"].append(copy_rate(batches))
-        count, began = sum(len(entries) for batch in batches for entries in batch.values()), time.perf_counter()
-        rates["recorded"].append(drain(consumer, at_least=count) / (time.perf_counter() - began))
-        print(", ".join(f"{name} {values[-1]:,.0f}/s" for name, values in rates.items()), flush=True)
-    drain(consumer)
-    recorder, reference = (statistics.median(values) for values in rates.values())
-    over = round(recorder / reference, 3)
-    return {"recorded_per_s": round(recorder), "copy_per_s": round(reference), "recorded_over_copy": over}
-
-
-def read_ahead(consumer: "Consumer") -> "Iterator[Batch]":
-    """Yield the batches that the recorder will read."""
-    source = consumer.source
-    after = consumer.work.offsets(range(source.shards))
-    while batch := source.read_many(after, count=consumer.work.at_once):
-        after = {**after, **{shard: entries[-1][0] for shard, entries in batch.items()}}
-        yield batch
+    def rates(self) -> dict[str, Any]:
+        """Copy what waits in the log and record it, in turns; return the rates of both."""
+        ahead = list(self.read_ahead())
+        rates: dict[str, list[float]] = {"recorded": [], "copy": []}
+        rounds = min(ROUNDS, len(ahead))
+        for part in range(rounds):
+            batches = ahead[part * len(ahead) // rounds : (part + 1) * len(ahead) // rounds]
+            rates["copy"].append(copy_rate(batches))
+            count, began = sum(len(entries) for batch in batches for entries in batch.values()), time.perf_counter()
+            done = self.drain(at_least=count)
+            rates["recorded"].append(done / (time.perf_counter() - began))
+            if done < count:
+                raise RuntimeError(f"the recorder read {done} of {count} entries")
+            print(", ".join(f"{name} {values[-1]:,.0f}/s" for name, values in rates.items()), flush=True)
+        recorder, reference = (statistics.median(values) for values in rates.values())
+        over = round(recorder / reference, 3)
+        return {"recorded_per_s": round(recorder), "copy_per_s": round(reference), "recorded_over_copy": over}
 
 
 def copy_rate(batches: "list[Batch]") -> float:
