@@ -121,6 +121,12 @@ class Recording:
             done += step
         return done
 
+    def settle(self) -> None:
+        """Return once nothing more comes in: the web workers still work on requests whose client has gone."""
+        length = -1
+        while length != (length := self.consumer.source.length()):
+            time.sleep(1)
+
     def read_ahead(self) -> "Iterator[Batch]":
         """Yield the batches that the recorder will read."""
         source, work = self.consumer.source, self.consumer.work
@@ -131,6 +137,7 @@ class Recording:
 
     def rates(self) -> dict[str, Any]:
         """Copy what waits in the log and record it, in turns; return the rates of both."""
+        self.settle()
         ahead = list(self.read_ahead())
         rates: dict[str, list[float]] = {"recorded": [], "copy": []}
         rounds = min(ROUNDS, len(ahead))
