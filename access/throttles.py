@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # rest_framework.views imports this module while it is loaded
 PREFIX: Final = "v:limit:"
 """Begins the key of a counter."""
 COUNT: Final = Script("""
+redis.set_repl(redis.REPL_REPLICA)
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -47,7 +48,8 @@ redis.call('PEXPIRE', KEYS[1], 2 * window)
 return {limit - weighted - 1, 0}
 """)
 """Counts a request in a sliding window: the present window's requests, and of the one before as large a share as the
-sliding window covers. Returns how many are left, and the milliseconds until the next one may come."""
+sliding window covers. Returns how many are left, and the milliseconds until the next one may come. The count stays out
+of the append-only file, whose sync would cost each request more than all else; a restarted server begins at zero."""
 
 
 class Allowance(NamedTuple):

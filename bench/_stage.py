@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
@@ -45,10 +45,16 @@ class Program:
 
     def kill(self) -> None:
         """Kill it and all its children without a warning."""
-        assert self._process is not None
         self.kills += 1
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        send_signal(self.pids(), signal.SIGKILL)
+
+    def pids(self) -> list[int]:
+        """Return the process ids of the latest start and of all below it, which may have sessions of their own."""
+        pids = [self.pid]
+        for pid in pids:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                pids += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return pids
 
     def stop(self) -> None:
         """End it for good."""
@@ -123,33 +129,53 @@ class Stage:
 @contextlib.contextmanager
 def stage() -> Iterator[Stage]:
     """Yield a fresh installation with its stores up and its tables made; clean up behind it."""
-    with tempfile.TemporaryDirectory(prefix="vitrine-") as name:
-        folder = Path(name)
-        stores = embedded.load(folder)
-        stores.prepare()
-        environment = {
-            **os.environ,
-            **stores.environment(),
-            "SECRET_KEY": "only-for-measuring-" + "x" * 40,
-            "PORT": str(ports.pick()),
-            "MODEL_DIR": str(folder / "models"),
-            "PYTHONPATH": str(ROOT),
-            "LOG_LEVEL": "INFO",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-        }
-        environment.pop("DJANGO_SETTINGS_MODULE", None)
-        it = Stage(folder, stores, environment)
-        try:
-            it.run("postgres", *stores.postgres.command())
-            it.run("valkey", *stores.valkey.command())
-            until(stores.ready, seconds=60, what="the stores")
-            it.manage("migrate", "--database", "owner", "--verbosity", "0")
-            it.manage("grant_app_role")
-            yield it
-        finally:
-            for program in reversed(it.programs.values()):
-                program.stop()
-            remove_data(stores)
+    with tempfile.TemporaryDirectory(prefix="vitrine-") as name, stage_in(Path(name)) as it:
+        yield it
+
+
+@contextlib.contextmanager
+def stage_in(folder: Path, **settings: str) -> Iterator[Stage]:
+    """Yield such an installation in a folder, with some environment variables of its own."""
+    stores = embedded.load(folder)
+    stores.prepare()
+    environment = {
+        **os.environ,
+        **stores.environment(),
+        "SECRET_KEY": "only-for-measuring-" + "x" * 40,
+        "PORT": str(ports.pick()),
+        "MODEL_DIR": str(folder / "models"),
+        "PYTHONPATH": str(ROOT),
+        "LOG_LEVEL": "INFO",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        **settings,
+    }
+    environment.pop("DJANGO_SETTINGS_MODULE", None)
+    it = Stage(folder, stores, environment)
+    try:
+        it.run("postgres", *stores.postgres.command())
+        it.run("valkey", *stores.valkey.command())
+        until(stores.ready, seconds=60, what="the stores")
+        it.manage("migrate", "--database", "owner", "--verbosity", "0")
+        it.manage("grant_app_role")
+        yield it
+    finally:
+        for program in reversed(it.programs.values()):
+            program.stop()
+        remove_data(stores)
+
+
+def new_key(it: Stage) -> str:
+    """Return a publishable key whose sender need not prove user ids."""
+    call = "create_key(kind='pk', name='bench', requires_user_hash=False)"
+    code = f"from access.services import create_key; print({call}[1])"
+    return it.manage("shell", "--no-imports", "-c", code).strip().splitlines()[-1]
+
+
+def send_signal(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to those of the processes that still run."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def remove_data(stores: embedded.Instance) -> None:

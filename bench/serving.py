@@ -12,9 +12,6 @@ import argparse
 import http.client
 import json
 import os
-import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -24,8 +21,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from bench._load import clients_missing, lua_list, run, serve, wrk
 from bench._results import write_results
-from bench._stage import Stage, answers, stage, until
+from bench._stage import Stage, stage
 from recsys.data.dataset import Dataset, build
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
@@ -55,8 +53,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
     parser.add_argument("--sources", nargs="*", help="train these only, for a short run")
     options = parser.parse_args()
-    if missing := [name for name in ("wrk", "h2load") if shutil.which(name) is None]:
-        print(f"{' and '.join(missing)} not found: Debian has them in wrk and nghttp2-client.", file=sys.stderr)
+    if clients_missing():
         return 2
     with stage() as it:
         os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
@@ -67,16 +64,6 @@ def main() -> int:
         print(json.dumps(figures, indent=1))
         write_results("serving", figures)
     return 0
-
-
-def serve(it: Stage) -> None:
-    """Start the web worker with the floor's route, and without limits of requests."""
-    it.environment["SERVING_REFRESH"] = "background"
-    it.environment["KEY_RATE_SECRET"] = it.environment["KEY_RATE_PUBLISHABLE"] = "100000000/minute"
-    granian = os.path.join(os.path.dirname(sys.executable), "granian")
-    command = (granian, "--interface", "wsgi", "--workers", "1", "--no-ws", "--port", it.environment["PORT"])
-    it.run("web", *command, "bench._floor:application")
-    until(lambda: answers(f"{it.url}/floor") and answers(f"{it.url}/readyz"), seconds=120, what="the web server")
 
 
 Train = Callable[[Dataset, Sequence[str] | None], HybridModel]
@@ -267,27 +254,10 @@ class Load:
 
         Raises RuntimeError if an answer is not 200.
         """
-        with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-            script.write(LUA % (lua_list(paths), lua_list(bodies), self.key))
-            script.flush()
-            command = [
-                "wrk",
-                "-t1",
-                f"-c{connections}",
-                f"-d{max(1, round(seconds))}s",
-                "--timeout",
-                "30s",
-                "-s",
-                script.name,
-            ]
-            self._run([*command[:3], "-d2s", *command[4:], self.it.url])
-            before = self.cpu()
-            output = self._run([*command, self.it.url])
-            used = self.cpu() - before
-        requests = int(matched(r"(\d+) requests in", output))
-        if "Non-2xx" in output or "Socket errors" in output:
-            raise RuntimeError(output)
-        return float(matched(r"Requests/sec:\s+([\d.]+)", output)), 1000 * used / requests
+        script = LUA % (lua_list(paths), lua_list(bodies), self.key)
+        wrk(self.it, script, seconds=2, connections=connections)
+        rate = wrk(self.it, script, seconds=seconds, connections=connections)
+        return rate.per_s, 1000 * rate.cpu_s / rate.requests
 
     def latency(self, paths: Sequence[str], rate: float, seconds: float) -> dict[str, float]:
         """Return percentiles in milliseconds at a fixed rate of arrivals."""
@@ -304,25 +274,13 @@ class Load:
                 f"-n{int(each * CONNECTIONS * seconds)}",
             ]
             command += ["-H", f"Authorization: Bearer {self.key}", f"--log-file={log}", f"--input-file={urls}"]
-            self._run(command)
+            run(*command)
             rows = [line.split("\t") for line in log.read_text().splitlines()]
         if any(row[1] != "200" for row in rows):
             raise RuntimeError("an answer under load was not 200")
         took = np.array([int(row[2]) for row in rows]) / 1000
         result = {f"p{share}_ms": round(float(np.percentile(took, share)), 2) for share in (50, 90, 99)}
         return {"rate_per_s": round(each * CONNECTIONS), **result}
-
-    def cpu(self) -> float:
-        """Return the CPU seconds of the web server so far, its worker included."""
-        main = self.it.programs["web"].pid
-        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
-        return sum(map(cpu_seconds, (str(main), *children)))
-
-    def _run(self, command: Sequence[str]) -> str:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"{command[0]} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
 
 
 LUA: Final = """
@@ -335,25 +293,6 @@ request = function()
   return wrk.format("GET", paths[at %% #paths + 1])
 end
 """
-
-
-def matched(pattern: str, text: str) -> str:
-    """Return the first group of the pattern's match. Raises RuntimeError without one."""
-    match = re.search(pattern, text)
-    if match is None:
-        raise RuntimeError(f"no {pattern} in:\n{text}")
-    return match.group(1)
-
-
-def lua_list(texts: Sequence[str]) -> str:
-    """Return the texts as the inside of a Lua table."""
-    return ",".join(f"[[{text}]]" for text in texts)
-
-
-def cpu_seconds(pid: str) -> float:
-    """Return the CPU seconds of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

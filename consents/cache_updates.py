@@ -3,6 +3,7 @@
 Safe at any time while the shop runs: the newer decision wins, and the older link.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -11,6 +12,7 @@ from common.clock import to_microseconds
 from consents import cache
 from consents.models import ConsentState
 from consents.recording import DecisionRecord
+from consents.state import Decision
 from customers.selectors import first_links
 
 CHUNK = 1000
@@ -36,13 +38,17 @@ def rebuild() -> Iterator[int]:
 def write(decisions: Iterable[DecisionRecord], *, again: bool = True) -> None:
     """Write decisions and where they were made, in one trip; again: the shopper may have been seen elsewhere since.
 
-    Where no region is known, that of the latest of the decisions counts.
+    Of several on one purpose the one that holds is written. Where no region is known, that of the latest counts.
     """
     pipe = redis.client().pipeline(transaction=False)
+    latest: defaultdict[str, dict[str, Decision]] = defaultdict(dict)
     for one in sorted(decisions, key=lambda one: one.at, reverse=again):
-        cache.apply_all(pipe, one.raw_id, {one.purpose: one.decision})
+        if one.decision.beats(latest[one.raw_id].get(one.purpose)):
+            latest[one.raw_id][one.purpose] = one.decision
         if one.region:
             cache.seen_in(pipe, one.raw_id, one.region, again=again)
+    for raw_id, of_id in latest.items():
+        cache.apply_all(pipe, raw_id, of_id)
     pipe.execute()
 
 

@@ -46,6 +46,16 @@ class ConsentPerson:
         """Return whether the purpose is allowed for this person."""
         return decide(purpose, self.states, rule=rule, gpc=gpc, linked_at=self.linked_at)
 
+    def verdicts(
+        self, purposes: Mapping[str, PurposeTerms], *, rule: RegionRule, gpc: bool = False
+    ) -> dict[str, Verdict]:
+        """Return the verdict on each of the purposes."""
+        signal = _signal(self.states, live=gpc)
+        return {
+            name: _decide(purpose, self.states, rule=rule, gpc=gpc, signal=signal, linked_at=self.linked_at)
+            for name, purpose in purposes.items()
+        }
+
     @property
     def epoch(self) -> int:
         """How often any of the person's ids changed its mind: part of every cache key."""
@@ -100,6 +110,8 @@ def person_of(raw_ids: Iterable[str], states: Mapping[str, ConsentState]) -> Con
 
 def newest_links(state: ConsentState) -> list[tuple[str, int]]:
     """Return the ids linked to this one with their times, the latest first."""
+    if len(state.links) < 2:
+        return list(state.links.items())
     return sorted(state.links.items(), key=lambda link: (-link[1], link[0]))[:MOST_LINKS]
 
 
@@ -118,14 +130,29 @@ def decide(
     """
     if purpose is None:
         return Verdict(False, "none", "unknown_purpose")
+    return _decide(purpose, states, rule=rule, gpc=gpc, signal=_signal(states, live=gpc), linked_at=linked_at or {})
+
+
+def _decide(
+    purpose: PurposeTerms,
+    states: Mapping[str, ConsentState],
+    *,
+    rule: RegionRule,
+    gpc: bool,
+    signal: Decision | None,
+    linked_at: Mapping[str, int],
+) -> Verdict:
     if purpose.essential:
         return Verdict(True, purpose.basis, "essential")
-    standing = _standing_decision(purpose.name, states, linked_at or {})
+    standing = _standing_decision(purpose.name, states, linked_at)
     asks = rule.opt_in and purpose.by_consent
-    if purpose.sale_or_share or asks:
-        signal = _signal(states, live=gpc)
-        if signal and (gpc or standing is None or not standing.given or not _ends(signal, purpose.name, states)):
-            return Verdict(False, purpose.basis, "gpc", signal.event_id or None, rule.id, signal.at or None)
+    concerned = purpose.sale_or_share or asks
+    if (
+        signal
+        and concerned
+        and (gpc or standing is None or not standing.given or not _ends(signal, purpose.name, states))
+    ):
+        return Verdict(False, purpose.basis, "gpc", signal.event_id or None, rule.id, signal.at or None)
     if standing is not None:
         reason: Reason = "given" if standing.given else "refused"
         return Verdict(standing.given, purpose.basis, reason, standing.event_id or None, rule.id, standing.at)
@@ -138,7 +165,7 @@ def _standing_decision(
     purpose: str, states: Mapping[str, ConsentState], linked_at: Mapping[str, int]
 ) -> Decision | None:
     """Return the decision that holds for the whole person: the latest refusal that no yes overcame, else the latest."""
-    decisions = [(raw_id, decision) for raw_id, state in states.items() if (decision := state.on(purpose))]
+    decisions = [(raw_id, one) for raw_id, state in states.items() if (one := state.decisions.get(purpose))]
     if len(decisions) < 2:
         return decisions[0][1] if decisions else None
     refusals = [
@@ -162,7 +189,7 @@ def _ends(signal: Decision, purpose: str, states: Mapping[str, ConsentState]) ->
 
 
 def _signal(states: Mapping[str, ConsentState], *, live: bool) -> Decision | None:
-    remembered = [signal for state in states.values() if (signal := state.on(GPC)) and signal.given]
+    remembered = [signal for state in states.values() if (signal := state.decisions.get(GPC)) and signal.given]
     if remembered:
         return latest(remembered)
     return Decision(given=True, at=0) if live else None

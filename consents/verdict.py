@@ -4,10 +4,9 @@ The events room turns the verdict into log entries. An earlier event of a reques
 `states` stand among those that the later one is judged by.
 """
 
-from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from consents.notices import Decisions, IdChange, Notice, States, notice_of, repeated
 from consents.person import ConsentPerson, Reason, person_of
@@ -71,13 +70,26 @@ class EventVerdict:
     states: States = field(default_factory=dict)
 
 
+class _After(dict[str, ConsentState]):
+    """The states that an event changes, above those before it: a ChainMap's reads take a tenth of a verdict's time."""
+
+    def __init__(self, before: States) -> None:
+        super().__init__()
+        self._before = before
+
+    def __missing__(self, raw_id: str) -> ConsentState:
+        return self._before[raw_id]
+
+    def get(self, raw_id: str, default: Any = None) -> Any:
+        return self[raw_id] if raw_id in self else self._before.get(raw_id, default)
+
+
 def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerdict:
     """Return whether the event may be kept and for what, and all that it changes.
 
     A decision holds for all ids of its event.
     """
-    changed: dict[str, ConsentState] = {}
-    after = ChainMap(changed, states)  # type: ignore[arg-type]  # what lies beneath is never written
+    after = _After(states)
     links = _new_links(event, states)
     for raw_id, other, at in links:
         after[raw_id] = after.get(raw_id, NOTHING_DECIDED).with_link(other, at)
@@ -119,7 +131,7 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
         cached=_cached(changes, repeats),
         links=links,
         regions=regions,
-        states=changed,
+        states=dict(after),
     )
 
 
@@ -128,7 +140,7 @@ def allowed_purposes(
 ) -> tuple[tuple[str, ...], Reason]:
     """Return the purposes that are allowed for the person, sorted, and why analytics is allowed or not."""
     rule = rules.rule_of(region or person.region)
-    verdicts = {name: person.verdict(purpose, rule=rule, gpc=gpc) for name, purpose in rules.purposes.items()}
+    verdicts = person.verdicts(rules.purposes, rule=rule, gpc=gpc)
     return tuple(sorted(name for name, one in verdicts.items() if one.allowed)), verdicts[ANALYTICS].reason
 
 

@@ -81,7 +81,7 @@ class Postgres:
         if (self.data / "prepared").exists():
             return
         shutil.rmtree(self.data, ignore_errors=True)
-        self.data.mkdir(parents=True, mode=0o700)
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)  # it may be a mount point
         unprivileged().own(self.data)
         self._run(
             "initdb",

@@ -21,10 +21,7 @@ def get_waiting_room() -> "WaitingRoom":
     """Return the waiting room of the settings, beside the log."""
     from django.conf import settings
 
-    from events.log.waiting_room import WaitingRoom
-
-    log = _log_of_settings()
-    return WaitingRoom(log.client, log, max_bytes=settings.CONSENT_WAIT_MAX_BYTES)
+    return _waiting_room(_log_of_settings(), settings.CONSENT_WAIT_MAX_BYTES)
 
 
 def _log_of_settings() -> "RedisStreams":
@@ -39,3 +36,10 @@ def _redis_streams(url: str, shards: int, max_bytes: int) -> "RedisStreams":
     from events.log.redis_streams import RedisStreams
 
     return RedisStreams(connect(url), shards=shards, max_bytes=max_bytes)
+
+
+@lru_cache(maxsize=4)
+def _waiting_room(log: "RedisStreams", max_bytes: int) -> "WaitingRoom":
+    from events.log.waiting_room import WaitingRoom
+
+    return WaitingRoom(log.client, log, max_bytes=max_bytes)

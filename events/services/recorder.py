@@ -119,7 +119,7 @@ class Recorder:
 
     def _follow(self, rows: list[Row]) -> None:
         """Write what follows from the new events: customers and their links, orders, consents."""
-        relevant = [row.event() for row in rows if _has_consequences(row.fields)]
+        relevant = [row.event() for row in rows if _has_consequences(row.fields) or self._joins_anew(row.fields)]
         stated = [
             customers.StatedTraits(event.raw_id, event.at, event.message_id, event.traits)
             for event in relevant
@@ -131,6 +131,13 @@ class Recorder:
         customers.apply_traits(stated)
         orders.apply(order for event in relevant if (order := order_of(event)))
         record_decisions(event for event in relevant if event.consents)
+
+    def _joins_anew(self, fields: Mapping[str, Any]) -> bool:
+        """Return whether the event names two ids that were not seen together until then, as far as is remembered."""
+        if "user_id" not in fields or "anonymous_id" not in fields:
+            return False
+        known_at = self.known_links.get((fields["anonymous_id"], f"{SEEN_WITH}{fields['user_id']}"))
+        return known_at is None or fields["at"] < known_at
 
     def _apply_links(self, links: Iterable[Link]) -> None:
         """Store the links. Those that all events of two ids make alike are stored once, and again if one is earlier."""
@@ -244,10 +251,4 @@ def _count(decoded: Decoded) -> None:
 
 def _has_consequences(fields: Mapping[str, Any]) -> bool:
     kind = fields["kind"]
-    names_both = "user_id" in fields and "anonymous_id" in fields
-    return (
-        names_both
-        or kind in ("identify", "alias")
-        or "consents" in fields
-        or str(fields.get("name")).startswith("Order ")
-    )
+    return kind in ("identify", "alias") or "consents" in fields or str(fields.get("name")).startswith("Order ")

@@ -1,6 +1,10 @@
 """Limits: counted by key, by client for publishable keys, exactly, and open while Redis is down."""
 
+import subprocess
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +13,9 @@ from rest_framework.test import APIClient
 from access import throttles
 from access.keys import KeyRecord
 from access.services import create_key
+from common.redis import connect
+from embedded import ports
+from embedded.valkey import Valkey
 
 
 def key(id: int, kind: Any = "sk") -> KeyRecord:
@@ -57,3 +64,32 @@ def test_without_redis_nobody_waits(settings: Any, caplog: pytest.LogCaptureFixt
 
     assert waits == [0.0] * 20
     assert caplog.text.count("throttle.open") == 1
+
+
+@pytest.fixture
+def durable(tmp_path: Path) -> Iterator[Valkey]:
+    """Yield a running server that syncs each write, as in production."""
+    server = Valkey(tmp_path, port=ports.pick(), password="secret")
+    server.prepare()
+    process = subprocess.Popen(server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 20
+        while not server.ready():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        yield server
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_count_waits_for_no_disk(settings: Any, durable: Valkey) -> None:
+    settings.REDIS_URL = durable.url
+    client = connect(durable.url)
+    before = client.info("persistence")["aof_current_size"]
+
+    waits = [throttles.seconds_to_wait(key(5), client="x") for _ in range(6)]
+
+    assert waits[:5] == [0.0] * 5
+    assert waits[5] > 0
+    assert client.info("persistence")["aof_current_size"] == before

@@ -16,7 +16,6 @@ import psycopg2
 import pytest
 
 from bench import _stage
-from bench.kill import new_key
 from tests.sdk.conftest import CONSENT
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Race:
     """A running installation, durable as in production, and what its tables hold."""
 
     def __init__(self, stage: _stage.Stage) -> None:
-        self.stage, self.key = stage, new_key(stage)
+        self.stage, self.key = stage, _stage.new_key(stage)
 
     def kill_everything(self) -> None:
         """Kill web server, consumers and Valkey at once; they are started again."""

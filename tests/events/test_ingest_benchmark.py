@@ -1,0 +1,25 @@
+"""A short run of `bench/ingest.py`: events over HTTP into the log, from there into PostgreSQL, and a spike."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from config.env import ROOT
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("h2load")), reason="wrk and h2load are not installed")
+def test_ingest_benchmark_records_all_that_was_accepted() -> None:
+    command = [sys.executable, "-m", "bench.ingest", "--seconds", "1"]
+
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+
+    assert process.returncode == 0, process.stdout + process.stderr
+    figures = json.loads(process.stdout[process.stdout.index("{\n") :])
+    assert figures.keys() >= {"accepted_per_s", "single_over_floor", "recorded_per_s", "recorded_over_copy"}
+    assert figures["accepted"] > 0
+    assert figures["unrecorded"] <= 0
+    assert all(figures[name] > 0 for name in ("accepted_per_s", "recorded_per_s", "copy_per_s", "floor_per_s"))
