@@ -1,5 +1,6 @@
 """Answers one request: filter → propose → rank → boost / bury → diversity → pin → explain."""
 
+import threading
 import time
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -38,6 +39,9 @@ from recsys.data.profile import Context
 from recsys.ranking.cart_ranker import BASKET, HISTORY_QUOTAS
 from recsys.ranking.onboarding import demote_disliked
 
+_computing = threading.Lock()
+"""One thread of a process computes at a time: two take turns at every call of numpy, and each turn costs a switch of
+threads. With sixteen, an answer took twice the CPU. Remembered answers do not wait; cores are used by processes."""
 CANDIDATES = 100
 """The least number of candidates to rank: boosts and caps need some to choose from."""
 
@@ -110,11 +114,12 @@ def prepare_answer(
     is_late = is_late and (memory is None or not memory.knows(question))
 
     def prepare() -> Prepared:
-        begun = time.perf_counter()
-        request_state = request_state_of(
-            snapshot, ask, placement, shopper, rules, items_on_page=items_on_page, past_deadline=is_late
-        )
-        result = _prepare(snapshot, request_state)
+        with _computing:
+            begun = time.perf_counter()
+            request_state = request_state_of(
+                snapshot, ask, placement, shopper, rules, items_on_page=items_on_page, past_deadline=is_late
+            )
+            result = _prepare(snapshot, request_state)
         if not is_late:
             durations.note(strategy, (time.perf_counter() - begun) * 1000)
         return result
