@@ -75,6 +75,7 @@ def new_fit(shoppers: Sequence[Mapping[str, Any]], latest: SegmentClustering | N
         before = None  # another engine starts anew; members decide which segments go on
     features = before.features if before else features_for(shoppers[:BATCH])
     rows = np.asarray([vector(traits, features) for traits in shoppers])
+    rows = rows[np.lexsort(rows.T)]  # Redis scans in an order of its own, which a fit must not depend on
     rows = rows[np.random.default_rng(SEED).permutation(len(rows))]
     scale = before.scale if before else Scale.of(rows)
     scores = silhouettes(scale.standardized(rows), seed=SEED)

@@ -81,6 +81,13 @@ def shopping(lookers: int, buyers: int, *, day: int = 0) -> list[Event]:
     return events
 
 
+def hold_the_morning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock in the morning: whether the shoppers' hours cross midnight changes the clusters."""
+    morning = clock.epoch_us() // DAY * DAY + 10 * 3_600_000_000
+    monkeypatch.setattr(clock, "epoch_us", lambda: morning)
+    monkeypatch.setattr(clock, "now", lambda: clock.from_microseconds(morning))
+
+
 def run(kind: str, **fields: Any) -> SegmentJob:
     job = run_job(queue_job(kind, actor="system:test", **fields).pk, WORK)
     assert job is not None
@@ -164,10 +171,7 @@ def test_clusters_become_segments_that_keep_key_and_name_over_refits(
     engine: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.SEGMENT_ENGINE = engine
-    # Whether the shoppers' hours cross midnight changes the clusters.
-    morning = clock.epoch_us() // DAY * DAY + 10 * 3_600_000_000
-    monkeypatch.setattr(clock, "epoch_us", lambda: morning)
-    monkeypatch.setattr(clock, "now", lambda: clock.from_microseconds(morning))
+    hold_the_morning(monkeypatch)
     shop_of(80, 60)
 
     first = run("refit")
@@ -188,7 +192,10 @@ def test_clusters_become_segments_that_keep_key_and_name_over_refits(
 
 
 @pytest.mark.slow
-def test_another_engine_starts_anew_and_segments_with_the_same_members_go_on(settings: Settings) -> None:
+def test_another_engine_starts_anew_and_segments_with_the_same_members_go_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold_the_morning(monkeypatch)
     shop_of(80, 60)
     run("refit")
     keys_before = set(Segment.objects.values_list("key", flat=True))
