@@ -22,7 +22,15 @@ from recsys.parallel import on_one_thread
 from recsys.training.plan import ranked_sources
 from recsys.training.refit import refit
 from recsys.training.slates import blend_slates, single_slates, slates
-from recsys.training.training import Folds, Hybrid, fit_hybrid, suggest_settings, test_candidates, tune_settings
+from recsys.training.training import (
+    Folds,
+    Hybrid,
+    fit_hybrid,
+    is_surely_better,
+    suggest_settings,
+    test_candidates,
+    tune_settings,
+)
 from recsys.training.tuning import BAYESIAN
 
 if TYPE_CHECKING:
@@ -64,10 +72,13 @@ def compare(folds: Folds, *, budget_s: float, names: Sequence[str] | None = None
             f"{stage:7} untuned {untuned.mean():.4f}  tuned {best.mean():.4f}  ratio {untuned.mean() / best.mean():.3f}"
             f"  tuned − untuned {gap.value:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}]  n={gap.n}"
         )
-    before, after = hybrids["untuned"].value, hybrids["tuned"].value
-    singles = " and ".join(hybrid.selection.single for hybrid in hybrids.values())
-    print(f"single: {singles}; validation {before:.4f} and {after:.4f}: ", end="")
-    print("the tuned settings are released" if after > before else "the untuned settings stay")
+    before, after = (hybrid.selection for hybrid in hybrids.values())
+    is_better = is_surely_better(hybrids["tuned"], hybrids["untuned"], folds.validation, seed=SEED)
+    print(
+        f"single: {before.single} and {after.single};"
+        f" validation {before.values.mean():.4f} and {after.values.mean():.4f}:"
+        f" the {'tuned settings are released' if is_better else 'untuned settings stay'}"
+    )
 
 
 def test_slates(hybrid: Hybrid, folds: Folds) -> Mapping[str, Ints]:

@@ -35,12 +35,16 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The stages, the one that is released, NDCG@10 of each source alone (best first) and the blend's weights."""
+    """The stages, the one that is released, NDCG@10 of each source alone (best first) and the blend's weights.
+
+    `values`, float64[n_questions], is NDCG@10 of the released stage.
+    """
 
     stages: Sequence[Stage]
     stage: str
     singles: Mapping[str, float]
     blend: Mapping[str, float]
+    values: Doubles
 
     @property
     def single(self) -> str:
@@ -64,7 +68,7 @@ def select_model(candidates: Candidates, fold: Fold, *, ranker_scores: Floats | 
     if ranker_scores is not None:
         values["ranker"] = ("ranker", ndcg(slates(candidates, ranker_scores), targets, n_items))
     stages, taken = climb(values, shoppers=fold.users, seed=seed, begins=fold.begins)
-    return Selection(stages, taken, singles, blend)
+    return Selection(stages, taken, singles, blend, values[taken][1])
 
 
 def climb(

@@ -1,5 +1,8 @@
 """A stage is released only where validation earns it; whatever is released answers."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,7 @@ from recsys.data.profile import Context, Profile
 from recsys.ranking.candidates import Candidates
 from recsys.training.model_selection import select_model
 from recsys.training.refit import refit
-from recsys.training.training import train
+from recsys.training.training import Hybrid, is_surely_better, train
 from tests.recsys.shops import catalog, interactions
 from tests.recsys.trainings import TrainedShop
 
@@ -105,3 +108,18 @@ def test_a_search_never_costs_what_validation_found_without_it(small_training: T
         for own in (small_training.training, tuned)
     )
     assert after >= before
+
+
+def test_tuned_settings_that_are_ahead_by_chance_are_not_released() -> None:
+    rng = np.random.default_rng(7)
+    values, users = rng.random(400), np.arange(400)
+
+    def hybrid_of(own: np.ndarray) -> Hybrid:
+        return cast("Hybrid", SimpleNamespace(selection=SimpleNamespace(values=own)))
+
+    validation = cast("Fold", SimpleNamespace(users=users))
+    best, by_chance = hybrid_of(values), hybrid_of(values + rng.normal(0.005, 0.2, 400))
+    surely = hybrid_of(values + rng.normal(0.05, 0.2, 400))
+
+    assert not is_surely_better(by_chance, best, validation, seed=7)
+    assert is_surely_better(surely, best, validation, seed=7)
