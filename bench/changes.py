@@ -10,7 +10,6 @@ Leaving is measured from the moment at which an event grows older than the segme
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -18,9 +17,8 @@ from functools import partial
 from typing import Any, Final
 
 from bench._results import write_results
-from bench._stage import Stage, stage
-from bench.live_counts import SOURCES, Client, add_products, key_of_shop, released_until_now, shows, summary
-from bench.serving import shop
+from bench._stage import Stage
+from bench.live_counts import Client, add_products, open_shop, shows, summary
 
 PINNED: Final = "pinned"
 WINDOW_SECONDS: Final = 60
@@ -33,13 +31,7 @@ def main() -> int:
     parser.add_argument("--products", type=int, default=5_000)
     parser.add_argument("--shoppers", type=int, default=2_000, help="that the model learns from")
     options = parser.parse_args()
-    with stage() as it:
-        os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
-        it.environment["KEY_RATE_SECRET"] = "100000000/minute"
-        shop(options.products, options.shoppers, train=released_until_now, sources=SOURCES)
-        key = key_of_shop()
-        it.run("consumer", sys.executable, "manage.py", "consume")
-        it.serve()
+    with open_shop(options.products, options.shoppers) as (it, key):
         figures = measured(it, key, options.tries)
     print(json.dumps(figures, indent=1))
     write_results("changes", figures)

@@ -16,7 +16,8 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -44,17 +45,24 @@ def main() -> int:
     parser.add_argument("--products", type=int, default=5_000)
     parser.add_argument("--shoppers", type=int, default=2_000, help="that the model learns from")
     options = parser.parse_args()
-    with stage() as it:
-        os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
-        it.environment["KEY_RATE_SECRET"] = "100000000/minute"
-        shop(options.products, options.shoppers, train=released_until_now, sources=SOURCES)
-        key = key_of_shop()
-        it.run("consumer", sys.executable, "manage.py", "consume")
-        it.serve()
+    with open_shop(options.products, options.shoppers) as (it, key):
         figures = {"rate": options.rate, **measured(it, key, options)}
     print(json.dumps(figures, indent=1))
     write_results("live_counts", figures)
     return 0
+
+
+@contextmanager
+def open_shop(products: int, shoppers: int) -> Iterator[tuple[Stage, str]]:
+    """Yield an installation with a web worker, consumers and a model of so many shoppers, and a secret key of it."""
+    with stage() as it:
+        os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
+        it.environment["KEY_RATE_SECRET"] = "100000000/minute"
+        shop(products, shoppers, train=released_until_now, sources=SOURCES)
+        key = key_of_shop()
+        it.run("consumer", sys.executable, "manage.py", "consume")
+        it.serve()
+        yield it, key
 
 
 def released_until_now(dataset: Dataset, sources: Sequence[str] | None) -> HybridModel:
