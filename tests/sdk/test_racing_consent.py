@@ -70,8 +70,15 @@ class Race:
             assert answer.status == 200
 
 
+@pytest.fixture
+def race(installation: Race) -> Race:
+    """The installation, after its web server is back: the test before may have killed it."""
+    _stage.until(lambda: _stage.answers(f"{installation.stage.url}/readyz"), seconds=60, what="the web server")
+    return installation
+
+
 @pytest.fixture(scope="module")
-def race() -> Iterator[Race]:
+def installation() -> Iterator[Race]:
     """An installation whose processes may be killed."""
     with _stage.stage() as stage:
         stage.environment["CONSENT_WAIT_SECONDS"] = str(WAIT_SECONDS)
