@@ -124,11 +124,6 @@ def address_of(request: HttpRequest) -> str:
     return BaseThrottle().get_ident(Request(request)) or ""
 
 
-def seconds_to_wait(key: KeyRecord, *, client: str) -> float:
-    """Count one request of the key; return 0 within the limit, else the seconds to wait."""
-    return count_request(key, client=client).wait
-
-
 def count_request(key: KeyRecord, *, client: str) -> Allowance:
     """Count one request of the key, and return what is left."""
     return _count(request_call(key, client=client))

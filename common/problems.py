@@ -75,9 +75,9 @@ def problem_of(error: DomainError | drf.APIException) -> dict[str, Any]:
     return _drf_problem(error)
 
 
-def respond(error: DomainError) -> HttpResponse:
-    """Return the error as an answer of a plain Django view."""
-    response = HttpResponse(json.dumps(problem_of(error)), status=error.status, content_type=CONTENT_TYPE)
+def respond(error: DomainError, **members: str) -> HttpResponse:
+    """Return the error as an answer of a plain Django view, with more members of its document."""
+    response = HttpResponse(json.dumps(problem_of(error) | members), status=error.status, content_type=CONTENT_TYPE)
     for name, value in _headers(error).items():
         response[name] = value
     return response

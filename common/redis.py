@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha1
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import redis
 from redis.backoff import ExponentialBackoff
@@ -63,19 +63,39 @@ class ScriptCall(NamedTuple):
     arguments: Sequence[Any]
 
 
+class Companion(Protocol):
+    """A call that shares another's round trip, and what becomes of its answer; `settle` may raise."""
+
+    @property
+    def call(self) -> ScriptCall:
+        """The call."""
+
+    def settle(self, answer: Any) -> None:
+        """Take the answer."""
+
+
 def run_scripts(*calls: ScriptCall, server: redis.Redis | None = None) -> list[Any]:
     """Run scripts in one round trip, and return their answers in order. Raises redis errors.
 
     They run one after the other, not as one transaction. `server` defaults to `client()`.
     """
     server = server or client()
+    if len(calls) == 1:  # a pipeline costs as much again as its command
+        return [_run(server, *calls[0])]
     pipe = server.pipeline(transaction=False)
     for script, keys, arguments in calls:
         pipe.evalsha(script.sha, len(keys), *keys, *arguments)
     answers: list[Any] = pipe.execute(raise_on_error=False)
     for at, (call, answer) in enumerate(zip(calls, answers, strict=True)):
         if isinstance(answer, NoScriptError):
-            answers[at] = server.eval(call.script.source, len(call.keys), *call.keys, *call.arguments)
+            answers[at] = _run(server, *call)
         elif isinstance(answer, Exception):
             raise answer
     return answers
+
+
+def _run(server: redis.Redis, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    try:
+        return server.evalsha(script.sha, len(keys), *keys, *arguments)
+    except NoScriptError:
+        return server.eval(script.source, len(keys), *keys, *arguments)

@@ -1,7 +1,9 @@
 """Which decisions the log holds as events of their own, so that a replay decides as the consent cache does. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from consents.person import ConsentPerson, person_of
 from consents.state import GPC, NOTHING_DECIDED, ConsentState, Decision
@@ -11,8 +13,7 @@ Decisions = Mapping[str, Decision]
 States = Mapping[str, ConsentState]
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """Decisions of one raw id that the log holds as an event of their own, `Consent Updated`.
 
     `repeated` says that they came with an earlier event, so that nothing else of this event belongs to them.
@@ -30,8 +31,7 @@ class Notice:
         return {name: Decision(given, self.at, self.message_id) for name, given in self.choices.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class IdChange:
+class IdChange(msgspec.Struct, frozen=True):
     """What the event changes of one raw id: `fresh` decisions hold now, `late` ones hold no more, but did."""
 
     raw_id: str

@@ -5,9 +5,10 @@ of an account, which somebody proved: a yes that is later than the moment the tw
 nobody is opted in by a login. A device alone ends no refusal but its own.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
+
+import msgspec
 
 from consents.rules import PurposeTerms, RegionRule
 from consents.state import GPC, NOTHING_DECIDED, ConsentState, Decision, latest
@@ -17,11 +18,12 @@ MOST_LINKS = 50
 """How many linked ids of one person decide, the latest first."""
 MOST_ACCOUNTS = 5
 """How many accounts of one person are followed to their other ids."""
+OfPurposes = Mapping[str, Sequence[tuple[str, Decision]]]
+"""The decisions on each purpose, with the raw ids that took them."""
 Reason = Literal["given", "refused", "not_asked", "not_objected", "essential", "gpc", "unknown_purpose"]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """Whether the purpose is allowed, on what basis, and the proof: the deciding event, or the region's rule.
 
     `at` is when the deciding event happened, in microseconds since the epoch.
@@ -35,8 +37,7 @@ class Verdict:
     at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentPerson:
+class ConsentPerson(msgspec.Struct, frozen=True):
     """The states that decide about a person, and when each id joined."""
 
     states: Mapping[str, ConsentState]
@@ -51,8 +52,9 @@ class ConsentPerson:
     ) -> dict[str, Verdict]:
         """Return the verdict on each of the purposes."""
         signal = _signal(self.states, live=gpc)
+        decided = _decisions(self.states)
         return {
-            name: _decide(purpose, self.states, rule=rule, gpc=gpc, signal=signal, linked_at=self.linked_at)
+            name: _decide(purpose, decided, rule=rule, gpc=gpc, signal=signal, linked_at=self.linked_at)
             for name, purpose in purposes.items()
         }
 
@@ -130,12 +132,22 @@ def decide(
     """
     if purpose is None:
         return Verdict(False, "none", "unknown_purpose")
-    return _decide(purpose, states, rule=rule, gpc=gpc, signal=_signal(states, live=gpc), linked_at=linked_at or {})
+    signal, decided = _signal(states, live=gpc), _decisions(states)
+    return _decide(purpose, decided, rule=rule, gpc=gpc, signal=signal, linked_at=linked_at or {})
+
+
+def _decisions(states: Mapping[str, ConsentState]) -> OfPurposes:
+    """Return the decisions on each purpose, with the raw ids that took them."""
+    decided: dict[str, list[tuple[str, Decision]]] = {}
+    for raw_id, state in states.items():
+        for purpose, one in state.decisions.items():
+            decided.setdefault(purpose, []).append((raw_id, one))
+    return decided
 
 
 def _decide(
     purpose: PurposeTerms,
-    states: Mapping[str, ConsentState],
+    decided: OfPurposes,
     *,
     rule: RegionRule,
     gpc: bool,
@@ -144,14 +156,11 @@ def _decide(
 ) -> Verdict:
     if purpose.essential:
         return Verdict(True, purpose.basis, "essential")
-    standing = _standing_decision(purpose.name, states, linked_at)
+    decisions = decided.get(purpose.name, ())
+    standing = _standing_decision(decisions, linked_at)
     asks = rule.opt_in and purpose.by_consent
     concerned = purpose.sale_or_share or asks
-    if (
-        signal
-        and concerned
-        and (gpc or standing is None or not standing.given or not _ends(signal, purpose.name, states))
-    ):
+    if signal and concerned and (gpc or standing is None or not standing.given or not _ends(signal, decisions)):
         return Verdict(False, purpose.basis, "gpc", signal.event_id or None, rule.id, signal.at or None)
     if standing is not None:
         reason: Reason = "given" if standing.given else "refused"
@@ -161,11 +170,8 @@ def _decide(
     return Verdict(True, "legitimate_interest", "not_objected", rule_id=rule.id)
 
 
-def _standing_decision(
-    purpose: str, states: Mapping[str, ConsentState], linked_at: Mapping[str, int]
-) -> Decision | None:
+def _standing_decision(decisions: Sequence[tuple[str, Decision]], linked_at: Mapping[str, int]) -> Decision | None:
     """Return the decision that holds for the whole person: the latest refusal that no yes overcame, else the latest."""
-    decisions = [(raw_id, one) for raw_id, state in states.items() if (one := state.decisions.get(purpose))]
     if len(decisions) < 2:
         return decisions[0][1] if decisions else None
     refusals = [
@@ -182,10 +188,9 @@ def _overcomes(other: tuple[str, Decision], refusal: Decision, raw_id: str, link
     return decision.given and is_user(other_id) and decision.at > refusal.at and decision.at > link
 
 
-def _ends(signal: Decision, purpose: str, states: Mapping[str, ConsentState]) -> bool:
+def _ends(signal: Decision, decisions: Iterable[tuple[str, Decision]]) -> bool:
     """Return whether an account said yes after it sent the signal, which only accounts remember."""
-    decisions = (state.on(purpose) for raw_id, state in states.items() if is_user(raw_id))
-    return any(one is not None and one.given and one.at > signal.at for one in decisions)
+    return any(one.given and one.at > signal.at for raw_id, one in decisions if is_user(raw_id))
 
 
 def _signal(states: Mapping[str, ConsentState], *, live: bool) -> Decision | None:

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models import Max, Q
 
-from common import postgres, redis
+from common import postgres
 from common.clock import to_microseconds
+from common.redis import Companion, run_scripts
 from consents import cache
 from consents.models import ConsentEvent, ConsentKey, PolicyText, Purpose
 from consents.models import ConsentState as StateRow
@@ -112,24 +113,30 @@ def consent_rules() -> ConsentRules:
     return ConsentRules(purposes, rules(), normalize_region(settings.CONSENT_DEFAULT_REGION), keys())
 
 
-def states(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
-    """Return the state of each raw id, read from the cache in one trip. Raises redis errors."""
-    wanted = list(dict.fromkeys(raw_ids))
-    if not wanted:
-        return {}
-    pipe = redis.client().pipeline(transaction=False)
-    for raw_id in wanted:
-        cache.read(pipe, raw_id)
-    return {raw_id: cache.parse(stored) for raw_id, stored in zip(wanted, pipe.execute(), strict=True)}
+def states(raw_ids: Iterable[str], *, companion: Companion | None = None) -> dict[str, ConsentState]:
+    """Return the state of each raw id, read from the cache in one trip, which a companion may share.
 
-
-def states_of_people(raw_ids: Iterable[str]) -> dict[str, ConsentState]:
-    """Return the states of the raw ids and of all that `person_of` asks about: one trip, and one more for each step
-    that links lead on.
+    Raises redis errors, and what the companion's `settle` raises.
     """
     wanted = list(dict.fromkeys(raw_ids))
-    by_id = states(wanted)
-    while missing := {other for raw_id in wanted for other in person_of([raw_id], by_id).states} - by_id.keys():
+    calls = ([companion.call] if companion else []) + ([cache.read(wanted)] if wanted else [])
+    answers = run_scripts(*calls) if calls else []
+    if companion:
+        companion.settle(answers.pop(0))
+    hashes = answers[0] if wanted else []
+    return dict(zip(wanted, cache.parse_all(hashes), strict=True))
+
+
+def states_of_people(raw_ids: Iterable[str], *, companion: Companion | None = None) -> dict[str, ConsentState]:
+    """Return the states of the raw ids and of all that `person_of` asks about: one trip, which a companion may share,
+    and one more for each step that links lead on. Raises as `states`.
+    """
+    wanted = list(dict.fromkeys(raw_ids))
+    by_id = states(wanted, companion=companion)
+    while any(state.links.keys() - by_id.keys() for state in by_id.values()):
+        missing = {other for raw_id in wanted for other in person_of([raw_id], by_id).states} - by_id.keys()
+        if not missing:
+            break
         by_id |= states(missing)
     return by_id
 

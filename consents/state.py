@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 GPC = "gpc"
 """The name under which a Global Privacy Control signal is remembered on a known account, beside the purposes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """One yes or no. `at` is event time in microseconds since the epoch; `event_id` names the proof."""
 
     given: bool

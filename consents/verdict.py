@@ -5,8 +5,10 @@ The events room turns the verdict into log entries. An earlier event of a reques
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from consents.notices import Decisions, IdChange, Notice, States, notice_of, repeated
 from consents.person import ConsentPerson, Reason, person_of
@@ -29,8 +31,7 @@ class Link(NamedTuple):
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class EventConsent:
+class EventConsent(msgspec.Struct, frozen=True):
     """What consent must know of one event. `at` in microseconds since the epoch.
 
     `raw_ids` hold the user first, `previous_ids` what an alias joins to it. `choices` are the yes or no by consent key
@@ -42,14 +43,13 @@ class EventConsent:
     at: int
     raw_ids: Sequence[str]
     previous_ids: Sequence[str] = ()
-    choices: Mapping[str, bool] = field(default_factory=dict)
+    choices: Mapping[str, bool] = msgspec.field(default_factory=dict)
     gpc: bool = False
     region: str | None = None
     uses: Sequence[str] = KEPT_FOR
 
 
-@dataclass(frozen=True, slots=True)
-class EventVerdict:
+class EventVerdict(msgspec.Struct, frozen=True):
     """Whether the event is kept and for which purposes, and what is to be written.
 
     `waits` says that a yes may still come: analytics needs one, and none of the ids decided anything yet. `reason` says
@@ -62,12 +62,12 @@ class EventVerdict:
     allowed: tuple[str, ...]
     reason: Reason
     waits: bool = False
-    carried: Mapping[str, bool] = field(default_factory=dict)
+    carried: Mapping[str, bool] = msgspec.field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
-    cached: Mapping[str, Decisions] = field(default_factory=dict)
+    cached: Mapping[str, Decisions] = msgspec.field(default_factory=dict)
     links: tuple[Link, ...] = ()
-    regions: Mapping[str, str] = field(default_factory=dict)
-    states: States = field(default_factory=dict)
+    regions: Mapping[str, str] = msgspec.field(default_factory=dict)
+    states: States = msgspec.field(default_factory=dict)
 
 
 class _After(dict[str, ConsentState]):

@@ -16,7 +16,7 @@ from events.types.base import Event
 
 __all__ = ["recorded", "refunds_of", "shoppers_frame", "training_frame"]
 
-COLUMNS: Final = Event.__slots__
+COLUMNS: Final = Event.__struct_fields__
 """The table's columns have the names of an event's fields."""
 AS_TEXT: Final = ("properties", "traits", "context", "consents")
 """Columns that Django leaves as text in streamed reads of jsonb."""

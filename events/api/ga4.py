@@ -1,8 +1,7 @@
 """GA4's Measurement Protocol."""
 
+from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from access.authentication import key_from_request
 from common.problems import ProblemSerializer
@@ -33,11 +32,11 @@ class Ga4View(CollectView):
         responses={204: None, **dict.fromkeys((400, 401, 403, 413, 429, 503), ProblemSerializer)},
         tags=["collect"],
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: HttpRequest) -> HttpResponse:
         """Accept Measurement Protocol events."""
-        sender = admit_sender(request, request.query_params.get("api_secret") or key_from_request(request))
+        sender = admit_sender(request, request.GET.get("api_secret") or key_from_request(request))
         content = read_content(request)
         check_once(content.text, "events")
-        items = items_of(parse_single(content.text), request.query_params.dict())
+        items = items_of(parse_single(content.text), request.GET.dict())
         outcome = collect(items, sender=sender, envelope=envelope_of(request, content, sender, {}), prefix="events")
-        return answer(outcome, Response(status=204))
+        return answer(outcome, HttpResponse(status=204))

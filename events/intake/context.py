@@ -35,9 +35,13 @@ _BOT: Final = re.compile(r"(?<!cu)bot|crawl|spider|headless")
 
 def minimized(context: Mapping[str, Any], *, region: str | None, policy_version: str = "") -> dict[str, Any]:
     """Return the kept part of a context, with the region and the guessed device type."""
-    result = {name: _own(value) for name, value in context.items() if _is_own(name) and value is not None}
-    result |= {name: inner for name, fields in _CONTEXT_FIELDS.items() if (inner := _part(context.get(name), fields))}
-    result |= {name: value for name in _CONTEXT_VALUES if (value := _scalar(context.get(name))) is not None}
+    result: dict[str, Any] = {}
+    for name, value in context.items():
+        if (fields := _CONTEXT_FIELDS.get(name)) is not None:
+            if part := _part(value, fields):
+                result[name] = part
+        elif (own := _scalar(value) if name in _CONTEXT_VALUES else _own_field(name, value)) is not None:
+            result[name] = own
     if "type" not in result.get("device", {}) and (guess := device_type(context.get("userAgent"))):
         result["device"] = {**result.get("device", {}), "type": guess}
     if region:
@@ -55,6 +59,10 @@ def without_own_fields(context: Mapping[str, Any]) -> dict[str, Any]:
 def _is_own(name: str) -> bool:
     """Return whether a context's field is the shop's own, or its traits: of the others a fixed part is kept."""
     return name not in _CONTEXT_FIELDS and name not in _CONTEXT_VALUES and name.lower() not in _DROPPED
+
+
+def _own_field(name: str, value: Any) -> Any:
+    return _own(value) if _is_own(name) else None
 
 
 def _own(value: Any) -> Any:

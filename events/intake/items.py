@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from common.errors import FieldError
@@ -30,8 +31,7 @@ class Refused:
     field: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True):
     """A valid event with data that is not kept on it.
 
     `context` is the whole context as sent; the event's own is filled when it is minimized. `categories` are the consent
@@ -39,8 +39,8 @@ class Item:
     """
 
     event: Event
-    context: Mapping[str, Any] = field(default_factory=dict)
-    categories: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = msgspec.field(default_factory=dict)
+    categories: Mapping[str, Any] = msgspec.field(default_factory=dict)
     user_hash: str | None = None
     for_us: bool = True
 

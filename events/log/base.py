@@ -6,17 +6,17 @@ Offsets are whole numbers that grow within a shard; 0 lies before the first entr
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 from zlib import crc32
+
+import msgspec
 
 EntryKind = Literal["event", "set_aside", "counted"]
 Batch = dict[int, list[tuple[int, "Entry"]]]
 """Shard to its new entries with their offsets, in order; shards without new entries are absent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One line of the log.
 
     `event`: `events.types.base.Event.encode()`. `set_aside`: JSON of a rejected item with reason and field. `counted`:

@@ -4,11 +4,12 @@ Earlier events of a request count for later ones. One that waits is judged again
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
+from msgspec.structs import replace
 
 from consents import cache
 from consents.notices import Notice

@@ -4,8 +4,9 @@ Everything behind this line reads `user_id` as proven. A browser's unproved user
 beside the event, and the event belongs to the anonymous id alone.
 """
 
-from dataclasses import replace
 from hashlib import sha256
+
+from msgspec.structs import replace
 
 from access.identity import proves_user
 from access.keys import KeyRecord

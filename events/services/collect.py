@@ -12,6 +12,7 @@ from access.keys import KeyRecord, masked
 from access.selectors import key_named
 from common import clock
 from common.errors import FieldError, InvalidInput, TooLarge
+from common.redis import Companion
 from consents.rules import ConsentRules
 from consents.selectors import consent_rules, states_of_people
 from consents.subjects import raw_ids
@@ -59,10 +60,17 @@ class Outcome:
 
 
 def collect(
-    items: Sequence[Any], *, sender: Sender, envelope: Envelope, kind: str | None = None, prefix: str = "batch"
+    items: Sequence[Any],
+    *,
+    sender: Sender,
+    envelope: Envelope,
+    kind: str | None = None,
+    prefix: str = "batch",
+    companion: Companion | None = None,
 ) -> Outcome:
     """Accept the valid items of a request and set the others aside; return when the log or the waiting room holds them.
 
+    A companion shares the round trip that reads consent; what its `settle` raises is raised before anything is written.
     Raises InvalidInput where no item is valid, and TooLarge where copies of shared parts make the items too large; then
     nothing is written. Raises Unavailable or redis errors where the log or the consent store does not answer; the same
     request may be sent again.
@@ -73,7 +81,7 @@ def collect(
         raise InvalidInput(" ".join(["No event of the request is sound.", *map(str, errors[:1])]), errors=errors)
     submissions = [submission_of(item, gpc=sender.gpc, region=sender.region) for item in sound]
     rules = consent_rules()
-    acceptance = Acceptance(states_of_people(_ids(item.event for item in sound)), rules)
+    acceptance = Acceptance(states_of_people(_ids(item.event for item in sound), companion=companion), rules)
     accepted = acceptance.take(submissions)
     rejected = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
     aside = rejected + _warnings(sound, rules, envelope)

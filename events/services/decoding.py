@@ -32,7 +32,7 @@ class Row:
 
     def event(self) -> Event:
         """Return the event, without unknown fields. Raises TypeError where required fields are missing."""
-        fields = {name: value for name, value in self.fields.items() if name in Event.__slots__}
+        fields = {name: value for name, value in self.fields.items() if name in Event.__struct_fields__}
         return Event(**{"name": "", **fields, "allowed": tuple(fields.get("allowed", ()))})
 
 

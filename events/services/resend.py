@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+import msgspec
 import orjson
 from django.db import transaction
 
@@ -67,6 +68,6 @@ def _send(item: SetAside) -> str:
             )
     except InvalidInput as error:
         return error.detail
-    except (orjson.JSONDecodeError, TypeError, AttributeError) as error:  # no JSON, or no event
+    except (msgspec.DecodeError, orjson.JSONDecodeError, TypeError) as error:  # no JSON, or no event
         return f"not an event: {error}"
     return ""

@@ -1,8 +1,10 @@
 """Events that the server itself writes, such as served recommendations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from common import clock
 from consents.person import person_of

@@ -1,9 +1,9 @@
 """An event as it would be kept, with what the consent verdict on it needs: what waits for a decision. Pure."""
 
-from dataclasses import asdict, dataclass, replace
-from typing import Self
+from typing import Final
 
-import orjson
+import msgspec
+from msgspec.structs import replace
 
 from consents.rules import region_in
 from consents.subjects import raw_ids
@@ -15,8 +15,7 @@ from events.types.consent_updated import CONSENT_UPDATED
 from events.types.registry import event_type
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(msgspec.Struct, frozen=True):
     """An event with minimized properties and context, still without decisions, and its terms of consent."""
 
     event: Event
@@ -28,14 +27,17 @@ class Submission:
         return tuple(dict.fromkeys([*self.consent.raw_ids, *self.consent.previous_ids]))
 
     def encode(self) -> bytes:
-        """Return one line of JSON for each of the two parts."""
-        return self.event.encode() + b"\n" + orjson.dumps(asdict(self.consent))
+        """Return both parts as JSON."""
+        return _ENCODER.encode(self)
 
     @classmethod
-    def decode(cls, data: bytes) -> Self:
+    def decode(cls, data: bytes) -> "Submission":
         """Return the submission that `encode` wrote."""
-        event, _, consent = data.partition(b"\n")
-        return cls(Event.decode(event), EventConsent(**orjson.loads(consent)))
+        return _DECODER.decode(data)
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(Submission)
 
 
 def submission_of(item: Item, *, gpc: bool, region: str | None) -> Submission:

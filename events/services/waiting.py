@@ -92,7 +92,7 @@ def _enter(acceptance: Acceptance, waiting: Sequence[Submission]) -> set[str]:
     room.queue_add(pipe, [_waiting(one) for one in waiting], seconds=settings.CONSENT_WAIT_SECONDS)
     before_states = len(pipe)
     for raw_id in states:
-        cache.read(pipe, raw_id)
+        pipe.hgetall(cache.key(raw_id))
     acceptance.writes.queue_cache(pipe)
     if affected:
         room.queue_count(pipe, affected)

@@ -3,10 +3,10 @@
 Views translate foreign shapes (Segment, RudderStack, GA4) into `Event`; nobody downstream sees anything else.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Self, get_args
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
 
-import orjson
+import msgspec
 
 Kind = Literal["track", "identify", "page", "screen", "group", "alias"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -20,16 +20,13 @@ SIGNALS: Final[tuple[Signal, ...]] = get_args(Signal)
 SAME_ORDER_MICROSECONDS = 3_600_000_000
 """Within this time a repeated line of an order is the same line. Later, its number may be another order's."""
 
-_EMPTY: tuple[Any, ...] = (None, {}, (), "")
-
 
 def raw_id_of(user_id: str | None, anonymous_id: str | None) -> str:
     """Return the raw id: `user:U` when known, else `anonymous:A`."""
     return f"user:{user_id}" if user_id else f"anonymous:{anonymous_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     """One event.
 
     `at` (event time) and `received_at` are microseconds since the epoch, UTC. At least one of `user_id` and
@@ -49,10 +46,10 @@ class Event:
     anonymous_id: str | None = None
     previous_id: str | None = None
     claimed_user_id: str | None = None
-    properties: dict[str, Any] = field(default_factory=dict)
-    traits: dict[str, Any] = field(default_factory=dict)
-    context: dict[str, Any] = field(default_factory=dict)
-    consents: dict[str, bool] = field(default_factory=dict)
+    properties: dict[str, Any] = msgspec.field(default_factory=dict)
+    traits: dict[str, Any] = msgspec.field(default_factory=dict)
+    context: dict[str, Any] = msgspec.field(default_factory=dict)
+    consents: dict[str, bool] = msgspec.field(default_factory=dict)
     allowed: tuple[str, ...] = ()
     source: str = ""
     sender: Sender = ""
@@ -64,16 +61,16 @@ class Event:
 
     def encode(self) -> bytes:
         """Return the bytes for the log (compact JSON without empty fields)."""
-        fields = ((name, getattr(self, name)) for name in self.__slots__)
-        return orjson.dumps({name: value for name, value in fields if value not in _EMPTY or name == "name"})
+        return _ENCODER.encode(self)
 
     @classmethod
-    def decode(cls, data: bytes) -> Self:
+    def decode(cls, data: bytes) -> "Event":
         """Return the event that `encode` wrote."""
-        fields = orjson.loads(data)
-        fields["allowed"] = tuple(fields.get("allowed", ()))
-        fields.setdefault("name", "")
-        return cls(**fields)
+        return _DECODER.decode(data)
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(Event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,24 +43,24 @@ def test_the_sixth_request_is_answered_429_with_retry_after() -> None:
 
 def test_of_many_at_once_exactly_the_allowance_passes() -> None:
     with ThreadPoolExecutor(8) as pool:
-        waits = list(pool.map(lambda _: throttles.seconds_to_wait(key(1), client="x"), range(40)))
+        waits = list(pool.map(lambda _: throttles.count_request(key(1), client="x").wait, range(40)))
 
     assert waits.count(0.0) == 5
 
 
 def test_a_shoppers_haste_does_not_stop_another_shopper() -> None:
     for _ in range(6):
-        throttles.seconds_to_wait(key(2, "pk"), client="192.0.2.1")
+        throttles.count_request(key(2, "pk"), client="192.0.2.1")
 
-    assert throttles.seconds_to_wait(key(2, "pk"), client="192.0.2.1") > 0
-    assert throttles.seconds_to_wait(key(2, "pk"), client="192.0.2.2") == 0
-    assert throttles.seconds_to_wait(key(3, "pk"), client="192.0.2.1") == 0
+    assert throttles.count_request(key(2, "pk"), client="192.0.2.1").wait > 0
+    assert throttles.count_request(key(2, "pk"), client="192.0.2.2").wait == 0
+    assert throttles.count_request(key(3, "pk"), client="192.0.2.1").wait == 0
 
 
 def test_without_redis_nobody_waits(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
-    waits = [throttles.seconds_to_wait(key(4), client="x") for _ in range(20)]
+    waits = [throttles.count_request(key(4), client="x").wait for _ in range(20)]
 
     assert waits == [0.0] * 20
     assert caplog.text.count("throttle.open") == 1
@@ -88,7 +88,7 @@ def test_a_count_waits_for_no_disk(settings: Any, durable: Valkey) -> None:
     client = connect(durable.url)
     before = client.info("persistence")["aof_current_size"]
 
-    waits = [throttles.seconds_to_wait(key(5), client="x") for _ in range(6)]
+    waits = [throttles.count_request(key(5), client="x").wait for _ in range(6)]
 
     assert waits[:5] == [0.0] * 5
     assert waits[5] > 0

@@ -4,7 +4,6 @@ import hashlib
 import itertools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from importlib import import_module
 from io import StringIO
 from threading import Thread
@@ -12,6 +11,7 @@ from threading import Thread
 import pytest
 from django.core.management import call_command
 from django.db import InternalError, ProgrammingError, connection, transaction
+from msgspec.structs import replace
 
 from common import clock, privacy, redis
 from consents import privacy as store

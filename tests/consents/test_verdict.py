@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from consents.person import person_of
 from consents.rules import ConsentRules, PurposeTerms, RegionRule
@@ -76,7 +77,8 @@ def by_first_event(states: Mapping[str, ConsentState]) -> dict[str, ConsentState
         raw_id: replace(
             state,
             decisions={
-                name: replace(one, event_id=one.event_id.partition("#")[0]) for name, one in state.decisions.items()
+                name: structs.replace(one, event_id=one.event_id.partition("#")[0])
+                for name, one in state.decisions.items()
             },
         )
         for raw_id, state in states.items()
@@ -302,7 +304,7 @@ def test_a_refusal_that_comes_late_is_written_once_with_the_yes_that_ended_it() 
 
 def test_a_yes_that_comes_late_is_written_with_the_refusal_that_stands_against_it() -> None:
     refusals = [event(second, PHONE, choices={"ads_share": False}) for second in (3, 9)]
-    shop = shop_after(event(1, ADA, PHONE, choices=ALL), *refusals[:1], replace(refusals[1], uses=()))
+    shop = shop_after(event(1, ADA, PHONE, choices=ALL), *refusals[:1], structs.replace(refusals[1], uses=()))
 
     late = shop.take(event(6, ADA, choices={"ads_share": True}))
 

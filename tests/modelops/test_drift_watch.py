@@ -1,13 +1,13 @@
 """The nightly watch compares the last day with the training data of the live model."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from common import clock
 from common.ids import uuid7

@@ -158,12 +158,29 @@ def test_our_own_trouble_is_503_with_retry_after(
     assert answer["Content-Type"] == "application/problem+json"
 
 
-def test_too_many_requests_are_429_with_retry_after(server: APIClient, viewed: Maker) -> None:
-    with mock.patch("events.api.reading.seconds_to_wait", return_value=3.2):
-        answer = server.post("/v1/t", json.dumps(viewed()), content_type="text/plain")
+@pytest.mark.parametrize("route", ["/v1/t", "/v1/batch", "/mp/collect"])
+def test_too_many_requests_are_429_with_retry_after(
+    server: APIClient, viewed: Maker, log: "LogReader", settings: Any, route: str
+) -> None:
+    settings.KEY_RATES = {"sk": "2/minute", "pk": "2/minute"}
+    bodies = [
+        {},
+        {
+            "batch": [viewed()],
+            "events": [{"name": "login"}],
+            "client_id": "c",
+            "consent": {"ad_user_data": "GRANTED"},
+            **viewed(),
+        },
+    ]
 
-    assert answer.status_code == 429
-    assert answer["Retry-After"] == "4"
+    answers = [server.post(route, json.dumps(body), content_type="text/plain") for body in (*bodies, bodies[1])]
+
+    assert [answer.status_code for answer in answers][::2] == [400, 429], "a wrong event counts too"
+    assert answers[1].status_code < 300
+    assert 1 <= int(answers[2]["Retry-After"]) <= 60
+    assert answers[2].json()["code"] == "429"
+    assert len(log.events()) == 1
 
 
 def raw_item(extra: str) -> bytes:

@@ -175,8 +175,8 @@ def test_a_decision_between_reading_and_waiting_is_not_missed(
 ) -> None:
     read = states_of_people
 
-    def decided_meanwhile(raw_ids: Any) -> Any:
-        states = read(raw_ids)
+    def decided_meanwhile(raw_ids: Any, **others: Any) -> Any:
+        states = read(raw_ids, **others)
         monkeypatch.setattr(collecting, "states_of_people", read)
         send(server, viewed("yes"))
         return states
