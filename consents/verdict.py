@@ -89,8 +89,10 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
 
     A decision holds for all ids of its event.
     """
-    after = _After(states)
     links = _new_links(event, states)
+    if not links and not event.choices and not event.gpc and not event.region:
+        return _of_nothing_new(event, states, rules)
+    after = _After(states)
     for raw_id, other, at in links:
         after[raw_id] = after.get(raw_id, NOTHING_DECIDED).with_link(other, at)
         after[other] = after.get(other, NOTHING_DECIDED).with_link(raw_id, at)
@@ -133,6 +135,15 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
         regions=regions,
         states=dict(after),
     )
+
+
+def _of_nothing_new(event: EventConsent, states: States, rules: ConsentRules) -> EventVerdict:
+    """Return the verdict on an event that decides and links nothing, and so changes nothing: most events are so."""
+    person = person_of(event.raw_ids, states)
+    allowed, reason = allowed_purposes(person, rules, region=None, gpc=False)
+    kept = may_keep(event.uses, allowed)
+    waits = not kept and not person.decided and reason == "not_asked" and bool(event.uses)
+    return EventVerdict(kept, allowed, reason, waits=waits)
 
 
 def allowed_purposes(

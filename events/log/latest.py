@@ -11,14 +11,16 @@ from events.log.offsets import offset_of
 LATEST: Final = "v:log:latest:"
 """Begins the key of a raw id's list."""
 MOST: Final = 64
+"""Names of a raw id that are kept at least; less than twice as many are."""
 SECONDS: Final = 60
 
 NOTE: Final = f"""
+local shard = string.match(KEYS[1], '{{(%d+)}}') .. '|'
 local function note(subjects, id)
+  local name = shard .. id
   for subject in string.gmatch(subjects, '[^\\n]+') do
     local key = '{LATEST}' .. subject
-    redis.call('RPUSH', key, string.match(KEYS[1], '{{(%d+)}}') .. '|' .. id)
-    redis.call('LTRIM', key, -{MOST}, -1)
+    if redis.call('RPUSH', key, name) >= {2 * MOST} then redis.call('LTRIM', key, -{MOST}, -1) end
     redis.call('EXPIRE', key, {SECONDS})
   end
 end

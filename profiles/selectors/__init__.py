@@ -11,7 +11,7 @@ from consents import cache as mirror
 from consents.state import ConsentState
 from consents.subjects import raw_ids
 from customers.identity import Claim
-from events.log.latest import LATEST, position_of
+from events.log.latest import LATEST, MOST, position_of
 from events.types.base import Interaction
 from profiles import attributes, history, keys
 from profiles.people import ALWAYS, RawState, attributes_of, history_of, is_anonymous
@@ -88,7 +88,7 @@ local print = redis.sha1hex(cmsgpack.pack({{states, others, newest, subject, seg
 local versions = redis.call('MGET', '{redis.CONFIG_VERSION}', '{redis.CATALOG_VERSION}')
 local latest = {{}}
 for i = 1, #ids do
-  local own = redis.call('LRANGE', '{LATEST}' .. ids[i], 0, -1)
+  local own = redis.call('LRANGE', '{LATEST}' .. ids[i], -{MOST}, -1)
   for j = 1, #own do latest[#latest + 1] = own[j] end
 end
 local offsets = #latest > 0 and redis.call('HGETALL', '{keys.OFFSETS}') or {{}}

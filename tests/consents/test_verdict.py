@@ -146,6 +146,21 @@ def test_a_batch_is_judged_as_its_events_one_by_one(story: list[EventConsent]) -
         assert by_first_event(alone.states) == by_first_event(batch.states)
 
 
+@settings(max_examples=200, deadline=None)
+@given(sequences(SHARED_DEVICES, joins=True), st.sampled_from(SHARED_DEVICES), st.sampled_from([(), ("essential",)]))
+def test_an_event_that_says_nothing_is_judged_as_one_that_says_nothing_we_know(
+    story: list[EventConsent], raw_ids: tuple[str, ...], uses: tuple[str, ...]
+) -> None:
+    shop = Shop()
+    for one in story:
+        shop.take(one)
+    silent = event(9, *raw_ids, uses=("analytics", *uses))
+
+    short, long = (judge(one, shop.states, RULES) for one in (silent, structs.replace(silent, choices={"else": True})))
+
+    assert short == long
+
+
 @settings(max_examples=300, deadline=None)
 @given(sequences(OWN_DEVICES))
 def test_a_replay_of_the_log_decides_as_the_cache_does(story: list[EventConsent]) -> None:
