@@ -25,7 +25,7 @@ from common.money import plain
 from personalization.models import Placement, Rule, RuleVersion
 from personalization.selectors.placements import STRATEGIES
 from personalization.services.placements import check_placement
-from personalization.services.rules import ABOUT, draft_version
+from personalization.services.rules import ABOUT, check_matches, draft_version
 from recsys.ranking.cart_ranker import BASKET
 from recsys.ranking.model import BLEND, HYBRID
 from recsys.ranking.onboarding import ONBOARDING
@@ -297,7 +297,7 @@ class RuleForm(RuleModelForm):
         if self.instance.pk is not None and cleaned.get("shown_version") and self.changes_wording():
             self._refuse_stale_edits(cleaned["shown_version"])
         if not self.errors:
-            add_errors_of(self, lambda: draft_version(wording=self.wording()))
+            add_errors_of(self, lambda: check_matches(draft_version(wording=self.wording())))
         return cleaned
 
     def changes_wording(self) -> bool:

@@ -59,6 +59,19 @@ def hides_everything(version: RuleVersion) -> bool:
     return bool(on_sale.any() and hidden[on_sale].all())
 
 
+def names_without_match(version: RuleVersion) -> list[str] | None:
+    """Return the names that the catalog lacks, in words, if no product meets a rule version's names and prices.
+
+    None where one does, and for an empty catalog. Stock is left out: it changes by itself.
+    Raises Unavailable before the catalog is loaded.
+    """
+    columns = snapshot_refresher.current().serving_catalog.columns
+    rule = replace(pure_rule("", version, rule_id=0), min_stock=None, max_stock=None)
+    if not columns.n_items or matches(rule, columns).any():
+        return None
+    return unknown_names(columns, products=rule.products, categories=rule.categories, brands=rule.brands)
+
+
 def placement_warnings(placement: Placement) -> list[str]:
     """Return the warnings about a placement: filters without matches, recommenders that the live model lacks.
 

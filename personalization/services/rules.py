@@ -11,7 +11,7 @@ from common.config_version import announce
 from common.errors import FieldError, InvalidInput, NotFound
 from personalization.models import Placement, Rule, RuleVersion
 from personalization.rules.filter_columns import folded
-from personalization.selectors.conflicts import hides_everything
+from personalization.selectors.conflicts import hides_everything, names_without_match
 from profiles.selectors.segments import active_keys
 
 ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
@@ -63,6 +63,13 @@ def draft_version(*, wording: Mapping[str, Any]) -> RuleVersion:
     _check(version, exclude={"rule"})
     check_wording(version)
     return version
+
+
+def check_matches(version: RuleVersion) -> None:
+    """Raise InvalidInput if a rule version matches no product of the catalog: it would change nothing."""
+    if (unknown := names_without_match(version)) is not None:
+        first = next(name for name in ABOUT if getattr(version, name) not in (None, []))
+        raise InvalidInput.of(first, f"the rule matches no product. {'. '.join(unknown)}".removesuffix(". "))
 
 
 def check_wording(version: RuleVersion) -> None:

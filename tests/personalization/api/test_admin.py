@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit.selectors import entries
+from catalog.models import Product
 from catalog.services import remove_product
 from common import clock
 from common.errors import InvalidInput
@@ -33,6 +34,7 @@ from personalization.selectors import conflicts
 from personalization.selectors.rules import places_of, products_of, window_of
 from personalization.services.placements import save_placement
 from personalization.services.rules import create_rule
+from personalization.serving.snapshot_refresher import snapshot_refresher
 from profiles.services.segments import create_segment
 from tests.modelops.releases import passed_version
 from tests.recsys.furniture import PRODUCTS, model
@@ -292,29 +294,53 @@ def test_rule_that_promotes_removed_products_causes_warning(log_in: LogIn, effec
 
 
 def test_unknown_names_in_a_rule_cause_warnings(log_in: LogIn) -> None:
-    typed = {**RULE, "effect": "require", "products": "rag", "brands": "Weft"}
+    typed = {**RULE, "effect": "require", "products": "rag, rug"}
 
     response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), typed, follow=True)
 
     messages = [str(message) for message in response.context["messages"]]
     assert any("no product rag" in one for one in messages)
-    assert any("“Rugs first” matches no product" in one for one in messages)
+    assert Rule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "expected"),
+    [
+        ({"products": "rag"}, "products", "the rule matches no product. There is no product rag in the catalog"),
+        ({"products": "", "brands": "Woft"}, "brands", "There is no brand Woft"),
+        ({"min_price": "90000"}, "products", "the rule matches no product"),
+    ],
+)
+def test_a_rule_that_matches_no_product_is_refused(
+    log_in: LogIn, wrong: dict[str, str], field: str, expected: str
+) -> None:
+    response = log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, **wrong})
+
+    assert expected in response.context["adminform"].form.errors[field][0]
+    assert not Rule.objects.exists()
+
+
+def test_a_rule_may_wait_for_stock(log_in: LogIn) -> None:
+    log_in("merchandiser").post(reverse("admin:personalization_rule_add"), {**RULE, "min_stock": "90000"})
+
     assert Rule.objects.exists()
 
 
 def test_prices_have_the_decimals_of_the_currency(log_in: LogIn, settings: Any) -> None:
     settings.SHOP_CURRENCY = "KWD"
+    Product.objects.update(currency="KWD")
+    snapshot_refresher.forget()
     dee, when = log_in("merchandiser"), {"starts_at_0": "2028-02-29", "starts_at_1": "00:30"}
 
-    dee.post(reverse("admin:personalization_rule_add"), {**RULE, "min_price": "1.250", "max_price": "10", **when})
+    dee.post(reverse("admin:personalization_rule_add"), {**RULE, "min_price": "1.250", "max_price": "90000", **when})
 
     rule = Rule.objects.get()
     assert rule.current is not None
-    assert products_of(rule.current).endswith("price from 1.250 to 10.000")
+    assert products_of(rule.current).endswith("price from 1.250 to 90000.000")
     assert window_of(rule.current) == "2028-02-29 00:30 – … UTC"
     page = dee.get(reverse("admin:personalization_rule_change", args=[rule.pk]))
     form = page.context["adminform"].form
-    assert (form["min_price"].value(), form["max_price"].value()) == ("1.250", "10.000")
+    assert (form["min_price"].value(), form["max_price"].value()) == ("1.250", "90000.000")
     assert b"In UTC" in page.content
 
 
