@@ -103,7 +103,7 @@ def _dataset(folder: str) -> "Dataset":
     if folder == "seasonal":
         from tests.recsys.seasonal_shop import seasonal_history
 
-        return build(seasonal_history())
+        return build(seasonal_history(shoppers=1_000))
     return build(*read_frames(Path(folder)))
 
 

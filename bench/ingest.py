@@ -178,8 +178,8 @@ def copy_rate(batches: "list[Batch]") -> float:
 def spike(it: Stage, key: str, *, rate: float, seconds: float) -> dict[str, Any]:
     """Send a tenth of the rate, the rate, and a tenth again, in events a second; return how the lag went.
 
-    `lag_zero_after_s` counts from the end of the spike, while the base load goes on. Consumers report their offsets once
-    a second, so the base load of a second counts as no lag.
+    `lag_zero_after_s` counts from the end of the spike, while the base load goes on. Consumers report their offsets
+    once a second, so the base load of a second counts as no lag.
     """
     from events.consumer import CONSUMERS, REPORT_SECONDS
 

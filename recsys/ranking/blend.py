@@ -7,14 +7,17 @@ import numpy as np
 from recsys.arrays import Floats
 from recsys.ranking.candidates import Candidates
 
-RRF_K = 60.0
-"""The constant k of reciprocal rank fusion (Cormack et al. 2009)."""
+RRF_K = 20.0
+"""The constant k of reciprocal rank fusion (Cormack et al. 2009, who take 60): of slates of ten the head counts.
+
+NDCG@10 with 20 instead of 60: Beauty .0346 and .0319, baskets of Online Retail .363 and .347; with 5: .0323 and .360.
+"""
 FALLBACK_SOURCE = "popular"
 """The source that fills a slate where the best one lists too few items."""
 
 
 def blend_scores(candidates: Candidates, weights: Mapping[str, float]) -> Floats:
-    """Return float32[n_pairs]: the weighted sum of 1 / (60 + rank from 1) over the sources that list the item."""
+    """Return float32[n_pairs]: the weighted sum of 1 / (20 + rank from 1) over the sources that list the item."""
     total = np.zeros(len(candidates.rows), np.float64)
     for ranks_of, name in enumerate(candidates.sources):
         if weights.get(name, 0.0) > 0:

@@ -82,6 +82,7 @@ class EASE(ItemItem):
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
         {**REPEAT_START, "own_weight": 1.0},
         {**SESSION_START, "own_weight": 0.0},
+        {**REPEAT_START, "own_weight": 0.3},
     )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,

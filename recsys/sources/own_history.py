@@ -1,7 +1,7 @@
 """Sources of the shopper's own products: recently viewed, personal top, buy again."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from recsys.data.signals import PURCHASE, SIGNAL_NAMES
 from recsys.sources.base import Config
 from recsys.sources.decay import (
     DECAY_SPACE,
+    REPEAT_START,
+    SESSION_START,
     ProfileDecay,
     event_weights,
     history_query,
@@ -76,6 +78,7 @@ class PersonalTop(Scoring):
     cost: ClassVar[Cost] = "seconds"
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"signal_weights"}
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = (REPEAT_START, SESSION_START)
     SEARCH_SPACE: ClassVar[SearchSpace] = DECAY_SPACE
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:

@@ -19,7 +19,7 @@ ASKED = Candidates(np.zeros(5, np.int64), np.arange(5), np.zeros_like(RANKS), RA
 def test_a_blend_sums_weights_over_sixty_and_the_rank_from_one_of_each_source_that_lists_a_product() -> None:
     result = blend_scores(ASKED, {"als": 1.0, "popular": 0.5, "not asked": 9.0})
 
-    assert result.tolist() == pytest.approx([1 / 61, 1 / 62 + 0.5 / 61, 0.5 / 63, 0.0, 1 / 260 + 0.5 / 62], rel=1e-6)
+    assert result.tolist() == pytest.approx([1 / 21, 1 / 22 + 0.5 / 21, 0.5 / 23, 0.0, 1 / 220 + 0.5 / 22], rel=1e-6)
     assert blend_scores(ASKED, {"popular": 0.0}).tolist() == [0.0] * 5
 
 
