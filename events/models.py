@@ -1,6 +1,7 @@
 """Tables of events (by month), rejected events, counts without ids, offsets and orders."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 
@@ -194,3 +195,74 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity.normalize():f} x {self.product_id}"
+
+
+class ServedAnswer(models.Model):
+    """One answer, by the id that clicks and order lines name. It names no shopper."""
+
+    recommendation_id = models.TextField(primary_key=True)
+    placement = models.TextField()
+    personalized = models.BooleanField()
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "events_served_answer"
+        indexes = [BrinIndex(fields=["at"], name="events_served_answer_at")]
+
+    def __str__(self) -> str:
+        return self.recommendation_id
+
+
+class Impressions(models.Model):
+    """How often a placement showed a product at a position on one day of the shop."""
+
+    placement = models.TextField()
+    day = models.DateField()
+    personalized = models.BooleanField()
+    position = models.SmallIntegerField(help_text="From 1; 0 counts answers, also empty ones.")
+    n = models.BigIntegerField()
+
+    class Meta:
+        db_table = "events_impressions"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["placement", "day", "personalized", "position"], name="events_impressions_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.n} x {self.placement} {self.day}"
+
+
+class Outcome(models.Model):
+    """What became of a product that an answer showed: clicked, put into a cart, or bought. It names no shopper.
+
+    `placement` is "" until the answer is known.
+    """
+
+    recommendation_id = models.TextField()
+    product_id = models.TextField()
+    kind = models.CharField(max_length=5, choices=[(kind, kind) for kind in ("click", "cart", "order")])
+    order_key = models.CharField(max_length=32, blank=True, help_text="A hash of the order's id; empty without order.")
+    at = models.DateTimeField()
+    day = models.DateField()
+    position = models.SmallIntegerField(default=0, help_text="Where it was clicked, from 1; 0: not said.")
+    quantity = models.DecimalField(max_digits=18, decimal_places=4, default=0)
+    revenue = models.DecimalField(max_digits=18, decimal_places=4, default=0)
+    placement = models.TextField(blank=True, default="")
+    personalized = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "events_outcome"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recommendation_id", "product_id", "kind", "order_key"], name="events_outcome_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["placement", "day"], name="events_outcome_day"),
+            models.Index(fields=["order_key"], condition=~models.Q(order_key=""), name="events_outcome_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.product_id}"

@@ -24,6 +24,7 @@ from portal.permissions import WATCH, may
 from portal.stream.hour import summary
 
 DOORS: Final = (
+    ("How placements do", "portal:performance", "personalization.view_placement"),
     ("Preview what a shopper sees", "portal:preview", "personalization.view_placement"),
     ("Find a customer", "portal:customers", "customers.view_customer"),
     ("Explore segments", "portal:segments", "profiles.view_segment"),

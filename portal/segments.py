@@ -1,21 +1,16 @@
 """The explorer of segments: who is in one, what differs, size over time, flows, and a map; also as CSV."""
 
-import csv
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, Final
 
-import plotly
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from common.spreadsheet import defused
 from portal import segment_figures
 from portal.permissions import NAMED_SHOPPERS, may, staff_page
-from portal.theme import staff_context
+from portal.sections import Section, answer
 from profiles.segments.online.features import plain_value
 from profiles.selectors import segment_explorer as explorer
 from profiles.selectors.segments import newest_members
@@ -25,25 +20,6 @@ OUTSIDE: Final = "outside"
 PAGE_SIZE: Final = 50
 MOST_EXPORTED: Final = 10_000
 MASK: Final = "hidden"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One table of a page, with its figure if it has one. `links` holds the address of each row's first cell."""
-
-    slug: str
-    title: str
-    note: str
-    columns: tuple[str, ...]
-    rows: Sequence[Sequence[Any]]
-    figure: dict[str, Any] | None = None
-    links: Sequence[str] = field(default=())
-
-    @property
-    def linked_rows(self) -> list[tuple[str, Any, Sequence[Any]]]:
-        """Address, first cell and other cells of each row."""
-        links = self.links or [""] * len(self.rows)
-        return [(link, row[0], row[1:]) for link, row in zip(links, self.rows, strict=True)]
 
 
 @require_safe
@@ -160,32 +136,7 @@ def _signed(growth: int | None) -> str:
 
 
 def _answer(request: HttpRequest, title: str, sections: Sequence[Section], **more: Any) -> HttpResponse:
-    """Return the page, or with `csv` the table of that section."""
-    if (slug := request.GET.get("csv")) is not None:
-        section = next((one for one in sections if one.slug == slug), None)
-        if section is None:
-            raise Http404
-        return _csv(section)
-    context = {
-        **staff_context(request, title=title, subtitle="Segments"),
-        "sections": sections,
-        "figures": {one.slug: one.figure for one in sections if one.figure},
-        "plotly": reverse("admin:personalization_plotly", args=[plotly.__version__]),
-        "may_change": may(request.user, "profiles.change_segment"),
-        **more,
-    }
-    return render(request, "portal/segments.html", context)
-
-
-def _csv(section: Section) -> HttpResponse:
-    answer = HttpResponse(content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="segments-{section.slug}.csv"'
-    writer = csv.writer(answer)
-    writer.writerows(_lines(section))
-    return answer
-
-
-def _lines(section: Section) -> Iterable[list[str]]:
-    yield list(section.columns)
-    for row in section.rows:
-        yield [defused(str(cell)) for cell in row]
+    may_change = may(request.user, "profiles.change_segment")
+    return answer(
+        request, "portal/segments.html", sections, title=title, subtitle="Segments", may_change=may_change, **more
+    )

@@ -33,6 +33,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Jobs", "pending_actions", "profiles.SegmentJob"),
     ),
     "What is shown": (
+        Door("Performance", "trending_up", "portal:performance", "personalization.view_placement"),
         Door("Placements", "dashboard_customize", "personalization.Placement"),
         Door("Rules", "rule", "personalization.Rule"),
         Door("Products", "chair", "catalog.Product"),

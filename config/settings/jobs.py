@@ -26,6 +26,7 @@ CELERY_TASK_ROUTES = {
     # So does one for the exact size of a segment.
     "profiles.run_segment_job": {"queue": "quick"},
     "profiles.count_segments": {"queue": "quick"},
+    "events.count_performance": {"queue": "quick"},
 }
 # In KiB. A process above it ends with its task, because it never returns much of a training's memory.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 512 * 1024

@@ -52,6 +52,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=3),
         "options": {"expire_seconds": 3600},
     },
+    "performance of placements": {
+        "task": "events.count_performance",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
+    },
     # An import whose worker died continues with the next one.
     "interrupted imports": {
         "task": "catalog.resume_imports",

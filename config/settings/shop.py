@@ -1,6 +1,7 @@
 """The shop: name, currency, and consent rules of its regions."""
 
 from typing import get_args
+from zoneinfo import available_timezones
 
 from common.money import DECIMALS
 from config import env
@@ -14,6 +15,11 @@ SHOP_CURRENCY = env.checked(
     accepts=lambda raw: raw.upper() in DECIMALS,
     expected="an ISO 4217 code such as EUR",
 ).upper()
+
+# The shop's time zone: days of performance begin and end by it. After a change run `manage.py recount_performance`.
+SHOP_TIME_ZONE = env.checked(
+    "SHOP_TIME_ZONE", "UTC", accepts=available_timezones().__contains__, expected="a time zone such as Europe/Berlin"
+)
 
 # The publishable key of the demo shop's own pages (/shop/).
 SHOP_PUBLIC_KEY = env.text("SHOP_PUBLIC_KEY", "pk_demo")

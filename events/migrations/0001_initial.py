@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -306,6 +307,82 @@ class Migration(migrations.Migration):
                     models.Index(fields=["raw_id", "-placed_at"], name="events_orderline_raw_id"),
                     models.Index(fields=["product_id", "-placed_at"], name="events_orderline_product"),
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Impressions",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("placement", models.TextField()),
+                ("day", models.DateField()),
+                ("personalized", models.BooleanField()),
+                ("position", models.SmallIntegerField(help_text="From 1; 0 counts answers, also empty ones.")),
+                ("n", models.BigIntegerField()),
+            ],
+            options={
+                "db_table": "events_impressions",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("placement", "day", "personalized", "position"), name="events_impressions_once"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Outcome",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("recommendation_id", models.TextField()),
+                ("product_id", models.TextField()),
+                (
+                    "kind",
+                    models.CharField(choices=[("click", "click"), ("cart", "cart"), ("order", "order")], max_length=5),
+                ),
+                (
+                    "order_key",
+                    models.CharField(
+                        blank=True, help_text="A hash of the order's id; empty without order.", max_length=32
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("day", models.DateField()),
+                (
+                    "position",
+                    models.SmallIntegerField(default=0, help_text="Where it was clicked, from 1; 0: not said."),
+                ),
+                ("quantity", models.DecimalField(decimal_places=4, default=0, max_digits=18)),
+                ("revenue", models.DecimalField(decimal_places=4, default=0, max_digits=18)),
+                ("placement", models.TextField(blank=True, default="")),
+                ("personalized", models.BooleanField(default=False)),
+            ],
+            options={
+                "db_table": "events_outcome",
+                "indexes": [
+                    models.Index(fields=["placement", "day"], name="events_outcome_day"),
+                    models.Index(
+                        condition=models.Q(("order_key", ""), _negated=True),
+                        fields=["order_key"],
+                        name="events_outcome_order",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("recommendation_id", "product_id", "kind", "order_key"), name="events_outcome_once"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ServedAnswer",
+            fields=[
+                ("recommendation_id", models.TextField(primary_key=True, serialize=False)),
+                ("placement", models.TextField()),
+                ("personalized", models.BooleanField()),
+                ("at", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "events_served_answer",
+                "indexes": [django.contrib.postgres.indexes.BrinIndex(fields=["at"], name="events_served_answer_at")],
             },
         ),
     ]

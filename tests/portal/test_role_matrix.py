@@ -170,6 +170,8 @@ def address_of(name: str, rows: dict[str, Any]) -> str:
             return reverse(name, args=["user:ada"])
         case "portal:segment":
             return reverse(name, args=["lookers"])
+        case "portal:performance-placement":
+            return reverse(name, args=["home"])
         case "portal:preview":
             return reverse(name) + "?placement=home"
         case "portal:shop-product":

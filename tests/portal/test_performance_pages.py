@@ -1,0 +1,75 @@
+"""The pages of performance: a merchandiser sees how a placement did, by day, kind and position."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from common import clock
+from events.services import performance
+from tests.events.test_performance import HOME, line, ordered, record, served, touched
+from tests.shop_fixtures import stocked_shop  # noqa: F401
+from tests.staff import LogIn
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
+
+
+def moved(one: Any, days: float) -> Any:
+    """Return the event so many days ago."""
+    from msgspec.structs import replace
+
+    at = clock.epoch_us() - int(timedelta(days=days).total_seconds() * 1_000_000)
+    return replace(one, at=at, message_id=f"{one.message_id}-{days}")
+
+
+@pytest.fixture
+def a_week(db: None) -> None:
+    """Record an answer, a click and an order of today, and an answer of last week."""
+    record(0, moved(served(1, HOME, "home", "rug", "lamp"), 0.003))
+    record(0, moved(touched(2, "Product Clicked", "lamp", HOME, position=2), 0.002))
+    record(0, moved(ordered(3, "O1", line("lamp", 25, 2)), 0.001))
+    record(0, moved(served(4, HOME.replace("1", "8"), "home", "rug"), 8))
+    performance.count_new()
+
+
+@pytest.mark.usefixtures("a_week")
+def test_a_merchandiser_sees_how_home_did(log_in: LogIn) -> None:
+    client = log_in("merchandiser")
+
+    page = client.get(reverse("portal:performance-placement", args=["home"]))
+
+    tiles = {tile.title: tile for tile in page.context["tiles"]}
+    assert tiles["Answers"].value == "1"
+    assert tiles["Answers"].change == 0, "as many as the week before"
+    assert tiles["Click rate"].value == "100.0%"
+    assert tiles["Revenue"].value == "50.00 EUR"
+    text = page.content.decode()
+    assert "By position" in text
+    assert "in the time zone UTC" in text
+    positions = client.get(reverse("portal:performance-placement", args=["home"]), {"csv": "positions"})
+    assert positions.content.decode().splitlines() == [
+        "Position,Impressions,Clicks,Click rate",
+        "1,1,0,0.00%",
+        "2,1,1,100.00%",
+    ]
+
+
+@pytest.mark.usefixtures("a_week")
+def test_the_overview_lists_every_placement(log_in: LogIn) -> None:
+    page = log_in("merchandiser").get(reverse("portal:performance"), {"days": "28"})
+
+    rows = {row[0]: row for row in page.context["sections"][0].rows}
+    assert rows["Home page"][1:4] == ("2", "50.0%", "1")
+    assert reverse("portal:performance-placement", args=["home"]) in page.content.decode()
+
+
+def test_an_unknown_placement_is_not_found_and_a_wrong_period_is_a_week(log_in: LogIn) -> None:
+    client = log_in("merchandiser")
+
+    assert client.get(reverse("portal:performance-placement", args=["nowhere"])).status_code == 404
+    assert client.get(reverse("portal:performance"), {"days": "x"}).context["days"] == 7
+
+
+def test_staff_without_placements_may_not_look(log_in: LogIn) -> None:
+    assert log_in("compliance officer").get(reverse("portal:performance")).status_code == 403
