@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.arrays import Bools, Doubles, Floats
-from recsys.ranking.blend import RRF_K
 from recsys.ranking.forest import Forest
 from recsys.ranking.groups import evenly_spaced, row_deviations
 from recsys.ranking.network import Network
@@ -34,6 +33,8 @@ NETWORK = "network"
 """The value of `objective` for a network instead of trees."""
 SOURCE = "source"
 """The value of `objective` for the rank of the source that `source` names."""
+RANK_K = 60.0
+"""Added to that rank before it is inverted, as in reciprocal rank fusion (Cormack et al. 2009)."""
 DEFAULTS: dict[str, Any] = {
     "objective": "lambdarank",
     "metric": "ndcg",
@@ -112,7 +113,7 @@ class Trees:
 
 @dataclass(frozen=True, slots=True)
 class SourceRank:
-    """What the best single source says: 1 / (`RRF_K` + place in its list), 0 for what it does not list.
+    """What the best single source says: 1 / (`RANK_K` + place in its list), 0 for what it does not list.
 
     `column` is the feature with the source's rank, among `n_features`.
     """
@@ -123,7 +124,7 @@ class SourceRank:
     def scores(self, features: Floats) -> Doubles:
         """Return float64[n]: higher is better."""
         places = features[:, self.column].astype(np.float64) + 1
-        return np.nan_to_num(1 / (RRF_K + places), nan=0.0)
+        return np.nan_to_num(1 / (RANK_K + places), nan=0.0)
 
     def contributions(self, features: Floats) -> Doubles:
         """Return float64[n, f + 1]: the score in the one column, the base value 0."""

@@ -1,7 +1,7 @@
 """Trending products: recent popularity, compared with the usual popularity."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class Trending(Popular):
     plain_reason: ClassVar[PlainReason | None] = "trending"
     config_class: ClassVar[type[Config]] = TrendingConfig
     config: TrendingConfig
+    STARTS: ClassVar[tuple[dict[str, Any], ...]] = ({"half_lives_days": (1.0,)}, {"half_lives_days": (14.0,)})
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         "half_lives_days": ("choice", [(1.0,), (3.0,), (7.0,), (14.0,), (30.0,)]),
         "usual_half_life_days": ("float", 30.0, 365.0, True),

@@ -13,9 +13,9 @@ from recsys.sources.scoring import Scoring
 
 MAX_QUESTIONS = 2_000
 """Questions that settings are judged on; earlier folds fill what validation lacks."""
-HALF_LIVES = (365.0, 14.0, 60.0, 1_500.0)
-"""Half-lives in days that are tried: a year first, which stays where none is better; then two weeks, two months, and
-hardly any fading."""
+HALF_LIVES = (365.0, 14.0, 60.0, 1_500.0, 3.0)
+"""Half-lives in days that are tried: a year first, which stays where none is better; then two weeks, two months,
+hardly any fading, and days, for shops whose assortment turns within weeks."""
 
 Config = Mapping[str, Any]
 
