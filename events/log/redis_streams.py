@@ -10,6 +10,7 @@ from typing import Any, Final
 import redis
 
 from common.errors import Unavailable
+from common.redis import Script, run_scripts
 from events.log.base import Batch, Entry, EntryKind, Log, shard_of
 from events.log.latest import LATEST, NOTE, position_of
 from events.log.offsets import SEQUENCE_BITS, offset_of, stream_id
@@ -42,7 +43,7 @@ end
 """While the server's clock is behind, stream ids count on within the last millisecond. Before the sequence number
 outgrows an offset, the stream moves on to the next millisecond.
 """
-APPEND: Final = f"{APPEND_FUNCTION} return append(2)"
+APPEND: Final = Script(f"{APPEND_FUNCTION} return append(2)")
 REMOVE: Final = f"""
 local gone, size = 0, 0
 for i = 1, #ARGV do
@@ -78,7 +79,6 @@ class RedisStreams(Log):
         self.max_shard_bytes = max_bytes // shards
         self._streams = [f"{prefix}:{{{shard}}}" for shard in range(shards)]
         self._shard_of_stream = {name.encode(): shard for shard, name in enumerate(self._streams)}
-        self._append = client.register_script(APPEND)
         self._remove = client.register_script(REMOVE)
 
     def append(self, entries: Sequence[Entry]) -> None:
@@ -87,24 +87,12 @@ class RedisStreams(Log):
         for entry in entries:
             batch = batches.setdefault(shard_of(entry.shard_key, shards=self.shards), [])
             batch += (CODES[entry.kind], entry.body, entry.names)
+        calls = [
+            APPEND.call(self.keys(shard), [self.max_shard_bytes, *arguments]) for shard, arguments in batches.items()
+        ]
+        # No MULTI: the server syncs once for the whole pipeline anyway, and each shard may live on another node.
         with as_unavailable():
-            self._append_batches(batches)
-
-    def _append_batches(self, batches: Mapping[int, list[bytes]]) -> None:
-        for attempt in (1, 2):
-            # No MULTI: the server syncs once for the whole pipeline anyway, and each shard may live on another node.
-            pipe = self.client.pipeline(transaction=False)
-            for shard, arguments in batches.items():
-                pipe.evalsha(self._append.sha, 2, *self.keys(shard), self.max_shard_bytes, *arguments)
-            try:
-                pipe.execute()
-            except redis.exceptions.NoScriptError:
-                # A restarted server does not know the script; nothing of this pipeline was executed.
-                if attempt == 2:
-                    raise
-                self.client.script_load(APPEND)
-            else:
-                return
+            run_scripts(*calls, server=self.client)
 
     def read_many(self, after: Mapping[int, int], *, count: int = 1000, block_ms: int = 0) -> Batch:
         """Read all shards in one call, which returns at the first append to any of them."""
