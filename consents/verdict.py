@@ -141,9 +141,10 @@ def _of_nothing_new(event: EventConsent, states: States, rules: ConsentRules) ->
     """Return the verdict on an event that decides and links nothing, and so changes nothing: most events are so."""
     person = person_of(event.raw_ids, states)
     allowed, reason = allowed_purposes(person, rules, region=None, gpc=False)
-    kept = may_keep(event.uses, allowed)
-    waits = not kept and not person.decided and reason == "not_asked" and bool(event.uses)
-    return EventVerdict(kept, allowed, reason, waits=waits)
+    if may_keep(event.uses, allowed):
+        return EventVerdict(True, allowed, reason)
+    waits = not person.decided and reason == "not_asked" and bool(event.uses)
+    return EventVerdict(False, allowed, reason, waits=waits)
 
 
 def allowed_purposes(

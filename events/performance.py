@@ -9,7 +9,7 @@ from django.db.models import Count, Q, Sum
 
 from events.models import Impressions, Outcome
 
-SHOWN = Q(position__gt=0)
+AT_POSITIONS = Q(position__gt=0)
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class Totals:
     """
 
     answers: int = 0
-    shown: int = 0
+    impressions: int = 0
     clicks: int = 0
     carts: int = 0
     orders: int = 0
@@ -54,12 +54,12 @@ def days_of(placement: str, *, first: date, last: date) -> list[Day]:
     """Return every day from the first to the last, with zeros where nothing happened."""
     days = {first + timedelta(days=at): (Totals(), Totals()) for at in range((last - first).days + 1)}
     within = {"placement": placement, "day__gte": first, "day__lte": last}
-    shown = Impressions.objects.filter(**within).values_list("day", "personalized")
-    for day, personalized, answers, products in shown.annotate(
-        answers=Sum("n", filter=Q(position=0)), shown=Sum("n", filter=SHOWN)
+    impressions = Impressions.objects.filter(**within).values_list("day", "personalized")
+    for day, personalized, answers, products in impressions.annotate(
+        answers=Sum("n", filter=Q(position=0)), impressions=Sum("n", filter=AT_POSITIONS)
     ):
         own = days[day][0 if personalized else 1]
-        own.answers, own.shown = answers or 0, products or 0
+        own.answers, own.impressions = answers or 0, products or 0
     outcomes = Outcome.objects.filter(**within).values_list("day", "personalized", "kind")
     for day, personalized, kind, count, revenue in outcomes.annotate(n=Count("id"), revenue=Sum("revenue")):
         own = days[day][0 if personalized else 1]
@@ -79,15 +79,13 @@ def total(days: Iterable[Day]) -> Totals:
 def positions_of(placement: str, *, first: date, last: date) -> list[tuple[int, int, int]]:
     """Return position, impressions and clicks of each position that was shown."""
     within = {"placement": placement, "day__gte": first, "day__lte": last}
-    shown = (
-        Impressions.objects.filter(SHOWN, **within).values_list("position").annotate(n=Sum("n")).order_by("position")
-    )
-    clicks = Outcome.objects.filter(SHOWN, kind="click", **within).values_list("position").annotate(n=Count("id"))
-    clicked = dict(clicks)
-    return [(position, n, clicked.get(position, 0)) for position, n in shown]
+    impressions = Impressions.objects.filter(AT_POSITIONS, **within).values_list("position").annotate(n=Sum("n"))
+    outcomes = Outcome.objects.filter(AT_POSITIONS, kind="click", **within)
+    clicks = dict(outcomes.values_list("position").annotate(n=Count("id")))
+    return [(position, n, clicks.get(position, 0)) for position, n in impressions.order_by("position")]
 
 
-def placements_shown(*, first: date, last: date) -> list[str]:
+def placements_that_answered(*, first: date, last: date) -> list[str]:
     """Return the placements that answered in that time."""
     rows = Impressions.objects.filter(position=0, day__gte=first, day__lte=last)
     return sorted(rows.values_list("placement", flat=True).distinct())

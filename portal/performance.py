@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from audit.selectors import entries
 from common import clock
 from common.money import plain
-from events.performance import Day, Totals, days_of, placements_shown, positions_of, total
+from events.performance import Day, Totals, days_of, placements_that_answered, positions_of, total
 from events.services.performance import WINDOW_DAYS
 from modelops.selectors import plots
 from personalization.selectors.placements import active_placements
@@ -53,7 +53,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     """List the placements with what they brought."""
     days, first, last = _period(request)
     names = {key: config.name for key, config in active_placements().items()}
-    keys = [*names, *(key for key in placements_shown(first=first, last=last) if key not in names)]
+    keys = [*names, *(key for key in placements_that_answered(first=first, last=last) if key not in names)]
     sums = {key: total(days_of(key, first=first, last=last)) for key in keys}
     keys.sort(key=lambda key: (-sums[key].answers, key))
     rows = []
@@ -116,7 +116,7 @@ def _tiles(now: Sequence[Day], before: Sequence[Day]) -> list[Tile]:
     def tile(title: str, name: str) -> Tile:
         value, old = getattr(sums, name), getattr(earlier, name)
         series = [float(getattr(one.all, name) or 0) for one in now]
-        return Tile(title, _shown(name, value), _shown(name, old), _percent(value, old), _line(series))
+        return Tile(title, _formatted(name, value), _formatted(name, old), _percent(value, old), _line(series))
 
     return [
         tile("Answers", "answers"),
@@ -127,7 +127,7 @@ def _tiles(now: Sequence[Day], before: Sequence[Day]) -> list[Tile]:
     ]
 
 
-def _shown(name: str, value: Any) -> str:
+def _formatted(name: str, value: Any) -> str:
     if value is None:
         return "–"
     if name == "click_rate":
@@ -152,7 +152,7 @@ def _line(values: Sequence[float]) -> str:
 def _cells(sums: Totals) -> tuple[str, ...]:
     return (
         f"{sums.answers:,}",
-        _shown("click_rate", sums.click_rate),
+        _formatted("click_rate", sums.click_rate),
         f"{sums.clicks:,}",
         f"{sums.carts:,}",
         f"{sums.orders:,}",
@@ -197,20 +197,24 @@ def _by_kind(now: Sequence[Day]) -> Section:
 
 def _by_position(key: str, first: date, last: date) -> Section:
     positions = positions_of(key, first=first, last=last)
-    rows = [(position, f"{shown:,}", clicks, f"{clicks / shown:.2%}") for position, shown, clicks in positions]
+    rows = [
+        (position, f"{impressions:,}", clicks, f"{clicks / impressions:.2%}")
+        for position, impressions, clicks in positions
+    ]
     figure = None
     if positions:
-        rates = [_with_interval(clicks, shown) for _, shown, clicks in positions]
+        rates = [_with_interval(clicks, n) for _, n, clicks in positions]
         figure = plots.bars([str(position) for position, _, _ in positions], rates, title="clicks for 100 impressions")
     note = "Where a click was, as the storefront says; clicks without a position are left out."
     return Section("positions", "By position", note, ("Position", "Impressions", "Clicks", "Click rate"), rows, figure)
 
 
-def _with_interval(clicks: int, shown: int) -> plots.Interval:
+def _with_interval(clicks: int, impressions: int) -> plots.Interval:
     """Return the rate in percent with its 95 % interval (Wilson 1927)."""
-    rate, z = min(1.0, clicks / shown), 1.96
-    middle, spread = rate + z * z / (2 * shown), z * sqrt((rate * (1 - rate) + z * z / (4 * shown)) / shown)
-    low, high = ((middle + sign * spread) / (1 + z * z / shown) for sign in (-1, 1))
+    n, z = impressions, 1.96
+    rate = min(1.0, clicks / n)
+    middle, spread = rate + z * z / (2 * n), z * sqrt((rate * (1 - rate) + z * z / (4 * n)) / n)
+    low, high = ((middle + sign * spread) / (1 + z * z / n) for sign in (-1, 1))
     return 100 * rate, 100 * min(low, rate), 100 * max(high, rate)
 
 
