@@ -9,9 +9,12 @@ from typing import Any, Final
 from django.db import transaction
 
 from access.models import User
+from access.roles import ROLES, may
 from audit.services import record
 from common.errors import Conflict, Forbidden, NotFound
 
+MOST_HOLDERS: Final = 5
+"""Names that a refused person is told to ask."""
 CONFIRM: Final = "access.confirm_user"
 POWERS: Final = frozenset({"username", "is_active", "is_staff", "is_superuser", "groups", "user_permissions"})
 """Fields of an account whose change by somebody else must be confirmed; a password's must, too."""
@@ -27,6 +30,17 @@ def unconfirmed_accounts() -> list[tuple[int, str]]:
     """Return id and name of the active accounts that wait for their confirmation."""
     waiting = User.objects.filter(is_active=True).exclude(unconfirmed_changes_by=[])
     return list(waiting.order_by("username").values_list("pk", "username"))
+
+
+def roles_with(permission: str) -> list[str]:
+    """Return the roles that hold the permission."""
+    return [role for role in ROLES if may(role, permission)]
+
+
+def holders_of(permission: str) -> list[str]:
+    """Return the names of the first active staff who hold the permission by a role."""
+    people = User.objects.filter(is_active=True, is_staff=True, groups__name__in=roles_with(permission))
+    return list(people.distinct().order_by("username").values_list("username", flat=True)[:MOST_HOLDERS])
 
 
 def require_confirmed(person: Any) -> None:

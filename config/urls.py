@@ -24,6 +24,7 @@ def has_urls(room: str) -> bool:
     return any((Path(folder) / name).exists() for name in ("urls.py", "urls/__init__.py"))
 
 
+handler403 = "portal.forbidden.page"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin", RedirectView.as_view(pattern_name="admin:index", query_string=True)),
     path("admin/", admin.site.urls),

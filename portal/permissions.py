@@ -32,7 +32,7 @@ def staff_page(permission: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
             if not may(request.user, permission):
-                raise PermissionDenied
+                raise PermissionDenied(permission)
             return view(request, *args, **kwargs)
 
         page_view: View = admin.site.admin_view(guarded)
