@@ -262,7 +262,9 @@ def main(arguments: list[str] | None = None) -> int:
             from django.db import connections
 
             write_catalog()
+            before = used_memory()
             figures["written_s"] = write_profiles(options.profiles, per_shopper=options.interactions)
+            figures["bytes_per_profile"] = round((used_memory() - before) / options.profiles)
             figures |= rule_sizes()
             show(figures)
             figures |= leaving(min(options.leaving, options.profiles))
@@ -277,6 +279,13 @@ def main(arguments: list[str] | None = None) -> int:
 def show(figures: dict[str, Any]) -> None:
     """Print the figures so far."""
     print(json.dumps({name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}))
+
+
+def used_memory() -> int:
+    """Return the bytes that the store of profiles uses."""
+    from common import redis
+
+    return int(redis.client().info("memory")["used_memory"])
 
 
 if __name__ == "__main__":

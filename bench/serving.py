@@ -51,6 +51,7 @@ def main() -> int:
     parser.add_argument("--shoppers", type=int, default=20_000, help="with a profile")
     parser.add_argument("--trained", type=int, default=4_000, help="shoppers that the model learns from")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--workers", type=int, default=1, help="web workers")
     parser.add_argument("--sources", nargs="*", help="train these only, for a short run")
     options = parser.parse_args()
     if clients_missing():
@@ -59,7 +60,7 @@ def main() -> int:
         os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
         key = shop(options.products, options.trained, sources=options.sources, train=released)
         profiles(options.products, options.shoppers)
-        serve(it)
+        serve(it, workers=options.workers)
         figures = measured(it, key, options)
         print(json.dumps(figures, indent=1))
         write_results("serving", figures)
