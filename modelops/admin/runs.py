@@ -17,10 +17,17 @@ from modelops.admin.alarms import checks_in_words
 from modelops.admin.rows import OF_VERSION, LightList, row_or_404
 from modelops.models import RunState, Sampler, TrainingRun
 from modelops.selectors.comparison import search_of
-from modelops.selectors.runs import message_of, state_of
+from modelops.selectors.runs import REFUSED, message_of, outcome_of, state_of, with_verdicts
 from modelops.services.runs import may_be_stopped, queue_once, stop_training
 
-COLORS = {"queued": "info", "running": "warning", "done": "success", "failed": "danger", "stopped": "info"}
+COLORS = {
+    "queued": "info",
+    "running": "warning",
+    "done": "success",
+    "failed": "danger",
+    "stopped": "info",
+    REFUSED: "danger",
+}
 N_LIVE_RUNS = 50
 SIZES = {
     "interactions": "interactions",
@@ -70,6 +77,10 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     list_before_template = "modelops/live_runs.html"
     actions_list: ClassVar = ["train_page"]
     actions_detail: ClassVar = ["stop_page"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Add the gate's verdict."""
+        return with_verdicts(super().get_queryset(request))
 
     def get_readonly_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
         """Make all fields read-only: only the run writes its row."""
@@ -190,7 +201,7 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     @display(description="state", label=COLORS)
     def state_label(self, run: TrainingRun) -> str:
         """Return the state as a label."""
-        return state_of(run)
+        return outcome_of(run)
 
     @admin.display(description="message")
     def message_text(self, run: TrainingRun) -> str:

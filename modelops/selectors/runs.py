@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db.models import QuerySet
+from django.db.models.fields.json import KeyTextTransform
 
 from common import clock
 from modelops.models import (
@@ -15,6 +16,7 @@ from modelops.models import (
 )
 
 SILENCE: Final = timedelta(seconds=60)
+REFUSED: Final = "refused"
 OVER: Final = (RunState.DONE, RunState.FAILED, RunState.STOPPED)
 
 
@@ -58,6 +60,18 @@ def alive_runs() -> QuerySet[TrainingRun]:
 def state_of(run: TrainingRun) -> str:
     """Return the state of a run; one whose process died counts as failed."""
     return RunState.FAILED if _is_dead(run) else run.state
+
+
+def with_verdicts(runs: QuerySet[TrainingRun]) -> QuerySet[TrainingRun]:
+    """Return the runs with the gate's verdict on their versions, for `outcome_of`; without loading the gate."""
+    return runs.annotate(gate_passed=KeyTextTransform("passed", "model_version__gate"))
+
+
+def outcome_of(run: TrainingRun) -> str:
+    """Return the state of a run of `with_verdicts`; `refused` where it ended and the gate refused its version."""
+    state = state_of(run)
+    refused = state == RunState.DONE and getattr(run, "gate_passed", None) == "false"
+    return REFUSED if refused else state
 
 
 def message_of(run: TrainingRun) -> str:

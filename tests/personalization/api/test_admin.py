@@ -26,7 +26,7 @@ from modelops.models import (
     TrainingRun,
 )
 from modelops.selectors.registry import previous_champion
-from modelops.selectors.runs import SILENCE, shown_run
+from modelops.selectors.runs import SILENCE, outcome_of, shown_run
 from modelops.services.registry import promote
 from personalization.models import Placement, Rule
 from personalization.rules.rule_set import RuleSet
@@ -650,6 +650,19 @@ def test_run_without_heartbeat_is_shown_as_failed(log_in: LogIn) -> None:
         assert "Its process died at 0%" in sam.get(page).content.decode()
     assert shown_run(dead.pk).failed
     assert not shown_run(alive.pk).failed
+
+
+def test_a_run_whose_version_was_refused_is_no_success(log_in: LogIn) -> None:
+    version = ModelVersion.objects.get(version=passed_version(model(("popular",))))
+    ModelVersion.objects.filter(pk=version.pk).update(gate={"passed": False, "checks": []})
+    TrainingRun.objects.create(actor="staff:1", state=RunState.DONE, model_version=version)
+    TrainingRun.objects.create(actor="staff:1", state=RunState.DONE)
+
+    page = log_in("data scientist").get(reverse("admin:modelops_trainingrun_changelist"))
+
+    outcomes = {outcome_of(run) for run in page.context["cl"].result_list}
+    assert outcomes == {"refused", "done"}
+    assert "refused" in page.content.decode()
 
 
 @pytest.mark.parametrize("page", ["modelversion_promote_page", "modelversion_evaluation_page"])
