@@ -14,7 +14,7 @@ from common.errors import DomainError
 from consents.subjects import MAX_RAW_ID
 from personalization.selectors.placements import active_placements
 from personalization.selectors.rules import effects
-from personalization.serving.answers import Answer, Item
+from personalization.serving.answers import Answer, FallbackReason, Item
 from personalization.serving.asking import Ask, Who
 from personalization.serving.item_records import MOST_REMOVED
 from portal.permissions import NAMED_SHOPPERS, may, staff_page
@@ -22,6 +22,14 @@ from portal.sample_shoppers import sample_shoppers
 from portal.theme import staff_context
 from portal.trial import try_rule
 
+MISSING: Final[dict[FallbackReason, str]] = {
+    "no_profile": "Nothing is known of this shopper yet, so this is what a stranger sees.",
+    "no_consent": "This shopper is unknown or did not allow personalization, so this is what a stranger sees.",
+    "no_model": "No model is live yet: products come in the order of popularity, or of the catalog.",
+    "store_down": "Redis did not answer, so the shopper could not be read.",
+    "deadline": "The answer would have come too late, so popular products stand in.",
+}
+"""What each reason of a fallback means for the person who looks at a preview."""
 NO_NAMES: Final = "You may not look at a named shopper. Choose one of the sample shoppers."
 FORBIDDEN: Final = "forbidden"
 
@@ -125,7 +133,14 @@ def _trial_context(form: PreviewForm) -> dict[str, Any]:
     if trial.with_draft is not None:
         columns.append(("With the draft rule", trial.with_draft, preview_items(trial.with_draft, trial.now)))
     alike = trial.with_draft is not None and products_in(trial.with_draft) == products_in(trial.now)
-    return {"columns": columns, "alike": alike, "conflicts": trial.conflicts, "most_removed": MOST_REMOVED}
+    return {
+        "columns": columns,
+        "alike": alike,
+        "conflicts": trial.conflicts,
+        "obstacle": trial.obstacle,
+        "missing": MISSING.get(trial.now.degraded, "") if trial.now.degraded else "",
+        "most_removed": MOST_REMOVED,
+    }
 
 
 def products_in(answer: Answer) -> list[str]:

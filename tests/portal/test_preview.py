@@ -13,6 +13,7 @@ from events.log import get_log
 from personalization.services.rules import create_rule
 from personalization.serving.asking import Ask
 from personalization.serving.snapshot_refresher import snapshot_refresher
+from portal.preview import MISSING
 from portal.sample_shoppers import N_SAMPLES, sample_shoppers
 from portal.trial import Trial, try_rule
 from tests.staff import LogIn
@@ -176,6 +177,35 @@ def test_truncated_list_contains_every_rule(dee: Client) -> None:
 
     rules = [one.by for one in answer.removed]
     assert rules == ["No trinkets: excluded"] * 96 + ["your draft: at most 2"] * 4
+
+
+def test_what_was_missing_is_said_in_words(dee: Client) -> None:
+    unknown = dee.get("/portal/preview?placement=home&subject=user:nobody-knows")
+
+    assert unknown.context["missing"] == MISSING[unknown.context["columns"][0][1].degraded]
+    assert unknown.context["missing"] in unknown.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ({"products": "P1"}, "The products it matches are the first ones already."),
+        ({"products": "P6", "limit": "2", "factor": "2"}, "is at place 6. A factor of 2 moves it to about place 3"),
+        ({"products": "gone"}, "and none is among the first"),
+        ({"products": "P6", "effect": "bury"}, "The products it matches are the last ones already."),
+        ({"products": "P6", "limit": "2", "factor": "6"}, None),
+    ],
+)
+def test_a_boost_that_changes_nothing_says_why(dee: Client, query: dict[str, str], reason: str | None) -> None:
+    bulk_upsert([{"product_id": "gone", "title": "Sold out", "price": "1.00", "stock": 0}], actor="system:test")
+    order = [item.product_id for item in try_rule(Ask("home", limit=6)).now.items]
+    products = {f"P{place}": product for place, product in enumerate(order, 1)}
+    fields = {"placement": "home", "effect": "boost", **query}
+
+    page = dee.get("/portal/preview", {**fields, "products": products.get(query["products"], "gone")})
+
+    assert page.context["alike"] is (reason is not None)
+    assert (reason or "") in page.context["obstacle"]
 
 
 def test_invalid_draft_shows_error(dee: Client) -> None:
