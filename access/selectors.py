@@ -79,6 +79,11 @@ def key_titles() -> dict[str, str]:
     return {label: str(key) for key in ApiKey.objects.all() for label in (f"key:{key.pk}", f"{key.prefix}_…")}
 
 
+def has_keys() -> bool:
+    """Return whether any key was made."""
+    return ApiKey.objects.exists()
+
+
 def key_exists(raw: str) -> bool:
     """Return whether the key exists, valid or not."""
     hashed = digest(raw)

@@ -39,6 +39,11 @@ def get(product_id: str) -> ProductRow:
     return row
 
 
+def has_products() -> bool:
+    """Return whether the catalog holds any product."""
+    return Product.objects.exists()
+
+
 def matching(
     *,
     category: Sequence[str] = (),

@@ -25,6 +25,10 @@ REVERSED: Final = Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__
 """Cancelled and wholly refunded orders."""
 
 
+SERVER_EVENTS: Final = ("Recommendation Served", "Segment Entered", "Segment Left")
+"""Events that the server writes itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pulse:
     """Activity of the last days. `days` holds the event counts of the last fourteen days, today last.
@@ -97,6 +101,11 @@ def pulse(*, now: datetime) -> Pulse:
         unconfirmed=placed.filter(confirmed=False).count(),
         revenue=tuple((currency, total) for currency, _, total in sums if total is not None),
     )
+
+
+def has_events() -> bool:
+    """Return whether a storefront sent any event; those that the server writes itself do not count."""
+    return Event.objects.exclude(name__in=SERVER_EVENTS).exists()
 
 
 def lag() -> int:

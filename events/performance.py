@@ -89,3 +89,8 @@ def placements_that_answered(*, first: date, last: date) -> list[str]:
     """Return the placements that answered in that time."""
     rows = Impressions.objects.filter(position=0, day__gte=first, day__lte=last)
     return sorted(rows.values_list("placement", flat=True).distinct())
+
+
+def has_answers() -> bool:
+    """Return whether any answer was counted."""
+    return Impressions.objects.exists()
