@@ -59,7 +59,7 @@ def test_where_the_assortment_turns_a_source_forgets_fast(name: str, seasonal: l
 
     half_life = getattr(RECOMMENDERS[name].config_class(**settings.config), RECOMMENDERS[name].HALF_LIFE)
     assert 0 < half_life <= 30
-    slow = {**settings.config, RECOMMENDERS[name].HALF_LIFE: HALF_LIVES[-1]}
+    slow = {**settings.config, RECOMMENDERS[name].HALF_LIFE: max(HALF_LIVES)}
     assert settings.value > SettingsJudge.of(name, seasonal, seed=7).best([slow]).value
 
 
