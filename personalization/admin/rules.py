@@ -4,15 +4,20 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from unfold.admin import ModelAdmin
+from unfold.decorators import action, display
 
 from audit.staff import actor_of, names_of
+from common import clock
+from common.errors import DomainError
 from personalization.admin.forms import RuleForm
 from personalization.models import Rule, RuleVersion
 from personalization.selectors.conflicts import warnings_of_rules
 from personalization.selectors.rules import places_of, products_of, pure_rule, window_of
-from personalization.services.rules import create_rule, edit_rule, switch_rule
+from personalization.services.rules import create_rule, edit_rule, switch_rule, undo_rule
 
 CONDITIONS = (
     "Empty means: always. All conditions that are set must hold. Of the products and categories looked at, one match "
@@ -22,6 +27,8 @@ TARGETS = (
     "Empty means: every product. A product must meet all conditions that are set. Separate names by commas; put a name "
     "that contains a comma in quotes."
 )
+STATES = {"off": "info", "scheduled": "warning", "running": "success", "ended": "info"}
+"""The color of each state."""
 LISTED = 5
 """The most names of one condition in a line of the list."""
 
@@ -31,11 +38,12 @@ class RuleAdmin(ModelAdmin):
     """Rules with their current version. Every edit makes a new version; old versions stay."""
 
     form = RuleForm
-    list_display = ("name", "sentence", "about", "places", "window", "version", "active")
+    list_display = ("name", "sentence", "about", "places", "window", "version", "state")
     list_filter = ("active", "current__effect")
     list_select_related = ("current",)
     search_fields = ("name",)
     actions: ClassVar = ["switch_on", "switch_off"]
+    actions_detail: ClassVar = ["undo_page"]
     readonly_fields = ("conflicts", "history")
     fieldsets: ClassVar = (
         (None, {"fields": (("name", "active"), "conflicts", "shown_version")}),
@@ -97,6 +105,50 @@ class RuleAdmin(ModelAdmin):
         messages.success(request, f"{len(chosen)} switched {'on' if active else 'off'}.")
         for conflict in warnings_of_rules(*(rule.pk for rule in chosen)) if active else ():
             messages.warning(request, conflict)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
+        """Offer to undo only where there is an earlier version."""
+        has_earlier = (
+            str(object_id).isdecimal() and RuleVersion.objects.filter(rule_id=object_id, number__gt=1).exists()
+        )
+        return super().get_actions_detail(request, object_id) if has_earlier else []
+
+    @action(description="Undo the last change", url_path="undo", permissions=["change"])
+    def undo_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the last two versions; then make the earlier one current again."""
+        rule = get_object_or_404(Rule, pk=object_id if object_id.isdecimal() else None)
+        back = reverse("admin:personalization_rule_change", args=[rule.pk])
+        if request.method != "POST":
+            now, *earlier = [_version_in_words(one, by="") for one in rule.versions.order_by("-number")[:2]]
+            context = {
+                **self.admin_site.each_context(request),
+                "title": f"Undo the last change of “{rule.name}”?",
+                "back": back,
+                "now": now,
+                "earlier": earlier,
+                "number": rule.current.number if rule.current else 0,
+            }
+            return render(request, "personalization/undo_rule.html", context)
+        number = request.POST.get("number", "")
+        try:
+            undo_rule(rule.pk, version=int(number) if number.isdecimal() else 0, actor=actor_of(request))
+        except DomainError as error:
+            messages.error(request, error.detail)
+        else:
+            messages.success(request, "Undone. The rule says again what it said before, as a new version.")
+            for conflict in warnings_of_rules(rule.pk):
+                messages.warning(request, conflict)
+        return HttpResponseRedirect(back)
+
+    @display(description="state", label=STATES)
+    def state(self, rule: Rule) -> str:
+        """Return whether the rule applies now."""
+        version, now = rule.current, clock.now()
+        if not rule.active or version is None:
+            return "off"
+        if version.ends_at is not None and version.ends_at <= now:
+            return "ended"
+        return "scheduled" if version.starts_at is not None and version.starts_at > now else "running"
 
     @admin.display(description="what it does")
     def sentence(self, rule: Rule) -> str:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from audit.services import record
 from common.config_version import announce
-from common.errors import FieldError, InvalidInput, NotFound
+from common.errors import Conflict, FieldError, InvalidInput, NotFound
 from personalization.models import Placement, Rule, RuleVersion
 from personalization.rules.filter_columns import folded
 from personalization.selectors.conflicts import hides_everything, names_without_match
@@ -16,6 +16,8 @@ from profiles.selectors.segments import active_keys
 
 ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
 """The conditions on products."""
+OWN = ("id", "rule", "number", "created_at", "created_by")
+"""The fields of a version that are no wording."""
 
 
 @transaction.atomic
@@ -55,6 +57,30 @@ def switch_rule(rule_id: int, *, active: bool, actor: str) -> Rule:
     record(category="rule", action=action, actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
     return rule
+
+
+@transaction.atomic
+def undo_rule(rule_id: int, *, actor: str, version: int) -> Rule:
+    """Give a rule the wording that it had before its current version, as a new version; undone twice, it is back.
+
+    `version` is the number of the version to undo. Raises NotFound, Conflict where it is no longer the current one or
+    is the first, and InvalidInput where the earlier wording is no longer possible.
+    """
+    rule = _locked(rule_id)
+    current, *earlier = rule.versions.order_by("-number")[:2]
+    if current.number != version:
+        raise Conflict(f"The rule is at version {current.number} by now: look again.")
+    if not earlier:
+        raise Conflict("The rule has no earlier version.")
+    _add_version(rule, wording=wording_of(earlier[0]), actor=actor)
+    record(category="rule", action="rule.undone", actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
+    announce()
+    return rule
+
+
+def wording_of(version: RuleVersion) -> dict[str, Any]:
+    """Return the fields in which versions of one rule may differ."""
+    return {field.name: getattr(version, field.name) for field in RuleVersion._meta.fields if field.name not in OWN}
 
 
 def draft_version(*, wording: Mapping[str, Any]) -> RuleVersion:

@@ -33,7 +33,7 @@ from personalization.rules.rule_set import RuleSet
 from personalization.selectors import conflicts
 from personalization.selectors.rules import places_of, products_of, window_of
 from personalization.services.placements import save_placement
-from personalization.services.rules import create_rule
+from personalization.services.rules import create_rule, edit_rule
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from profiles.services.segments import create_segment
 from tests.modelops.releases import passed_version
@@ -808,3 +808,46 @@ def test_roll_back_target_is_read_without_reports(log_in: LogIn) -> None:
     assert target == ModelVersion.objects.filter(state=ModelState.RETIRED).order_by("-promoted_at").first()
     assert len(queries) == 1
     assert '"report"' not in queries[0]["sql"]
+
+
+def test_the_last_change_of_a_rule_is_undone_and_taken_back(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+    dee.post(reverse("admin:personalization_rule_add"), RULE)
+    rule = Rule.objects.get()
+    undo = reverse("admin:personalization_rule_undo_page", args=[rule.pk])
+    assert undo not in dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
+    edit_rule(rule.pk, wording={"effect": "bury", "factor": 2.0, "products": ["rug"]}, actor="staff:1")
+    assert undo in dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
+
+    page = dee.get(undo).content.decode()
+    assert "buried ×2" in page
+    assert "boosted ×3" in page
+    late = [dee.post(undo, {"number": "2"}, follow=True) for _ in range(2)]
+
+    rule.refresh_from_db()
+    assert rule.current is not None
+    assert (rule.current.number, rule.current.effect, rule.current.products) == (3, "boost", ["rug", "throw"])
+    assert any("look again" in str(message) for message in late[1].context["messages"])
+    dee.post(undo, {"number": "3"})
+    rule.refresh_from_db()
+    assert rule.current is not None
+    assert (rule.current.number, rule.current.effect) == (4, "bury")
+    assert [one.action for one in entries(object=f"rule:{rule.pk}")][:2] == ["rule.undone", "rule.undone"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "active", "state"),
+    [
+        ({}, True, "running"),
+        ({}, False, "off"),
+        ({"starts_at": timedelta(days=1)}, True, "scheduled"),
+        ({"starts_at": timedelta(days=-2), "ends_at": timedelta(days=-1)}, True, "ended"),
+    ],
+)
+def test_the_list_says_which_rules_run(log_in: LogIn, dates: dict[str, timedelta], active: bool, state: str) -> None:
+    wording = {"effect": "boost", "products": ["rug"], **{name: clock.now() + one for name, one in dates.items()}}
+    create_rule(name="Rugs", wording=wording, active=active, actor="staff:1")
+
+    page = log_in("merchandiser").get(reverse("admin:personalization_rule_changelist")).content.decode()
+
+    assert re.search(rf">\s*{state}\s*<", page)
