@@ -289,13 +289,19 @@ def test_script_is_reloaded_after_redis_forgot_it() -> None:
 
 def test_counting_costs_one_round_trip(monkeypatch: pytest.MonkeyPatch) -> None:
     trips = []
-    original = Pipeline.execute
 
-    def counting_execute(pipe: Any, *args: Any, **options: Any) -> Any:
-        trips.append(1)
-        return original(pipe, *args, **options)
+    def count_calls(kind: Any, method: str) -> None:
+        original = getattr(kind, method)
 
-    monkeypatch.setattr(Pipeline, "execute", counting_execute)
+        def counted(client: Any, *args: Any, **options: Any) -> Any:
+            if method == "execute" or args[0] == "EVALSHA":
+                trips.append(1)
+            return original(client, *args, **options)
+
+        monkeypatch.setattr(kind, method, counted)
+
+    count_calls(Pipeline, "execute")
+    count_calls(redis_library.Redis, "execute_command")  # without a pipeline
     explored = False
     while not explored:
         views(ADA, "rug")
