@@ -39,7 +39,6 @@ CACHED_SHOPPERS: Final = 200
 SHARE_OF_CAPACITY: Final = 0.7
 """The load at which latency is measured."""
 PAGE: Final = ("home", "product", "similar", "bundle", "trending")
-EVENTS_PER_SHOPPER: Final = 40
 QUESTIONS, QUOTA, TREES, STEPS = 1_000, 20, 120, 500
 """Of the released ranker: some 200 candidates, as many trees as the pipeline usually keeps, a network."""
 
@@ -49,6 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--products", type=int, default=20_000)
     parser.add_argument("--shoppers", type=int, default=20_000, help="with a profile")
+    parser.add_argument("--events", type=int, default=40, help="views of a shopper with a profile")
     parser.add_argument("--trained", type=int, default=4_000, help="shoppers that the model learns from")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
     parser.add_argument("--workers", type=int, default=1, help="web workers")
@@ -59,7 +59,7 @@ def main() -> int:
     with stage() as it:
         os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
         key = shop(options.products, options.trained, sources=options.sources, train=released)
-        profiles(options.products, options.shoppers)
+        profiles(options.products, options.shoppers, per_shopper=options.events)
         serve(it, workers=options.workers)
         figures = measured(it, key, options)
         print(json.dumps(figures, indent=1))
@@ -151,8 +151,8 @@ def history(products: int, shoppers: int) -> pd.DataFrame:
     return frame.assign(event=events, value=1.0)
 
 
-def profiles(products: int, shoppers: int) -> None:
-    """Give each shopper consent and `EVENTS_PER_SHOPPER` views of the last month."""
+def profiles(products: int, shoppers: int, *, per_shopper: int = 40) -> None:
+    """Give each shopper consent and so many views of the last month."""
     from common import clock, redis
     from common.ids import uuid7
     from consents import cache
@@ -165,8 +165,8 @@ def profiles(products: int, shoppers: int) -> None:
         pipe, events = redis.client().pipeline(transaction=False), []
         for shopper in range(start, min(start + 200, shoppers)):
             cache.apply_all(pipe, f"user:u{shopper}", {"personalization": Decision(True, now, f"c{shopper}")})
-            ages = np.sort(random.uniform(0, 30 * 86_400_000_000, EVENTS_PER_SHOPPER))[::-1]
-            for item, age in zip(random.integers(0, products, EVENTS_PER_SHOPPER), ages, strict=True):
+            ages = np.sort(random.uniform(0, 30 * 86_400_000_000, per_shopper))[::-1]
+            for item, age in zip(random.integers(0, products, per_shopper), ages, strict=True):
                 events.append(
                     Event(
                         message_id=str(uuid7()),

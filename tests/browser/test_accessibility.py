@@ -163,7 +163,7 @@ def test_long_rule_names_keep_all_columns_visible(shop: Shop, ada: Page) -> None
 
     ada.goto(f"{shop.url}/admin/personalization/rule/")
 
-    expect(ada.locator("#result_list .field-active")).to_be_visible()
+    expect(ada.locator("#result_list .field-state")).to_be_visible()
     assert (
         ada.evaluate("(t => t.scrollWidth - t.parentElement.clientWidth)(document.querySelector('#result_list'))") <= 0
     )
