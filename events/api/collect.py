@@ -24,7 +24,7 @@ from events.api.serializers import AcceptedSerializer, BatchSerializer, EventSer
 from events.intake.parse import parse_batch, parse_single
 from events.services.collect import Outcome, collect
 
-OPERATIONS: Final = {"GET": "get", "POST": "post"}
+OPERATIONS: Final = ("GET", "HEAD", "POST")
 """The methods that views answer themselves."""
 SET_ASIDE = "Vitrine-Set-Aside"
 SET_ASIDE_HEADER = OpenApiParameter(
@@ -58,7 +58,7 @@ class CollectView(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer; errors as problem documents, plus the two members that RudderStack's SDK reads on a failure."""
-        operation = getattr(self, OPERATIONS.get(request.method or "", ""), None)
+        operation = getattr(self, (request.method or "").lower(), None) if request.method in OPERATIONS else None
         if operation is None:
             return super().dispatch(request, *args, **kwargs)
         try:

@@ -168,6 +168,13 @@ def test_the_settings_endpoint_names_key_host_and_protocol(browser_key: str) -> 
     assert APIClient().get("/cdn/v1/projects/pk_nobody/settings").status_code == 401
 
 
+def test_the_settings_endpoint_answers_head_and_refuses_other_methods(browser_key: str) -> None:
+    address = f"/cdn/v1/projects/{browser_key}/settings"
+
+    assert APIClient().head(address).status_code == 200
+    assert APIClient().put(address).status_code == 405
+
+
 def test_the_settings_endpoint_counts_toward_the_keys_allowance(browser_key: str, settings: Any) -> None:
     settings.KEY_RATES = {"sk": "1/minute", "pk": "1/minute"}
 
