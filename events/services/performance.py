@@ -17,12 +17,15 @@ from django.db import connection, transaction
 from events.log.offsets import SEQUENCE_BITS
 from events.models import Offset
 from events.services.recorder import CONSUMER as RECORDER
+from events.types.products import MAX_TEXT
 
 CONSUMER: Final = "performance"
 WINDOW_DAYS: Final = 7
 """How long after a click an order belongs to it."""
 KEEP_DAYS: Final = 60
-"""How long outcomes are waited for."""
+"""How long an answer waits for outcomes, and an outcome for its answer."""
+MOST: Final = "99999999999999"
+"""The most units and money of an outcome: more than its columns hold would stop the count."""
 STEP: Final = 3_600_000 << SEQUENCE_BITS
 """The part of the log of one transaction: an hour."""
 ANSWER_ID: Final = "'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'"
@@ -65,7 +68,7 @@ FROM (
     FROM {NEW_EVENTS} AND kind = 'track' AND name IN ('Product Clicked', 'Product Added')
         AND properties ->> 'list_id' ~ {ANSWER_ID}
 ) AS touched
-WHERE product_id IS NOT NULL
+WHERE length(product_id) <= {MAX_TEXT}
 ORDER BY list_id, product_id, kind, at, position
 ON CONFLICT (recommendation_id, product_id, kind, order_key) DO UPDATE
     SET at = excluded.at, day = excluded.day, position = excluded.position
@@ -87,7 +90,8 @@ FORGET_ORDERS: Final = "DELETE FROM events_outcome WHERE order_key IN (SELECT md
 ORDERS: Final = f"""
 INSERT INTO events_outcome
     (recommendation_id, product_id, kind, order_key, at, day, position, quantity, revenue, placement, personalized)
-SELECT answer_id, product_id, 'order', md5(order_id), min(at), min({DAY}), 0, sum(quantity), sum(revenue), '', false
+SELECT answer_id, product_id, 'order', md5(order_id), min(at), min({DAY}), 0,
+    least(sum(quantity), {MOST}), least(sum(revenue), {MOST}), '', false
 FROM (
     SELECT o.order_id, o.placed_at AS at, l.product_id, l.quantity,
         round(coalesce(l.price, 0) * l.quantity * (1 - least(1, o.refunded / nullif(paid.total, 0))), 4) AS revenue,
@@ -114,7 +118,10 @@ FIND_PLACEMENTS: Final = """
 UPDATE events_outcome AS o SET placement = a.placement, personalized = a.personalized
 FROM events_served_answer AS a WHERE a.recommendation_id = o.recommendation_id AND o.placement = ''
 """
-FORGET_OLD: Final = "DELETE FROM events_served_answer WHERE at < now() - %(keep)s * interval '1 day'"
+FORGET_OLD: Final = """
+DELETE FROM events_served_answer WHERE at < now() - %(keep)s * interval '1 day';
+DELETE FROM events_outcome WHERE placement = '' AND at < now() - %(keep)s * interval '1 day'
+"""
 
 
 def count_new() -> int:
@@ -129,7 +136,7 @@ def count_new() -> int:
 
 
 def forget_old_answers() -> None:
-    """Delete answers for which no outcome is waited for any more; their counts stay."""
+    """Delete answers that wait for no outcome any more, whose counts stay, and outcomes without an answer."""
     with connection.cursor() as cursor:
         cursor.execute(FORGET_OLD, {"keep": KEEP_DAYS})
 

@@ -125,3 +125,20 @@ def test_a_day_is_a_day_of_the_shop(settings: Any) -> None:
     performance.count_new()
 
     assert set(Impressions.objects.values_list("day", flat=True)) == {date(2026, 9, 22)}
+
+
+def test_amounts_that_no_column_holds_stop_no_count() -> None:
+    record(0, served(1, HOME, "home", "sofa"))
+    record(0, ordered(2, "O1", line("sofa", 9e11, 10**9, list_id=HOME)))
+    performance.count_new()
+
+    assert Outcome.objects.get().revenue == Decimal(performance.MOST)
+
+
+def test_what_finds_no_answer_is_forgotten() -> None:
+    record(0, touched(1, "Product Clicked", "sofa", HOME))  # months ago
+    performance.count_new()
+
+    performance.forget_old_answers()
+
+    assert not Outcome.objects.exists()
