@@ -31,6 +31,11 @@ class Totals:
         """Clicks for each answer; None without an answer."""
         return self.clicks / self.answers if self.answers else None
 
+    def add(self, kind: str, count: int, revenue: Decimal) -> None:
+        """Add outcomes of one kind: `click`, `cart` or `order`."""
+        setattr(self, f"{kind}s", getattr(self, f"{kind}s") + count)
+        self.revenue += revenue
+
     def __add__(self, other: "Totals") -> "Totals":
         """Return the sum of both."""
         return Totals(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
@@ -63,8 +68,7 @@ def days_of(placement: str, *, first: date, last: date) -> list[Day]:
     outcomes = Outcome.objects.filter(**within).values_list("day", "personalized", "kind")
     for day, personalized, kind, count, revenue in outcomes.annotate(n=Count("id"), revenue=Sum("revenue")):
         own = days[day][0 if personalized else 1]
-        setattr(own, f"{kind}s", count)
-        own.revenue += revenue
+        own.add(kind, count, revenue)
     return [Day(day, *both) for day, both in days.items()]
 
 
@@ -85,10 +89,20 @@ def positions_of(placement: str, *, first: date, last: date) -> list[tuple[int, 
     return [(position, n, clicks.get(position, 0)) for position, n in impressions.order_by("position")]
 
 
-def placements_that_answered(*, first: date, last: date) -> list[str]:
-    """Return the placements that answered in that time."""
-    rows = Impressions.objects.filter(position=0, day__gte=first, day__lte=last)
-    return sorted(rows.values_list("placement", flat=True).distinct())
+def totals_of_placements(*, first: date, last: date) -> dict[str, Totals]:
+    """Return the sums of each placement that answered in that time."""
+    within = {"day__gte": first, "day__lte": last}
+    impressions = Impressions.objects.filter(**within).values_list("placement")
+    totals = {
+        placement: Totals(answers=answers or 0, impressions=products or 0)
+        for placement, answers, products in impressions.annotate(
+            answers=Sum("n", filter=Q(position=0)), products=Sum("n", filter=AT_POSITIONS)
+        )
+    }
+    outcomes = Outcome.objects.filter(**within).exclude(placement="").values_list("placement", "kind")
+    for placement, kind, count, revenue in outcomes.annotate(n=Count("id"), revenue=Sum("revenue")):
+        totals.setdefault(placement, Totals()).add(kind, count, revenue)
+    return totals
 
 
 def has_answers() -> bool:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 from audit.selectors import entries
 from common import clock
 from common.money import plain
-from events.performance import Day, Totals, days_of, placements_that_answered, positions_of, total
+from events.performance import Day, Totals, days_of, positions_of, total, totals_of_placements
 from events.services.performance import WINDOW_DAYS
 from modelops.selectors import plots
 from personalization.selectors.placements import active_placements
@@ -53,14 +53,14 @@ def overview(request: HttpRequest) -> HttpResponse:
     """List the placements with what they brought."""
     days, first, last = _period(request)
     names = {key: config.name for key, config in active_placements().items()}
-    keys = [*names, *(key for key in placements_that_answered(first=first, last=last) if key not in names)]
-    sums = {key: total(days_of(key, first=first, last=last)) for key in keys}
-    keys.sort(key=lambda key: (-sums[key].answers, key))
+    sums = totals_of_placements(first=first, last=last)
+    earlier = totals_of_placements(first=first - timedelta(days=days), last=first - timedelta(days=1))
+    keys = sorted({*names, *sums}, key=lambda key: (-sums.get(key, Totals()).answers, key))
     rows = []
     for key in keys:
-        before = total(days_of(key, first=first - timedelta(days=days), last=first - timedelta(days=1)))
-        change = _percent(sums[key].clicks, before.clicks)
-        rows.append((names.get(key, key), *_cells(sums[key]), "–" if change is None else f"{change:+} %"))
+        own, before = (period.get(key, Totals()) for period in (sums, earlier))
+        change = _percent(own.clicks, before.clicks)
+        rows.append((names.get(key, key), *_cells(own), "–" if change is None else f"{change:+} %"))
     columns = ("Placement", "Answers", "Click rate", "Clicks", "Carts", "Orders", "Revenue", "Clicks, change")
     links = [f"{reverse('portal:performance-placement', args=[key])}?days={days}" for key in keys]
     note = f"{_span(first, last)}. The change is against the {days} days before."
