@@ -7,7 +7,6 @@ bootstrap interval of the difference, and CPU seconds of the whole evaluation.
 """
 
 import argparse
-import os
 import resource
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench._before import environment_of, tree_of
 from bench._stage import ROOT
 from recsys.arrays import Doubles, Ints
 from recsys.data.dataset import Dataset, build
@@ -38,13 +38,8 @@ def main() -> int:
     words = [str(options.folder.resolve()), "--mode", options.mode, "--protocol", options.protocol]
     dataset = build(*read_frames(options.folder))
     test = folds_of(dataset, Options(protocol=options.protocol, new_only=options.mode == "new")).test
-    with tempfile.TemporaryDirectory() as scratch:
-        before = Path(scratch) / "before"
-        subprocess.run(["git", "worktree", "add", "--detach", before, options.commit], cwd=ROOT, check=True)
-        try:
-            runs = {"before": evaluated(before, words, scratch), "now": evaluated(ROOT, words, scratch)}
-        finally:
-            subprocess.run(["git", "worktree", "remove", "--force", before], cwd=ROOT, check=True)
+    with tempfile.TemporaryDirectory() as scratch, tree_of(options.commit) as before:
+        runs = {"before": evaluated(before, words, scratch), "now": evaluated(ROOT, words, scratch)}
     for kind, targets in (("known targets", test.warm_targets()), ("all targets", test.targets)):
         rows = np.flatnonzero([len(own) > 0 for own in targets])
         values = {name: ndcg_of(answers, dataset, test)[kind][rows] for name, (answers, _) in runs.items()}
@@ -64,14 +59,9 @@ def evaluated(tree: Path, words: list[str], scratch: str) -> tuple[pd.DataFrame,
     output = Path(scratch) / f"{tree.name}.parquet"
     started = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "manage.py", "evaluate", *words, "--recommendations", str(output)]
-    subprocess.run(command, cwd=tree, env=environment(tree), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=tree, env=environment_of(tree), check=True, stdout=subprocess.DEVNULL)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return pd.read_parquet(output), ended.ru_utime + ended.ru_stime - started.ru_utime - started.ru_stime
-
-
-def environment(tree: Path) -> dict[str, str]:
-    """Return the environment of a tree's own commands."""
-    return {**os.environ, "SECRET_KEY": "only-for-measuring-" + "x" * 40, "PYTHONPATH": str(tree)}
 
 
 def ndcg_of(answers: pd.DataFrame, dataset: Dataset, test: Fold) -> dict[str, Doubles]:

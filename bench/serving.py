@@ -6,12 +6,16 @@ A fresh installation, a shop of synthetic tastes, a released ranker over all sou
 `wrk` (capacity) and `h2load` (a fixed rate), which Debian has as packages of these names (h2load in nghttp2-client).
 Uncached requests come from more shoppers than the process remembers; cached ones from 200. CPU is the web worker's own,
 exposures and refresh included. Figures go to `bench/results/serving.json`.
+
+`--before COMMIT` first measures the code of an earlier commit by the same bench, and prints both.
 """
 
 import argparse
 import http.client
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,9 +25,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from bench._before import environment_of, tree_of
 from bench._load import clients_missing, lua_list, run, serve, wrk
 from bench._results import write_results
-from bench._stage import Stage, stage
+from bench._stage import ROOT, Stage, stage
 from recsys.data.dataset import Dataset, build
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
@@ -53,18 +58,35 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
     parser.add_argument("--workers", type=int, default=1, help="web workers")
     parser.add_argument("--sources", nargs="*", help="train these only, for a short run")
+    parser.add_argument("--before", metavar="COMMIT", help="measure this commit's code too")
     options = parser.parse_args()
     if clients_missing():
         return 2
+    before = measured_before(options) if options.before else None
     with stage() as it:
         os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
         key = shop(options.products, options.trained, sources=options.sources, train=released)
         profiles(options.products, options.shoppers, per_shopper=options.events)
         serve(it, workers=options.workers)
         figures = measured(it, key, options)
-        print(json.dumps(figures, indent=1))
-        write_results("serving", figures)
+    if before:
+        figures["before"] = before
+    print(json.dumps(figures, indent=1))
+    write_results("serving", figures)
     return 0
+
+
+def measured_before(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of an earlier commit's code, measured by today's bench."""
+    words = [f"--{name}={value}" for name, value in vars(options).items() if name not in ("before", "sources")]
+    if options.sources:
+        words += ["--sources", *options.sources]
+    with tree_of(options.before) as tree:
+        shutil.copytree(ROOT / "bench", tree / "bench", dirs_exist_ok=True)
+        command = [sys.executable, "-m", "bench.serving", *words]
+        subprocess.run(command, cwd=tree, env=environment_of(tree), check=True)
+        figures: dict[str, Any] = json.loads((tree / "bench" / "results" / "serving.json").read_text())
+    return figures
 
 
 Train = Callable[[Dataset, Sequence[str] | None], HybridModel]

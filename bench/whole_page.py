@@ -11,7 +11,6 @@ a product of that order. Both trees train on what came before these days, and an
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -43,19 +42,17 @@ def main() -> int:
     if options.answer:
         answer_questions(*options.answer)
         return 0
+    from bench._before import tree_of  # here, since the earlier tree runs this file too, and lacks that one
+
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         models = options.models or scratch
         write_shop(scratch, options.shoppers)
-        before = scratch / "before"
-        subprocess.run(["git", "worktree", "add", "--detach", before, options.commit], cwd=ROOT, check=True)
-        try:
+        with tree_of(options.commit) as before:
             pages = {
                 "before": pages_of(before, scratch, models / f"before-{options.commit}"),
                 "now": pages_of(ROOT, scratch, models / "now"),
             }
-        finally:
-            subprocess.run(["git", "worktree", "remove", "--force", before], cwd=ROOT, check=True)
         report(json.loads((scratch / "questions.json").read_text()), pages)
     return 0
 
@@ -101,8 +98,9 @@ def pages_of(tree: Path, shop: Path, model: Path) -> list[dict[str, list[dict[st
     """Return the page of each question as a tree answers it: product and reason of each item, by shelf."""
     output = shop / f"pages-{model.name}.json"
     command = [sys.executable, "-P", str(Path(__file__).resolve()), "-", "--answer", str(shop), str(model), str(output)]
-    environment = {**os.environ, "SECRET_KEY": "only-for-measuring-" + "x" * 40, "PYTHONPATH": str(tree)}
-    environment |= {"DJANGO_SETTINGS_MODULE": "config.settings", "LOG_LEVEL": "WARNING"}
+    from bench._before import environment_of
+
+    environment = {**environment_of(tree), "DJANGO_SETTINGS_MODULE": "config.settings", "LOG_LEVEL": "WARNING"}
     subprocess.run(command, cwd=tree, env=environment, check=True)
     pages: list[dict[str, list[dict[str, str]]]] = json.loads(output.read_text())
     return pages
