@@ -39,6 +39,11 @@ def get(product_id: str) -> ProductRow:
     return row
 
 
+def titles_of(product_ids: Iterable[str]) -> dict[str, str]:
+    """Return the titles of those products that the catalog knows, removed ones too."""
+    return dict(Product.objects.filter(product_id__in=list(product_ids)).values_list("product_id", "title"))
+
+
 def has_products() -> bool:
     """Return whether the catalog holds any product."""
     return Product.objects.exists()

@@ -234,6 +234,27 @@ class Impressions(models.Model):
         return f"{self.n} x {self.placement} {self.day}"
 
 
+class ProductImpressions(models.Model):
+    """How often a placement showed one product on one day of the shop."""
+
+    product_id = models.TextField()
+    day = models.DateField()
+    placement = models.TextField()
+    personalized = models.BooleanField()
+    n = models.BigIntegerField()
+
+    class Meta:
+        db_table = "events_product_impressions"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["product_id", "day", "placement", "personalized"], name="events_product_impressions_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.n} x {self.product_id} {self.day}"
+
+
 class Outcome(models.Model):
     """What became of a product that an answer showed: clicked, put into a cart, or bought. It names no shopper.
 
@@ -261,6 +282,7 @@ class Outcome(models.Model):
         ]
         indexes = [
             models.Index(fields=["placement", "day"], name="events_outcome_day"),
+            models.Index(fields=["product_id", "day"], name="events_outcome_product"),
             models.Index(fields=["order_key"], condition=~models.Q(order_key=""), name="events_outcome_order"),
         ]
 

@@ -1,13 +1,13 @@
-"""What placements brought, by day and by position: reads of the counts in `events.services.performance`."""
+"""What placements and products brought, by day: reads of the counts in `events.services.performance`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
-from events.models import Impressions, Outcome
+from events.models import Impressions, Outcome, ProductImpressions
 
 AT_POSITIONS = Q(position__gt=0)
 
@@ -49,6 +49,10 @@ class Day:
     personalized: Totals
     others: Totals
 
+    def of(self, *, personalized: bool) -> Totals:
+        """Return the numbers of one kind of answers."""
+        return self.personalized if personalized else self.others
+
     @property
     def all(self) -> Totals:
         """Both together."""
@@ -56,20 +60,39 @@ class Day:
 
 
 def days_of(placement: str, *, first: date, last: date) -> list[Day]:
-    """Return every day from the first to the last, with zeros where nothing happened."""
-    days = {first + timedelta(days=at): (Totals(), Totals()) for at in range((last - first).days + 1)}
+    """Return every day of a placement from the first to the last, with zeros where nothing happened."""
+    days = _empty_days(first, last)
     within = {"placement": placement, "day__gte": first, "day__lte": last}
     impressions = Impressions.objects.filter(**within).values_list("day", "personalized")
     for day, personalized, answers, products in impressions.annotate(
         answers=Sum("n", filter=Q(position=0)), impressions=Sum("n", filter=AT_POSITIONS)
     ):
-        own = days[day][0 if personalized else 1]
+        own = days[day].of(personalized=personalized)
         own.answers, own.impressions = answers or 0, products or 0
-    outcomes = Outcome.objects.filter(**within).values_list("day", "personalized", "kind")
-    for day, personalized, kind, count, revenue in outcomes.annotate(n=Count("id"), revenue=Sum("revenue")):
-        own = days[day][0 if personalized else 1]
-        own.add(kind, count, revenue)
-    return [Day(day, *both) for day, both in days.items()]
+    return _with_outcomes(days, Outcome.objects.filter(**within))
+
+
+def days_of_product(product_id: str, *, first: date, last: date) -> list[Day]:
+    """Return every day of a product, in all placements. Each answer shows it once: answers are impressions."""
+    days = _empty_days(first, last)
+    within = {"product_id": product_id, "day__gte": first, "day__lte": last}
+    impressions = ProductImpressions.objects.filter(**within).values_list("day", "personalized")
+    for day, personalized, count in impressions.annotate(count=Sum("n")):
+        own = days[day].of(personalized=personalized)
+        own.answers = own.impressions = count
+    return _with_outcomes(days, Outcome.objects.filter(**within).exclude(placement=""))
+
+
+def _empty_days(first: date, last: date) -> dict[date, Day]:
+    days = (first + timedelta(days=at) for at in range((last - first).days + 1))
+    return {day: Day(day, Totals(), Totals()) for day in days}
+
+
+def _with_outcomes(days: dict[date, Day], outcomes: QuerySet[Outcome]) -> list[Day]:
+    rows = outcomes.values_list("day", "personalized", "kind")
+    for day, personalized, kind, count, revenue in rows.annotate(n=Count("id"), revenue=Sum("revenue")):
+        days[day].of(personalized=personalized).add(kind, count, revenue)
+    return list(days.values())
 
 
 def total(days: Iterable[Day]) -> Totals:
@@ -99,9 +122,36 @@ def totals_of_placements(*, first: date, last: date) -> dict[str, Totals]:
             answers=Sum("n", filter=Q(position=0)), products=Sum("n", filter=AT_POSITIONS)
         )
     }
-    outcomes = Outcome.objects.filter(**within).exclude(placement="").values_list("placement", "kind")
-    for placement, kind, count, revenue in outcomes.annotate(n=Count("id"), revenue=Sum("revenue")):
-        totals.setdefault(placement, Totals()).add(kind, count, revenue)
+    return _added(totals, Outcome.objects.filter(**within).exclude(placement=""), "placement")
+
+
+def placements_of_product(product_id: str, *, first: date, last: date) -> dict[str, Totals]:
+    """Return the sums of a product in each placement that showed it in that time."""
+    within = {"product_id": product_id, "day__gte": first, "day__lte": last}
+    impressions = ProductImpressions.objects.filter(**within).values_list("placement").annotate(count=Sum("n"))
+    totals = {placement: Totals(answers=count, impressions=count) for placement, count in impressions}
+    return _added(totals, Outcome.objects.filter(**within).exclude(placement=""), "placement")
+
+
+def products_of_placement(placement: str, *, first: date, last: date, most: int) -> dict[str, Totals]:
+    """Return the sums of the products that sold most through a placement, then of those clicked most."""
+    within = {"placement": placement, "day__gte": first, "day__lte": last}
+    outcomes = Outcome.objects.filter(**within)
+    best = outcomes.values_list("product_id").annotate(
+        revenue=Sum("revenue"), clicks=Count("id", filter=Q(kind="click"))
+    )
+    products = [row[0] for row in best.order_by("-revenue", "-clicks", "product_id")[:most]]
+    impressions = ProductImpressions.objects.filter(product_id__in=products, **within).values_list("product_id")
+    counts = dict(impressions.annotate(count=Sum("n")))
+    totals = {name: Totals(answers=counts.get(name, 0), impressions=counts.get(name, 0)) for name in products}
+    return _added(totals, outcomes.filter(product_id__in=products), "product_id")
+
+
+def _added(totals: dict[str, Totals], outcomes: QuerySet[Outcome], key: str) -> dict[str, Totals]:
+    """Add outcomes to the sums of their key: placement or product."""
+    rows = outcomes.values_list(key, "kind")
+    for name, kind, count, revenue in rows.annotate(n=Count("id"), revenue=Sum("revenue")):
+        totals.setdefault(name, Totals()).add(kind, count, revenue)
     return totals
 
 

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.urls import path
 
 from common import converters  # noqa: F401
-from portal import customers, landing, performance, preview, segments
+from portal import customers, landing, performance, preview, rules, segments
 from portal.shop import views as shop
 from portal.stream import pages as stream
 
@@ -29,6 +29,8 @@ urlpatterns = [
     path("portal/segments/of/<slug:key>", segments.page, name="segment"),
     path("portal/performance", performance.overview, name="performance"),
     path("portal/performance/<slug:key>", performance.page, name="performance-placement"),
+    path("portal/performance/<slug:key>/rules", rules.page, name="placement-rules"),
+    path("portal/products/<id:product_id>/performance", performance.product, name="performance-product"),
     path("portal/preview", preview.page, name="preview"),
     path("portal/stream", stream.page, name="stream"),
     path("portal/stream/lines", stream.poll, name="stream-lines"),

@@ -329,6 +329,26 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ProductImpressions",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("product_id", models.TextField()),
+                ("day", models.DateField()),
+                ("placement", models.TextField()),
+                ("personalized", models.BooleanField()),
+                ("n", models.BigIntegerField()),
+            ],
+            options={
+                "db_table": "events_product_impressions",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("product_id", "day", "placement", "personalized"),
+                        name="events_product_impressions_once",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Outcome",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -359,6 +379,7 @@ class Migration(migrations.Migration):
                 "db_table": "events_outcome",
                 "indexes": [
                     models.Index(fields=["placement", "day"], name="events_outcome_day"),
+                    models.Index(fields=["product_id", "day"], name="events_outcome_product"),
                     models.Index(
                         condition=models.Q(("order_key", ""), _negated=True),
                         fields=["order_key"],

@@ -28,6 +28,7 @@ MOST: Final = "99999999999999"
 """The most units and money of an outcome: more than its columns hold would stop the count."""
 STEP: Final = 3_600_000 << SEQUENCE_BITS
 """The part of the log of one transaction: an hour."""
+TABLES: Final = ("events_served_answer", "events_impressions", "events_product_impressions", "events_outcome")
 ANSWER_ID: Final = "'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'"
 """Other list ids are the shop's own."""
 NEW_EVENTS: Final = "events_event WHERE shard = %(shard)s AND log_offset > %(after)s AND log_offset <= %(upto)s"
@@ -47,13 +48,21 @@ WITH served AS (
     FROM served WHERE recommendation_id IS NOT NULL
     ON CONFLICT DO NOTHING
     RETURNING recommendation_id, placement, personalized
+), places AS (
+    INSERT INTO events_impressions (placement, day, personalized, position, n)
+    SELECT placement, {DAY}, personalized, position, count(*)
+    FROM answers JOIN served USING (recommendation_id)
+        CROSS JOIN LATERAL generate_series(0, jsonb_array_length(coalesce(properties -> 'products', '[]'))) AS position
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (placement, day, personalized, position) DO UPDATE SET n = events_impressions.n + excluded.n
 )
-INSERT INTO events_impressions (placement, day, personalized, position, n)
-SELECT placement, {DAY}, personalized, position, count(*)
+INSERT INTO events_product_impressions (product_id, day, placement, personalized, n)
+SELECT product ->> 'product_id', {DAY}, placement, personalized, count(*)
 FROM answers JOIN served USING (recommendation_id)
-    CROSS JOIN LATERAL generate_series(0, jsonb_array_length(coalesce(properties -> 'products', '[]'))) AS position
+    CROSS JOIN LATERAL jsonb_array_elements(coalesce(properties -> 'products', '[]')) AS product
+WHERE product ->> 'product_id' IS NOT NULL
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
-ON CONFLICT (placement, day, personalized, position) DO UPDATE SET n = events_impressions.n + excluded.n
+ON CONFLICT (product_id, day, placement, personalized) DO UPDATE SET n = events_product_impressions.n + excluded.n
 """
 TOUCHES: Final = f"""
 INSERT INTO events_outcome
@@ -148,7 +157,7 @@ def recount() -> int:
     """
     with transaction.atomic(), connection.cursor() as cursor:
         Offset.objects.filter(consumer=CONSUMER).delete()
-        for table in ("events_served_answer", "events_impressions", "events_outcome"):
+        for table in TABLES:
             cursor.execute(f"DELETE FROM {table}")
     return count_new()
 

@@ -101,6 +101,27 @@ def lines(xs: Sequence[Any], series: Sequence[tuple[str, Sequence[float | None]]
     return {"data": traces, "layout": axes | {"height": height, "showlegend": True}}
 
 
+def mark(figure: Figure, marks: Sequence[tuple[Any, str]]) -> None:
+    """Add vertical lines at x values to a figure, numbered above the plot; the text shows on hover."""
+    layout = figure["layout"]
+    line = {"color": "#8a8f98", "width": 1, "dash": "dot"}  # readable on light and dark
+    layout["shapes"] = [
+        {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line} for x, _ in marks
+    ]
+    layout["annotations"] = [
+        {
+            "x": x,
+            "yref": "paper",
+            "y": 1,
+            "yanchor": "bottom",
+            "showarrow": False,
+            "text": f"▼{number}",
+            "hovertext": text,
+        }
+        for number, (x, text) in enumerate(marks, 1)
+    ]
+
+
 def _shades(count: int, chosen: Sequence[int]) -> list[str]:
     return [DARK if at in chosen else PALE for at in range(count)]
 

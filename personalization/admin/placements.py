@@ -23,6 +23,7 @@ class PlacementAdmin(ModelAdmin):
     """Placements of the storefront; a change is live within two seconds."""
 
     form = PlacementForm
+    change_form_before_template = "personalization/placement_tabs.html"
     list_display = ("key", "name", "about", "strategy", "size", "active")
     list_filter = ("active", "about")
     search_fields = ("key", "name")

@@ -11,12 +11,11 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
 from audit.staff import actor_of, names_of
-from common import clock
 from common.errors import DomainError
 from personalization.admin.forms import RuleForm
 from personalization.models import Rule, RuleVersion
 from personalization.selectors.conflicts import warnings_of_rules
-from personalization.selectors.rules import places_of, products_of, pure_rule, window_of
+from personalization.selectors.rules import effect_of, places_of, products_of, state_of, window_of
 from personalization.services.rules import create_rule, edit_rule, switch_rule, undo_rule
 
 CONDITIONS = (
@@ -143,17 +142,12 @@ class RuleAdmin(ModelAdmin):
     @display(description="state", label=STATES)
     def state(self, rule: Rule) -> str:
         """Return whether the rule applies now."""
-        version, now = rule.current, clock.now()
-        if not rule.active or version is None:
-            return "off"
-        if version.ends_at is not None and version.ends_at <= now:
-            return "ended"
-        return "scheduled" if version.starts_at is not None and version.starts_at > now else "running"
+        return state_of(rule)
 
     @admin.display(description="what it does")
     def sentence(self, rule: Rule) -> str:
         """Return the effect in words."""
-        return _effect(rule.current) if rule.current else ""
+        return effect_of(rule.current) if rule.current else ""
 
     @admin.display(description="to which products")
     def about(self, rule: Rule) -> str:
@@ -192,10 +186,6 @@ class RuleAdmin(ModelAdmin):
         return "\n".join(_version_in_words(version, by=names[version.created_by]) for version in versions)
 
 
-def _effect(version: RuleVersion) -> str:
-    return pure_rule("", version).sentence.removeprefix(": ")
-
-
 def _version_in_words(version: RuleVersion, *, by: str) -> str:
-    text = f"{_effect(version)}: {products_of(version)}; {places_of(version)}; {window_of(version)}"
+    text = f"{effect_of(version)}: {products_of(version)}; {places_of(version)}; {window_of(version)}"
     return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} UTC {by}: {text}"

@@ -156,3 +156,8 @@ def _flag(fields: Mapping[str, Any], name: str) -> bool | None:
     if not isinstance(value, bool | None):
         raise ValueError(f"{name} must be true or false")
     return value
+
+
+def admin_id_of(key: str) -> int | None:
+    """Return the primary key of a placement, active or not, for links to its settings; None for an unknown one."""
+    return Placement.objects.filter(key=key).values_list("pk", flat=True).first()

@@ -1,12 +1,13 @@
 """Rules as records for serving, and in words for the admin."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from common import clock
 from common.money import plain
@@ -19,6 +20,53 @@ def live_rules() -> list[pure.Rule]:
     not_ended = Q(current__ends_at=None) | Q(current__ends_at__gt=clock.now())
     rows = Rule.objects.filter(not_ended, active=True, current__isnull=False).select_related("current")
     return [pure_rule(row.name, row.current) for row in rows if row.current is not None]
+
+
+def versions_of(placement: str) -> QuerySet[RuleVersion]:
+    """Return the rule versions, old ones too, that apply to a placement."""
+    return RuleVersion.objects.filter(Q(placements=[]) | Q(placements__contains=[placement]))
+
+
+def rules_of(placement: str) -> QuerySet[Rule]:
+    """Return the rules whose current version applies to a placement, each with that version."""
+    current = versions_of(placement).filter(pk__in=Rule.objects.values("current"))
+    return Rule.objects.filter(current__in=current).select_related("current")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInWords:
+    """A rule as a line of a list."""
+
+    id: int
+    name: str
+    active: bool
+    stage: pure.Stage
+    effect: str
+    products: str
+    whom: str
+    window: str
+    state: str
+
+
+def in_order(placement: str, *, most: int) -> list[RuleInWords]:
+    """Return the rules of a placement in the order in which they apply; at most `most` names of each condition."""
+    rows = [(rule, version) for rule in rules_of(placement) if (version := rule.current) is not None]
+    stages = list(get_args(pure.Stage))
+    rows.sort(key=lambda row: (stages.index(pure.KINDS[row[1].effect].stage), -row[1].priority, row[0].pk))
+    return [
+        RuleInWords(
+            id=rule.pk,
+            name=rule.name,
+            active=rule.active,
+            stage=pure.KINDS[version.effect].stage,
+            effect=effect_of(version),
+            products=products_of(version, most=most),
+            whom=whom_of(version, most=most),
+            window=window_of(version),
+            state=state_of(rule),
+        )
+        for rule, version in rows
+    ]
 
 
 def effects() -> list[tuple[str, str]]:
@@ -66,6 +114,15 @@ def products_of(version: RuleVersion, *, most: int | None = None) -> str:
 
 def places_of(version: RuleVersion, *, most: int | None = None) -> str:
     """Return in words where a rule version applies, and for whom; at most `most` names of each list."""
+    return _joined((_names_in_words("on", version.placements, most), _whom(version, most))) or "everywhere"
+
+
+def whom_of(version: RuleVersion, *, most: int | None = None) -> str:
+    """Return in words for whom a rule version applies, and looking at what; at most `most` names of each list."""
+    return _whom(version, most) or "everybody"
+
+
+def _whom(version: RuleVersion, most: int | None) -> str:
     context = _joined(
         (
             _names_in_words("looking at products", version.context_products, most),
@@ -73,12 +130,22 @@ def places_of(version: RuleVersion, *, most: int | None = None) -> str:
         ),
         " or ",
     )
-    parts = (
-        _names_in_words("on", version.placements, most),
-        _names_in_words("for segments", version.segments, most),
-        context,
-    )
-    return _joined(parts) or "everywhere"
+    return _joined((_names_in_words("for segments", version.segments, most), context))
+
+
+def effect_of(version: RuleVersion) -> str:
+    """Return in words what a rule version does to the products that it matches."""
+    return pure_rule("", version).sentence.removeprefix(": ")
+
+
+def state_of(rule: Rule) -> str:
+    """Return whether a rule applies now: off, scheduled, running or ended."""
+    version, now = rule.current, clock.now()
+    if not rule.active or version is None:
+        return "off"
+    if version.ends_at is not None and version.ends_at <= now:
+        return "ended"
+    return "scheduled" if version.starts_at is not None and version.starts_at > now else "running"
 
 
 def window_of(version: RuleVersion) -> str:

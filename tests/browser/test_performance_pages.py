@@ -16,6 +16,7 @@ from events.log import Batch
 from events.services import performance
 from events.services.recorder import Recorder, offsets
 from events.types.base import Event
+from personalization.services.rules import create_rule
 from tests.browser.conftest import Shoot
 from tests.events.builders import entry
 from tests.events.test_performance import line, ordered, served, touched
@@ -48,6 +49,7 @@ def three_weeks(transactional_db: None) -> None:
     batch: Batch = {0: [(number, entry(one)) for number, one in enumerate(story(), 1)]}
     Recorder().record(batch, after={0: offsets([0]).get(0, 0)})
     performance.count_new()
+    create_rule(name="Autumn push", wording={"effect": "boost", "placements": ["home"]}, actor="staff:1")
 
 
 def serious(page: Page) -> list[Any]:
@@ -67,5 +69,16 @@ def test_a_merchandiser_finds_how_home_did(live_server: LiveServer, ada: Page, s
     ada.locator("#positions").scroll_into_view_if_needed()
     ada.locator("#positions .js-plotly-plot").wait_for()
     shoot(ada, f"performance-home-{width}")
+    assert ada.evaluate(FITS)
+    assert serious(ada) == []
+    for tab in ("Rules", "Settings"):
+        ada.get_by_label("Placement", exact=True).get_by_role("link", name=tab).click()
+        expect(ada.locator("[aria-current=page]").filter(has_text=tab)).to_be_visible()
+        shoot(ada, f"placement-{tab.lower()}-{width}")
+        assert ada.evaluate(FITS)
+    ada.get_by_label("Placement", exact=True).get_by_role("link", name="Performance").click()
+    ada.locator("#products summary, #products a").nth(1).click()
+    expect(ada.locator(".v-number").first).to_contain_text("Shown")
+    shoot(ada, f"product-{width}")
     assert ada.evaluate(FITS)
     assert serious(ada) == []

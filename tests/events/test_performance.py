@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from events.models import Impressions, Outcome
+from events.models import Impressions, Outcome, ProductImpressions
 from events.services import performance
 from events.services.recorder import Recorder, offsets
 from events.types.base import Event
@@ -67,14 +67,17 @@ def record(shard: int, one: Event) -> None:
     Recorder().record({shard: [(before + 1, entry(one))]}, after={shard: before})
 
 
-def numbers() -> tuple[list[Any], list[Any]]:
+def numbers() -> tuple[list[Any], list[Any], list[Any]]:
+    products = list(ProductImpressions.objects.order_by("product_id", "day", "placement", "personalized").values_list(
+        "product_id", "day", "placement", "personalized", "n"
+    ))  # fmt: skip
     shown = list(Impressions.objects.order_by("placement", "day", "personalized", "position").values_list(
         "placement", "day", "personalized", "position", "n"
     ))  # fmt: skip
     outcomes = list(Outcome.objects.order_by("recommendation_id", "product_id", "kind", "order_key").values_list(
         "recommendation_id", "product_id", "kind", "at", "position", "quantity", "revenue", "placement", "personalized"
     ))  # fmt: skip
-    return shown, outcomes
+    return shown, products, outcomes
 
 
 def sums(kind: str) -> dict[tuple[str, str], Decimal]:

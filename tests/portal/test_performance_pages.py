@@ -8,6 +8,9 @@ from django.urls import reverse
 
 from common import clock
 from events.services import performance
+from personalization.models import Placement
+from personalization.services.placements import save_placement
+from personalization.services.rules import create_rule, switch_rule
 from tests.events.test_performance import HOME, line, ordered, record, served, touched
 from tests.shop_fixtures import stocked_shop  # noqa: F401
 from tests.staff import LogIn
@@ -62,6 +65,79 @@ def test_the_overview_lists_every_placement(log_in: LogIn) -> None:
     rows = {row[0]: row for row in page.context["sections"][0].rows}
     assert rows["Home page"][1:4] == ("2", "50.0%", "1")
     assert reverse("portal:performance-placement", args=["home"]) in page.content.decode()
+
+
+@pytest.mark.usefixtures("a_week")
+def test_a_merchandiser_sees_how_a_product_did_and_where(log_in: LogIn) -> None:
+    client = log_in("merchandiser")
+    home = client.get(reverse("portal:performance-placement", args=["home"]))
+    products = {one.slug: one for one in home.context["sections"]}["products"]
+
+    page = client.get(products.links[0])
+
+    assert products.links[0] == reverse("portal:performance-product", args=["lamp"])
+    tiles = {tile.title: tile for tile in page.context["tiles"]}
+    assert tiles["Shown"].value == "1"
+    assert tiles["Revenue"].value == "50.00 EUR"
+    where = {one.slug: one for one in page.context["sections"]}["placements"]
+    assert where.rows == [("Home page", "1", "100.0%", "1", "0", "1", "50.00 EUR")]
+    assert client.get(reverse("portal:performance-product", args=["nothing"])).status_code == 404
+
+
+@pytest.mark.usefixtures("a_week")
+def test_changes_of_a_placement_are_marked_in_its_chart(log_in: LogIn) -> None:
+    client, about = log_in("merchandiser"), {"effect": "boost", "factor": 2.0}
+    pushed = create_rule(name="Push", wording={**about, "placements": ["home"]}, actor="staff:1")
+    create_rule(name="Elsewhere", wording={**about, "placements": ["cart"]}, actor="staff:1")
+    switch_rule(pushed.pk, active=False, actor="staff:1")
+    save_placement("home", data={"size": 4}, actor="staff:1")
+
+    page = client.get(reverse("portal:performance-placement", args=["home"]))
+
+    sections = {one.slug: one for one in page.context["sections"]}
+    assert [row[1] for row in sections["changes"].rows] == [
+        "Placement changed",
+        "“Push” switched off",
+        "“Push” created",
+    ]
+    layout = sections["days"].figure["layout"]
+    today = f"{clock.now():%m-%d}"
+    assert [shape["x0"] for shape in layout["shapes"]] == [today]
+    assert layout["annotations"][0]["hovertext"].startswith("“Push” created<br>“Push” switched off")
+
+
+def test_the_rules_of_a_placement_stand_in_the_order_in_which_they_apply(log_in: LogIn) -> None:
+    client = log_in("merchandiser")
+    pin = {"effect": "pin", "position": 1, "products": ["lamp"]}
+    create_rule(name="Pin", wording=pin, actor="staff:1")
+    create_rule(name="Other pin", wording={**pin, "products": ["rug"], "priority": 5}, actor="staff:1")
+    create_rule(name="Hide", wording={"effect": "exclude", "products": ["sofa"]}, actor="staff:1")
+    create_rule(name="Cart only", wording={**pin, "placements": ["cart"]}, actor="staff:1")
+
+    page = client.get(reverse("portal:placement-rules", args=["home"]))
+
+    rules, conflicts = page.context["sections"]
+    assert [(row[0], row[1]) for row in rules.rows] == [("Hide", "1. filter"), ("Other pin", "4. pin"), ("Pin", "4. pin")]
+    assert any("Other pin" in row[0] for row in conflicts.rows)
+    assert f"{reverse('admin:personalization_rule_add')}?placements=home" in page.content.decode()
+    assert client.get(reverse("portal:placement-rules", args=["nowhere"])).status_code == 404
+
+
+def test_the_pages_of_a_placement_are_tabs(log_in: LogIn) -> None:
+    client, home = log_in("merchandiser"), Placement.objects.get(key="home")
+    settings_page = reverse("admin:personalization_placement_change", args=[home.pk])
+    pages = (
+        reverse("portal:performance-placement", args=["home"]),
+        reverse("portal:placement-rules", args=["home"]),
+        f"{reverse('portal:preview')}?placement=home",
+        settings_page,
+    )
+
+    for own in pages:
+        text = client.get(own).content.decode()
+        for other in pages:
+            current = ' aria-current="page"' if other == own else ""
+            assert f'<a href="{other}"{current}>' in text, (own, other)
 
 
 def test_an_unknown_placement_is_not_found_and_a_wrong_period_is_a_week(log_in: LogIn) -> None:

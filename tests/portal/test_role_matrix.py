@@ -170,7 +170,9 @@ def address_of(name: str, rows: dict[str, Any]) -> str:
             return reverse(name, args=["user:ada"])
         case "portal:segment":
             return reverse(name, args=["lookers"])
-        case "portal:performance-placement":
+        case "portal:performance-product":
+            return reverse(name, args=["P1"])
+        case "portal:performance-placement" | "portal:placement-rules":
             return reverse(name, args=["home"])
         case "portal:preview":
             return reverse(name) + "?placement=home"
