@@ -96,11 +96,16 @@ def pulse(*, now: datetime) -> Pulse:
         last_hour=Event.objects.filter(at__gte=now - timedelta(hours=1), at__lt=now + timedelta(hours=1)).count(),
         days=tuple((day, per_day.get(day, 0)) for day in days),
         counted=Counted.objects.filter(day=today.date()).aggregate(n=Sum("n"))["n"] or 0,
-        waiting=SetAside.objects.filter(replayed_at=None, warning=None).count(),
+        waiting=n_rejected(),
         orders=sum(n for _, n, _ in sums),
         unconfirmed=placed.filter(confirmed=False).count(),
         revenue=tuple((currency, total) for currency, _, total in sums if total is not None),
     )
+
+
+def n_rejected() -> int:
+    """Return the number of rejected events that nobody sent again."""
+    return SetAside.objects.filter(replayed_at=None, warning=None).count()
 
 
 def has_events() -> bool:

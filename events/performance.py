@@ -59,17 +59,17 @@ class Day:
         return self.personalized + self.others
 
 
-def days_of(placement: str, *, first: date, last: date) -> list[Day]:
-    """Return every day of a placement from the first to the last, with zeros where nothing happened."""
+def days_of(placement: str | None, *, first: date, last: date) -> list[Day]:
+    """Return every day of a placement, or of all together, with zeros where nothing happened."""
     days = _empty_days(first, last)
-    within = {"placement": placement, "day__gte": first, "day__lte": last}
+    within = {"day__gte": first, "day__lte": last} | ({"placement": placement} if placement else {})
     impressions = Impressions.objects.filter(**within).values_list("day", "personalized")
     for day, personalized, answers, products in impressions.annotate(
         answers=Sum("n", filter=Q(position=0)), impressions=Sum("n", filter=AT_POSITIONS)
     ):
         own = days[day].of(personalized=personalized)
         own.answers, own.impressions = answers or 0, products or 0
-    return _with_outcomes(days, Outcome.objects.filter(**within))
+    return _with_outcomes(days, Outcome.objects.filter(**within).exclude(placement=""))
 
 
 def days_of_product(product_id: str, *, first: date, last: date) -> list[Day]:

@@ -5,22 +5,24 @@ from datetime import date
 from typing import Any, Final
 
 import redis
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from access.accounts import CONFIRM, unconfirmed_accounts
 from audit.selectors import Entry, entries
 from audit.staff import names_of
 from common import clock
 from common.errors import Unavailable
 from events import activity
 from events.stream import minutes
-from modelops.selectors.overview import live_model, open_alarms, waiting_waivers
+from modelops.selectors.overview import live_model
 from modelops.selectors.runs import latest_run, unfinished_run
 from personalization.selectors.placements import active_placements
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.checklist import open_steps
+from portal.decisions import decisions_for
 from portal.model_card import card_of
+from portal.performance import this_week
 from portal.permissions import WATCH, may
 from portal.stream.hour import summary
 
@@ -38,7 +40,8 @@ DOORS: Final = (
     ("Accounts and roles", "admin:access_user_changelist", "access.change_user"),
     ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
 )
-APPROVE: Final = "modelops.approve_modelwaiver"
+JUDGE: Final = "modelops.change_modelversion"
+"""Who compares versions reads metrics of models; the others read what shoppers did."""
 NO_DECISIONS: Final = ("user.signed_in", "user.signed_out", "user.sign_in_refused")
 AUDIT_SIZE: Final = 8
 
@@ -83,10 +86,10 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "has_no_role": not user.get_all_permissions(),
         **(_events() if may(user, "events.view_count") else {}),
         **(_stream() if may(user, WATCH) else {}),
-        **(_model() if may(user, "modelops.view_modelversion") else {}),
-        "alarms": open_alarms() if may(user, "modelops.view_modelalarm") else [],
-        "accounts": unconfirmed_accounts() if may(user, CONFIRM) else [],
-        "waivers": waiting_waivers(except_of=request.user.pk) if may(user, APPROVE) else [],
+        **(_model(metrics=may(user, JUDGE)) if may(user, "modelops.view_modelversion") else {}),
+        "decisions": decisions_for(user),
+        "week": this_week() if may(user, "personalization.view_placement") else [],
+        "zone": settings.SHOP_TIME_ZONE,
         "may_see_setaside": may(user, "events.view_setaside"),
         "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],
         "audit": _decisions() if may(user, "audit.view_*") else [],
@@ -133,10 +136,11 @@ def _lag() -> int | None:
         return None
 
 
-def _model() -> dict[str, Any]:
+def _model(*, metrics: bool) -> dict[str, Any]:
     model = live_model()
     return {
         "may_see_model": True,
+        "may_judge": metrics,
         "model": card_of(model) if model else None,
         "refusal": snapshot_refresher.refusal,
         "run": unfinished_run() or latest_run(),

@@ -23,6 +23,7 @@ from events.services.performance import WINDOW_DAYS
 from personalization.selectors.changes import changes_of
 from personalization.selectors.placements import active_placements
 from portal.performance_tables import (
+    Tile,
     best_products,
     by_day,
     by_kind,
@@ -114,11 +115,22 @@ def _answer(
     return answer(request, TEMPLATE, sections, title=title, subtitle="Performance", **more)
 
 
+def this_week() -> list[Tile]:
+    """Return the numbers of all placements together of the last seven days, beside those before."""
+    last = _today()
+    now = days_of(None, first=last - timedelta(days=6), last=last)
+    return tiles(now, days_of(None, first=last - timedelta(days=13), last=last - timedelta(days=7)))
+
+
+def _today() -> date:
+    return clock.now().astimezone(ZoneInfo(settings.SHOP_TIME_ZONE)).date()
+
+
 def _period(request: HttpRequest) -> tuple[int, date, date]:
     """Return the number of days, the first and the last, which is today in the shop's time zone."""
     form = PeriodForm({"days": request.GET.get("days", PERIODS[0][0])})
     days = form.cleaned_data["days"] if form.is_valid() else PERIODS[0][0]
-    last = clock.now().astimezone(ZoneInfo(settings.SHOP_TIME_ZONE)).date()
+    last = _today()
     return days, last - timedelta(days=days - 1), last
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from common import clock
 from modelops.models import ModelAlarm, ModelVersion, ModelWaiver
-from modelops.selectors.registry import live_version, valid_waiver
+from modelops.selectors.registry import live_version, may_go_live, valid_waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,14 @@ def live_model() -> LiveModel | None:
     if row is None:
         return None
     return LiveModel(row.version, row.stage, row.promoted_at, dict(row.metrics), dict(row.report), _waiver(row))
+
+
+def version_to_promote() -> tuple[int, str] | None:
+    """Return primary key and name of the newest version, if it may go live and is newer than the live one."""
+    row = ModelVersion.objects.first()
+    live = live_version()
+    newer = row is not None and (live is None or row.created_at > live.created_at)
+    return (row.pk, row.version) if row is not None and newer and may_go_live(row) else None
 
 
 def _waiver(row: ModelVersion) -> str:

@@ -33,6 +33,18 @@ def rules_of(placement: str) -> QuerySet[Rule]:
     return Rule.objects.filter(current__in=current).select_related("current")
 
 
+def active_rule_ids() -> list[int]:
+    """Return the ids of the rules that are on."""
+    return list(Rule.objects.filter(active=True).values_list("pk", flat=True))
+
+
+def rules_that_end(*, before: datetime) -> list[tuple[int, str, datetime]]:
+    """Return id, name and end of the rules that are on and end before a moment, the first to end first."""
+    ending = Rule.objects.filter(active=True, current__ends_at__gt=clock.now(), current__ends_at__lt=before)
+    rows = ending.order_by("current__ends_at").values_list("pk", "name", "current__ends_at")
+    return [(pk, name, ends_at) for pk, name, ends_at in rows if ends_at is not None]
+
+
 @dataclass(frozen=True, slots=True)
 class RuleInWords:
     """A rule as a line of a list."""

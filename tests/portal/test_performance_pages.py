@@ -117,7 +117,11 @@ def test_the_rules_of_a_placement_stand_in_the_order_in_which_they_apply(log_in:
     page = client.get(reverse("portal:placement-rules", args=["home"]))
 
     rules, conflicts = page.context["sections"]
-    assert [(row[0], row[1]) for row in rules.rows] == [("Hide", "1. filter"), ("Other pin", "4. pin"), ("Pin", "4. pin")]
+    assert [(row[0], row[1]) for row in rules.rows] == [
+        ("Hide", "1. filter"),
+        ("Other pin", "4. pin"),
+        ("Pin", "4. pin"),
+    ]
     assert any("Other pin" in row[0] for row in conflicts.rows)
     assert f"{reverse('admin:personalization_rule_add')}?placements=home" in page.content.decode()
     assert client.get(reverse("portal:placement-rules", args=["nowhere"])).status_code == 404

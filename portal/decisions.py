@@ -1,0 +1,114 @@
+"""What waits for a person's decision today: alarms, accounts, waivers, versions, rules, rejected events."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.urls import reverse
+
+from access.accounts import CONFIRM, unconfirmed_accounts
+from common import clock
+from common.errors import Unavailable
+from events.activity import n_rejected
+from modelops.selectors.overview import open_alarms, version_to_promote, waiting_waivers
+from modelops.selectors.runs import REFUSED, latest_run
+from personalization.selectors.conflicts import warnings_of_rules
+from personalization.selectors.rules import active_rule_ids, rules_that_end
+from portal.permissions import WATCH, may
+
+Person: TypeAlias = AbstractBaseUser | AnonymousUser
+ENDS_SOON: Final = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One thing to decide: what it is, what it means, and where it is decided."""
+
+    title: str
+    text: str
+    link: str
+
+
+def decisions_for(user: Person) -> list[Decision]:
+    """Return what waits for this person, the most pressing first."""
+    return [one for permission, waiting in WAITING if may(user, permission) for one in waiting(user)]
+
+
+def _alarms(user: Person) -> Iterator[Decision]:
+    for one in open_alarms():
+        link = reverse("admin:modelops_modelalarm_change", args=[one.id])
+        yield Decision(one.title, f"since {_local(one.raised_at)}: {one.message}", link)
+
+
+def _accounts(user: Person) -> Iterator[Decision]:
+    text = "until it is confirmed, it takes part in no decision that needs two."
+    for account_id, name in unconfirmed_accounts():
+        link = reverse("admin:access_user_confirm_page", args=[account_id])
+        yield Decision(f"The account {name} waits for a second person", text, link)
+
+
+def _waivers(user: Person) -> Iterator[Decision]:
+    for one in waiting_waivers(except_of=user.pk):
+        text = (
+            f"{one.requested_by} requested it on {_local(one.requested_at)}; without an approval it ends on "
+            f"{_local(one.expires_at)}."
+        )
+        link = reverse("admin:modelops_modelwaiver_change", args=[one.id])
+        yield Decision(f"A waiver of {one.version} waits for a second person", text, link)
+
+
+def _refused_run(user: Person) -> Iterator[Decision]:
+    run = latest_run()
+    if run is not None and (run.failed or run.state == REFUSED):
+        link = reverse("admin:modelops_trainingrun_change", args=[run.id])
+        yield Decision(f"The last training {'failed' if run.failed else 'was refused'}", run.message, link)
+
+
+def _version(user: Person) -> Iterator[Decision]:
+    if (waiting := version_to_promote()) is not None:
+        link = reverse("admin:modelops_modelversion_change", args=[waiting[0]])
+        yield Decision(f"Version {waiting[1]} passed all checks", "it is not live: promote it, or leave it.", link)
+
+
+def _ending_rules(user: Person) -> Iterator[Decision]:
+    for rule_id, name, ends_at in rules_that_end(before=clock.now() + ENDS_SOON):
+        link = reverse("admin:personalization_rule_change", args=[rule_id])
+        yield Decision(f"“{name}” ends soon", f"on {_local(ends_at)}: prolong it, or let it end.", link)
+
+
+def _conflicting_rules(user: Person) -> Iterator[Decision]:
+    try:
+        warnings = warnings_of_rules(*active_rule_ids())
+    except Unavailable:  # the catalog is being loaded
+        return
+    if warnings:
+        rest = f" And {len(warnings) - 1} more." if len(warnings) > 1 else ""
+        link = reverse("admin:personalization_rule_changelist") + "?active__exact=1"
+        yield Decision("Rules contradict each other, or match nothing", f"{warnings[0]}.{rest}", link)
+
+
+def _rejected(user: Person) -> Iterator[Decision]:
+    if (count := n_rejected()) > 0:
+        link = reverse("admin:events_setaside_changelist") + "?sent=no"
+        yield Decision(f"{count:,} events were rejected", "read why, and send them again once it is mended.", link)
+
+
+WAITING: Final[tuple[tuple[str, Callable[[Person], Iterator[Decision]]], ...]] = (
+    ("modelops.view_modelalarm", _alarms),
+    (CONFIRM, _accounts),
+    ("modelops.approve_modelwaiver", _waivers),
+    ("modelops.change_modelversion", _refused_run),
+    ("modelops.change_modelversion", _version),
+    ("personalization.change_rule", _conflicting_rules),
+    ("personalization.change_rule", _ending_rules),
+    (WATCH, _rejected),
+)
+"""Who may decide, and what waits."""
+
+
+def _local(at: datetime) -> str:
+    return f"{at.astimezone(ZoneInfo(settings.SHOP_TIME_ZONE)):%Y-%m-%d %H:%M %Z}"

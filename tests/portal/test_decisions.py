@@ -1,0 +1,73 @@
+"""The home page lists what waits for a person, and shows a merchandiser what recommendations brought."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import LazySettings
+from django.test import Client
+from django.urls import reverse
+
+from common import clock
+from events.models import SetAside
+from modelops.models import ModelState, ModelVersion, RunState, TrainingRun
+from personalization.services.rules import create_rule
+from tests.portal.test_performance_pages import a_week  # noqa: F401
+from tests.shop_fixtures import stocked_shop  # noqa: F401
+from tests.staff import LogIn
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
+
+
+def titles(client: Client) -> list[str]:
+    return [one.title for one in client.get("/admin/").context["decisions"]]
+
+
+def test_a_merchandiser_decides_about_rules(log_in: LogIn, settings: LazySettings) -> None:
+    settings.SHOP_TIME_ZONE = "Pacific/Auckland"
+    pin = {"effect": "pin", "position": 1, "products": ["lamp"]}
+    ends_at = clock.now() + timedelta(days=3)
+    rule = create_rule(name="Autumn", wording={**pin, "ends_at": ends_at}, actor="staff:1")
+    create_rule(name="Twin", wording={**pin, "products": ["rug"]}, actor="staff:1")
+    create_rule(name="Next year", wording={**pin, "position": 9, "ends_at": ends_at + timedelta(days=365)}, actor="a")
+
+    page = log_in("merchandiser").get("/admin/")
+
+    conflict, ending = page.context["decisions"]
+    assert (conflict.title, "“Twin”" in conflict.text) == ("Rules contradict each other, or match nothing", True)
+    assert ending.title == "“Autumn” ends soon"
+    assert f"{ends_at + timedelta(hours=13):%Y-%m-%d %H:%M}" in ending.text, "in the time zone of the shop"
+    assert f'href="{reverse("admin:personalization_rule_change", args=[rule.pk])}"' in page.content.decode()
+    assert titles(log_in("compliance officer")) == []
+
+
+def test_a_data_scientist_decides_about_versions_and_refused_runs(log_in: LogIn) -> None:
+    scientist, names = log_in("data scientist"), {"directory": "d", "artifact_hash": "0" * 64}
+    ModelVersion.objects.create(version="1", state=ModelState.CHAMPION, gate={"passed": True}, **names)
+    ModelVersion.objects.create(version="2", gate={"passed": True}, **names)
+    TrainingRun.objects.create(state=RunState.FAILED, message="no data", actor="staff:1")
+
+    assert titles(scientist) == ["The last training failed", "Version 2 passed all checks"]
+    assert titles(log_in("merchandiser")) == []
+    ModelVersion.objects.create(version="3", state=ModelState.REFUSED, gate={"passed": False}, **names)
+    assert "Version 2 passed all checks" not in titles(scientist), "a newer one was refused"
+
+
+def test_an_operator_decides_about_rejected_events(log_in: LogIn) -> None:
+    SetAside.objects.create(payload="{}", reason="no id", received_at=clock.now(), shard=0, log_offset=1)
+
+    assert titles(log_in("operator")) == ["1 events were rejected"]
+
+
+@pytest.mark.usefixtures("a_week")
+def test_a_merchandiser_sees_what_recommendations_brought_and_no_metric_of_models(log_in: LogIn) -> None:
+    report = {"test": {"hybrid": {"together": {"ndcg@10": {"value": 0.3, "low": 0.2, "high": 0.4}}}}}
+    ModelVersion.objects.create(
+        version="1", state=ModelState.CHAMPION, directory="d", artifact_hash="0" * 64, report=report
+    )
+
+    page = log_in("merchandiser").get("/admin/")
+
+    tiles = {tile.title: tile.value for tile in page.context["week"]}
+    assert (tiles["Answers"], tiles["Revenue"]) == ("1", "50.00 EUR")
+    assert "NDCG" not in page.content.decode()
+    assert "NDCG@10" in log_in("data scientist").get("/admin/").content.decode()
