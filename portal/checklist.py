@@ -16,11 +16,11 @@ from portal.permissions import WATCH, may
 STEPS: Final = (
     ("Make a key for the storefront", has_keys, "admin:access_apikey_add", "access.add_apikey",
      "A publishable key for pages, a secret one for servers."),
-    ("Bring in the products", has_products, "admin:catalog_productimport_changelist", "catalog.add_product",
+    ("Bring in the products", has_products, "admin:catalog_product_import", "catalog.add_product",
      "From a CSV file, by the API, or by hand."),
     ("Send the first event", has_events, "portal:stream", WATCH,
      "By the snippet or by the SDK that the shop has. The event stream shows it within a second."),
-    ("Train a model", lambda: live_model() is not None, "admin:modelops_trainingrun_changelist",
+    ("Train a model", lambda: live_model() is not None, "admin:modelops_trainingrun_train_page",
      "modelops.add_trainingrun", "It needs some purchases or views. Until then, shelves show products without one."),
     ("Put a shelf on a page", has_answers, "portal:performance", "personalization.view_placement",
      "Ask for a placement: by the snippet, or by GET /api/v1/recommendations/home."),

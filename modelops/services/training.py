@@ -14,6 +14,7 @@ from django.db import close_old_connections
 from common import installation
 from common.credentials import masked
 from common.errors import Conflict, DomainError, NotFound
+from events.selectors import PURPOSE, n_not_allowed
 from modelops.live import Champion, champion
 from modelops.models import ModelVersion, RunState, TrainingRun
 from modelops.selectors.registry import version_named
@@ -213,8 +214,18 @@ def _plan_of(live: Champion | None) -> "tuple[Plan | None, str]":
 
 def _dataset(progress: RunProgress) -> "Dataset":
     dataset = shop_dataset(read=lambda: progress.tell("Cleaning and coding", DATA_SHARE / 2))
+    _check_permission(dataset)
     examine(dataset, progress.run)
     return dataset
+
+
+def _check_permission(dataset: "Dataset") -> None:
+    """Raise ValueError where there is nothing to learn from because shoppers did not allow it."""
+    if not len(dataset.interactions) and (count := n_not_allowed()):
+        raise ValueError(
+            f"no event may be learned from. {count:,} name products, but their shoppers did not allow the purpose "
+            f"{PURPOSE}: send it with their consent, as docs/storefront.md shows"
+        )
 
 
 def _released(

@@ -62,8 +62,14 @@ def shop(live_server: LiveServer, settings: Settings) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def open_shop(shop: Shop) -> Iterator[Shop]:
-    """The same, with the consumers of `manage.py consume` in threads: events are recorded and change profiles."""
+def open_shop(shop: Shop, consumers: None) -> Shop:
+    """The same, where events are recorded and change profiles."""
+    return shop
+
+
+@pytest.fixture
+def consumers(transactional_db: None) -> Iterator[None]:
+    """Run the consumers of `manage.py consume` in threads."""
     from common import redis
     from events.consumer import Consumer
     from events.log import get_log
@@ -84,7 +90,7 @@ def open_shop(shop: Shop) -> Iterator[Shop]:
     ]
     for thread in threads:
         thread.start()
-    yield shop
+    yield
     stop.set()
     for thread in threads:
         thread.join()

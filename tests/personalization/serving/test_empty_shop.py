@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec.structs import replace
 
 from catalog.models import Product
 from modelops.models import ModelVersion, RunState, TrainingRun
@@ -115,6 +116,12 @@ def test_training_without_events_names_the_reason(browser: "APIClient", products
     assert run.message == "at least 20 interactions are needed to hold some back for judging"
     assert ModelVersion.objects.count() == 0
     assert bool(answers(browser, {})["home"]["items"]) is products
+
+
+def test_training_says_that_shoppers_did_not_allow_it() -> None:
+    put([replace(bought("m1", 1, "desk", START), allowed=("analytics", "personalization"))])
+
+    assert training_run().message.startswith("no event may be learned from. 1 name products, but their shoppers did")
 
 
 def test_similar_products_are_named_without_a_model(browser: "APIClient") -> None:
