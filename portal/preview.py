@@ -17,10 +17,10 @@ from personalization.selectors.rules import effects
 from personalization.serving.answers import Answer, FallbackReason, Item
 from personalization.serving.asking import Ask, Who
 from personalization.serving.item_records import MOST_REMOVED
+from personalization.trials.sample_shoppers import sample_shoppers
+from personalization.trials.trial import try_rule
 from portal.permissions import NAMED_SHOPPERS, may, staff_page
-from portal.sample_shoppers import sample_shoppers
 from portal.theme import staff_context
-from portal.trial import try_rule
 
 MISSING: Final[dict[FallbackReason, str]] = {
     "no_profile": "Nothing is known of this shopper yet, so this is what a stranger sees.",

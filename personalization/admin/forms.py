@@ -1,31 +1,23 @@
-"""Forms for placements and rules: comma-separated lists, a field per filter, a rule with its version on one page."""
+"""The form of a placement: comma-separated lists, and a field per filter."""
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from unfold.widgets import (
-    UnfoldAdminDecimalFieldWidget,
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
-    UnfoldAdminSplitDateTimeWidget,
     UnfoldAdminTextInputWidget,
 )
 
 from audit.selectors import entries
 from audit.staff import name_of
-from common import clock
 from common.attribute_filters import attribute_texts
 from common.comma_field import CommaListField
 from common.comma_lists import join_names
 from common.errors import InvalidInput
-from common.money import plain
-from personalization.models import Placement, Rule, RuleVersion
+from personalization.models import Placement
 from personalization.selectors.placements import STRATEGIES
 from personalization.services.placements import check_placement
-from personalization.services.rules import ABOUT, check_matches, draft_version
+from personalization.trials.draft_form import amount
 from recsys.ranking.cart_ranker import BASKET
 from recsys.ranking.model import BLEND, HYBRID
 from recsys.ranking.onboarding import ONBOARDING
@@ -33,19 +25,9 @@ from recsys.sources.registry import RECOMMENDERS
 
 if TYPE_CHECKING:  # Django's own classes take no parameters when they run
     PlacementModelForm = forms.ModelForm[Placement]
-    RuleModelForm = forms.ModelForm[Rule]
 else:
-    PlacementModelForm = RuleModelForm = forms.ModelForm
+    PlacementModelForm = forms.ModelForm
 
-WORDING: Final = (
-    *("effect", "position", "factor", "cap", "cap_by", "priority"),
-    *("placements", "segments", "context_products", "context_categories", "starts_at", "ends_at"),
-    *ABOUT,
-)
-
-FACTOR: Final = 2.0
-"""The default factor of boost and bury."""
-CLOCK: Final = "In UTC, as all times on these pages."
 KEY: Final = "Small letters, digits and hyphens: autumn-sale."
 LISTED: Final = ("category", "brand", "attributes")
 """Filters that hold names."""
@@ -91,33 +73,6 @@ class AttributesField(CommaListField):
                 raise ValidationError(f"{part}: an attribute is a name and a value, as color=oak")
             values.setdefault(name, []).append(text)
         return values or []
-
-
-def number(**options: Any) -> forms.IntegerField:
-    """Return a field for a whole number that may be empty."""
-    return forms.IntegerField(required=False, widget=UnfoldAdminIntegerFieldWidget(), **options)
-
-
-def amount(**options: Any) -> forms.DecimalField:
-    """Return a field for a price that may be empty."""
-    return forms.DecimalField(
-        required=False,
-        min_value=Decimal(0),
-        max_digits=16,
-        decimal_places=4,
-        widget=UnfoldAdminDecimalFieldWidget(),
-        **options,
-    )
-
-
-def moment(**options: Any) -> forms.SplitDateTimeField:
-    """Return a field for a date and time that may be empty."""
-    return forms.SplitDateTimeField(
-        required=False,
-        error_messages=clock.HOW_TO_WRITE,
-        widget=UnfoldAdminSplitDateTimeWidget(),
-        **options,
-    )
 
 
 class PlacementForm(PlacementModelForm):
@@ -223,100 +178,6 @@ class PlacementForm(PlacementModelForm):
         names = [name for name in self.changed_data if not name.startswith("filter_")]
         changed = {name: self.cleaned_data[name] for name in names}
         return changed if len(names) == len(self.changed_data) else {**changed, "filters": self.filters()}
-
-
-class RuleForm(RuleModelForm):
-    """A rule with its current version; a changed wording becomes a new version."""
-
-    effect = forms.ChoiceField(
-        choices=RuleVersion.Effect.choices, widget=UnfoldAdminSelectWidget(), label="What it does"
-    )
-    position = number(min_value=1, max_value=100, help_text="Pin: the place, from 1.")
-    factor = forms.FloatField(
-        required=False,
-        min_value=1,
-        max_value=100,
-        initial=FACTOR,
-        widget=UnfoldAdminDecimalFieldWidget(),
-        help_text="Boost, bury: 2 (the default) moves place 10 to place 5, or to place 20.",
-    )
-    cap = number(min_value=0, label="At most", help_text="Cap: how many of the products below.")
-    cap_by = forms.ChoiceField(
-        choices=RuleVersion.CapBy.choices, required=False, widget=UnfoldAdminSelectWidget(), label="Counted for"
-    )
-    priority = forms.IntegerField(
-        initial=0,
-        min_value=-1000,
-        max_value=1000,
-        widget=UnfoldAdminIntegerFieldWidget(),
-        help_text="Where two rules want one place, the higher wins.",
-    )
-    placements = CommaListField(help_text="home, cart. Empty: everywhere.")
-    segments = CommaListField(label="For segments", help_text="Keys of segments; one is enough. Empty: everybody.")
-    context_products = CommaListField(label="When looking at products", help_text="Product ids.")
-    context_categories = CommaListField(
-        label="When looking at categories", help_text="Furniture/Chairs, or one name of a path."
-    )
-    starts_at = moment(label="From", help_text=CLOCK)
-    ends_at = moment(label="Until", help_text=CLOCK)
-    products = CommaListField(help_text="Product ids. A pin of several takes places one after the other.")
-    categories = CommaListField(help_text="Furniture/Chairs, or one name of a path.")
-    brands = CommaListField()
-    min_price = amount(label="Price from")
-    max_price = amount(label="Price to")
-    min_stock = number(label="Stock from")
-    max_stock = number(label="Stock to")
-    shown_version = forms.IntegerField(required=False, widget=forms.HiddenInput())
-    """The version on the page; another current version means that somebody else saved meanwhile."""
-
-    class Meta:
-        model = Rule
-        fields = ("name", "active")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        current = self.instance.current
-        if current is not None:
-            for name in WORDING:
-                self.initial.setdefault(name, getattr(current, name))
-            self.initial["shown_version"] = current.number
-            for name in ("min_price", "max_price"):
-                if (price := self.initial[name]) is not None:
-                    self.initial[name] = plain(Decimal(price), settings.SHOP_CURRENCY)
-        for name in {"name", "active", *WORDING} & set(self.fields):  # as in the form of a placement
-            self.fields[name].show_hidden_initial = self.instance.pk is not None
-
-    def clean_factor(self) -> float:
-        """Return the factor, or its default; only boost and bury use it."""
-        factor: float | None = self.cleaned_data["factor"]
-        return FACTOR if factor is None else factor
-
-    def clean(self) -> dict[str, Any]:
-        """Check what no single field can."""
-        cleaned = super().clean() or {}
-        if self.instance.pk is not None and cleaned.get("shown_version") and self.changes_wording():
-            self._refuse_stale_edits(cleaned["shown_version"])
-        if not self.errors:
-            add_errors_of(self, lambda: check_matches(draft_version(wording=self.wording())))
-        return cleaned
-
-    def changes_wording(self) -> bool:
-        """Return whether this page changed more than the on/off switch."""
-        return bool({"name", *WORDING} & set(self.changed_data))
-
-    def _refuse_stale_edits(self, shown_version: int) -> None:
-        """Add an error to the page if somebody else saved a new version since it was shown.
-
-        Locks the row: a simultaneous save of the same rule waits.
-        """
-        now = Rule.objects.select_for_update(of=["self"]).select_related("current").get(pk=self.instance.pk).current
-        if now is not None and now.number != shown_version:
-            by = name_of(now.created_by)
-            self.add_error(None, f"Changed meanwhile by {by}, see Versions: reload the page and decide again.")
-
-    def wording(self) -> dict[str, Any]:
-        """Return the fields of the rule version."""
-        return {name: self.cleaned_data[name] for name in WORDING}
 
 
 def filters_of(row: Placement) -> dict[str, Any]:

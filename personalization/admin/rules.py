@@ -12,7 +12,8 @@ from unfold.decorators import action, display
 
 from audit.staff import actor_of, names_of
 from common.errors import DomainError
-from personalization.admin.forms import RuleForm
+from personalization.admin.rule_builder import RuleBuilderPages
+from personalization.admin.rule_form import RuleForm
 from personalization.models import Rule, RuleVersion
 from personalization.selectors.conflicts import warnings_of_rules
 from personalization.selectors.rules import effect_of, places_of, products_of, state_of, window_of
@@ -33,7 +34,7 @@ LISTED = 5
 
 
 @admin.register(Rule)
-class RuleAdmin(ModelAdmin):
+class RuleAdmin(RuleBuilderPages, ModelAdmin):
     """Rules with their current version. Every edit makes a new version; old versions stay."""
 
     form = RuleForm

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -13,6 +13,18 @@ from common import clock
 from common.money import plain
 from personalization.models import Rule, RuleVersion
 from personalization.rules import rule_set as pure
+
+EFFECTS: Final = {
+    "pin": "Pin at place {position}",
+    "boost": "Move up ×{factor:g}",
+    "bury": "Move down ×{factor:g}",
+    "exclude": "Never show",
+    "require": "Show only these",
+    "cap": "Show at most {cap}{each}",
+}
+"""What each kind of rule does, as a sentence begins."""
+MOST_NAMES: Final = 5
+"""The most names of one condition in a sentence."""
 
 
 def live_rules() -> list[pure.Rule]:
@@ -112,6 +124,19 @@ def pure_rule(name: str, version: RuleVersion, *, rule_id: int | None = None) ->
         min_stock=version.min_stock,
         max_stock=version.max_stock,
     )
+
+
+def sentence_of(version: RuleVersion) -> str:
+    """Return a rule version as one sentence."""
+    effect = EFFECTS[version.effect].format(
+        position=version.position,
+        factor=version.factor,
+        cap=version.cap,
+        each=f" of each {version.cap_by}" if version.cap_by else "",
+    )
+    window = window_of(version)
+    when = f"; {window}" if window != "always" else ""
+    return f"{effect}: {products_of(version, most=MOST_NAMES)}; {places_of(version, most=MOST_NAMES)}{when}."
 
 
 def products_of(version: RuleVersion, *, most: int | None = None) -> str:

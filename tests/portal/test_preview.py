@@ -13,9 +13,9 @@ from events.log import get_log
 from personalization.services.rules import create_rule
 from personalization.serving.asking import Ask
 from personalization.serving.snapshot_refresher import snapshot_refresher
+from personalization.trials.sample_shoppers import N_SAMPLES, sample_shoppers
+from personalization.trials.trial import Trial, try_rule
 from portal.preview import MISSING
-from portal.sample_shoppers import N_SAMPLES, sample_shoppers
-from portal.trial import Trial, try_rule
 from tests.staff import LogIn
 
 

@@ -5,7 +5,6 @@ from dataclasses import fields
 
 import numpy as np
 
-from personalization.admin.forms import WORDING
 from personalization.models import RuleVersion
 from personalization.rules.filter_columns import Columns
 from personalization.rules.rule_set import (
@@ -16,6 +15,7 @@ from personalization.rules.rule_set import (
     Trace,
 )
 from personalization.rules.slate import fill, pins, rule_caps
+from personalization.trials.draft_form import WORDING
 from portal.preview import PreviewForm
 from tests.house.tree import text_of
 

@@ -454,7 +454,7 @@ def test_trace_and_exposure_mention_exploration() -> None:
 
 
 def test_preview_spends_no_budget() -> None:
-    from portal.trial import try_rule
+    from personalization.trials.trial import try_rule
 
     for _ in range(8):
         views(ADA, "rug")
