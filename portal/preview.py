@@ -1,98 +1,41 @@
 """The preview: what a shopper would see on a placement, now and with a draft rule, and why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from django import forms
+import redis
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from common.comma_lists import split_names
+from common import clock
 from common.errors import DomainError
-from consents.subjects import MAX_RAW_ID
+from customers.selectors import identity_of
 from personalization.selectors.placements import active_placements
-from personalization.selectors.rules import effects
 from personalization.serving.answers import Answer, FallbackReason, Item
-from personalization.serving.asking import Ask, Who
 from personalization.serving.item_records import MOST_REMOVED
+from personalization.trials.draft_form import WORDING
+from personalization.trials.persona import persona_shopper
 from personalization.trials.sample_shoppers import sample_shoppers
+from personalization.trials.segment_lists import N_LISTS, SegmentLists, common_products, segment_lists
 from personalization.trials.trial import try_rule
+from personalization.trials.why_bars import Why, why
 from portal.permissions import NAMED_SHOPPERS, may, staff_page
+from portal.preview_form import PERSONA, PreviewForm
 from portal.theme import staff_context
 
 MISSING: Final[dict[FallbackReason, str]] = {
     "no_profile": "Nothing is known of this shopper yet, so this is what a stranger sees.",
-    "no_consent": "This shopper is unknown or did not allow personalization, so this is what a stranger sees.",
+    "no_consent": "This shopper did not allow personalization, so this is what a stranger sees.",
     "no_model": "No model is live yet: products come in the order of popularity, or of the catalog.",
     "store_down": "Redis did not answer, so the shopper could not be read.",
     "deadline": "The answer would have come too late, so popular products stand in.",
 }
 """What each reason of a fallback means for the person who looks at a preview."""
-NO_NAMES: Final = "You may not look at a named shopper. Choose one of the sample shoppers."
-FORBIDDEN: Final = "forbidden"
-
-
-class PreviewForm(forms.Form):
-    """Shopper, placement, and a draft rule. Lists are separated by commas, as in a saved rule."""
-
-    subject = forms.CharField(label="Shopper", max_length=MAX_RAW_ID, required=False)
-    placement = forms.ChoiceField()
-    product_id = forms.CharField(label="Product looked at, or the cart", max_length=2_000, required=False)
-    limit = forms.IntegerField(label="Size", min_value=1, max_value=50, required=False)
-    effect = forms.ChoiceField(label="What it does", choices=[("", "No draft rule"), *effects()], required=False)
-    products = forms.CharField(max_length=2_000, required=False)
-    categories = forms.CharField(max_length=2_000, required=False)
-    brands = forms.CharField(max_length=2_000, required=False)
-    position = forms.IntegerField(min_value=1, max_value=100, required=False)
-    factor = forms.FloatField(min_value=1, max_value=100, required=False)
-    cap = forms.IntegerField(label="At most", min_value=0, max_value=100, required=False)
-
-    def __init__(
-        self, *args: Any, placements: list[tuple[str, str]], samples: dict[str, str] | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.samples = samples
-        """The user id of each pseudonym, for staff who may not name a shopper; None for the others."""
-        self.fields["placement"] = forms.ChoiceField(choices=placements)
-
-    def clean_subject(self) -> str:
-        """Return the shopper as a subject. Staff who may not name one choose a sample."""
-        subject: str = self.cleaned_data["subject"].strip()
-        if self.samples is None or not subject:
-            return subject
-        if subject not in self.samples:
-            raise forms.ValidationError(NO_NAMES, code=FORBIDDEN)
-        return f"user:{self.samples[subject]}"
-
-    def is_forbidden(self) -> bool:
-        """Return whether the form names a shopper although this person may not."""
-        return self.has_error("subject", FORBIDDEN)
-
-    def ask(self) -> Ask:
-        """Return the request; an id without prefix is a user id, no id is an unknown shopper."""
-        fields = self.cleaned_data
-        kind, _, value = fields["subject"].partition(":")
-        anonymous = value if kind == "anonymous" else None
-        user = None if anonymous else (value if kind == "user" else fields["subject"]) or None
-        return Ask(
-            placement=fields["placement"],
-            who=Who(user_id=user, anonymous_id=anonymous),
-            product_ids=tuple(split_names(fields["product_id"])),
-            limit=fields["limit"],
-            personalized=bool(user or anonymous),
-            explain=True,
-        )
-
-    def wording(self) -> dict[str, Any] | None:
-        """Return the draft rule's fields, or None without an effect."""
-        fields = self.cleaned_data
-        if not fields["effect"]:
-            return None
-        lists = {name: split_names(fields[name]) for name in ("products", "categories", "brands")}
-        numbers = {name: fields[name] for name in ("position", "factor", "cap") if fields[name] is not None}
-        return {"effect": fields["effect"], "placements": [fields["placement"]], **lists, **numbers}
+UNKNOWN: Final = "Unknown shopper: nobody with this id was ever seen. This is what a stranger sees."
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +44,7 @@ class PreviewItem:
 
     item: Item
     moved: int | None
+    why: Why
     sources: tuple[tuple[str, float], ...]
     contributions: tuple[tuple[str, float], ...]
 
@@ -117,18 +61,37 @@ def page(request: HttpRequest) -> HttpResponse:
     first = placements[0][0] if placements else ""
     samples = None if may(request.user, NAMED_SHOPPERS) else sample_shoppers()
     form = PreviewForm({"placement": first, **request.GET.dict()}, placements=placements, samples=samples)
-    context = {**staff_context(request, title="Preview"), "form": form, "samples": samples}
+    context = {
+        **staff_context(request, title="Preview"),
+        "form": form,
+        "samples": samples,
+        "whom_fields": [form[name] for name in ("subject", "placement", "limit")],
+        "persona_fields": [form[name] for name in (*PERSONA, "segment")],
+        "draft_fields": [form[name] for name in WORDING],
+    }
     if form.is_valid():
-        context |= _trial_context(form)
+        context |= _context_of(form, is_named=samples is None)
+        if form.draft() is not None and request.user.has_perm("personalization.add_rule"):
+            context["save"] = f"{reverse('admin:personalization_rule_add')}?{urlencode(form.draft_query())}"
     status = HTTPStatus.FORBIDDEN if form.is_forbidden() else HTTPStatus.OK
     return render(request, "portal/preview.html", context, status=status)
 
 
-def _trial_context(form: PreviewForm) -> dict[str, Any]:
+def _context_of(form: PreviewForm, *, is_named: bool) -> dict[str, Any]:
     try:
-        trial = try_rule(form.ask(), wording=form.wording())
+        if form.cleaned_data["segment"] and form.persona() is None:
+            return _segment_context(form, is_named=is_named)
+        return _trial_context(form)
     except DomainError as error:
         return {"problem": error.detail}
+    except redis.RedisError:
+        return {"problem": MISSING["store_down"]}
+
+
+def _trial_context(form: PreviewForm) -> dict[str, Any]:
+    persona = form.persona()
+    shopper = None if persona is None else replace(persona_shopper(persona), memory=None)
+    trial = try_rule(form.ask(), wording=form.draft(), shopper=shopper)
     columns = [("Now", trial.now, preview_items(trial.now, None))]
     if trial.with_draft is not None:
         columns.append(("With the draft rule", trial.with_draft, preview_items(trial.with_draft, trial.now)))
@@ -138,9 +101,41 @@ def _trial_context(form: PreviewForm) -> dict[str, Any]:
         "alike": alike,
         "conflicts": trial.conflicts,
         "obstacle": trial.obstacle,
-        "missing": MISSING.get(trial.now.degraded, "") if trial.now.degraded else "",
+        "missing": _missing(form, trial.now),
+        "is_persona": persona is not None,
         "most_removed": MOST_REMOVED,
     }
+
+
+def _missing(form: PreviewForm, answer: Answer) -> str:
+    """Return what kept the answer from being personal, in words; "" where nothing did."""
+    subject = form.cleaned_data["subject"]
+    is_unknown = answer.degraded in ("no_consent", "no_profile")
+    if subject and is_unknown and not identity_of(subject, now=clock.now()).was_seen:
+        return UNKNOWN
+    return MISSING.get(answer.degraded, "") if answer.degraded else ""
+
+
+def _segment_context(form: PreviewForm, *, is_named: bool) -> dict[str, Any]:
+    lists = segment_lists(replace(form.ask(), explain=False), form.cleaned_data["segment"], wording=form.draft())
+    columns = [("Now", common_products(lists.now))]
+    if lists.with_draft is not None:
+        columns.append(("With the draft rule", common_products(lists.with_draft)))
+    return {
+        "segment": lists,
+        "segment_columns": columns,
+        "members": _members(lists, is_named=is_named),
+        "conflicts": lists.conflicts,
+    }
+
+
+def _members(lists: SegmentLists, *, is_named: bool) -> list[tuple[str, str, Answer]]:
+    """Return name, address and list of the first members; names only for staff who may see them."""
+    answers = lists.now if lists.with_draft is None else lists.with_draft
+    return [
+        (subject, reverse("portal:customer", args=[subject]), answer) if is_named else (f"Member {number}", "", answer)
+        for number, (subject, answer) in enumerate(zip(lists.subjects[:N_LISTS], answers, strict=False), 1)
+    ]
 
 
 def products_in(answer: Answer) -> list[str]:
@@ -156,12 +151,13 @@ def preview_items(answer: Answer, before: Answer | None) -> list[PreviewItem]:
 
 def _preview_item(item: Item, places: dict[str, int], *, compared: bool) -> PreviewItem:
     was = places.get(item.product_id) if compared else item.position
-    why = item.explanation
+    explanation = item.explanation
     return PreviewItem(
         item=item,
         moved=None if was is None else was - item.position,
-        sources=_largest(why.sources) if why else (),
-        contributions=_largest(why.contributions) if why else (),
+        why=why(item),
+        sources=_largest(explanation.sources) if explanation else (),
+        contributions=_largest(explanation.contributions) if explanation else (),
     )
 
 

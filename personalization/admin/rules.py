@@ -18,6 +18,7 @@ from personalization.models import Rule, RuleVersion
 from personalization.selectors.conflicts import warnings_of_rules
 from personalization.selectors.rules import effect_of, places_of, products_of, state_of, window_of
 from personalization.services.rules import create_rule, edit_rule, switch_rule, undo_rule
+from personalization.trials.draft_form import DraftForm
 
 CONDITIONS = (
     "Empty means: always. All conditions that are set must hold. Of the products and categories looked at, one match "
@@ -65,6 +66,13 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
         """Show text in place of form-only fields to staff who may only view."""
         return self.fieldsets if obj is None or self.has_change_permission(request, obj) else self.view_only_fieldsets
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the fields of a draft, as the preview hands it over; its dates are in two fields each."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        dates = DraftForm(request.GET)
+        dates.is_valid()
+        return initial | {name: value for name in ("starts_at", "ends_at") if (value := dates.cleaned_data.get(name))}
 
     def save_model(self, request: HttpRequest, obj: Rule, form: RuleForm, change: bool) -> None:
         """Save through the services; then show warnings."""

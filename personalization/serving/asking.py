@@ -24,6 +24,14 @@ class Who:
         return bool(self.user_id or self.anonymous_id)
 
 
+def who_of(subject: str) -> Who:
+    """Return the shopper of a subject (`user:ID`, `anonymous:ID`; a bare id is a user, "" nobody)."""
+    kind, _, value = subject.partition(":")
+    if kind == "anonymous":
+        return Who(anonymous_id=value)
+    return Who(user_id=(value if kind == "user" else subject) or None)
+
+
 NOBODY = Who()
 """The shopper of a request that wants no profile looked at."""
 

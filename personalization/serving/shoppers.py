@@ -213,12 +213,13 @@ def _known_shopper(person: Person, fingerprint: bytes, *, snapshot: Snapshot, no
         hour=full_hour(now),
         fingerprint=fingerprint,
         people=_people(person),
-        shopper=_shopper_of(person, snapshot=snapshot, now=now),
+        shopper=shopper_of_person(person, snapshot=snapshot, now=now),
         raw_ids=tuple(dict.fromkeys((*person.requested_ids, *person.ids, *person.consent_states))),
     )
 
 
-def _shopper_of(person: Person, *, snapshot: Snapshot, now: float) -> Shopper | None:
+def shopper_of_person(person: Person, *, snapshot: Snapshot, now: float) -> Shopper | None:
+    """Return what serving may use of a person; None where nothing is known."""
     attributes = attribute_strings(person.attributes, settings.SHOPPER_ATTRIBUTES)
     history = [
         (code, one)

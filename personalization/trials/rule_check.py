@@ -16,7 +16,7 @@ from personalization.selectors.placements import PlacementConfig
 from personalization.selectors.rules import sentence_of
 from personalization.services.rules import draft_version
 from personalization.serving.answers import Item
-from personalization.serving.asking import Ask, Who
+from personalization.serving.asking import Ask, Who, who_of
 from personalization.serving.engine import answer
 from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
@@ -210,12 +210,6 @@ def _people(rule: Rule) -> Iterator[Who]:
         except redis.RedisError:
             return
         yield from (who_of(subject) for subject, _ in members)
-
-
-def who_of(subject: str) -> Who:
-    """Return the shopper of a subject (`user:ID`, `anonymous:ID`)."""
-    kind, _, value = subject.partition(":")
-    return Who(anonymous_id=value) if kind == "anonymous" else Who(user_id=value)
 
 
 def _first_rows(snapshot: Snapshot, mask: Bools) -> tuple[ProductRow, ...]:

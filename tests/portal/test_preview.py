@@ -1,22 +1,32 @@
 """The preview shows a slate and the effect of a draft rule, and records no exposure."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from django.test import Client
 from pytest_django import Settings
 
 from catalog.services import bulk_upsert
+from common import clock
 from customers.models import Customer
 from events.log import get_log
 from personalization.services.rules import create_rule
 from personalization.serving.asking import Ask
 from personalization.serving.snapshot_refresher import snapshot_refresher
+from personalization.trials.draft_form import WORDING
 from personalization.trials.sample_shoppers import N_SAMPLES, sample_shoppers
 from personalization.trials.trial import Trial, try_rule
-from portal.preview import MISSING
+from personalization.trials.why_bars import ENDS, group_of
+from portal.preview import MISSING, UNKNOWN
+from profiles.services.segments import create_segment
+from recsys.ranking.features import feature_names
+from recsys.sources.registry import RECOMMENDERS
+from tests.shop_fixtures import live_model, short_rankers, stocked_shop
 from tests.staff import LogIn
+
+__all__ = ["live_model", "short_rankers", "stocked_shop"]
 
 
 @pytest.fixture
@@ -59,7 +69,7 @@ def test_a_data_scientist_sees_sample_shoppers_under_pseudonyms(
     Customer.objects.create(raw_id="anonymous:a1")
     asks = list[Ask]()
 
-    def noted(ask: Ask, *, wording: None) -> Trial:
+    def noted(ask: Ask, **more: Any) -> Trial:
         asks.append(ask)
         return try_rule(ask)
 
@@ -155,7 +165,7 @@ def test_truncated_list_of_removed_products_says_so(dee: Client) -> None:
 
     assert "The first 100 removed by rules" in many
     assert "<summary>6 removed by rules" in few
-    assert "And of this category" in few
+    assert "Furniture/Chairs, or one name of a path." in few
 
 
 @pytest.mark.parametrize("kind", ["", "user:", "anonymous:"])
@@ -182,8 +192,11 @@ def test_truncated_list_contains_every_rule(dee: Client) -> None:
 def test_what_was_missing_is_said_in_words(dee: Client) -> None:
     unknown = dee.get("/portal/preview?placement=home&subject=user:nobody-knows")
 
-    assert unknown.context["missing"] == MISSING[unknown.context["columns"][0][1].degraded]
-    assert unknown.context["missing"] in unknown.content.decode()
+    assert unknown.context["missing"] == UNKNOWN
+    assert UNKNOWN in unknown.content.decode()
+    Customer.objects.create(raw_id="user:refuses")
+    refused = dee.get("/portal/preview?placement=home&subject=user:refuses")
+    assert refused.context["missing"] == MISSING["no_consent"]
 
 
 @pytest.mark.parametrize(
@@ -213,3 +226,116 @@ def test_invalid_draft_shows_error(dee: Client) -> None:
 
     assert "position" in page
     assert "a pin needs a position, from 1" in page
+
+
+def products_of(page: Any, column: int = 0) -> list[str]:
+    """Return the products of a column of the preview."""
+    return [item.product_id for item in page.context["columns"][column][1].items]
+
+
+@pytest.mark.usefixtures("live_model")
+def test_a_persona_is_answered_without_a_trace(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+    ask = {"placement": "home", "limit": "6"}
+    stranger = dee.get("/portal/preview", ask)
+    bought = stranger.context["columns"][0][1].items[0].product_id
+
+    persona = dee.get("/portal/preview", {**ask, "clicks": bought, "attributes": "region=north"})
+    buyer = dee.get("/portal/preview", {**ask, "purchases": bought})
+
+    answer = persona.context["columns"][0][1]
+    assert answer.personalized
+    assert persona.context["is_persona"]
+    assert "An invented persona: nobody is behind it." in persona.content.decode()
+    assert products_of(persona) != products_of(stranger)
+    assert bought in products_of(stranger)
+    assert bought not in products_of(buyer), "what a persona has is not shown again"
+    assert get_log().length() == 0
+    for field, value, error in (
+        ("clicks", "nothing", "there is no product nothing in the catalog"),
+        ("attributes", "shoe=42", "shoe is none of"),
+    ):
+        assert error in dee.get("/portal/preview", {**ask, field: value}).context["problem"]
+    both = dee.get("/portal/preview", {**ask, "clicks": bought, "subject": "ada"})
+    assert "not two of them" in both.content.decode()
+
+
+@pytest.mark.usefixtures("live_model")
+def test_why_is_one_sentence_and_three_bars(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+    first = dee.get("/portal/preview?placement=home").context["columns"][0][2][0].item.product_id
+
+    page = dee.get("/portal/preview", {"placement": "home", "clicks": first})
+
+    items = page.context["columns"][0][2]
+    with_bars = [one for one in items if one.why.bars]
+    assert with_bars
+    for one in with_bars:
+        assert [bar.title for bar in one.why.bars] == [
+            "Own history and taste",
+            "What others did with it",
+            "Popular or new",
+        ]
+        assert 99 <= sum(bar.percent for bar in one.why.bars) <= 101
+        assert one.why.sentence.startswith(max(one.why.bars, key=lambda bar: bar.percent).title)
+    assert "<summary>Raw numbers</summary>" in page.content.decode()
+
+
+def test_every_feature_and_source_has_a_bar() -> None:
+    names = [*feature_names(tuple(RECOMMENDERS)), *RECOMMENDERS]
+
+    groups = {name: group_of(name) for name in names}
+
+    assert groups["recent"] == groups["buy_again_rank"] == groups["content_score"] == groups["brand_share"] == "own"
+    assert groups["popular"] == groups["trending_of_top"] == groups["trend_7_28"] == groups["age"] == "popular"
+    assert groups["covisitation"] == groups["rp3beta_score"] == groups["covisitation_after"] == "others"
+    others = {name for name, group in groups.items() if group == "others" and not name.endswith(ENDS)}
+    assert others - set(RECOMMENDERS) == {"agreeing", "predicted_stars"}
+
+
+def test_a_segment_shows_lists_of_its_members(dee: Client, log_in: LogIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_segment(key="vips", name="Very important", rule={"event": "view", "times": 2}, actor="system:test")
+    members = [(f"user:member-{number}", clock.now()) for number in range(3)]
+    monkeypatch.setattr("personalization.trials.segment_lists.newest_members", lambda key, *, limit: members)
+    fields = {"placement": "home", "segment": "vips", "effect": "exclude", "products": "P1"}
+
+    page = dee.get("/portal/preview", fields)
+    text = page.content.decode()
+
+    (_, now), (_, then) = page.context["segment_columns"]
+    assert [(one.item.product_id, len(one.places), one.place) for one in now[:2]] == [("P1", 3, 1.0), ("P2", 3, 2.0)]
+    assert then[0].item.product_id == "P2"
+    assert "Lists of 3 members of the segment: the draft rule changes 3 of them." in text
+    assert "user:member-0" in text
+    hidden = log_in("data scientist").get("/portal/preview", fields).content.decode()
+    assert "Member 1" in hidden
+    assert "member-0" not in hidden
+
+
+def test_the_draft_has_the_fields_of_a_rule_and_becomes_one(dee: Client, log_in: LogIn) -> None:
+    fields = {
+        "placement": "home",
+        "effect": "boost",
+        "products": "P3, P4",
+        "factor": "3",
+        "priority": "7",
+        "max_stock": "9",
+        "starts_at_0": "2090-01-02",
+        "starts_at_1": "03:04",
+    }
+    page = dee.get("/portal/preview", fields)
+
+    assert set(WORDING) < set(page.context["form"].fields)
+    form = dee.get(page.context["save"]).context["adminform"].form
+    assert form["products"].value() == "P3, P4"
+    assert form["placements"].value() == "home"
+    assert [form[name].value() for name in ("effect", "factor", "priority", "max_stock")] == ["boost", "3", "7", "9"]
+    assert form.get_initial_for_field(form.fields["starts_at"], "starts_at") == datetime(2090, 1, 2, 3, 4, tzinfo=UTC)
+    assert "save" not in log_in("data scientist").get("/portal/preview", fields).context
+
+
+def test_a_draft_for_elsewhere_says_so(dee: Client) -> None:
+    page = dee.get("/portal/preview?placement=home&effect=exclude&products=P1&placements=cart")
+
+    assert page.context["alike"]
+    assert page.context["obstacle"] == "It is for cart, not for home."
