@@ -8,3 +8,9 @@ class PersonalizationConfig(AppConfig):
 
     name = "personalization"
     verbose_name = "Personalization"
+
+    def ready(self) -> None:
+        """Show on the page of a product which rules touch it."""
+        from catalog.product_panels import register
+
+        register("personalization.admin.product_rules.panel")

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -22,6 +23,7 @@ from audit.staff import LimitedActions, actor_of
 from catalog import limits, services
 from catalog.admin.imports import may_import, upload_view
 from catalog.models import Product
+from catalog.product_panels import panels_of
 from catalog.resources import ProductResource
 from catalog.table import path_of, steps_of
 from catalog.validation import CHECKS, check_id, parse_product
@@ -88,6 +90,7 @@ class ProductAdmin(LimitedActions, ExportMixin, ModelAdmin):
     """Products. The pages stay quick with a million of them: search by id or part of the title, and no full count."""
 
     form = ProductForm
+    change_form_outer_after_template = "catalog/product_panels.html"
     resource_classes = (ProductResource,)
     export_form_class = ExportForm
     import_export_change_list_template = "catalog/products.html"
@@ -137,6 +140,17 @@ class ProductAdmin(LimitedActions, ExportMixin, ModelAdmin):
         """Show the list, with the door to imports for those who may import."""
         context = {**(extra_context or {}), "has_import_permission": may_import(request)}
         page: HttpResponse = super().changelist_view(request, context)
+        return page
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a product, with what other rooms know of it below."""
+        product = self.get_object(request, unquote(object_id)) if self.has_view_permission(request) else None
+        panels = [] if product is None else panels_of(request, product.product_id)
+        page: HttpResponse = super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "panels": panels}
+        )
         return page
 
     def _do_file_export(

@@ -15,6 +15,7 @@ from catalog.records import ProductRow
 from catalog.selectors import get
 from common.comma_lists import split_names
 from common.errors import InvalidInput, NotFound, Unavailable
+from personalization.admin.product_rules import hide_view
 from personalization.selectors.placements import active_placements
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from personalization.trials.draft_form import PICKERS, DraftForm
@@ -38,6 +39,7 @@ class RuleBuilderPages:
         wrap = self.admin_site.admin_view
         own = [
             path("check/", wrap(self.check_view), name="personalization_rule_check"),
+            path("hide/", wrap(hide_view), name="personalization_rule_hide"),
             path("choices/", wrap(self.choices_view), name="personalization_rule_choices"),
         ]
         urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]  # that of ModelAdmin
