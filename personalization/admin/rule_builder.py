@@ -1,6 +1,6 @@
 """The builder of rules: the live check of the draft in the form, and the names that its pickers offer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -19,13 +19,16 @@ from personalization.admin.product_rules import hide_view
 from personalization.selectors.placements import active_placements
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from personalization.trials.draft_form import PICKERS, DraftForm
-from personalization.trials.rule_check import RuleCheck, check_rule
+from personalization.trials.rule_check import check_rule
+from personalization.trials.rule_replay import replay_rule
 from profiles.selectors.segments import active_keys, titles
 
 MOST_CHOICES: Final = 12
 MOST_NAMES: Final = 100
 """How many names of a list are looked up at once."""
 Choice = dict[str, str]
+Try = Callable[..., Any]
+"""Takes a wording, `name` and `instead_of`."""
 
 
 class RuleBuilderPages:
@@ -39,6 +42,7 @@ class RuleBuilderPages:
         wrap = self.admin_site.admin_view
         own = [
             path("check/", wrap(self.check_view), name="personalization_rule_check"),
+            path("replay/", wrap(self.replay_view), name="personalization_rule_replay"),
             path("hide/", wrap(hide_view), name="personalization_rule_hide"),
             path("choices/", wrap(self.choices_view), name="personalization_rule_choices"),
         ]
@@ -46,16 +50,24 @@ class RuleBuilderPages:
         return [*own, *urls]
 
     def check_view(self, request: HttpRequest) -> HttpResponse:
-        """Say what the draft in the form would do: as a part of the page for the script, else as a page."""
+        """Say what the draft in the form would do."""
+        return self._tried(request, check_rule, "What this draft would do", "personalization/rule_check.html")
+
+    def replay_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer yesterday's requests with the draft in the form."""
+        return self._tried(request, replay_rule, "Yesterday with this draft", "personalization/rule_replay.html")
+
+    def _tried(self, request: HttpRequest, attempt: Try, title: str, template: str) -> HttpResponse:
+        """Return a part of the page for the script, else a page."""
         if not may_write(request):
             raise PermissionDenied("personalization.change_rule")
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        context = check_of(request)
+        context = result_of(request, attempt)
         if request.headers.get("X-Requested-With") == "fetch":
-            return render(request, "personalization/rule_check.html", context)
-        page = {**self.admin_site.each_context(request), "title": "What this draft would do", **context}
-        return render(request, "personalization/rule_check_page.html", page)
+            return render(request, template, context)
+        page = {**self.admin_site.each_context(request), "title": title, "template": template, **context}
+        return render(request, "personalization/rule_try_page.html", page)
 
     def choices_view(self, request: HttpRequest) -> HttpResponse:
         """Return names for a picker: those that fit `q`, or with `is` those of a list."""
@@ -78,19 +90,19 @@ def may_write(request: HttpRequest) -> bool:
     return request.user.has_perm("personalization.add_rule") or request.user.has_perm("personalization.change_rule")
 
 
-def check_of(request: HttpRequest) -> dict[str, Any]:
-    """Return the check of the posted draft, or its errors by field."""
+def result_of(request: HttpRequest, attempt: Try) -> dict[str, Any]:
+    """Return the result for the posted draft, or its errors by field."""
     form, rule_id = DraftForm(request.POST), request.POST.get("rule_id", "")
     if not form.is_valid():
         return {"errors": [(form[name].label, " ".join(map(str, texts))) for name, texts in form.errors.items()]}
     instead_of = int(rule_id) if rule_id.isdecimal() else None
     try:
-        check: RuleCheck = check_rule(form.wording(), name=request.POST.get("name", "").strip(), instead_of=instead_of)
+        name = request.POST.get("name", "").strip()
+        return {"check": attempt(form.wording(), name=name, instead_of=instead_of)}
     except InvalidInput as error:
         return {"errors": [(_label(form, one.field), one.message) for one in error.errors]}
     except Unavailable as error:
         return {"errors": [("", error.detail)]}
-    return {"check": check}
 
 
 def _label(form: DraftForm, field: str) -> str:

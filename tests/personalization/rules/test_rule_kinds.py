@@ -16,7 +16,7 @@ from personalization.rules.rule_set import (
 )
 from personalization.rules.slate import fill, pins, rule_caps
 from personalization.trials.draft_form import WORDING
-from portal.preview import PreviewForm
+from portal.preview_form import PreviewForm
 from tests.house.tree import text_of
 
 SHELF = Columns.of(
