@@ -1,7 +1,7 @@
 """Tables of events (by month), rejected events, counts without ids, offsets and orders."""
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import BrinIndex
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 
 
@@ -204,6 +204,8 @@ class ServedAnswer(models.Model):
     placement = models.TextField()
     personalized = models.BooleanField()
     at = models.DateTimeField()
+    measured_rules = ArrayField(models.TextField(), null=True, help_text="Rules applied by lot: `id.version`.")
+    held_out_rules = ArrayField(models.TextField(), null=True, help_text="Rules held out by lot: `id.version`.")
 
     class Meta:
         db_table = "events_served_answer"
@@ -255,6 +257,22 @@ class ProductImpressions(models.Model):
         return f"{self.n} x {self.product_id} {self.day}"
 
 
+class RuleImpressions(models.Model):
+    """How many answers of one day a rule with a hold-out applied to, or was held out of."""
+
+    rule = models.TextField(help_text="`id.version`")
+    day = models.DateField()
+    held_out = models.BooleanField()
+    n = models.BigIntegerField()
+
+    class Meta:
+        db_table = "events_rule_impressions"
+        constraints = [models.UniqueConstraint(fields=["rule", "day", "held_out"], name="events_rule_impressions_once")]
+
+    def __str__(self) -> str:
+        return f"{self.n} x {self.rule} {self.day}"
+
+
 class Outcome(models.Model):
     """What became of a product that an answer showed: clicked, put into a cart, or bought. It names no shopper.
 
@@ -272,6 +290,8 @@ class Outcome(models.Model):
     revenue = models.DecimalField(max_digits=18, decimal_places=4, default=0)
     placement = models.TextField(blank=True, default="")
     personalized = models.BooleanField(default=False)
+    measured_rules = ArrayField(models.TextField(), null=True)
+    held_out_rules = ArrayField(models.TextField(), null=True)
 
     class Meta:
         db_table = "events_outcome"
@@ -283,6 +303,8 @@ class Outcome(models.Model):
         indexes = [
             models.Index(fields=["placement", "day"], name="events_outcome_day"),
             models.Index(fields=["product_id", "day"], name="events_outcome_product"),
+            GinIndex(fields=["measured_rules"], name="events_outcome_measured"),
+            GinIndex(fields=["held_out_rules"], name="events_outcome_held_out"),
             models.Index(fields=["order_key"], condition=~models.Q(order_key=""), name="events_outcome_order"),
         ]
 

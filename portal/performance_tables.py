@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from math import sqrt
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -11,6 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from catalog.selectors import titles_of
+from common.intervals import wilson
 from common.money import plain
 from events.performance import Day, Totals, positions_of, products_of_placement, total
 from modelops.selectors import plots
@@ -140,11 +140,8 @@ def by_position(key: str, first: date, last: date) -> Section:
 
 def _with_interval(clicks: int, impressions: int) -> plots.Interval:
     """Return the rate in percent with its 95 % interval (Wilson 1927)."""
-    n, z = impressions, 1.96
-    rate = min(1.0, clicks / n)
-    middle, spread = rate + z * z / (2 * n), z * sqrt((rate * (1 - rate) + z * z / (4 * n)) / n)
-    low, high = ((middle + sign * spread) / (1 + z * z / n) for sign in (-1, 1))
-    return 100 * rate, 100 * min(low, rate), 100 * max(high, rate)
+    low, high = wilson(clicks, impressions)
+    return 100 * min(1.0, clicks / impressions), 100 * low, 100 * high
 
 
 def best_products(key: str, first: date, last: date) -> Section:

@@ -349,6 +349,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="RuleImpressions",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("rule", models.TextField(help_text="`id.version`")),
+                ("day", models.DateField()),
+                ("held_out", models.BooleanField()),
+                ("n", models.BigIntegerField()),
+            ],
+            options={
+                "db_table": "events_rule_impressions",
+                "constraints": [
+                    models.UniqueConstraint(fields=("rule", "day", "held_out"), name="events_rule_impressions_once")
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Outcome",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -374,12 +390,22 @@ class Migration(migrations.Migration):
                 ("revenue", models.DecimalField(decimal_places=4, default=0, max_digits=18)),
                 ("placement", models.TextField(blank=True, default="")),
                 ("personalized", models.BooleanField(default=False)),
+                (
+                    "measured_rules",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), null=True, size=None),
+                ),
+                (
+                    "held_out_rules",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), null=True, size=None),
+                ),
             ],
             options={
                 "db_table": "events_outcome",
                 "indexes": [
                     models.Index(fields=["placement", "day"], name="events_outcome_day"),
                     models.Index(fields=["product_id", "day"], name="events_outcome_product"),
+                    django.contrib.postgres.indexes.GinIndex(fields=["measured_rules"], name="events_outcome_measured"),
+                    django.contrib.postgres.indexes.GinIndex(fields=["held_out_rules"], name="events_outcome_held_out"),
                     models.Index(
                         condition=models.Q(("order_key", ""), _negated=True),
                         fields=["order_key"],
@@ -400,6 +426,24 @@ class Migration(migrations.Migration):
                 ("placement", models.TextField()),
                 ("personalized", models.BooleanField()),
                 ("at", models.DateTimeField()),
+                (
+                    "measured_rules",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(),
+                        help_text="Rules applied by lot: `id.version`.",
+                        null=True,
+                        size=None,
+                    ),
+                ),
+                (
+                    "held_out_rules",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.TextField(),
+                        help_text="Rules held out by lot: `id.version`.",
+                        null=True,
+                        size=None,
+                    ),
+                ),
             ],
             options={
                 "db_table": "events_served_answer",

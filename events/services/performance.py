@@ -28,7 +28,10 @@ MOST: Final = "99999999999999"
 """The most units and money of an outcome: more than its columns hold would stop the count."""
 STEP: Final = 3_600_000 << SEQUENCE_BITS
 """The part of the log of one transaction: an hour."""
-TABLES: Final = ("events_served_answer", "events_impressions", "events_product_impressions", "events_outcome")
+TABLES: Final = (
+    *("events_served_answer", "events_impressions", "events_product_impressions", "events_rule_impressions"),
+    "events_outcome",
+)
 ANSWER_ID: Final = "'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'"
 """Other list ids are the shop's own."""
 NEW_EVENTS: Final = "events_event WHERE shard = %(shard)s AND log_offset > %(after)s AND log_offset <= %(upto)s"
@@ -36,18 +39,32 @@ DAY: Final = "(at AT TIME ZONE %(zone)s)::date"
 PRODUCT: Final = (
     "coalesce(properties ->> 'product_id', properties ->> 'productId', properties ->> 'sku', properties ->> 'id')"
 )
+RULES: Final = (
+    "nullif(ARRAY(SELECT rule #>> '{}' FROM jsonb_path_query(properties, '$.holdout.%s[*]') AS rule), ARRAY[]::text[])"
+)
+"""Rules that were applied or held out by lot, as the exposure names them; null for none."""
 ANSWERS: Final = f"""
 WITH served AS (
     SELECT DISTINCT ON (recommendation_id) properties ->> 'recommendation_id' AS recommendation_id, properties, at
     FROM {NEW_EVENTS} AND kind = 'track' AND name = 'Recommendation Served'
     ORDER BY recommendation_id, at
 ), answers AS (
-    INSERT INTO events_served_answer (recommendation_id, placement, personalized, at)
+    INSERT INTO events_served_answer
+        (recommendation_id, placement, personalized, at, measured_rules, held_out_rules)
     SELECT recommendation_id, coalesce(properties ->> 'placement', ''),
-        coalesce((properties ->> 'personalized')::boolean, false), at
+        coalesce((properties ->> 'personalized')::boolean, false), at, {RULES % "applied"}, {RULES % "held_out"}
     FROM served WHERE recommendation_id IS NOT NULL
     ON CONFLICT DO NOTHING
-    RETURNING recommendation_id, placement, personalized
+    RETURNING recommendation_id, placement, personalized, measured_rules, held_out_rules
+), lots AS (
+    INSERT INTO events_rule_impressions (rule, day, held_out, n)
+    SELECT rule, {DAY}, held_out, count(*)
+    FROM answers JOIN served USING (recommendation_id) CROSS JOIN LATERAL (
+        SELECT unnest(measured_rules) AS rule, false AS held_out
+        UNION ALL SELECT unnest(held_out_rules), true
+    ) AS lot
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (rule, day, held_out) DO UPDATE SET n = events_rule_impressions.n + excluded.n
 ), places AS (
     INSERT INTO events_impressions (placement, day, personalized, position, n)
     SELECT placement, {DAY}, personalized, position, count(*)
@@ -124,7 +141,8 @@ WHERE answer_id IS NOT NULL
 GROUP BY answer_id, product_id, order_id
 """
 FIND_PLACEMENTS: Final = """
-UPDATE events_outcome AS o SET placement = a.placement, personalized = a.personalized
+UPDATE events_outcome AS o SET placement = a.placement, personalized = a.personalized,
+    measured_rules = a.measured_rules, held_out_rules = a.held_out_rules
 FROM events_served_answer AS a WHERE a.recommendation_id = o.recommendation_id AND o.placement = ''
 """
 FORGET_OLD: Final = """

@@ -12,6 +12,7 @@ from unfold.decorators import action, display
 
 from audit.staff import actor_of, names_of
 from common.errors import DomainError
+from personalization.admin.holdout_results import results_in_words
 from personalization.admin.rule_builder import RuleBuilderPages
 from personalization.admin.rule_form import RuleForm
 from personalization.models import Rule, RuleVersion
@@ -48,7 +49,8 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
     readonly_fields = ("conflicts", "history")
     fieldsets: ClassVar = (
         (None, {"fields": (("name", "active"), "conflicts", "shown_version")}),
-        ("What it does", {"fields": ("effect", ("position", "factor"), ("cap", "cap_by"), "priority")}),
+        ("What it does", {"fields": ("effect", ("position", "factor"), ("cap", "cap_by"), "priority",
+                                     "holdout_percent")}),
         ("To which products", {"fields": ("products", "categories", "brands", ("min_price", "max_price"),
                                           ("min_stock", "max_stock")), "description": TARGETS}),
         ("When", {"fields": ("placements", "segments", "context_products", "context_categories", "starts_at",
@@ -66,6 +68,16 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
         """Show text in place of form-only fields to staff who may only view."""
         return self.fieldsets if obj is None or self.has_change_permission(request, obj) else self.view_only_fieldsets
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show a rule, with what its hold-out says below."""
+        results = results_in_words(int(object_id)) if object_id.isdecimal() else []
+        page: HttpResponse = super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "holdout": results}
+        )
+        return page
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Return the fields of a draft, as the preview hands it over; its dates are in two fields each."""

@@ -243,6 +243,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "holdout_percent",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        db_default=0,
+                        default=0,
+                        help_text="The share of shoppers, 0 to 50 %, for whom the rule does not apply, to measure it",
+                        validators=[django.core.validators.MaxValueValidator(50)],
+                    ),
+                ),
+                (
                     "placements",
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.CharField(max_length=60), blank=True, default=list, size=None

@@ -59,6 +59,14 @@ class RuleVersion(models.Model):
     cap_by = models.CharField(max_length=10, choices=CapBy, default=CapBy.ALL, blank=True)
     priority = models.SmallIntegerField(default=0, help_text="Where two rules want the same place, the higher wins")
 
+    holdout_percent = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        blank=True,
+        validators=[MaxValueValidator(50)],
+        help_text="The share of shoppers, 0 to 50 %, for whom the rule does not apply, to measure it",
+    )
+
     placements = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     segments = ArrayField(models.CharField(max_length=120), default=list, blank=True)
     context_products = ArrayField(models.CharField(max_length=200), default=list, blank=True)

@@ -52,6 +52,7 @@ class Rule:
     factor: float = 2.0
     cap: int | None = None
     cap_by: str = ""
+    holdout_percent: int = 0
     placements: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
     context_products: tuple[str, ...] = ()

@@ -110,6 +110,7 @@ def pure_rule(name: str, version: RuleVersion, *, rule_id: int | None = None) ->
         factor=version.factor,
         cap=version.cap,
         cap_by=version.cap_by,
+        holdout_percent=version.holdout_percent,
         placements=tuple(version.placements),
         segments=tuple(version.segments),
         context_products=tuple(version.context_products),
@@ -136,7 +137,8 @@ def sentence_of(version: RuleVersion) -> str:
     )
     window = window_of(version)
     when = f"; {window}" if window != "always" else ""
-    return f"{effect}: {products_of(version, most=MOST_NAMES)}; {places_of(version, most=MOST_NAMES)}{when}."
+    share = f"; held out for {version.holdout_percent} % of shoppers" if version.holdout_percent else ""
+    return f"{effect}: {products_of(version, most=MOST_NAMES)}; {places_of(version, most=MOST_NAMES)}{when}{share}."
 
 
 def products_of(version: RuleVersion, *, most: int | None = None) -> str:

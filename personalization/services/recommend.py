@@ -16,7 +16,8 @@ from personalization.selectors.placements import CLOSED_STRATEGIES
 from personalization.serving.answers import Answer, RankAnswer
 from personalization.serving.asking import NOBODY, Ask, Who
 from personalization.serving.engine import answer, finish, no_placement, prepare_answer
-from personalization.serving.exposures import ANONYMIZED_REASONS, exposure_of, exposures
+from personalization.serving.exposures import exposure_of, exposures
+from personalization.serving.fallback_reason import ANONYMIZED_REASONS
 from personalization.serving.gauges import ANSWERS, SECONDS
 from personalization.serving.ranking import rank_list
 from personalization.serving.shoppers import Shopper, ids_behind, read_shopper, stranger

@@ -68,6 +68,8 @@ class Answer:
     unknown_products: tuple[str, ...] = ()
     took_ms: float = 0.0
     rules: tuple[str, ...] = ()
+    holdout: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Rules with a hold-out that were `applied` to this shopper by lot, and those `held_out`, each as `id.version`."""
     removed: tuple[RemovedProduct, ...] | None = None
     propensities: dict[str, float] = field(default_factory=dict)
     """The chance of each explored product to be shown, by product id."""

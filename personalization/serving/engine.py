@@ -11,6 +11,8 @@ from access.throttles import RequestCount
 from common import clock
 from common.errors import NotFound
 from common.ids import uuid7
+from events.types.base import raw_id_of
+from personalization.rules.holdout import split
 from personalization.rules.rule_set import Rule, Situation
 from personalization.rules.slate import (
     fill,
@@ -23,7 +25,7 @@ from personalization.serving.asking import NOBODY, Ask
 from personalization.serving.durations import durations
 from personalization.serving.exploration import PLACE as EXPLORATION_PLACE
 from personalization.serving.exploration import Plan, explore, plan_exploration
-from personalization.serving.fallback_reason import fallback_reason
+from personalization.serving.fallback_reason import ANONYMIZED_REASONS, fallback_reason
 from personalization.serving.item_records import explored_item, items_of, removed_of
 from personalization.serving.page_cursor import MOST_SHOWN, cursor_of
 from personalization.serving.proposals import Proposals, Question, popular_only, propose
@@ -106,8 +108,8 @@ def prepare_answer(
     if shopper is None:
         who = ask.who if ask.personalized else NOBODY
         shopper = read_shopper(who, snapshot=snapshot, now=clock.now().timestamp(), count=count)
-    rules = _applicable_rules(snapshot, ask, shopper)
-    question = (snapshot.counts_version, _question(ask, rules, items_on_page))
+    rules, held_out = _rules_of(snapshot, ask, shopper)
+    question = (snapshot.counts_version, _question(ask, rules, held_out, items_on_page))
     strategy = ask.strategy or placement.strategy
     memory = None if ask.explain else shopper.memory
     is_late = time_left_ms is not None and durations.expected(strategy) > time_left_ms
@@ -119,7 +121,7 @@ def prepare_answer(
             request_state = request_state_of(
                 snapshot, ask, placement, shopper, rules, items_on_page=items_on_page, past_deadline=is_late
             )
-            result = _prepare(snapshot, request_state)
+            result = _prepare(snapshot, request_state, held_out)
         if not is_late:
             durations.note(strategy, (time.perf_counter() - begun) * 1000)
         return result
@@ -128,24 +130,35 @@ def prepare_answer(
     return prepared
 
 
-def _applicable_rules(snapshot: Snapshot, ask: Ask, shopper: Shopper) -> tuple[Rule, ...]:
+def _rules_of(snapshot: Snapshot, ask: Ask, shopper: Shopper) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    """Return the rules that apply to the request, and those that would but are held out for this shopper."""
     codes = snapshot.serving_catalog.codes
     context = tuple(codes[product_id] for product_id in ask.product_ids if product_id in codes)
     situation = Situation(ask.placement, clock.now().timestamp(), context=context, segments=shopper.segments)
-    return snapshot.rules.applicable(situation)
+    return split(snapshot.rules.applicable(situation), _subject(ask, shopper))
 
 
-def _question(ask: Ask, rules: Sequence[Rule], items_on_page: Ints | None) -> Hashable:
+def _subject(ask: Ask, shopper: Shopper) -> str:
+    """Return the raw id that draws the shopper's lots, "" for nobody and for whom no id may be used."""
+    if shopper.fallback_reason in ANONYMIZED_REASONS:
+        return ""
+    if shopper.subject or not (ask.personalized and ask.who.has_id):
+        return shopper.subject
+    return raw_id_of(ask.who.user_id, ask.who.anonymous_id)
+
+
+def _question(ask: Ask, rules: Sequence[Rule], held_out: Sequence[Rule], items_on_page: Ints | None) -> Hashable:
     """Return all that an answer depends on besides shopper, snapshot, live counts and hour."""
     on_page = None if items_on_page is None else items_on_page.tobytes()
     return (
         *(ask.placement, ask.product_ids, ask.limit, ask.exclude, ask.filters, ask.strategy),
         *(ask.earlier_items, ask.explores, on_page),
         tuple((rule.id, rule.version) for rule in rules),
+        tuple((rule.id, rule.version) for rule in held_out),
     )
 
 
-def _prepare(snapshot: Snapshot, request_state: RequestState) -> Prepared:
+def _prepare(snapshot: Snapshot, request_state: RequestState, held_out: Sequence[Rule]) -> Prepared:
     codes = snapshot.serving_catalog.codes
     context = Context(items=request_state.context, allowed=request_state.allowed, seen_allowed=True)
     question = Question(
@@ -208,12 +221,26 @@ def _prepare(snapshot: Snapshot, request_state: RequestState) -> Prepared:
             first_position=len(ask.earlier_items) + 1,
         ),
         unknown_products=request_state.unknown,
-        rules=tuple(f"{rule.id}.{rule.version}" for rule in request_state.applicable_rules),
+        rules=_versions(request_state.applicable_rules),
+        holdout=_holdout(request_state, held_out),
         removed=removed_of(snapshot.serving_catalog, slate, request_state.trace) if ask.explain else None,
         next_cursor=_next_cursor(snapshot, request_state, slate, proposals),
     )
     scores = {} if plan is None else {code: proposals.scores.get(code, 0.0) for code in plan.suitable.tolist()}
     return Prepared(answer, tuple(slate), frozenset(pinned_items), plan, scores, request_state.placement)
+
+
+def _versions(rules: Sequence[Rule]) -> tuple[str, ...]:
+    return tuple(f"{rule.id}.{rule.version}" for rule in rules)
+
+
+def _holdout(request_state: RequestState, held_out: Sequence[Rule]) -> dict[str, tuple[str, ...]]:
+    """Return the rules that a lot decided on, by its outcome; empty where no lot was drawn."""
+    if not _subject(request_state.ask, request_state.shopper):
+        return {}
+    applied = [rule for rule in request_state.applicable_rules if rule.holdout_percent]
+    lots = {"applied": _versions(applied), "held_out": _versions(held_out)}
+    return {name: rules for name, rules in lots.items() if rules}
 
 
 def finish(snapshot: Snapshot, ask: Ask, prepared: Prepared) -> Answer:

@@ -24,13 +24,12 @@ from common.ids import uuid7
 from events.services.server_events import ServerEvent, append_server_events
 from personalization.serving.answers import Answer, Item
 from personalization.serving.asking import Ask
+from personalization.serving.fallback_reason import ANONYMIZED_REASONS
 from personalization.serving.gauges import EXPOSURES
 
 FLUSH_SECONDS = 0.05
 MOST_WAITING = 10_000
 NAME = "Recommendation Served"
-ANONYMIZED_REASONS = frozenset({"no_consent", "store_down"})
-"""Fallback reasons for which an exposure names no shopper: no consent, or consent could not be read."""
 log = logging.getLogger(__name__)
 
 
@@ -117,6 +116,8 @@ def exposure_of(answer: Answer, ask: Ask, *, anonymized: bool = False) -> Server
         "rules": list(answer.rules),
         "products": [_line(item, answer.propensities) for item in answer.items],
     }
+    if answer.holdout and keeps_ids:
+        properties["holdout"] = {name: list(rules) for name, rules in answer.holdout.items()}
     if keeps_ids:
         properties["context"] = list(ask.product_ids)
     return ServerEvent(

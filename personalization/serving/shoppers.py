@@ -68,6 +68,8 @@ class Shopper:
     latest: dict[int, str] = field(default_factory=dict)
     opinions: Opinions = NO_OPINIONS
     segments: frozenset[str] = frozenset()
+    subject: str = ""
+    """The raw id by which rules draw lots; "" where none may be used, or the request's id is as good."""
     memory: AnswerMemory[Any] | None = field(default=None, compare=False, repr=False)
     """Prepared answers to this shopper; None where nothing is remembered, as in previews."""
 
@@ -231,7 +233,7 @@ def shopper_of_person(person: Person, *, snapshot: Snapshot, now: float) -> Shop
         if not attributes and not segments:
             return None
         unknown = newcomer(now, attributes) if attributes else nobody(now, "no_profile")
-        return replace(unknown, segments=segments, memory=memory)
+        return replace(unknown, segments=segments, subject=person.subject, memory=memory)
     profile = replace(profile_of(history, weights=snapshot.weights, now=now), attributes=attributes)
     opinions = opinions_of(profile, use_stars=snapshot.bundle is None or snapshot.bundle.ratings_differ)
     latest: dict[int, str] = {}
@@ -242,7 +244,15 @@ def shopper_of_person(person: Person, *, snapshot: Snapshot, now: float) -> Shop
         profile = without_disliked(profile, opinions)
         disliked = set(opinions.disliked.tolist())
         latest = {code: signal for code, signal in latest.items() if code not in disliked}
-    return Shopper(profile, personal=True, latest=latest, opinions=opinions, segments=segments, memory=memory)
+    return Shopper(
+        profile,
+        personal=True,
+        latest=latest,
+        opinions=opinions,
+        segments=segments,
+        subject=person.subject,
+        memory=memory,
+    )
 
 
 def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:

@@ -17,7 +17,7 @@ from personalization.models import RuleVersion
 from personalization.services.rules import ABOUT
 
 WORDING: Final = (
-    *("effect", "position", "factor", "cap", "cap_by", "priority"),
+    *("effect", "position", "factor", "cap", "cap_by", "priority", "holdout_percent"),
     *("placements", "segments", "context_products", "context_categories", "starts_at", "ends_at"),
     *ABOUT,
 )
@@ -85,6 +85,13 @@ class DraftForm(forms.Form):
     priority = number(
         initial=0, min_value=-1000, max_value=1000, help_text="Where two rules want one place, the higher wins."
     )
+    holdout_percent = number(
+        label="Hold-out",
+        initial=0,
+        min_value=0,
+        max_value=50,
+        help_text="Percent of shoppers for whom the rule does not apply, to see what it brings. 0: none.",
+    )
     placements = CommaListField(help_text="home, cart. Empty: everywhere.")
     segments = CommaListField(label="For segments", help_text="Keys of segments; one is enough. Empty: everybody.")
     context_products = CommaListField(label="When looking at products", help_text="Product ids.")
@@ -115,6 +122,10 @@ class DraftForm(forms.Form):
     def clean_priority(self) -> int:
         """Return the priority; 0 where none is stated."""
         return self.cleaned_data["priority"] or 0
+
+    def clean_holdout_percent(self) -> int:
+        """Return the share; 0 where none is stated."""
+        return self.cleaned_data["holdout_percent"] or 0
 
     def wording(self) -> dict[str, Any]:
         """Return the fields of the rule version."""

@@ -22,7 +22,7 @@ from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from personalization.trials.sample_shoppers import sample_users
-from personalization.trials.trial import Draft, available, draft_of, obstacle
+from personalization.trials.trial import Draft, available, draft_of, obstacle, without_holdouts
 from profiles.selectors.segments import newest_members
 from recsys.arrays import Bools
 
@@ -99,7 +99,7 @@ def check_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int | 
 
     Raises InvalidInput, which names the field; Unavailable before the catalog is loaded.
     """
-    snapshot = snapshot_refresher.current()
+    snapshot = without_holdouts(snapshot_refresher.current())
     draft = draft_of(snapshot, wording, name=name or "this rule", instead_of=instead_of)
     mask = draft.snapshot.rules.matched[draft.rule.id]
     placements = _placements(snapshot, draft.rule)

@@ -19,7 +19,7 @@ from personalization.serving.asking import Ask, Who
 from personalization.serving.engine import answer
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
-from personalization.trials.trial import Draft, draft_of
+from personalization.trials.trial import Draft, draft_of, without_holdouts
 
 N_REQUESTS: Final = 300
 SECONDS: Final = 8.0
@@ -75,7 +75,7 @@ def replay_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int |
     Shoppers, products and model are those of now. Where nobody asked yesterday, the requests are of the last 24 hours.
     Raises InvalidInput, which names the field; Unavailable before the catalog is loaded.
     """
-    snapshot = snapshot_refresher.current()
+    snapshot = without_holdouts(snapshot_refresher.current())
     draft = draft_of(snapshot, wording, name=name or "this rule", instead_of=instead_of)
     since, before, requests = _requests(draft.rule.placements)
     result = RuleReplay(

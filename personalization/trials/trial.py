@@ -31,7 +31,10 @@ NOT_NOW: Final = "It does not apply now, by its dates: this is what it would do 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A draft rule and the shop under it. Its dates are left out: the question is what it does while it applies."""
+    """A draft rule and the shop under it.
+
+    Its dates and its hold-out are left out: the question is what it does where it applies.
+    """
 
     rule: Rule
     snapshot: Snapshot
@@ -58,7 +61,7 @@ def draft_of(
     """Return the shop with the draft, `instead_of` the saved rule of that id. Raises InvalidInput."""
     rule_id = DRAFT_ID if instead_of is None else instead_of
     worded = pure_rule(name, draft_version(wording=wording), rule_id=rule_id)
-    rule = replace(worded, starts_at=None, ends_at=None)
+    rule = replace(worded, starts_at=None, ends_at=None, holdout_percent=0)
     others = [one for one in snapshot.rules.rules if one.id != rule_id]
     with_rule = snapshot.with_rules([*others, rule])
     # Two rules that never run at once do not contradict each other, so conflicts ask the draft with its dates.
@@ -107,6 +110,13 @@ def obstacle(draft: Draft, ask: Ask, snapshot: Snapshot, *, shopper: Shopper | N
     if rule.effect == "pin" and not (matched & available(snapshot)).any():
         return "None of the products it matches is on sale and in stock."
     return ""
+
+
+def without_holdouts(snapshot: Snapshot) -> Snapshot:
+    """Return the shop whose rules apply to all shoppers, to compare what rules do and not whom they leave out."""
+    if not any(rule.holdout_percent for rule in snapshot.rules.rules):
+        return snapshot
+    return snapshot.with_rules([replace(rule, holdout_percent=0) for rule in snapshot.rules.rules])
 
 
 def available(snapshot: Snapshot) -> Bools:
