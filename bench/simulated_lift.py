@@ -24,6 +24,22 @@ filling.send_events(data, lambda n: None)
 assert filling.wait_until_recorded(lambda waiting: None, timeout_s=60)
 filling.note_loaded(data)
 """
+PAGES: Final = """
+import csv, json
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+from demo.simulated_runs import PLACEMENTS
+client = Client(headers={"host": "localhost"})
+client.force_login(get_user_model().objects.get(username="merchandiser"))
+rates = {}
+for key in PLACEMENTS:
+    table = client.get(reverse("portal:performance-placement", args=[key]), {"days": 28, "csv": "kinds"})
+    rows = {row[0]: row[1:] for row in csv.reader(table.content.decode().splitlines())}
+    rates[key] = rows["Personalized"][:3]
+print(json.dumps(rates))
+"""
+"""Prints what a merchandiser reads: number, click rate and clicks of personalized answers, by placement."""
 
 
 def main() -> None:
@@ -53,12 +69,18 @@ def measure(*, minutes: float, visits: float, speed: float, seed: int, quick: bo
             options["shoppers"] = QUICK_SHOPPERS
         screen = it.manage("simulate", *(f"--{option}={value}" for option, value in options.items()))
         print(screen)
-        before = json.loads(it.manage("simulated_truth", "--json"))
+        before = numbers(it)
         print(it.manage("recount_performance"))
         print("  after the recount:")
         print(it.manage("simulated_truth"))
-        after = json.loads(it.manage("simulated_truth", "--json"))
+        after = numbers(it)
     return {**options, "screen": screen.splitlines(), "before": before, "after": after}
+
+
+def numbers(it: Stage) -> dict[str, Any]:
+    """Return the plant beside the counts, and the pages that a merchandiser sees."""
+    pages = json.loads(it.manage("shell", "--no-imports", "-c", PAGES).splitlines()[-1])
+    return {**json.loads(it.manage("simulated_truth", "--json")), "pages": pages}
 
 
 def fill(it: Stage, *, quick: bool) -> None:
@@ -80,6 +102,12 @@ def faults(figures: dict[str, Any]) -> list[str]:
         if not row["agrees"]:
             result.append(
                 f"{row['placement']}: the pages do not count what shoppers did: {row['tally']}, {row['page']}"
+            )
+        totals = row["page"]
+        page = [f"{totals['answers']:,}", f"{row['rate']:.1%}", f"{totals['clicks']:,}"]
+        if row["personalized"] and figures["before"]["pages"][row["placement"]] != page:
+            result.append(
+                f"{row['placement']}: the page shows {figures['before']['pages'][row['placement']]}, not {page}"
             )
     for one in figures["before"]["comparisons"]:
         if one["errors_off"] is None or one["errors_off"] > MOST_ERRORS_OFF:
