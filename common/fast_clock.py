@@ -67,20 +67,20 @@ def run_fast(speed: float, *, seconds: float) -> Change:
     """
     if not 1 <= speed <= MAX_SPEED:
         raise ValueError(f"The speed is from 1 to {MAX_SPEED:.0f} seconds a second.")
-    begun = _begun()
+    past_changes = _past_changes()
     start_us = clock.real_epoch_us() + LEAD_US
-    start = Change(start_us, product_time(begun, start_us), speed)
+    start = Change(start_us, product_time(past_changes, start_us), speed)
     end_us = start_us + round(seconds * 1e6)
-    _write([*begun[-1:], start, Change(end_us, product_time([start], end_us), 1.0)])
+    _write([*past_changes[-1:], start, Change(end_us, product_time([start], end_us), 1.0)])
     return start
 
 
 def slow_down() -> None:
     """Let the product's time run with the real one's speed again. Raises redis errors."""
-    begun = _begun()
+    past_changes = _past_changes()
     at_us = clock.real_epoch_us() + LEAD_US
-    if begun and begun[-1].speed != 1:
-        _write([begun[-1], Change(at_us, product_time(begun, at_us), 1.0)])
+    if past_changes and past_changes[-1].speed != 1:
+        _write([past_changes[-1], Change(at_us, product_time(past_changes, at_us), 1.0)])
 
 
 def has_run() -> bool:
@@ -88,7 +88,7 @@ def has_run() -> bool:
     return bool(read_changes(settings.REDIS_URL))
 
 
-def _begun() -> list[Change]:
+def _past_changes() -> list[Change]:
     real_us = clock.real_epoch_us()
     return [change for change in read_changes(settings.REDIS_URL) if change.real_us <= real_us]
 

@@ -93,13 +93,13 @@ class Comparison:
     name: str
     planted: float
     expected: float
-    counted: float
+    on_pages: float
     error: float
 
     @property
     def errors_off(self) -> float:
         """Return how many standard errors the pages are away from what was expected."""
-        return abs(self.counted - self.expected) / self.error if self.error else math.inf
+        return abs(self.on_pages - self.expected) / self.error if self.error else math.inf
 
 
 def prepare() -> bool:
@@ -133,7 +133,7 @@ def today() -> date:
     return clock.now().astimezone(ZoneInfo(settings.SHOP_TIME_ZONE)).date()
 
 
-def counted(*, first: date, last: date) -> dict[Key, Totals]:
+def page_totals(*, first: date, last: date) -> dict[Key, Totals]:
     """Return what the pages of performance count in these days."""
     result: dict[Key, Totals] = {}
     for placement in PLACEMENTS:
@@ -178,7 +178,7 @@ def latest_run() -> Run:
 
 def rows_of(run: Run) -> list[Row]:
     """Return the tallies of a run beside what the pages count now."""
-    now = counted(first=run.first, last=run.last)
+    now = page_totals(first=run.first, last=run.last)
     return [Row(*key, tally, _less(now[key], run.before[key])) for key, tally in sorted(run.tallies.items())]
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from demo.simulated_runs import PLACEMENTS, Comparison, Row, Run, comparisons, counted, rows_of
+from demo.simulated_runs import PLACEMENTS, Comparison, Row, Run, comparisons, page_totals, rows_of
 from demo.simulator import Outcome
 from demo.storefront import Requests
 
@@ -54,7 +54,7 @@ def comparison_line(one: Comparison) -> str:
     far = "" if one.errors_off <= FAR_OFF else ", TOO FAR"
     served = f" ({one.expected:+.1%} by the answers served)" if round(one.expected - one.planted, 3) else ""
     return (
-        f"  {one.name}: planted {one.planted:+.1%}{served}, pages {one.counted:+.1%} ± {one.error:.1%}: "
+        f"  {one.name}: planted {one.planted:+.1%}{served}, pages {one.on_pages:+.1%} ± {one.error:.1%}: "
         f"{one.errors_off:.1f} standard errors away{far}"
     )
 
@@ -78,6 +78,6 @@ def _day_lines(run: Run) -> Iterator[str]:
     yield f"  {'day':<14}" + "".join(f"{placement:>16}" for placement in PLACEMENTS) + "   clicks for each answer"
     for number in range((run.last - run.first).days + 1):
         day = run.first.fromordinal(run.first.toordinal() + number)
-        totals = counted(first=day, last=day)
+        totals = page_totals(first=day, last=day)
         rates = [totals[placement, True].click_rate for placement in PLACEMENTS]
         yield f"  {day!s:<14}" + "".join(f"{'–' if rate is None else f'{rate:.3f}':>16}" for rate in rates)

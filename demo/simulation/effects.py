@@ -18,7 +18,7 @@ NEXT_POSITION: Final = 0.86
 """The attention for a position, as a share of that for the one before."""
 TASTE: Final = 0.5
 """The exponent of the planted weight of a product: 0 would click anything, 1 is the choice of whole visits."""
-UNWANTED: Final = 0.25
+UNAPPEALING: Final = 0.25
 """The weight of a pinned product: nobody came for it."""
 
 
@@ -50,11 +50,11 @@ class Effects:
         items = answer["items"]
         if not items:
             return np.zeros(0)
-        known = [liking[item["product_id"]] for item in items if item["product_id"] in liking]
-        mean = float(np.mean(known)) if known else 0.0
+        values = [liking[item["product_id"]] for item in items if item["product_id"] in liking]
+        mean = float(np.mean(values)) if values else 0.0
         taste = np.array([liking.get(item["product_id"], mean) for item in items])
-        wanted = np.array([UNWANTED if item["reason"]["code"] == PINNED else 1.0 for item in items])
-        weight = np.exp(TASTE * (taste - taste.max())) * wanted * NEXT_POSITION ** np.arange(len(items))
+        appeal = np.array([UNAPPEALING if item["reason"]["code"] == PINNED else 1.0 for item in items])
+        weight = np.exp(TASTE * (taste - taste.max())) * appeal * NEXT_POSITION ** np.arange(len(items))
         return np.asarray(self.expected_clicks(answer) * weight / weight.sum())
 
 

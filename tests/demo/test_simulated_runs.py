@@ -63,12 +63,12 @@ def test_a_run_is_recorded_and_read_again(db: None) -> None:
 
 def test_what_was_planted_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     run = run_of()
-    monkeypatch.setattr(simulated_runs, "counted", lambda first, last: page_of(run))
+    monkeypatch.setattr(simulated_runs, "page_totals", lambda first, last: page_of(run))
 
     lift, pin = comparisons(run)
 
-    assert (lift.planted, lift.expected, lift.counted) == pytest.approx((0.25, 0.25, 0.25))
-    assert (pin.planted, pin.expected, pin.counted) == pytest.approx((-0.5, -0.5, -0.5))
+    assert (lift.planted, lift.expected, lift.on_pages) == pytest.approx((0.25, 0.25, 0.25))
+    assert (pin.planted, pin.expected, pin.on_pages) == pytest.approx((-0.5, -0.5, -0.5))
     # The error of a ratio: relative errors add up as squares.
     assert lift.error == pytest.approx(1.25 * (450 / 500**2 + 360 / 400**2) ** 0.5)
     assert "planted +25.0%, pages +25.0% ± 8.0%: 0.0 standard errors away" in comparison_line(lift)
@@ -77,7 +77,7 @@ def test_what_was_planted_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_pages_that_count_wrong_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     run = run_of()
-    monkeypatch.setattr(simulated_runs, "counted", lambda first, last: page_of(run, home=800))
+    monkeypatch.setattr(simulated_runs, "page_totals", lambda first, last: page_of(run, home=800))
 
     text = "\n".join(truth_lines(run))
 
@@ -87,7 +87,7 @@ def test_pages_that_count_wrong_are_shown(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_without_clicks_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     run = run_of(home=0)
-    monkeypatch.setattr(simulated_runs, "counted", lambda first, last: page_of(run))
+    monkeypatch.setattr(simulated_runs, "page_totals", lambda first, last: page_of(run))
 
     assert all(line for line in truth_lines(run) if "planted" in line)
 
