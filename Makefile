@@ -14,7 +14,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Compiled modules make the second start quick.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo stop-demo clean-demo test test-recsys test-deep check format requirements bench
+.PHONY: help setup demo stop-demo clean-demo simulate test test-recsys test-deep check format requirements bench
 
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ stop-demo: $(READY) ## stop a demo that runs in the background
 
 clean-demo: $(READY) ## stop the demo and delete its data
 	@$(BIN)/python -m embedded clean
+
+simulate: $(READY) ## send simulated shoppers to the running demo; ARGS="--minutes 5 --speed 1" for a day in each minute
+	@$(BIN)/python manage.py simulate $(ARGS)
 
 test: $(READY) ## run every test; those for Chromium, Node.js or Java run if it is installed
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -48,9 +48,11 @@ def record(
     a pseudonym. Identifying data (e-mail, address, order id, free text) belongs in `detail`, which is encrypted under
     the key of the subject, or of the actor without one. `data` is kept forever and must not identify anybody.
 
+    Its time is the real one, also while the product's clock runs fast.
+
     Raises ValueError for values that canonical JSON does not hold, floats among them.
     """
-    id, at = uuid7(), clock.now()
+    id, at = uuid7(), clock.real_now()
     with transaction.atomic(savepoint=False):
         keys = _keys_for(subject or actor) if subject or detail else None
         hidden = _encrypt(detail, keys, id) if detail and keys else None

@@ -81,7 +81,7 @@ def queue_import(import_id: int, *, actor: str) -> ProductImport:
             raise Conflict("This file is imported. Upload it again to import it once more.")
         if row.state not in WAITING:
             row.state, row.starts, row.message, row.finished_at = ImportState.QUEUED, 0, "", None
-            row.heartbeat_at = clock.now()
+            row.heartbeat_at = clock.real_now()
             row.save(update_fields=["state", "starts", "message", "finished_at", "heartbeat_at"])
             _record("product.import_queued", row, actor=actor)
         transaction.on_commit(lambda: _to_worker(import_id))
@@ -103,11 +103,11 @@ def run_import(import_id: int) -> None:
     It may run twice at once: whoever finds that the other wrote its batch stops.
     """
     begun = ProductImport.objects.filter(pk=import_id, state__in=WAITING).update(
-        state=ImportState.RUNNING, starts=F("starts") + 1, heartbeat_at=clock.now()
+        state=ImportState.RUNNING, starts=F("starts") + 1, heartbeat_at=clock.real_now()
     )
     if not begun:
         return
-    ProductImport.objects.filter(pk=import_id, started_at=None).update(started_at=clock.now())
+    ProductImport.objects.filter(pk=import_id, started_at=None).update(started_at=clock.real_now())
     row = ProductImport.objects.get(pk=import_id)
     try:
         with path_of(row.stored_as).open("rb") as file:
@@ -127,7 +127,7 @@ def run_import(import_id: int) -> None:
 
 def resume_imports() -> int:
     """Hand silent imports to a worker again, end hopeless ones, delete old drafts; return how many go on."""
-    now = clock.now()
+    now = clock.real_now()
     silent = ProductImport.objects.filter(state__in=WAITING).filter(
         Q(heartbeat_at=None) | Q(heartbeat_at__lt=now - SILENCE)
     )
@@ -176,7 +176,7 @@ def _write(row: ProductImport, batch: list[Any], *, position: int) -> bool:
             return False
         counts = services.write_changed(dict(products))
         row.rows_done += len(batch)
-        row.bytes_done, row.heartbeat_at = position, clock.now()
+        row.bytes_done, row.heartbeat_at = position, clock.real_now()
         row.created, row.changed = row.created + counts.created, row.changed + counts.changed
         # Of two rows with one id the later counts, so that the numbers add up to the rows.
         row.unchanged += counts.unchanged + len(products) - len(dict(products))
@@ -199,7 +199,7 @@ def _end(row: ProductImport, state: ImportState, message: str) -> None:
     """End the import with its audit event; a file that is imported is deleted."""
     with transaction.atomic():
         ended = ProductImport.objects.filter(pk=row.pk, state__in=WAITING, rows_done=row.rows_done).update(
-            state=state, message=message, finished_at=clock.now()
+            state=state, message=message, finished_at=clock.real_now()
         )
         if not ended:
             return

@@ -1,6 +1,11 @@
-"""The current time, in one place so that tests can set it, and conversions between microseconds and aware UTC."""
+"""The current time, in one place so that tests can set it, and conversions between microseconds and aware UTC.
+
+`now` and `epoch_us` are the product's time. Only a simulation makes it run faster than the real one (`follow`).
+Liveness of processes, and the audit log, use the real time.
+"""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -12,15 +17,35 @@ HOW_TO_WRITE: Final = {
 }
 """Error messages of forms for an invalid date or time."""
 
+Course = Callable[[int], int]
+"""The product's time at a real time, both in microseconds since 1970."""
+_course: Course | None = None
+
 
 def now() -> datetime:
-    """Return the current time, aware, in UTC."""
-    return datetime.now(UTC)
+    """Return the product's time, aware, in UTC."""
+    return real_now() if _course is None else from_microseconds(_course(real_epoch_us()))
 
 
 def epoch_us() -> int:
-    """Return the current time in microseconds since 1970."""
+    """Return the product's time in microseconds since 1970."""
+    return real_epoch_us() if _course is None else _course(real_epoch_us())
+
+
+def real_now() -> datetime:
+    """Return the real time, aware, in UTC, also where the product's clock runs fast."""
+    return datetime.now(UTC)
+
+
+def real_epoch_us() -> int:
+    """Return the real time in microseconds since 1970."""
     return time.time_ns() // 1_000
+
+
+def follow(course: Course | None) -> None:
+    """Let the product's time in this process follow a course; None: the real time."""
+    global _course
+    _course = course
 
 
 def from_microseconds(at: int) -> datetime:

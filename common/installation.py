@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import ProgrammingError, connection
 
+from common import fast_clock
 from common.errors import Conflict
 from common.redis import connect
 
@@ -110,7 +111,7 @@ def take(*names: str) -> None:
 
 
 def check(*names: str) -> None:
-    """Raise ForeignStoreError if one of these stores belongs to another installation."""
+    """Raise ForeignStoreError if one of these stores belongs to another installation, or to a simulation."""
     own, all_stores = identity(), stores()
     identities = {name: all_stores[name].read() for name in names} if own else {}
     for name, other in identities.items():
@@ -119,6 +120,11 @@ def check(*names: str) -> None:
                 f"{name} belongs to the installation begun at {other}, this one's database was begun at {own}: set "
                 f"another {name}; or, where the other one is no more, run manage.py adopt_stores"
             )
+    if own and "REDIS_URL" in names and not settings.FAST_CLOCK and fast_clock.has_run():
+        raise ForeignStoreError(
+            "REDIS_URL belongs to a simulation: its clock ran fast, so its data lie in the future. Production needs "
+            "an installation of its own; a demo (DEMO=1, without HTTPS) may go on with this one"
+        )
 
 
 def take_for_command(*names: str) -> None:

@@ -53,6 +53,7 @@ def lines(data_set: dict[str, Any]) -> list[str]:
         *([] if data_set["products"] else [f"  {first_product_request(base)}"]),
         f"  curl -H 'Authorization: Bearer {SECRET_KEY}' '{address(base, user_id=user_id)}'",
         *answer_lines(base, user_id=user_id),
+        *(["  Shoppers who click and buy, for two minutes: make simulate"] if data_set["name"] == "simulated" else []),
         "━" * WIDTH,
     ]
 

@@ -63,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
     os.environ.setdefault("DEMO", "1")
+    os.environ.setdefault("FAST_CLOCK", "0")  # tests of outages would count its reads
     os.environ.setdefault("TUNING_MINUTES", "0")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     django.setup()

@@ -172,4 +172,4 @@ class ProductImportAdmin(NamesActors, ReadOnly, ModelAdmin):
 
 def _is_silent(row: ProductImport) -> bool:
     last = row.heartbeat_at
-    return row.state in imports.WAITING and (last is None or last < clock.now() - imports.SILENCE)
+    return row.state in imports.WAITING and (last is None or last < clock.real_now() - imports.SILENCE)

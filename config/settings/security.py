@@ -2,6 +2,7 @@
 
 from config import env
 from config.settings.api import RATE, one_rate
+from config.settings.base import DEMO
 
 # May be empty only for commands that sign nothing: Django refuses to use an empty key.
 SECRET_KEY = env.text("SECRET_KEY")
@@ -26,6 +27,10 @@ LOGIN_REDIRECT_URL = "/admin/"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 HTTPS = env.flag("HTTPS")
 SECURE_SSL_REDIRECT = False
+# A simulation may let the product's clock run fast. Consents, rules and numbers by day would then lie in the future.
+FAST_CLOCK = env.flag("FAST_CLOCK", default=DEMO and not HTTPS)
+if FAST_CLOCK and (HTTPS or not DEMO):
+    raise env.BadSetting("FAST_CLOCK: production keeps the real time; only a demo (DEMO=1, without HTTPS) may run fast")
 # W008 wants the redirect to HTTPS here, but the proxy does it.
 SILENCED_SYSTEM_CHECKS = ["security.W008"]
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 31_536_000, minimum=0) if HTTPS else 0

@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connection, transaction
 
+from common import clock
 from events.log.offsets import SEQUENCE_BITS
 from events.models import Offset
 from events.services.recorder import CONSUMER as RECORDER
@@ -146,8 +147,8 @@ UPDATE events_outcome AS o SET placement = a.placement, personalized = a.persona
 FROM events_served_answer AS a WHERE a.recommendation_id = o.recommendation_id AND o.placement = ''
 """
 FORGET_OLD: Final = """
-DELETE FROM events_served_answer WHERE at < now() - %(keep)s * interval '1 day';
-DELETE FROM events_outcome WHERE placement = '' AND at < now() - %(keep)s * interval '1 day'
+DELETE FROM events_served_answer WHERE at < %(now)s - %(keep)s * interval '1 day';
+DELETE FROM events_outcome WHERE placement = '' AND at < %(now)s - %(keep)s * interval '1 day'
 """
 
 
@@ -165,7 +166,7 @@ def count_new() -> int:
 def forget_old_answers() -> None:
     """Delete answers that wait for no outcome any more, whose counts stay, and outcomes without an answer."""
     with connection.cursor() as cursor:
-        cursor.execute(FORGET_OLD, {"keep": KEEP_DAYS})
+        cursor.execute(FORGET_OLD, {"keep": KEEP_DAYS, "now": clock.now()})
 
 
 def recount() -> int:

@@ -54,7 +54,7 @@ def shown_run(run_id: int) -> ShownRun:
 
 def alive_runs() -> QuerySet[TrainingRun]:
     """Return the running runs with a recent heartbeat; without one, their process is dead."""
-    return TrainingRun.objects.filter(state=RunState.RUNNING, heartbeat_at__gte=clock.now() - SILENCE)
+    return TrainingRun.objects.filter(state=RunState.RUNNING, heartbeat_at__gte=clock.real_now() - SILENCE)
 
 
 def state_of(run: TrainingRun) -> str:
@@ -109,7 +109,7 @@ def outcome_message(run: TrainingRun) -> str:
 def _is_dead(run: TrainingRun) -> bool:
     """Return whether a running run has no recent heartbeat: its process is gone."""
     last_beat = run.heartbeat_at
-    return run.state == RunState.RUNNING and (last_beat is None or last_beat < clock.now() - SILENCE)
+    return run.state == RunState.RUNNING and (last_beat is None or last_beat < clock.real_now() - SILENCE)
 
 
 def _run_record(run: TrainingRun) -> ShownRun:

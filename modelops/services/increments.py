@@ -66,7 +66,7 @@ def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> st
         if not forced and (reason_to_wait := _reason_to_wait(live)):
             return reason_to_wait
         started = time.monotonic()
-        _note(live, {**live.increment, "started": clock.now().isoformat()}, actor=actor)
+        _note(live, {**live.increment, "started": clock.real_now().isoformat()}, actor=actor)
         try:
             return _make(live, started, actor=actor)
         except BaseException:
@@ -196,7 +196,7 @@ def _without(live: ModelVersion, *names: str) -> dict[str, Any]:
 
 def _reason_to_wait(live: ModelVersion) -> str:
     """Return in words why and until when to wait; "" if an increment is due."""
-    increment, now = live.increment, clock.now()
+    increment, now = live.increment, clock.real_now()
     if "next" in increment and now < (until := datetime.fromisoformat(increment["next"])) <= now + DAY:
         return f"{increment['deaths']} in a row were killed: no other one before {until:%Y-%m-%d %H:%M} UTC."
     if "at" not in increment:
@@ -209,4 +209,4 @@ def _reason_to_wait(live: ModelVersion) -> str:
 
 
 def _duration(started: float) -> dict[str, Any]:
-    return {"at": clock.now().isoformat(), "seconds": time.monotonic() - started}
+    return {"at": clock.real_now().isoformat(), "seconds": time.monotonic() - started}

@@ -41,7 +41,7 @@ def prune(*, actor: str) -> list[str]:
         registry_lock()  # otherwise one could be promoted meanwhile
         old = _old() if settings.MODELS_KEPT else []
         for row in old:
-            row.pruned_at = clock.now()
+            row.pruned_at = clock.real_now()
             row.save(update_fields=["pruned_at"])
             mirror_soon(row.version)
         if old:
@@ -66,7 +66,7 @@ def _old() -> list[ModelVersion]:
     waived_versions = ModelWaiver.objects.filter(closed_by__isnull=True, expires_at__gt=clock.now()).values(
         "model_version"
     )
-    old = old.exclude(pk__in=waived_versions).exclude(created_at__gt=clock.now() - MIN_AGE)
+    old = old.exclude(pk__in=waived_versions).exclude(created_at__gt=clock.real_now() - MIN_AGE)
     return list(old.exclude(pk__in=back))
 
 

@@ -39,7 +39,7 @@ class RunProgress:
     def begin(self) -> bool:
         """Mark the run as running; return False if another process started it at the same moment."""
         as_read = TrainingRun.objects.filter(pk=self.run.pk, state=self.run.state, heartbeat_at=self.run.heartbeat_at)
-        now = clock.now()
+        now = clock.real_now()
         updated = as_read.update(
             state=RunState.RUNNING, started_at=now, heartbeat_at=now, step="Reading events", progress=0.0
         )
@@ -66,7 +66,9 @@ class RunProgress:
         fields: dict[str, Any] = {"state": state, "message": message}
         if state == RunState.DONE:
             fields |= {"progress": 1.0, "step": ""}
-        retried(lambda: self._write(**fields, finished_at=clock.now()))  # the failure may have been a lost database
+        retried(
+            lambda: self._write(**fields, finished_at=clock.real_now())
+        )  # the failure may have been a lost database
 
     def part(self, low: float, high: float) -> Progress:
         """Return a listener for a part of the whole."""
@@ -84,7 +86,7 @@ class RunProgress:
     def _write(self, **fields: Any) -> None:
         for name, value in fields.items():
             setattr(self.run, name, value)
-        self.run.heartbeat_at = clock.now()
+        self.run.heartbeat_at = clock.real_now()
         self.run.save(update_fields=[*fields, "heartbeat_at"])
 
 
@@ -96,7 +98,7 @@ def heartbeat(run: TrainingRun) -> Iterator[None]:
     def beat() -> None:
         while not over.wait(BEAT_SECONDS):
             try:
-                TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=clock.now())
+                TrainingRun.objects.filter(pk=run.pk).update(heartbeat_at=clock.real_now())
             except (DatabaseError, InterfaceError) as error:  # if it persists, the run itself fails
                 log.warning("training.beat_lost run=%s error=%s", run.pk, error)
             finally:

@@ -124,7 +124,11 @@ def stop_training(run_id: int, *, actor: str) -> TrainingRun:
         run.stop_asked_by = actor
         fields = ["stop_asked_by"]
         if run.state == RunState.QUEUED:
-            run.state, run.message, run.finished_at = RunState.STOPPED, "It was stopped before it began.", clock.now()
+            run.state, run.message, run.finished_at = (
+                RunState.STOPPED,
+                "It was stopped before it began.",
+                clock.real_now(),
+            )
             fields += ["state", "message", "finished_at"]
         run.save(update_fields=fields)
         data = {"step": run.step, "progress": f"{run.progress:.2f}"}
@@ -138,7 +142,7 @@ def close_silent_runs(*, but: TrainingRun | None = None) -> None:
     for run in silent if but is None else silent.exclude(pk=but.pk):
         log.warning("training.died run=%s heard=%s", run.pk, run.heartbeat_at)
         TrainingRun.objects.filter(pk=run.pk, state=RunState.RUNNING, heartbeat_at=run.heartbeat_at).update(
-            state=RunState.FAILED, message=death_message(run), finished_at=clock.now()
+            state=RunState.FAILED, message=death_message(run), finished_at=clock.real_now()
         )
 
 

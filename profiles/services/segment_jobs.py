@@ -39,7 +39,7 @@ def queue_job(kind: str, *, actor: str, rule: Any = None, hand_over: bool = True
 
 def run_job(job_id: int, work: Mapping[str, Run]) -> SegmentJob | None:
     """Run a queued job; return None if another process has it already. A message that comes twice runs it once."""
-    now = clock.now()
+    now = clock.real_now()
     claimed = SegmentJob.objects.filter(pk=job_id, state=SegmentJobState.QUEUED).update(
         state=SegmentJobState.RUNNING, started_at=now, heartbeat_at=now
     )
@@ -60,8 +60,8 @@ def run_job(job_id: int, work: Mapping[str, Run]) -> SegmentJob | None:
 
 def close_dead_jobs() -> None:
     """Mark jobs as failed whose process died."""
-    SegmentJob.objects.filter(state=SegmentJobState.RUNNING, heartbeat_at__lt=clock.now() - DEAD_AFTER).update(
-        state=SegmentJobState.FAILED, message="The worker died.", finished_at=clock.now()
+    SegmentJob.objects.filter(state=SegmentJobState.RUNNING, heartbeat_at__lt=clock.real_now() - DEAD_AFTER).update(
+        state=SegmentJobState.FAILED, message="The worker died.", finished_at=clock.real_now()
     )
 
 
@@ -73,7 +73,7 @@ def _progress_of(job: SegmentJob) -> Progress:
         if step == job.step and time.monotonic() - written_at < WRITE_SECONDS:
             return
         written_at = time.monotonic()
-        job.step, job.progress, job.heartbeat_at = step[:200], share, clock.now()
+        job.step, job.progress, job.heartbeat_at = step[:200], share, clock.real_now()
         try:
             job.save(update_fields=["step", "progress", "heartbeat_at"])
         except (DatabaseError, InterfaceError) as error:
@@ -83,7 +83,7 @@ def _progress_of(job: SegmentJob) -> Progress:
 
 
 def _end(job: SegmentJob, state: str, *, message: str, result: dict[str, Any] | None = None) -> None:
-    job.state, job.message, job.finished_at = state, message, clock.now()
+    job.state, job.message, job.finished_at = state, message, clock.real_now()
     if state == SegmentJobState.DONE:
         job.progress, job.step, job.result = 1.0, "", result or {}
     job.save(update_fields=["state", "message", "finished_at", "progress", "step", "result"])

@@ -66,7 +66,7 @@ def test_the_first_event_of_a_month_opens_it_and_the_next_and_asks_no_more(monke
     moments = [datetime(2031, 1, 31, 12, tzinfo=UTC), datetime(2031, 2, 1, 0, tzinfo=UTC)]
 
     def is_open(at: datetime) -> bool:
-        monkeypatch.setattr(clock, "now", lambda: at)
+        monkeypatch.setattr(clock, "real_now", lambda: at)
         with CaptureQueriesContext(connection) as queries:
             erasure()
         return any("audit_ensure_month" in query["sql"] for query in queries)
