@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,12 @@ def main() -> int:
     test = folds_of(dataset, Options(protocol=options.protocol, new_only=options.mode == "new")).test
     with tempfile.TemporaryDirectory() as scratch, tree_of(options.commit) as before:
         runs = {"before": evaluated(before, words, scratch), "now": evaluated(ROOT, words, scratch)}
+    number_alike(runs["before"][0], runs["now"][0])
     for kind, targets in (("known targets", test.warm_targets()), ("all targets", test.targets)):
-        rows = np.flatnonzero([len(own) > 0 for own in targets])
+        answered = common_questions(*(answers for answers, _ in runs.values()))
+        rows = np.flatnonzero(
+            [len(own) > 0 and (answered is None or row in answered) for row, own in enumerate(targets)]
+        )
         values = {name: ndcg_of(answers, dataset, test)[kind][rows] for name, (answers, _) in runs.items()}
         gap = bootstrap(values["now"] - values["before"], shoppers=test.users[rows])
         means = {name: float(own.mean()) for name, own in values.items()}
@@ -62,6 +67,32 @@ def evaluated(tree: Path, words: list[str], scratch: str) -> tuple[pd.DataFrame,
     subprocess.run(command, cwd=tree, env=environment_of(tree), check=True, stdout=subprocess.DEVNULL)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return pd.read_parquet(output), ended.ru_utime + ended.ru_stime - started.ru_utime - started.ru_stime
+
+
+def number_alike(before: pd.DataFrame, now: pd.DataFrame) -> None:
+    """Give the earlier answers the question numbers of today's: trees may sample other questions of a shopper.
+
+    Two questions of one shopper at one moment cannot be told apart, and are left out.
+    """
+    if "time" in now:
+        numbers = {moment: number for number, moment in _single_moments(now).items()}
+        questions = {number: numbers.get(moment, -1) for number, moment in _single_moments(before).items()}
+        before["question"] = [questions.get(number, -1) for number in before["question"].tolist()]
+        before.drop(before.index[before["question"] < 0], inplace=True)
+
+
+def common_questions(before: pd.DataFrame, now: pd.DataFrame) -> set[int] | None:
+    """Return the questions that both answered, None where answers are by shopper and all are asked."""
+    return set(before["question"].tolist()) & set(now["question"].tolist()) if "question" in before else None
+
+
+def _single_moments(answers: pd.DataFrame) -> dict[int, tuple[str, float]]:
+    """Return shopper and moment of each question that shares them with no other."""
+    first = answers.drop_duplicates("question")
+    moments = list(zip(first["user"].astype(str), first["time"].round(3), strict=True))
+    times = Counter(moments)
+    pairs = zip(first["question"].tolist(), moments, strict=True)
+    return {number: moment for number, moment in pairs if times[moment] == 1}
 
 
 def ndcg_of(answers: pd.DataFrame, dataset: Dataset, test: Fold) -> dict[str, Doubles]:
