@@ -127,11 +127,12 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
             messages.warning(request, conflict)
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
-        """Offer to undo only where there is an earlier version."""
-        has_earlier = (
-            str(object_id).isdecimal() and RuleVersion.objects.filter(rule_id=object_id, number__gt=1).exists()
+        """Offer to undo only where there is an earlier version, or the rule is on."""
+        can_undo = str(object_id).isdecimal() and (
+            RuleVersion.objects.filter(rule_id=object_id, number__gt=1).exists()
+            or Rule.objects.filter(pk=object_id, active=True).exists()
         )
-        return super().get_actions_detail(request, object_id) if has_earlier else []
+        return super().get_actions_detail(request, object_id) if can_undo else []
 
     @action(description="Undo the last change", url_path="undo", permissions=["change"])
     def undo_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -145,17 +146,20 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
                 "title": f"Undo the last change of “{rule.name}”?",
                 "back": back,
                 "now": now,
-                "earlier": earlier,
+                "earlier": earlier or ["off, as before it was made"],
                 "number": rule.current.number if rule.current else 0,
             }
             return render(request, "personalization/undo_rule.html", context)
         number = request.POST.get("number", "")
         try:
-            undo_rule(rule.pk, version=int(number) if number.isdecimal() else 0, actor=actor_of(request))
+            undone = undo_rule(rule.pk, version=int(number) if number.isdecimal() else 0, actor=actor_of(request))
         except DomainError as error:
             messages.error(request, error.detail)
         else:
-            messages.success(request, "Undone. The rule says again what it said before, as a new version.")
+            again = (
+                "The rule says again what it said before, as a new version." if undone.active else "The rule is off."
+            )
+            messages.success(request, f"Undone. {again}")
             for conflict in warnings_of_rules(rule.pk):
                 messages.warning(request, conflict)
         return HttpResponseRedirect(back)

@@ -63,15 +63,18 @@ def switch_rule(rule_id: int, *, active: bool, actor: str) -> Rule:
 def undo_rule(rule_id: int, *, actor: str, version: int) -> Rule:
     """Give a rule the wording that it had before its current version, as a new version; undone twice, it is back.
 
-    `version` is the number of the version to undo. Raises NotFound, Conflict where it is no longer the current one or
-    is the first, and InvalidInput where the earlier wording is no longer possible.
+    The first version is undone by switching the rule off. `version` is the number of the version to undo. Raises
+    NotFound, Conflict where it is no longer the current one or is the first of a rule that is off, and InvalidInput
+    where the earlier wording is no longer possible.
     """
     rule = _locked(rule_id)
     current, *earlier = rule.versions.order_by("-number")[:2]
     if current.number != version:
         raise Conflict(f"The rule is at version {current.number} by now: look again.")
+    if not earlier and not rule.active:
+        raise Conflict("The rule has no earlier version, and is off.")
     if not earlier:
-        raise Conflict("The rule has no earlier version.")
+        return switch_rule(rule_id, active=False, actor=actor)
     _add_version(rule, wording=wording_of(earlier[0]), actor=actor)
     record(category="rule", action="rule.undone", actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()

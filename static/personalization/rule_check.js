@@ -1,4 +1,4 @@
-// Says what the draft in the form would do while it is written, and replays yesterday with it when asked.
+// Says what the draft in the form would do while it is written, and previews it or replays yesterday with it when asked.
 // Without this script each button opens the same as a page.
 const asking = {};
 
@@ -22,6 +22,19 @@ async function attempt(button) {
 for (const button of document.querySelectorAll("[data-try]")) {
   button.type = "button"; // else Enter in a field would try and not save
   button.onclick = () => attempt(button);
+}
+
+// The preview takes the fields of the draft in its address, and not what else a form holds.
+const preview = document.querySelector("[data-preview]");
+if (preview) {
+  preview.hidden = false;
+  preview.onclick = () => {
+    const form = preview.closest("form"), fields = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) if (value && !/^(csrf|initial-|_|name$|active$|rule_id$|shown_version$)/.test(name)) fields.set(name, value);
+    const placement = form.elements.placements?.value.split(",")[0].trim();
+    if (placement) fields.set("placement", placement);
+    window.open(`${preview.dataset.preview}?${fields}`, "_blank", "noopener");
+  };
 }
 
 const check = document.querySelector("[data-try=check]");

@@ -1,12 +1,21 @@
 """A merchandiser builds a rule with pickers and a live check, previews it, publishes it, and undoes it."""
 
+import json
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.request import Request, urlopen
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from common import clock
 from customers.models import Customer
+from demo.setup import PUBLIC_KEY
 from personalization.models import Rule
 from tests.browser.conftest import Shoot, Shop
-from tests.browser.test_accessibility import barred
+from tests.browser.test_accessibility import FITS, barred
+from tests.personalization.trials.served import served
 
 ADD = "/admin/personalization/rule/add/"
 
@@ -61,7 +70,9 @@ def test_a_list_is_still_typed_by_hand(users: None, shop: Shop, ada: Page) -> No
     ada.fill("[name=products]", 'P0001, "Not, there"')
 
     expect(ada.locator(".v-picker .warn")).to_contain_text("Not, there")
-    expect(ada.locator("[data-result]")).to_contain_text("There is no product Not, there in the catalog")
+    expect(ada.locator("[data-result=check]")).to_contain_text(
+        "There is no product Not, there in the catalog", timeout=15_000
+    )
     ada.get_by_role("button", name="Remove Not, there").click()
     expect(ada.locator("[name=products]")).to_have_value("P0001")
     ada.fill("[name=name]", "By hand")
@@ -79,3 +90,77 @@ def test_without_its_scripts_a_button_opens_the_check(users: None, shop: Shop, a
         ada.get_by_role("button", name="Check the draft").click()
 
     expect(opened.value.locator("[data-matched]")).to_contain_text("Matches 1 product")
+
+
+def products_of_home(shop: Shop) -> list[str]:
+    """Ask the API for the home list."""
+    request = Request(f"{shop.url}/api/v1/recommendations/home", headers={"Authorization": f"Bearer {PUBLIC_KEY}"})
+    return [item["product_id"] for item in json.loads(urlopen(request).read())["items"]]
+
+
+def seconds_until(state: Callable[[], bool]) -> float:
+    """Return how long it takes until the state holds; fail after two seconds."""
+    start = time.monotonic()
+    while not state():
+        assert time.monotonic() - start < 2
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def test_a_merchandiser_builds_previews_replays_publishes_and_undoes(
+    users: None, shop: Shop, ada: Page, shoot: Shoot
+) -> None:
+    before = products_of_home(shop)
+    served(12, at=clock.now().replace(hour=12) - timedelta(days=1))
+    product = before[0]
+
+    ada.goto(shop.url + ADD)
+    ada.fill("[name=name]", "Not this week")
+    ada.select_option("[name=effect]", "exclude")
+    ada.get_by_role("combobox", name="Products", exact=True).press_sequentially(product)
+    ada.locator(".v-offers [role=option]").first.click()
+    ada.fill("[name=placements]", "home")
+    expect(ada.locator("[data-matched]")).to_contain_text("Changes 20 of 20 shoppers' lists", timeout=15_000)
+
+    with ada.context.expect_page() as opened:
+        ada.get_by_role("button", name="Preview it").click()
+    preview = opened.value
+    preview.wait_for_load_state()
+    expect(preview.get_by_role("heading", name="With the draft rule")).to_be_visible()
+    slates = preview.locator(".v-slate")
+    expect(slates.nth(0)).to_contain_text(product)
+    expect(slates.nth(1)).not_to_contain_text(product)
+    assert "csrf" not in preview.url
+    shoot(preview, "rule-walk-preview")
+    preview.close()
+
+    ada.get_by_role("button", name="Replay yesterday").click()
+    expect(ada.locator("[data-replayed]")).to_contain_text("Of 12 requests", timeout=15_000)
+    expect(ada.locator("[data-replayed]")).to_contain_text("it changes 12 lists")
+    shoot(ada, "rule-walk-replay")
+    assert barred(ada) == []
+    assert products_of_home(shop) == before, "nothing is live before it is saved"
+
+    ada.get_by_role("button", name="Save and continue editing").click()
+    ada.wait_for_url("**/change/")
+    assert seconds_until(lambda: product not in products_of_home(shop)) < 2
+    ada.get_by_role("link", name="Undo the last change").click()
+    ada.get_by_role("button", name="Undo").click()
+    expect(ada.locator("body")).to_contain_text("Undone. The rule is off.")
+    assert seconds_until(lambda: products_of_home(shop) == before) < 2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_preview_of_a_persona_is_readable(shop: Shop, ada: Page, shoot: Shoot, scheme: str) -> None:
+    ada.goto(f"{shop.url}/portal/preview?placement=home&clicks=P0001,P0002&effect=boost&brands=Nord&factor=3")
+    if scheme == "dark":
+        ada.evaluate("document.documentElement.classList.add('dark')")
+
+    expect(ada.get_by_text("An invented persona: nobody is behind it.")).to_be_visible()
+    expect(ada.get_by_role("link", name="Save as a rule")).to_be_visible()
+    expect(ada.locator(".v-picker .v-tiles li").first).to_be_visible()
+    for width in (360, 1280):
+        ada.set_viewport_size({"width": width, "height": 900})
+        shoot(ada, f"preview-persona-{scheme}-{width}")
+        assert ada.evaluate(FITS)
+    assert barred(ada) == []

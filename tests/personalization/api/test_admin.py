@@ -815,6 +815,10 @@ def test_the_last_change_of_a_rule_is_undone_and_taken_back(log_in: LogIn) -> No
     dee.post(reverse("admin:personalization_rule_add"), RULE)
     rule = Rule.objects.get()
     undo = reverse("admin:personalization_rule_undo_page", args=[rule.pk])
+    assert "off, as before it was made" in dee.get(undo).content.decode()
+    dee.post(undo, {"number": "1"})
+    rule.refresh_from_db()
+    assert not rule.active
     assert undo not in dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
     edit_rule(rule.pk, wording={"effect": "bury", "factor": 2.0, "products": ["rug"]}, actor="staff:1")
     assert undo in dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
