@@ -20,7 +20,7 @@ FROM generate_series(0, %(slots)s - 1) AS slot CROSS JOIN LATERAL (
         AND at >= %(since)s + slot * %(step)s AND at < %(since)s + (slot + 1) * %(step)s
         AND coalesce((properties #>> '{products,0,position}')::int, 1) = 1
         AND (cardinality(%(placements)s::text[]) = 0 OR properties ->> 'placement' = ANY(%(placements)s))
-    ORDER BY at LIMIT %(per_slot)s
+    LIMIT %(per_slot)s
 ) AS request
 ORDER BY md5(message_id) LIMIT %(limit)s
 """

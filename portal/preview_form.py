@@ -9,13 +9,13 @@ from consents.subjects import MAX_RAW_ID
 from personalization.selectors.rules import effects
 from personalization.serving.asking import Ask, who_of
 from personalization.trials.draft_form import WORDING, DraftForm
-from personalization.trials.persona import STEPS, Persona
+from personalization.trials.persona import Persona
 from profiles.selectors.segments import active_keys, titles
 
 NO_NAMES: Final = "You may not look at a named shopper. Choose one of the sample shoppers."
 FORBIDDEN: Final = "forbidden"
 ONE_OF: Final = "Choose a shopper, an invented persona, or a segment: not two of them."
-PERSONA: Final = (*(field for field, _, _ in STEPS), "attributes")
+PERSONA: Final = ("clicks", "carts", "purchases", "attributes")
 
 
 class PreviewForm(DraftForm):

@@ -51,13 +51,13 @@ class RuleBuilderPages:
 
     def check_view(self, request: HttpRequest) -> HttpResponse:
         """Say what the draft in the form would do."""
-        return self._tried(request, check_rule, "What this draft would do", "personalization/rule_check.html")
+        return self._attempt(request, check_rule, "What this draft would do", "personalization/rule_check.html")
 
     def replay_view(self, request: HttpRequest) -> HttpResponse:
         """Answer yesterday's requests with the draft in the form."""
-        return self._tried(request, replay_rule, "Yesterday with this draft", "personalization/rule_replay.html")
+        return self._attempt(request, replay_rule, "Yesterday with this draft", "personalization/rule_replay.html")
 
-    def _tried(self, request: HttpRequest, attempt: Try, title: str, template: str) -> HttpResponse:
+    def _attempt(self, request: HttpRequest, attempt: Try, title: str, template: str) -> HttpResponse:
         """Return a part of the page for the script, else a page."""
         if not may_write(request):
             raise PermissionDenied("personalization.change_rule")

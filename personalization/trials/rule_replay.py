@@ -30,7 +30,7 @@ MOST_SHARE: Final = 0.5
 
 @dataclass
 class PlacementReplay:
-    """What the draft changes on one placement. `n_short` lists are shorter than before; the shortest has `least`."""
+    """What the draft changes on one placement. `n_short` lists are shorter than before; the shortest has `shortest`."""
 
     placement: str
     n_requests: int = 0
@@ -38,7 +38,7 @@ class PlacementReplay:
     n_places: int = 0
     n_places_changed: int = 0
     n_short: int = 0
-    least: int | None = None
+    shortest: int | None = None
 
 
 @dataclass
@@ -135,4 +135,4 @@ def _note(result: RuleReplay, request: ServedRequest, now: Sequence[Item], then:
     one.n_lists += before != after
     if len(after) < len(before):
         one.n_short += 1
-        one.least = len(after) if one.least is None else min(one.least, len(after))
+        one.shortest = len(after) if one.shortest is None else min(one.shortest, len(after))

@@ -103,7 +103,9 @@ def test_a_check_of_the_rule_asks_what_it_does_where_it_applies() -> None:
 
 
 def test_the_page_of_the_rule_shows_both_groups(log_in: LogIn, settings: Settings) -> None:
-    from tests.events.test_rule_performance import STORY, performance, record
+    from events.services import performance
+    from tests.events.test_performance import record
+    from tests.events.test_rule_performance import STORY
 
     dee: Client = log_in("merchandiser")
     rule = Rule.objects.create(pk=7, name="Measured")

@@ -55,7 +55,7 @@ def test_starved_and_crowded_lists_are_warned_of(dee: Client) -> None:
         REPLAY, {"effect": "require", "products": "P01, P02"}, headers={"X-Requested-With": "fetch"}
     ).content.decode()
 
-    assert (starved.total.n_short, starved.placements["home"].least) == (4, 2)
+    assert (starved.total.n_short, starved.placements["home"].shortest) == (4, 2)
     assert "Starvation: 4 lists would be shorter than now." in page
     assert "4, down to 2" in page
     assert "answered again now: shoppers, products and model are as they are now" in page
