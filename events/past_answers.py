@@ -1,13 +1,13 @@
 """One served answer, as its event was recorded."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from common.clock import to_microseconds
+from common.clock import from_microseconds, product_us, to_microseconds
 from common.errors import NotFound
 from events.models import Event, ServedAnswer
 from events.types.recommendation_served import RECOMMENDATION_SERVED
@@ -71,8 +71,8 @@ def keep_answers(events: QuerySet[Event]) -> None:
 
 
 def _time_in(recommendation_id: str) -> datetime | None:
-    """Return when a UUIDv7 was made; None for other texts."""
+    """Return the product's time at which a UUIDv7 was made; None for other texts."""
     try:
-        return datetime.fromtimestamp((UUID(recommendation_id).int >> 80) / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
+        return from_microseconds(product_us((UUID(recommendation_id).int >> 80) * 1000))
+    except (ValueError, OverflowError):
         return None

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 
 from catalog.models import Product
 from catalog.services import put_product, remove_product
-from common import privacy
+from common import clock, privacy
 from common.errors import NotFound
 from events.log import Entry, get_log
 from events.models import Event as EventRow
@@ -353,3 +353,26 @@ def test_replay_reads_no_stored_item() -> None:
 
     assert result.recomputed == right
     assert result.verdict == "different"
+
+
+def test_lots_of_a_rule_that_is_held_out_fall_again() -> None:
+    wording = {"effect": "pin", "position": 1, "products": ["rug"], "holdout_percent": 50}
+    create_rule(name="Measured", wording=wording, actor="staff:1")
+    people: list[Ids] = [ADA, BO, *({"anonymous_id": f"visitor-{number}"} for number in range(8))]
+    for who in people:
+        says(who, "analytics")
+        says(who)
+    views(ADA, "desk")
+
+    results = [replay(answered(who=who)) for who in people]
+
+    assert {one.verdict for one in results} == {"identical"}
+    assert {one.stored[0]["product_id"] == "rug" for one in results} == {True, False}
+
+
+def test_an_answer_given_under_a_fast_clock_is_found() -> None:
+    clock.follow(lambda real_us: real_us + 7_200_000_000)
+    try:
+        assert replay(answered("trending", {})).verdict == "identical"
+    finally:
+        clock.follow(None)
