@@ -214,7 +214,7 @@ class ProductBulkView(APIView):
 def body_of(row: ProductRow) -> dict[str, Any]:
     """Return the product as the API shows it."""
     body = asdict(row)
-    del body["first_seen"], body["removed"]
+    del body["first_seen"], body["removed"], body["number"]
     for name in ("price", "compare_at_price", "cost"):
         amount = getattr(row, name)
         body[name] = None if amount is None else plain(amount, row.currency)

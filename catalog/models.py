@@ -1,7 +1,8 @@
 """The table of products.
 
 A trigger sets `changed_xid` to the transaction that last changed the row. Readers that poll for changes miss nothing,
-not even late commits (`selectors.changed_since`).
+not even late commits (`selectors.changed_since`). The same trigger keeps what a change replaces (`ProductChange`), so
+that the catalog of an earlier moment can be rebuilt (`product_history`).
 """
 
 from typing import ClassVar
@@ -55,6 +56,7 @@ class Product(models.Model):
     updated_at = models.DateTimeField(auto_now_add=True, editable=False)
     removed_at = models.DateTimeField(null=True, editable=False)
     changed_xid = models.BigIntegerField(default=0, editable=False, db_index=True)
+    created_xid = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
         ordering: ClassVar[list[str]] = ["product_id"]
@@ -71,6 +73,27 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class ProductChange(models.Model):
+    """What one change of a product replaced. Rows are only added, by the trigger, and deleted when they are old."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, db_index=False)
+    xid = models.BigIntegerField(db_index=True)
+    before = models.JSONField(help_text="The changed columns, with the values that they had before")
+    at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"change {self.pk}"
+
+
+class HistoryStart(models.Model):
+    """Since when all changes of products are kept; without a row, none was deleted."""
+
+    at = models.DateTimeField(help_text="Changes before this moment were deleted")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}"
 
 
 class ImportState(models.TextChoices):

@@ -52,6 +52,8 @@ class ProductRow:
     available_from: datetime | None
     first_seen: datetime
     removed: bool
+    number: int = 0
+    """Counts the products in the order of their creation."""
 
     def price_in(self, currency: str) -> float | None:
         """Return the price as a number, None if it is in another currency: no exchange rate is known."""

@@ -1,7 +1,7 @@
 """Reads of the catalog."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db import connection
 from django.db.models import F, Func, Q, QuerySet, TextField, Value
-from django.db.models.functions import Concat, Lower
+from django.db.models.functions import Cast, Concat, Lower
 
 from catalog.models import Product
 from catalog.records import ProductRow
@@ -26,9 +26,17 @@ PATH: Final = Lower(
     )
 )
 """The category as "/furniture/chairs/"."""
-DERIVED: Final = ("first_seen", "removed")
-"""Fields of a row without a column of their own: `created_at` and `removed_at` give them."""
-COLUMNS: Final = (*(one.name for one in fields(ProductRow) if one.name not in DERIVED), "created_at", "removed_at")
+DERIVED: Final = ("first_seen", "removed", "number")
+"""Fields of a row without a column of their own name: `created_at`, `removed_at` and `id` give them."""
+COLUMNS: Final = (
+    *(one.name for one in fields(ProductRow) if one.name not in DERIVED),
+    "created_at",
+    "removed_at",
+    "id",
+)
+
+MOMENT: Final = Cast(Func(function="pg_current_snapshot", output_field=TextField()), TextField())
+"""Which transactions a query sees, as PostgreSQL writes it: one moment of the database."""
 
 
 def get(product_id: str) -> ProductRow:
@@ -93,8 +101,20 @@ def removals() -> Iterator[tuple[str, datetime]]:
             yield product_id, moment
 
 
-def changed_since(cursor: int | None) -> tuple[list[ProductRow], int]:
-    """Return the products changed since the cursor (None: all) and the next cursor.
+@dataclass(frozen=True, slots=True)
+class CatalogChanges:
+    """Changed products, where the next call starts, and the state of the database in which they were read.
+
+    `moment` is None where nothing changed; `product_history.rows_at` returns the whole catalog of that moment.
+    """
+
+    rows: list[ProductRow]
+    cursor: int
+    moment: str | None
+
+
+def changed_since(cursor: int | None) -> CatalogChanges:
+    """Return the products changed since the cursor; all for None.
 
     Nothing is missed: the cursor is the oldest transaction that is still open, so its rows come with the next call. A
     product may come twice. A removed one comes with `removed` set.
@@ -103,7 +123,11 @@ def changed_since(cursor: int | None) -> tuple[list[ProductRow], int]:
         sql.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
         (following,) = sql.fetchone()
     changed = Product.objects.all() if cursor is None else Product.objects.filter(changed_xid__gte=cursor)
-    return list(rows_of(changed.order_by())), following
+    rows, moment = list[ProductRow](), None
+    for *values, moment_of_query in changed.order_by().values_list(*COLUMNS, MOMENT).iterator(chunk_size=CHUNK):
+        rows.append(_row(*values))
+        moment = moment_of_query
+    return CatalogChanges(rows, following, moment)
 
 
 def row_of(product: Product) -> ProductRow:
@@ -119,8 +143,8 @@ def rows_of(products: QuerySet[Product]) -> Iterator[ProductRow]:
 
 def _row(*values: object) -> ProductRow:
     fields = dict(zip(COLUMNS, values, strict=True))
-    removed = fields.pop("removed_at") is not None
+    removed, number = fields.pop("removed_at") is not None, fields.pop("id")
     available_from, created_at = fields["available_from"], fields.pop("created_at")
     fields["category"] = tuple(fields["category"])  # type: ignore[arg-type]
     fields["active"] = bool(fields["active"]) and not removed
-    return ProductRow(**fields, first_seen=available_from or created_at, removed=removed)  # type: ignore[arg-type]
+    return ProductRow(**fields, first_seen=available_from or created_at, removed=removed, number=number)  # type: ignore[arg-type]

@@ -17,6 +17,9 @@ SELECT to_regclass('public.catalog_product') IS NOT NULL AND EXISTS (
 REWRITE: Final = """
 ALTER TABLE catalog_product DISABLE TRIGGER catalog_touch;
 UPDATE catalog_product SET changed_xid = 0 WHERE changed_xid > pg_current_xact_id()::text::bigint;
+UPDATE catalog_product SET created_xid = 0 WHERE created_xid > pg_current_xact_id()::text::bigint;
+DELETE FROM catalog_productchange;
+INSERT INTO catalog_historystart (id, at) VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET at = excluded.at;
 ALTER TABLE catalog_product ENABLE TRIGGER catalog_touch;
 """
 

@@ -29,7 +29,7 @@ def now() -> datetime:
 
 def epoch_us() -> int:
     """Return the product's time in microseconds since 1970."""
-    return real_epoch_us() if _course is None else _course(real_epoch_us())
+    return product_us(real_epoch_us())
 
 
 def real_now() -> datetime:
@@ -40,6 +40,11 @@ def real_now() -> datetime:
 def real_epoch_us() -> int:
     """Return the real time in microseconds since 1970."""
     return time.time_ns() // 1_000
+
+
+def product_us(real_us: int) -> int:
+    """Return the product's time at a real time, both in microseconds since 1970."""
+    return real_us if _course is None else _course(real_us)
 
 
 def follow(course: Course | None) -> None:

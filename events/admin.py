@@ -16,6 +16,7 @@ from common.money import format_money
 from common.pagination import EstimatingPaginator
 from events.models import Event, Order, OrderLine, SetAside
 from events.services.resend import resend
+from events.types.recommendation_served import RECOMMENDATION_SERVED
 from events.types.registry import EVENT_TYPES
 
 KNOWN_NAMES = sorted(EVENT_TYPES)
@@ -66,7 +67,17 @@ class EventAdmin(RecordedAdmin):
         "context",
         ("consents", "allowed"),
         ("source", "shard", "log_offset"),
+        "replay",
     )
+    readonly_fields: ClassVar = ["replay"]
+
+    @display(description="Replay")
+    def replay(self, event: Event) -> str | None:
+        """Link the page that computes an answer again; None for other events."""
+        answer = event.properties.get("recommendation_id") if event.name == RECOMMENDATION_SERVED.name else None
+        if not answer:
+            return None
+        return format_html('<a href="{}?answer={}">Compute this answer again</a>', reverse("portal:replay"), answer)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the order that an index gives."""

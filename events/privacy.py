@@ -11,6 +11,7 @@ from django.db.models.functions import Concat
 from common import privacy
 from events.log import Entry, Log, get_log
 from events.models import Event, Order, OrderLine, SetAside
+from events.past_answers import keep_answers
 from events.services import waiting
 from events.types.base import raw_id_of
 from events.types.products import text
@@ -33,6 +34,7 @@ def _erase(person: privacy.Person) -> int:
     erased = waiting.forget(person.subjects)
     log.forget_names(person.subjects)
     erased += sum(log.forget(shard, offsets) for shard, offsets in _in_log(log, person) if offsets)
+    keep_answers(_rows(Event, person))
     erased += _rows(Event, person).delete()[0] + _claims(person).delete()[0]
     erased += SetAside.objects.filter(pk__in=_set_aside(person)).delete()[0]
     orders = _rows(Order, person)

@@ -35,6 +35,17 @@ def recorded(shard: int, *, after: int, before: int | None = None) -> Iterator[t
         yield offset, _event(columns)
 
 
+def recorded_about(raw_ids: Iterable[str], *, until: int) -> list[Event]:
+    """Return the recorded events that name one of the raw ids, up to an offset of the log, in the log's order."""
+    ids = [raw_id.partition(":") for raw_id in raw_ids]
+    users, visitors = ([value for kind, _, value in ids if kind == prefix] for prefix in ("user", "anonymous"))
+    query = f"""
+        SELECT {", ".join(COLUMNS)} FROM events_event
+        WHERE (user_id = ANY(%s) OR anonymous_id = ANY(%s)) AND log_offset <= %s ORDER BY log_offset, shard
+    """
+    return [_event(columns) for columns in stream_rows(query, [users, visitors, until])]
+
+
 def refunds_of(order_ids: Iterable[str]) -> dict[str, Decimal | None]:
     """Return the refunded amount of each order with a refund; None for orders that are cancelled or wholly refunded.
 

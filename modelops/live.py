@@ -1,6 +1,6 @@
-"""The live model and the target of a roll-back. The only module of this room that serving may import."""
+"""The live model, the target of a roll-back, and what answered before. Serving may import this module alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -13,10 +13,11 @@ INCREMENTS = ".increments"
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """The directory of an increment's artifact, and its expected hash."""
+    """The directory of an increment's artifact, its expected hash, and the number of its row."""
 
     directory: Path
     artifact_hash: str
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,24 @@ def champion() -> Champion | None:
 def increment_of(version: ModelVersion) -> Increment | None:
     """Return the latest increment of a version, or None."""
     row = version.increment
-    return Increment(increments_of(version) / row["directory"], row["artifact_hash"]) if "directory" in row else None
+    if "directory" not in row:
+        return None
+    return Increment(increments_of(version) / row["directory"], row["artifact_hash"], row.get("number", 0))
+
+
+def past_version(version: str, *, increment: int | None = None) -> Champion | None:
+    """Return a version as it answered, with that increment or none; None where it was never registered."""
+    row = ModelVersion.objects.filter(version=version).defer("report", "gate").first()
+    if row is None:
+        return None
+    registered = Champion(row.version, directory_of(row), row.artifact_hash)
+    if increment is None:
+        return registered
+    published = row.increments.filter(pk=increment).first()
+    if published is None:
+        return None
+    directory = increments_of(row) / published.directory
+    return replace(registered, increment=Increment(directory, published.artifact_hash, published.pk))
 
 
 def increments_of(version: ModelVersion) -> Path:

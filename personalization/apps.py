@@ -1,6 +1,15 @@
 """The personalization room."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+RESET = """
+UPDATE personalization_rulestate SET xid = 0 WHERE xid > pg_current_xact_id()::text::bigint
+"""
+"""After a restore on another cluster, whose transactions count from a few hundred."""
 
 
 class PersonalizationConfig(AppConfig):
@@ -10,7 +19,19 @@ class PersonalizationConfig(AppConfig):
     verbose_name = "Personalization"
 
     def ready(self) -> None:
-        """Show on the page of a product which rules touch it."""
+        """Show on the page of a product which rules touch it; reset transaction ids after each migration.
+
+        The database may have been restored.
+        """
         from catalog.product_panels import register
 
         register("personalization.admin.product_rules.panel")
+        post_migrate.connect(after_migrate, sender=self)
+
+
+def after_migrate(using: str, **_: Any) -> None:
+    """Reset transaction ids that no transaction of this cluster has reached."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT to_regclass('public.personalization_rulestate')")
+        if cursor.fetchone()[0]:
+            cursor.execute(RESET)

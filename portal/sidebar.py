@@ -49,6 +49,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Events", "timeline", "events.Event"),
         Door("Event stream", "stream", "portal:stream", "events.change_setaside"),
         Door("Rejected events", "report", "events.SetAside"),
+        Door("Replay", "replay", "portal:replay", "events.view_event"),
         Door("Orders", "receipt_long", "events.Order"),
         Door("Counts", "functions", "events.Count"),
     ),

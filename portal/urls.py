@@ -4,7 +4,7 @@ from django.conf import settings
 from django.urls import path
 
 from common import converters  # noqa: F401
-from portal import customers, landing, performance, preview, rules, segments
+from portal import customers, landing, performance, preview, replay, rules, segments
 from portal.shop import views as shop
 from portal.stream import pages as stream
 
@@ -32,6 +32,7 @@ urlpatterns = [
     path("portal/performance/<slug:key>/rules", rules.page, name="placement-rules"),
     path("portal/products/<id:product_id>/performance", performance.product, name="performance-product"),
     path("portal/preview", preview.page, name="preview"),
+    path("portal/replay", replay.page, name="replay"),
     path("portal/stream", stream.page, name="stream"),
     path("portal/stream/lines", stream.poll, name="stream-lines"),
     path("portal/stream/figures", stream.figures, name="stream-figures"),

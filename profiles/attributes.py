@@ -14,6 +14,12 @@ def member(event: Event, name: str, value: Any) -> bytes:
     return orjson.dumps([name, event.at, event.message_id, value])
 
 
+def key_of(member: bytes) -> tuple[str, int, str]:
+    """Return name, time and message id of a stored attribute."""
+    name, at, message_id, _ = orjson.loads(member)
+    return name, at, message_id
+
+
 def rows_of(members: Iterable[bytes]) -> Rows:
     """Return stored attributes with their times."""
     return [(orjson.loads(one)[1], one) for one in members]

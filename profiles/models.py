@@ -1,4 +1,7 @@
-"""Segments, the clusters behind them, the jobs on them, and their sizes over time. Who is in one stands in Redis."""
+"""Segments, the clusters behind them, the jobs on them, and their sizes over time; and the history of the live counts.
+
+Who is in a segment stands in Redis.
+"""
 
 from typing import ClassVar
 
@@ -125,3 +128,19 @@ class SegmentFlow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.source or 'outside'} to {self.target or 'outside'}"
+
+
+class CountHistory(models.Model):
+    """A part of the history of the live counts: all counts of a moment, or the changes after the row before it.
+
+    `position` is the last position of the stream of changes that it covers, `after` the one it follows; 0 for all
+    counts. `content` is compressed JSON (`services.count_history`). It names no shopper.
+    """
+
+    position = models.BigIntegerField(unique=True)
+    after = models.BigIntegerField(default=0)
+    content = models.BinaryField()
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    def __str__(self) -> str:
+        return f"counts to {self.position}"

@@ -7,6 +7,7 @@ from typing import Final
 from events.log import Batch
 from profiles import services
 from profiles.segmenter import Segmenter
+from profiles.services.count_history import CountKeeper
 
 CONSUMER: Final = "profiles"
 
@@ -19,6 +20,7 @@ class ProfilerWork:
     # Small batches: a click must not wait behind a long one.
     at_once: int = 250
     segmenter: Segmenter = field(default_factory=Segmenter)
+    counts: CountKeeper = field(default_factory=CountKeeper)
 
     def offsets(self, shards: Iterable[int]) -> dict[int, int]:
         """Return the applied offset of each shard."""
@@ -30,5 +32,6 @@ class ProfilerWork:
         return {**after, **{shard: rows[-1][0] for shard, rows in batch.items()}}
 
     def between(self, shards: Collection[int]) -> None:
-        """Determine segments of shoppers with new events, and of those who are due by time."""
+        """Determine segments of shoppers with new events, and of those who are due; keep the history of live counts."""
         self.segmenter.work(shards)
+        self.counts.work(shards)

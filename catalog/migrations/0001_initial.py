@@ -3,20 +3,29 @@
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.core.validators
+import django.db.models.deletion
 from django.contrib.postgres.indexes import OpClass
 from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
 from django.db.models.functions import Upper
 
-# A row that an upsert did not change keeps its date: a nightly feed of the same products reloads nothing.
+# A row that an upsert did not change keeps its date: a nightly feed of the same products reloads nothing. What a change
+# replaces is kept, so that the catalog of an earlier moment can be rebuilt.
 TOUCH = """
 CREATE FUNCTION catalog_touch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         NEW.created_at := OLD.created_at;
+        NEW.created_xid := OLD.created_xid;
         NEW.updated_at := OLD.updated_at;
         NEW.changed_xid := OLD.changed_xid;
         IF NEW IS NOT DISTINCT FROM OLD THEN RETURN NEW; END IF;
+        INSERT INTO catalog_productchange (product_id, xid, before, at)
+        SELECT OLD.id, pg_current_xact_id()::text::bigint, jsonb_object_agg(was.key, was.value), clock_timestamp()
+        FROM jsonb_each(to_jsonb(OLD)) AS was JOIN jsonb_each(to_jsonb(NEW)) AS becomes USING (key)
+        WHERE was.value IS DISTINCT FROM becomes.value;
+    ELSE
+        NEW.created_xid := pg_current_xact_id()::text::bigint;
     END IF;
     NEW.updated_at := now();
     NEW.changed_xid := pg_current_xact_id()::text::bigint;
@@ -270,6 +279,7 @@ class Migration(migrations.Migration):
                 ("updated_at", models.DateTimeField(auto_now_add=True)),
                 ("removed_at", models.DateTimeField(editable=False, null=True)),
                 ("changed_xid", models.BigIntegerField(db_index=True, default=0, editable=False)),
+                ("created_xid", models.BigIntegerField(default=0, editable=False)),
             ],
             options={
                 "ordering": ["product_id"],
@@ -349,6 +359,28 @@ class Migration(migrations.Migration):
                 "verbose_name": "import",
                 "ordering": ["-id"],
             },
+        ),
+        migrations.CreateModel(
+            name="ProductChange",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("xid", models.BigIntegerField(db_index=True)),
+                ("before", models.JSONField(help_text="The changed columns, with the values that they had before")),
+                ("at", models.DateTimeField(db_index=True)),
+                (
+                    "product",
+                    models.ForeignKey(
+                        db_index=False, on_delete=django.db.models.deletion.CASCADE, to="catalog.product"
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="HistoryStart",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(help_text="Changes before this moment were deleted")),
+            ],
         ),
         migrations.RunSQL(TOUCH, UNDO),
     ]

@@ -57,6 +57,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expire_seconds": 60},
     },
+    "old inputs of answers": {
+        "task": "personalization.forget_old_inputs",
+        "schedule": crontab(minute=23),
+        "options": {"expire_seconds": 3600},
+    },
     # An import whose worker died continues with the next one.
     "interrupted imports": {
         "task": "catalog.resume_imports",

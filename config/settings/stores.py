@@ -38,3 +38,8 @@ CONSENT_WAIT_MAX_BYTES = env.integer("CONSENT_WAIT_MAX_BYTES", 64 * 1024**2, min
 MODEL_DIR = env.path("MODEL_DIR", "var/models")
 # Number of newest versions whose artefacts are kept, besides the live one and the one a rollback leads to; 0: all.
 MODELS_KEPT = env.integer("MODELS_KEPT", 14, minimum=0)
+
+# How long past answers can be recomputed (`manage.py replay`): days for which changes of products, live counts and the
+# models that were live are kept, and the number of increments whose files are kept in that time.
+REPLAY_DAYS = env.integer("REPLAY_DAYS", 7, minimum=0)
+REPLAY_INCREMENTS = env.integer("REPLAY_INCREMENTS", 24, minimum=0)

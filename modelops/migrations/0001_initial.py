@@ -96,6 +96,29 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ModelIncrement",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "directory",
+                    models.CharField(help_text="In the folder of the version's increments", max_length=100),
+                ),
+                ("artifact_hash", models.CharField(max_length=64)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "model_version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="increments",
+                        to="modelops.modelversion",
+                    ),
+                ),
+            ],
+            options={
+                "ordering": ["-id"],
+            },
+        ),
+        migrations.CreateModel(
             name="TrainingRun",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

@@ -77,6 +77,21 @@ class ModelVersion(models.Model):
         return [check["name"] for check in self.gate.get("checks", ()) if not check["passed"]]
 
 
+class ModelIncrement(models.Model):
+    """One increment of a version that was published; its directory is kept for a while (`REPLAY_INCREMENTS`)."""
+
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="increments")
+    directory = models.CharField(max_length=100, help_text="In the folder of the version's increments")
+    artifact_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.model_version}, increment {self.pk}"
+
+
 class Sampler(models.TextChoices):
     """The method of the search for settings."""
 

@@ -21,7 +21,7 @@ from common.config_version import announce
 from common.errors import Conflict
 from common.ids import uuid7
 from modelops.live import INCREMENTS, directory_of, increments_of
-from modelops.models import AlarmKind, ModelState, ModelVersion
+from modelops.models import AlarmKind, ModelIncrement, ModelState, ModelVersion
 from modelops.selectors.registry import live_version
 from modelops.selectors.runs import alive_runs
 from modelops.services.advisory_lock import advisory_lock
@@ -114,9 +114,14 @@ def _publish(live: ModelVersion, increment: Mapping[str, Any], *, actor: str) ->
     with transaction.atomic():
         registry_lock()
         same = ModelVersion.objects.filter(pk=live.pk, state=ModelState.CHAMPION, promoted_at=live.promoted_at)
+        is_new = increment.get("directory") != live.increment.get("directory")
+        if is_new:
+            fields = {name: increment[name] for name in ("directory", "artifact_hash")}
+            increment = {**increment, "number": ModelIncrement.objects.create(model_version=live, **fields).pk}
         if not same.update(increment=increment):
+            transaction.set_rollback(True)
             return False
-        if increment.get("directory") != live.increment.get("directory"):
+        if is_new:
             data = {name: increment[name] for name in ("artifact_hash", "interactions")}
             record(
                 category="model",
@@ -167,12 +172,19 @@ def _count_death(live: ModelVersion, *, actor: str) -> None:
 
 
 def _tidy(live: ModelVersion, newest: Path) -> None:
-    """Delete earlier increments, except the previous one: a process may be about to load it."""
+    """Delete earlier increments, except the previous one, which a process may be about to load, and those for replay.
+
+    The newest `REPLAY_INCREMENTS` of all versions are kept for `REPLAY_DAYS`.
+    """
+    recent = ModelIncrement.objects.filter(created_at__gt=clock.now() - timedelta(days=settings.REPLAY_DAYS))
     kept_names = {newest.name, live.increment.get("directory")}
+    kept_names.update(recent.values_list("directory", flat=True)[: settings.REPLAY_INCREMENTS])
     for folder in Path(settings.MODEL_DIR).glob(f"*{INCREMENTS}"):
-        old = [one for one in folder.iterdir() if one.name not in kept_names] if folder == newest.parent else [folder]
+        old = [one for one in folder.iterdir() if one.name not in kept_names]
         for one in old:
             shutil.rmtree(one, ignore_errors=True)
+        if folder != newest.parent and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _refuse_broken(dataset: "Dataset", live: ModelVersion, *, actor: str) -> None:

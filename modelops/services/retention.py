@@ -33,9 +33,10 @@ log = logging.getLogger(__name__)
 def prune(*, actor: str) -> list[str]:
     """Delete the artifacts and gate tables of old versions; return the names of these versions.
 
-    Keeps the newest `MODELS_KEPT` versions, the live one, the roll-back targets with and without waivers, versions with
-    an open waiver, and versions of the last day. `MODELS_KEPT` 0 keeps all. Also deletes stray directories older than a
-    day. Failed deletions are retried next time. MLflow's copies are deleted too.
+    Keeps the newest `MODELS_KEPT` versions, the live one, those that were live in the last `REPLAY_DAYS`, the roll-back
+    targets with and without waivers, versions with an open waiver, and versions of the last day. `MODELS_KEPT` 0 keeps
+    all. Also deletes stray directories older than a day. Failed deletions are retried next time. MLflow's copies are
+    deleted too.
     """
     with transaction.atomic():
         registry_lock()  # otherwise one could be promoted meanwhile
@@ -67,6 +68,7 @@ def _old() -> list[ModelVersion]:
         "model_version"
     )
     old = old.exclude(pk__in=waived_versions).exclude(created_at__gt=clock.real_now() - MIN_AGE)
+    old = old.exclude(retired_at__gt=clock.now() - timedelta(days=settings.REPLAY_DAYS))
     return list(old.exclude(pk__in=back))
 
 

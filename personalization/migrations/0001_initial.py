@@ -7,6 +7,8 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
+from personalization.version_triggers import NO_RULE_STATES, NO_VERSIONS, RULE_STATES, VERSIONS
+
 IMMUTABLE = """
 CREATE FUNCTION personalization_ruleversion_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -169,6 +171,7 @@ class Migration(migrations.Migration):
                         help_text="May show products that are sold out; else only if a request asks",
                     ),
                 ),
+                ("version", models.PositiveIntegerField(default=0, editable=False)),
                 ("active", models.BooleanField(default=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
@@ -360,5 +363,35 @@ class Migration(migrations.Migration):
                 name="rule_version_cap_has_cap",
             ),
         ),
+        migrations.CreateModel(
+            name="PlacementVersion",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=60)),
+                ("number", models.PositiveIntegerField()),
+                ("fields", models.JSONField()),
+                ("at", models.DateTimeField()),
+            ],
+            options={
+                "ordering": ["key", "-number"],
+            },
+        ),
+        migrations.CreateModel(
+            name="RuleState",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("rule", models.BigIntegerField(db_index=True)),
+                ("version", models.BigIntegerField(help_text="The row of the current version", null=True)),
+                ("active", models.BooleanField()),
+                ("xid", models.BigIntegerField()),
+                ("at", models.DateTimeField()),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name="placementversion",
+            constraint=models.UniqueConstraint(fields=("key", "number"), name="placement_version_number"),
+        ),
         migrations.RunSQL(IMMUTABLE, MUTABLE),
+        migrations.RunSQL(VERSIONS, NO_VERSIONS),
+        migrations.RunSQL(RULE_STATES, NO_RULE_STATES),
     ]

@@ -1,6 +1,6 @@
-"""Models of this room: placements, rules and rule versions."""
+"""Models of this room: placements and rules, with all their versions."""
 
-from personalization.models.placement import Placement
-from personalization.models.rule import Rule, RuleVersion
+from personalization.models.placement import Placement, PlacementVersion
+from personalization.models.rule import Rule, RuleState, RuleVersion
 
-__all__ = ["Placement", "Rule", "RuleVersion"]
+__all__ = ["Placement", "PlacementVersion", "Rule", "RuleState", "RuleVersion"]

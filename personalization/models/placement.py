@@ -1,4 +1,4 @@
-"""The Placement model: one spot of the storefront, configured by its row."""
+"""The Placement model: one spot of the storefront, configured by its row; and the versions of that row."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -82,6 +82,8 @@ class Placement(models.Model):
     sold_out = models.BooleanField(
         default=False, db_default=False, help_text="May show products that are sold out; else only if a request asks"
     )
+    version = models.PositiveIntegerField(default=0, editable=False)
+    """Counted by a trigger with every write, which also keeps a `PlacementVersion`."""
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -94,3 +96,19 @@ class Placement(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class PlacementVersion(models.Model):
+    """A placement's row after one write, as JSON. A database trigger adds versions, another rejects updates of them."""
+
+    key = models.CharField(max_length=60)
+    number = models.PositiveIntegerField()
+    fields = models.JSONField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["key", "-number"]
+        constraints = [models.UniqueConstraint(fields=["key", "number"], name="placement_version_number")]
+
+    def __str__(self) -> str:
+        return f"{self.key} v{self.number}"

@@ -99,3 +99,16 @@ class RuleVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule} v{self.number}"
+
+
+class RuleState(models.Model):
+    """Which version of a rule was current from a moment on, and whether the rule was on. A trigger adds the rows."""
+
+    rule = models.BigIntegerField(db_index=True)
+    version = models.BigIntegerField(null=True, help_text="The row of the current version")
+    active = models.BooleanField()
+    xid = models.BigIntegerField()
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"rule {self.rule} from {self.at:%Y-%m-%d %H:%M}"

@@ -6,6 +6,7 @@ and its sentence. The stage's function below applies all rules of the stage.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -184,6 +185,11 @@ class RuleSet:
             if rule.context_products or rule.context_categories:
                 looked_at = columns.in_products(rule.context_products) | columns.in_categories(rule.context_categories)
                 self.in_context.put(rule.id, looked_at)
+
+    @cached_property
+    def segments(self) -> frozenset[str]:
+        """The segments that the rules name, in small letters."""
+        return frozenset(name for rule in self.rules for name in folded(rule.segments))
 
     def has_rules(self, rules: Iterable[Rule]) -> bool:
         """Return whether this set holds exactly these rules, in any order."""

@@ -73,6 +73,8 @@ class PlacementConfig:
     rest_days: int
     discovery_share: float
     sold_out: bool
+    version: int = 0
+    """Which version of the row this is; 0 for a draft."""
 
 
 def active_placements() -> dict[str, PlacementConfig]:

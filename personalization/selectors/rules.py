@@ -9,6 +9,7 @@ from typing import Any, Final, get_args
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
+from catalog.selectors import MOMENT
 from common import clock
 from common.money import plain
 from personalization.models import Rule, RuleVersion
@@ -27,11 +28,29 @@ MOST_NAMES: Final = 5
 """The most names of one condition in a sentence."""
 
 
+@dataclass(frozen=True, slots=True)
+class LiveRules:
+    """Active rules, and the state of the database in which they were read (`selectors.past`); None without rules."""
+
+    rules: list[pure.Rule]
+    moment: str | None
+
+
 def live_rules() -> list[pure.Rule]:
     """Return the current version of every active rule that has not ended, including those that start later."""
+    return read_live_rules().rules
+
+
+def read_live_rules() -> LiveRules:
+    """Return the live rules with the moment at which they were read."""
     not_ended = Q(current__ends_at=None) | Q(current__ends_at__gt=clock.now())
     rows = Rule.objects.filter(not_ended, active=True, current__isnull=False).select_related("current")
-    return [pure_rule(row.name, row.current) for row in rows if row.current is not None]
+    rules, moment = list[pure.Rule](), None
+    for row in rows.annotate(moment=MOMENT):
+        moment = row.moment
+        if row.current is not None:
+            rules.append(pure_rule(row.name, row.current))
+    return LiveRules(rules, moment)
 
 
 def versions_of(placement: str) -> QuerySet[RuleVersion]:

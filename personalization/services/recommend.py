@@ -76,18 +76,19 @@ def recommend_page(slots: Mapping[str, Slot]) -> dict[str, Answer]:
     inactive and unreadable placements are left out. Raises NotFound if no placement remains.
     """
     started, snapshot = time.perf_counter(), snapshot_refresher.current()
+    now_us = clock.to_microseconds(clock.now())
     unknown_names = [slot.ask.placement for slot in slots.values() if slot.ask.placement not in snapshot.placements]
     slots = {key: slot for key, slot in slots.items() if slot.ask.placement in snapshot.placements}
     if not slots:
         raise no_placement(*unknown_names, among=snapshot.placements)
-    shopper = _shopper_of(slots, snapshot)
+    shopper = _shopper_of(slots, snapshot, now=now_us / 1e6)
     codes_on_page: list[int] = []
     answers: dict[str, Answer] = {}
     for key in sorted(slots, key=lambda key: not _is_closed(slots[key].ask, snapshot)):
         slot = slots[key]
         deadline_ms = slot.deadline_ms or settings.SERVING_SLOT_MILLISECONDS
         left_ms = deadline_ms - (time.perf_counter() - started) * 1000
-        slot_answer = _slot(snapshot, slot.ask, shopper, codes_on_page, left_ms=left_ms)
+        slot_answer = _slot(snapshot, slot.ask, shopper, codes_on_page, left_ms=left_ms, now_us=now_us)
         codes_on_page += [snapshot.serving_catalog.codes[item.product_id] for item in slot_answer.items]
         answers[key] = note_exposure(
             slot_answer, slot.ask, anonymized=shopper.fallback_reason in ANONYMIZED_REASONS
@@ -104,9 +105,8 @@ def rank(who: Who, *, product_ids: Sequence[str], personalized: bool = True) -> 
     return list_answer
 
 
-def _shopper_of(slots: Mapping[str, Slot], snapshot: Snapshot) -> Shopper:
+def _shopper_of(slots: Mapping[str, Slot], snapshot: Snapshot, *, now: float) -> Shopper:
     """Read the shopper of a page once; all its slots belong to one shopper."""
-    now = clock.now().timestamp()
     ask = next((slot.ask for slot in slots.values() if slot.ask.personalized), None)
     return read_shopper(NOBODY if ask is None else ask.who, snapshot=snapshot, now=now)
 
@@ -115,10 +115,12 @@ def _is_closed(ask: Ask, snapshot: Snapshot) -> bool:
     return (ask.strategy or snapshot.placements[ask.placement].strategy) in CLOSED_STRATEGIES
 
 
-def _slot(snapshot: Snapshot, ask: Ask, shopper: Shopper, codes_on_page: list[int], *, left_ms: float) -> Answer:
-    slot_shopper = shopper if ask.personalized else stranger(snapshot, shopper.profile.now)
+def _slot(
+    snapshot: Snapshot, ask: Ask, shopper: Shopper, codes_on_page: list[int], *, left_ms: float, now_us: int
+) -> Answer:
+    slot_shopper = shopper if ask.personalized else stranger(snapshot, now_us / 1e6)
     items_on_page = np.asarray(codes_on_page, np.int32)
-    return answer(snapshot, ask, shopper=slot_shopper, items_on_page=items_on_page, time_left_ms=left_ms)
+    return answer(snapshot, ask, shopper=slot_shopper, items_on_page=items_on_page, time_left_ms=left_ms, now_us=now_us)
 
 
 def note_exposure(slot_answer: Answer, ask: Ask, *, anonymized: bool = False) -> Answer:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from personalization.serving.answer_inputs import AnswerInputs
+
 FallbackReason = Literal["no_model", "no_profile", "no_consent", "store_down", "deadline"]
 
 
@@ -75,6 +77,7 @@ class Answer:
     """The chance of each explored product to be shown, by product id."""
     next_cursor: str | None = None
     """Where the next page starts; None if nothing is left to show."""
+    inputs: AnswerInputs | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from personalization.rules.slate import (
     pins,
 )
 from personalization.selectors.placements import PlacementConfig
+from personalization.serving.answer_inputs import AnswerInputs, Lot
 from personalization.serving.answers import Answer
 from personalization.serving.asking import NOBODY, Ask
 from personalization.serving.durations import durations
@@ -62,6 +63,8 @@ class Prepared:
     scores: Mapping[int, float]
     """The scores of the products that may be explored."""
     placement: PlacementConfig
+    inputs: AnswerInputs | None = None
+    """Of the one request; None in what is remembered."""
 
 
 def no_placement(*keys: str, among: Iterable[str]) -> NotFound:
@@ -77,17 +80,25 @@ def answer(
     count: RequestCount | None = None,
     items_on_page: Ints | None = None,
     time_left_ms: float | None = None,
+    now_us: int | None = None,
 ) -> Answer:
     """Return the answer to a request.
 
     `count` counts the request where the shopper is read. A page passes the `shopper` it has read already, and
     `items_on_page`, the item codes that other slots show. Where `time_left_ms` is less than such an answer usually
-    takes, and none is remembered, it holds popular products, without the model. Raises Throttled, NotFound for an
-    unknown placement and InvalidInput for a strategy that the model does not have.
+    takes, and none is remembered, it holds popular products, without the model. `now_us` is the time of the request,
+    now if it is None. Raises Throttled, NotFound for an unknown placement and InvalidInput for a strategy that the
+    model does not have.
     """
     started = time.perf_counter()
     prepared = prepare_answer(
-        snapshot, ask, shopper=shopper, count=count, items_on_page=items_on_page, time_left_ms=time_left_ms
+        snapshot,
+        ask,
+        shopper=shopper,
+        count=count,
+        items_on_page=items_on_page,
+        time_left_ms=time_left_ms,
+        now_us=now_us,
     )
     return replace(finish(snapshot, ask, prepared), took_ms=round((time.perf_counter() - started) * 1000, 3))
 
@@ -100,15 +111,17 @@ def prepare_answer(
     count: RequestCount | None = None,
     items_on_page: Ints | None = None,
     time_left_ms: float | None = None,
+    now_us: int | None = None,
 ) -> Prepared:
     """Return all of the answer that repeats with the request; `finish` adds the rest. Raises what `answer` raises."""
     placement = snapshot.placements.get(ask.placement)
     if placement is None:
         raise no_placement(ask.placement, among=snapshot.placements)
+    now_us = clock.to_microseconds(clock.now()) if now_us is None else now_us
     if shopper is None:
         who = ask.who if ask.personalized else NOBODY
-        shopper = read_shopper(who, snapshot=snapshot, now=clock.now().timestamp(), count=count)
-    rules, held_out = _rules_of(snapshot, ask, shopper)
+        shopper = read_shopper(who, snapshot=snapshot, now=now_us / 1e6, count=count)
+    rules, held_out = _rules_of(snapshot, ask, shopper, now=now_us / 1e6)
     question = (snapshot.counts_version, _question(ask, rules, held_out, items_on_page))
     strategy = ask.strategy or placement.strategy
     memory = None if ask.explain else shopper.memory
@@ -127,14 +140,26 @@ def prepare_answer(
         return result
 
     prepared: Prepared = prepare() if memory is None or is_late else memory.get(question, prepare)
-    return prepared
+    names = snapshot.serving_catalog.columns.product_ids
+    inputs = AnswerInputs(
+        now_us=now_us,
+        provenance=snapshot.provenance,
+        placement_version=placement.version,
+        fallback_reason=shopper.fallback_reason,
+        history=shopper.history,
+        past_deadline=is_late,
+        on_page=() if items_on_page is None else tuple(names[code] for code in items_on_page.tolist()),
+    )
+    return replace(prepared, inputs=inputs)
 
 
-def _rules_of(snapshot: Snapshot, ask: Ask, shopper: Shopper) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+def _rules_of(
+    snapshot: Snapshot, ask: Ask, shopper: Shopper, *, now: float
+) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
     """Return the rules that apply to the request, and those that would but are held out for this shopper."""
     codes = snapshot.serving_catalog.codes
     context = tuple(codes[product_id] for product_id in ask.product_ids if product_id in codes)
-    situation = Situation(ask.placement, clock.now().timestamp(), context=context, segments=shopper.segments)
+    situation = Situation(ask.placement, now, context=context, segments=shopper.segments)
     return split(snapshot.rules.applicable(situation), _subject(ask, shopper))
 
 
@@ -243,12 +268,17 @@ def _holdout(request_state: RequestState, held_out: Sequence[Rule]) -> dict[str,
     return {name: rules for name, rules in lots.items() if rules}
 
 
-def finish(snapshot: Snapshot, ask: Ask, prepared: Prepared) -> Answer:
-    """Return the answer of one request: its own id, and possibly a new product."""
-    answer, recommendation_id = prepared.answer, str(uuid7())
-    exploration = None if prepared.plan is None else explore(snapshot, prepared.placement, prepared.plan)
+def finish(snapshot: Snapshot, ask: Ask, prepared: Prepared, *, lot: Lot | None = None) -> Answer:
+    """Return the answer of one request: its own id, and possibly a new product; with the `lot` of an earlier answer,
+    that one's.
+    """
+    answer, recommendation_id, inputs = prepared.answer, str(uuid7()), prepared.inputs
+    exploration = None
+    if prepared.plan is not None:
+        exploration, lot = explore(snapshot, prepared.placement, prepared.plan, lot=lot)
+        inputs = None if inputs is None else replace(inputs, lot=lot)
     if exploration is None:
-        return replace(answer, recommendation_id=recommendation_id)
+        return replace(answer, recommendation_id=recommendation_id, inputs=inputs)
     catalog, slate = snapshot.serving_catalog, list(prepared.slate)
     explored = explored_item(catalog, exploration, score=prepared.scores[exploration.code], explain=ask.explain)
     slate = insert(slate, exploration.code, EXPLORATION_PLACE, fixed=prepared.pinned)
@@ -260,6 +290,7 @@ def finish(snapshot: Snapshot, ask: Ask, prepared: Prepared) -> Answer:
         items=tuple(replace(items[code], position=position) for position, code in enumerate(slate, first)),
         propensities={explored.product_id: exploration.propensity},
         next_cursor=answer.next_cursor and _cursor(catalog, ask, slate),
+        inputs=inputs,
     )
 
 

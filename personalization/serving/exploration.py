@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import getrandbits
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from personalization.rules.slate import (
     within_caps,
 )
 from personalization.selectors.placements import PlacementConfig
+from personalization.serving.answer_inputs import Lot
 from personalization.serving.answers import Reason
-from personalization.serving.budget import reserve
+from personalization.serving.budget import Reservation, reserve
 from personalization.serving.exploration_draw import (
     Draw,
     draw,
@@ -33,6 +35,8 @@ MOST_NEW_SHARE = 0.5
 """If more than this share of the catalog is new, as in a new shop, nothing counts as new."""
 LIKENESS = ("new_arrivals", "content")
 """Sources that can score a product nobody touched, in order of preference."""
+SEED_BITS = 52
+"""Bits of the seed of a stranger's draw: a number that JSON holds exactly."""
 NO_DRAW = Draw((), ())
 NO_ITEMS: Ints = np.empty(0, np.int32)
 REASON = Reason("exploration", "New in our shop")
@@ -96,17 +100,33 @@ def plan_exploration(
     return Plan(new_on_slate, suitable, order) if new_on_slate or len(suitable) else None
 
 
-def explore(snapshot: Snapshot, placement: PlacementConfig, plan: Plan) -> Exploration | None:
-    """Return the product that this answer explores, or None.
+def explore(
+    snapshot: Snapshot, placement: PlacementConfig, plan: Plan, *, lot: Lot | None = None
+) -> tuple[Exploration | None, Lot]:
+    """Return the product that this answer explores, or None, and what chance and budget said.
 
-    Impressions of new products are counted in both cases; the explored one's count against its budget.
+    Impressions of new products are counted in both cases; the explored one's count against its budget. With the `lot`
+    of an earlier answer, nothing is drawn or counted, and the same product comes again.
     """
-    order = plan.order
+    order, seed = plan.order, None
     if order is None:
-        rng = np.random.default_rng()
+        seed = getrandbits(SEED_BITS) if lot is None or lot.seed is None else lot.seed
+        rng = np.random.default_rng(seed)
         order = draw(plan.suitable, rng) if rng.random() < placement.explore_share else NO_DRAW
     if not plan.new_on_slate and not order.codes:
-        return None
+        return None, Lot(seed)
+    if lot is None:
+        reservation = _reserve(snapshot, placement, plan, order)
+    else:
+        reservation = None if lot.place is None else Reservation(lot.place, lot.had_budget)
+    if reservation is None:
+        return None, Lot(seed)
+    chance = order.chance(reservation.place, reservation.had_budget, share=placement.explore_share)
+    exploration = Exploration(order.codes[reservation.place], chance)
+    return exploration, Lot(seed, reservation.place, reservation.had_budget)
+
+
+def _reserve(snapshot: Snapshot, placement: PlacementConfig, plan: Plan, order: Draw) -> Reservation | None:
     names = snapshot.serving_catalog.columns.product_ids
     reservation = reserve(
         placement.key,
@@ -118,10 +138,7 @@ def explore(snapshot: Snapshot, placement: PlacementConfig, plan: Plan) -> Explo
     )
     if order.codes:
         EXPLORATIONS.labels(placement=placement.key, outcome="shown" if reservation else "no_budget").inc()
-    if reservation is None:
-        return None
-    chance = order.chance(reservation.place, reservation.had_budget, share=placement.explore_share)
-    return Exploration(order.codes[reservation.place], chance)
+    return reservation
 
 
 def _new_items(snapshot: Snapshot, placement: PlacementConfig, *, now: float) -> Ints:

@@ -12,6 +12,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import fields
+from decimal import Decimal
 from typing import Any
 
 import redis
@@ -22,6 +24,8 @@ from common import clock
 from common.errors import Unavailable
 from common.ids import uuid7
 from events.services.server_events import ServerEvent, append_server_events
+from personalization.selectors.placements import Filters
+from personalization.serving.answer_inputs import packed, seal
 from personalization.serving.answers import Answer, Item
 from personalization.serving.asking import Ask
 from personalization.serving.fallback_reason import ANONYMIZED_REASONS
@@ -30,6 +34,8 @@ from personalization.serving.gauges import EXPOSURES
 FLUSH_SECONDS = 0.05
 MOST_WAITING = 10_000
 NAME = "Recommendation Served"
+NO_FILTERS = Filters()
+FILTER_FIELDS = tuple(one.name for one in fields(Filters))
 log = logging.getLogger(__name__)
 
 
@@ -114,12 +120,15 @@ def exposure_of(answer: Answer, ask: Ask, *, anonymized: bool = False) -> Server
         "personalized": answer.personalized,
         "degraded": answer.degraded,
         "rules": list(answer.rules),
-        "products": [_line(item, answer.propensities) for item in answer.items],
+        "products": [line_of(item, answer.propensities) for item in answer.items],
     }
     if answer.holdout and keeps_ids:
         properties["holdout"] = {name: list(rules) for name, rules in answer.holdout.items()}
     if keeps_ids:
         properties["context"] = list(ask.product_ids)
+    if answer.inputs is not None and settings.REPLAY_DAYS:
+        properties["inputs"] = packed(answer.inputs, request_of(ask, named=keeps_ids))
+        properties["seals"] = {name: seal(properties[name]) for name in ("inputs", "products")}
     return ServerEvent(
         message_id=str(uuid7()),
         name=NAME,
@@ -132,7 +141,29 @@ def exposure_of(answer: Answer, ask: Ask, *, anonymized: bool = False) -> Server
     )
 
 
-def _line(item: Item, propensities: Mapping[str, float]) -> dict[str, Any]:
+def request_of(ask: Ask, *, named: bool) -> dict[str, Any]:
+    """Return the request's fields that are set, besides its context, as an exposure keeps them.
+
+    Without names, what the shopper's page sent along is left out; `withheld` says so.
+    """
+    sent: dict[str, Any] = {"exclude": list(ask.exclude), "earlier": list(ask.earlier_items)}
+    if not named:
+        sent = {"withheld": bool(ask.product_ids or ask.exclude or ask.earlier_items)}
+    fields = {"limit": ask.limit, "strategy": ask.strategy, "filters": _filters_of(ask), **sent}
+    return {name: value for name, value in fields.items() if value}
+
+
+def _filters_of(ask: Ask) -> dict[str, Any]:
+    """Return the filters that are set, as `Filters.of` reads them."""
+    if ask.filters == NO_FILTERS:
+        return {}
+    values = {name: value for name in FILTER_FIELDS if (value := getattr(ask.filters, name)) not in ((), None)}
+    if "attributes" in values:
+        values["attributes"] = {name: list(of) for name, of in values["attributes"]}
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
+
+
+def line_of(item: Item, propensities: Mapping[str, float]) -> dict[str, Any]:
     """Return the event's entry of one product; an explored one has its propensity."""
     line = {
         "product_id": item.product_id,

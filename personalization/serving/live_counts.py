@@ -27,6 +27,19 @@ class LiveCounts:
         self._weights: tuple[int, ...] = ()
         self._sums: dict[tuple[str, int], Sums] = {}
 
+    @classmethod
+    def past(cls, counts: Mapping[Field, int], *, day: int) -> "LiveCounts":
+        """Return the counts of an earlier moment on that day, in days since 1970."""
+        past = cls()
+        past._today = day
+        past._add((one, count) for one, count in counts.items() if one.day > day - DAYS)
+        return past
+
+    @property
+    def position(self) -> str:
+        """The position of the newest change that was read."""
+        return "" if self._position is None else self._position.decode()
+
     def poll(self) -> None:
         """Read what changed since the last call. Raises redis errors."""
         changes = None if self._position is None else changes_since(self._position)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +18,8 @@ from common.redis import run_scripts
 from consents.person import ConsentPerson, person_of
 from consents.selectors import rule_of, terms
 from events.types.base import Interaction
+from personalization.rules.filter_columns import folded
+from personalization.serving.answer_inputs import HistoryRead, digest_of
 from personalization.serving.answer_memory import OWN_ANSWERS, SHARED_ANSWERS, AnswerMemory
 from personalization.serving.answers import FallbackReason
 from personalization.serving.asking import Who
@@ -72,6 +74,8 @@ class Shopper:
     """The raw id by which rules draw lots; "" where none may be used, or the request's id is as good."""
     memory: AnswerMemory[Any] | None = field(default=None, compare=False, repr=False)
     """Prepared answers to this shopper; None where nothing is remembered, as in previews."""
+    history: HistoryRead | None = field(default=None, compare=False)
+    """What the exposure keeps of the read; None where nothing is used."""
 
     @property
     def latest_items(self) -> list[int]:
@@ -115,7 +119,7 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
     snapshot_refresher.hint(config_version=read.config_version, catalog_version=read.catalog_version)
     LOOKUPS.labels(level="shopper", outcome="hit" if read.person is None else "miss").inc()
     if read.person is not None:
-        cached = _known_shopper(read.person, read.fingerprint, snapshot=snapshot, now=now)
+        cached = _known_shopper(read.person, read, snapshot=snapshot, now=now)
         shopper_cache.put(key, cached, snapshot=snapshot)
     assert cached is not None  # a read that knew no fingerprint brings the person
     if not cached.may_personalize(gpc=who.gpc, region=who.region):
@@ -210,18 +214,18 @@ def stranger(snapshot: Snapshot, now: float, fallback_reason: FallbackReason | N
     return shopper_cache.stranger(snapshot, now, fallback_reason)
 
 
-def _known_shopper(person: Person, fingerprint: bytes, *, snapshot: Snapshot, now: float) -> KnownShopper:
+def _known_shopper(person: Person, read: PersonRead, *, snapshot: Snapshot, now: float) -> KnownShopper:
     return KnownShopper(
         hour=full_hour(now),
-        fingerprint=fingerprint,
+        fingerprint=read.fingerprint,
         people=_people(person),
-        shopper=shopper_of_person(person, snapshot=snapshot, now=now),
+        shopper=shopper_of_person(person, snapshot=snapshot, now=now, offset=read.offset),
         raw_ids=tuple(dict.fromkeys((*person.requested_ids, *person.ids, *person.consent_states))),
     )
 
 
-def shopper_of_person(person: Person, *, snapshot: Snapshot, now: float) -> Shopper | None:
-    """Return what serving may use of a person; None where nothing is known."""
+def shopper_of_person(person: Person, *, snapshot: Snapshot, now: float, offset: int = 0) -> Shopper | None:
+    """Return what serving may use of a person; None where nothing is known. `offset` is how far the log was read."""
     attributes = attribute_strings(person.attributes, settings.SHOPPER_ATTRIBUTES)
     history = [
         (code, one)
@@ -229,11 +233,13 @@ def shopper_of_person(person: Person, *, snapshot: Snapshot, now: float) -> Shop
         if (code := snapshot.serving_catalog.codes.get(one.product_id)) is not None
     ]
     memory, segments = AnswerMemory[Any](OWN_ANSWERS, level="answer"), frozenset(person.segments)
+    named_segments = frozenset(one for one in segments if snapshot.rules.segments.intersection(folded([one])))
+    read = HistoryRead(offset, _digest(history, attributes), named_segments)
     if not history:
         if not attributes and not segments:
             return None
         unknown = newcomer(now, attributes) if attributes else nobody(now, "no_profile")
-        return replace(unknown, segments=segments, subject=person.subject, memory=memory)
+        return replace(unknown, segments=segments, subject=person.subject, memory=memory, history=read)
     profile = replace(profile_of(history, weights=snapshot.weights, now=now), attributes=attributes)
     opinions = opinions_of(profile, use_stars=snapshot.bundle is None or snapshot.bundle.ratings_differ)
     latest: dict[int, str] = {}
@@ -252,7 +258,14 @@ def shopper_of_person(person: Person, *, snapshot: Snapshot, now: float) -> Shop
         segments=segments,
         subject=person.subject,
         memory=memory,
+        history=read,
     )
+
+
+def _digest(history: Sequence[tuple[int, Interaction]], attributes: Sequence[str]) -> str:
+    """Return a hash of all that an answer reads of a history: it shows whether a rebuilt one is the same."""
+    signals = ",".join(f"{one.at} {one.signal} {one.value} {one.product_id}" for _, one in history)
+    return digest_of(signals.encode(), *(text.encode() for text in attributes))
 
 
 def newcomer(now: float, attributes: tuple[str, ...]) -> Shopper:

@@ -8,8 +8,10 @@ import numpy as np
 
 from catalog.frames import items_frame, model_fields
 from catalog.records import ProductRow
+from common.clock import to_microseconds
 from personalization.rules.rule_set import Rule, RuleSet
 from personalization.selectors.placements import STRATEGIES, PlacementConfig
+from personalization.serving.answer_inputs import UNKNOWN, Provenance
 from personalization.serving.onboarding_cache import OnboardingCache
 from personalization.serving.serving_catalog import ServingCatalog
 from recsys.arrays import Bools, Floats, Ints, Times
@@ -51,6 +53,8 @@ class Snapshot:
     """The model without products added since its training; its codes come first."""
     counts_version: int = 0
     """The version of the live counts that the sources follow; 0 for none."""
+    provenance: Provenance = field(default=UNKNOWN, compare=False)
+    """What it was built from, for replay."""
     identity: object = field(init=False, default_factory=object, compare=False, repr=False)
     """The same for snapshots that differ in live counts only: what was read of a shopper holds for all of them."""
 
@@ -65,6 +69,7 @@ class Snapshot:
         rules: Sequence[Rule],
         now: datetime,
         before: "Snapshot | None" = None,
+        provenance: Provenance = UNKNOWN,
     ) -> "Snapshot":
         """Return the snapshot of the given parts; the bundle is extended by products it does not know.
 
@@ -74,7 +79,7 @@ class Snapshot:
         all_rows, trained_bundle = list(rows), bundle
         same = before if before is not None and before.trained_bundle is bundle else None
         old_new_rows = [] if same is None else same.new_rows
-        new_rows, removed_rows = _new_and_removed(bundle, all_rows, old_new_rows)
+        new_rows, removed_rows = _new_and_removed(bundle, all_rows)
         frames = items_frame(new_rows), items_frame(removed_rows)
         if bundle is None:
             catalog = extended_catalog(extended_catalog(Catalog(item_ids=()), frames[0]), frames[1])
@@ -105,6 +110,7 @@ class Snapshot:
             weights=weight_table({}) if bundle is None else bundle.event_weights,
             repurchase_seconds=_repurchase_seconds(sources, serving_catalog.catalog.n_items),
             trained_bundle=trained_bundle,
+            provenance=replace(provenance, on_sale_us=to_microseconds(now)),
         )
 
     def with_changes(
@@ -114,6 +120,7 @@ class Snapshot:
         placements: dict[str, PlacementConfig],
         rules: Sequence[Rule],
         now: datetime,
+        provenance: Provenance = UNKNOWN,
     ) -> "Snapshot | None":
         """Return the snapshot with changed product rows; a new price or stock needs no rebuild.
 
@@ -135,14 +142,16 @@ class Snapshot:
             placements=placements,
             rules=RuleSet(rules, serving_catalog.columns, before=self.rules),
             onboarding_cache=self.onboarding_cache.with_changes(serving_catalog, popular, on_sale),
+            provenance=replace(provenance, on_sale_us=to_microseconds(now), counts=self.provenance.counts),
         )
 
-    def with_recent_counts(self, counts: RecentCounts, *, version: int) -> "Snapshot":
+    def with_recent_counts(self, counts: RecentCounts, *, version: int, position: str = "") -> "Snapshot":
         """Return the same shop whose sources follow the live counts of that version; itself without a model."""
         if self.bundle is None:
             return self
         bundle = follow_counts(self.bundle, counts)
-        after = replace(self, bundle=bundle, sources=bundle.sources, counts_version=version)
+        provenance = replace(self.provenance, counts=(position, counts.today))
+        after = replace(self, bundle=bundle, sources=bundle.sources, counts_version=version, provenance=provenance)
         object.__setattr__(after, "identity", self.identity)
         return after
 
@@ -174,30 +183,33 @@ class Snapshot:
         if np.array_equal(on_sale, self.on_sale):
             return self if placements == self.placements else replace(self, placements=placements)
         onboarding_cache = self.onboarding_cache.with_changes(self.serving_catalog, self.popular, on_sale)
-        return replace(self, placements=placements, on_sale=on_sale, onboarding_cache=onboarding_cache)
+        provenance = replace(self.provenance, on_sale_us=to_microseconds(now))
+        return replace(
+            self, placements=placements, on_sale=on_sale, onboarding_cache=onboarding_cache, provenance=provenance
+        )
 
-    def with_rules(self, rules: Sequence[Rule]) -> "Snapshot":
-        """Return the same shop under other rules, as a draft would change them."""
-        return replace(self, rules=RuleSet(rules, self.serving_catalog.columns, before=self.rules))
+    def with_rules(self, rules: Sequence[Rule], *, moment: str | None = None) -> "Snapshot":
+        """Return the same shop under other rules, read at that moment, or as a draft would change them."""
+        provenance = replace(self.provenance, rules=moment)
+        return replace(
+            self, rules=RuleSet(rules, self.serving_catalog.columns, before=self.rules), provenance=provenance
+        )
 
 
 def _new_and_removed(
-    bundle: HybridModel | None, rows: Sequence[ProductRow], old_rows: Sequence[ProductRow]
+    bundle: HybridModel | None, rows: Sequence[ProductRow]
 ) -> tuple[list[ProductRow], list[ProductRow]]:
     """Return the products the bundle does not know: those in the catalog, and the removed ones.
 
-    `old_rows` keep their places, so that only the others need work. Both lists are in order of appearance, which every
-    process computes alike: among equal scores the lower code comes first in answers.
+    Both lists are in the order of creation, which every process computes alike, at any time: among equal scores the
+    lower code comes first in answers. Products that are added later come last, so the others keep their codes.
     """
     model_ids = frozenset[str]() if bundle is None else frozenset(bundle.catalog.item_ids)
     rows_of_new = sorted(
-        (row for row in rows if row.product_id not in model_ids), key=lambda row: (row.first_seen, row.product_id)
+        (row for row in rows if row.product_id not in model_ids),
+        key=lambda row: (row.number, row.first_seen, row.product_id),
     )
-    places = {row.product_id: at for at, row in enumerate(old_rows)}
-    present = sorted(
-        (row for row in rows_of_new if not row.removed), key=lambda row: places.get(row.product_id, len(old_rows))
-    )
-    return present, [row for row in rows_of_new if row.removed]
+    return [row for row in rows_of_new if not row.removed], [row for row in rows_of_new if row.removed]
 
 
 def _repurchase_seconds(sources: Mapping[str, Scoring], n_items: int) -> Times:

@@ -19,10 +19,11 @@ from catalog.selectors import changed_since
 from common import clock
 from common.errors import Unavailable
 from common.redis import CATALOG_VERSION, CONFIG_VERSION, client
-from personalization.rules.rule_set import Rule
+from modelops.live import Champion
 from personalization.selectors.config_fingerprint import config_fingerprint
 from personalization.selectors.placements import PlacementConfig, active_placements
-from personalization.selectors.rules import live_rules
+from personalization.selectors.rules import LiveRules, read_live_rules
+from personalization.serving.answer_inputs import Provenance
 from personalization.serving.gauges import RELOADS
 from personalization.serving.live_counts import LiveCounts
 from personalization.serving.snapshot import Snapshot
@@ -35,6 +36,8 @@ COUNTS_SECONDS = 1.0
 """How often the live counts are followed. Each change empties the memory of answers, so more often would cost more."""
 PAUSE_SECONDS = 0.5
 """The pause after a failed read of the database; without it, each request could wake the thread."""
+HASH_LENGTH = 12
+"""Digits of a model's hash that an exposure names."""
 log = logging.getLogger(__name__)
 Counters = tuple[int, int]
 
@@ -51,11 +54,12 @@ class SnapshotRefresher:
         self._snapshot: Snapshot | None = None
         self._rows: dict[str, ProductRow] = {}
         self._cursor: int | None = None
+        self._catalog_moment: str | None = None
         self._versions = Versions()
         self._changed: dict[str, ProductRow] = {}
         self._model_changed = False
         """Rows and model that were reloaded but are in no snapshot yet: the database may fail in between."""
-        self._config: tuple[tuple[Any, ...], dict[str, PlacementConfig], list[Rule]] | None = None
+        self._config: tuple[tuple[Any, ...], dict[str, PlacementConfig], LiveRules] | None = None
         """The fingerprint, placements and rules of the last read."""
         self._counters: Counters | None = None
         self._asked_at = self._failed_at = self._followed_at = float("-inf")
@@ -131,12 +135,13 @@ class SnapshotRefresher:
                 log.warning("snapshot.counts_not_read error=%s", error)
         if (version := self._live_counts.version) != snapshot.counts_version:
             counts = self._live_counts.recent_counts(snapshot.serving_catalog.codes, snapshot.weights)
-            self._snapshot = snapshot.with_recent_counts(counts, version=version)
+            position = self._live_counts.position
+            self._snapshot = snapshot.with_recent_counts(counts, version=version, position=position)
 
     def forget(self) -> None:
         """Drop all loaded data; the next call loads from the start."""
         with self._lock:
-            self._snapshot = self._cursor = self._counters = self._config = None
+            self._snapshot = self._cursor = self._counters = self._config = self._catalog_moment = None
             self._rows, self._versions, self._changed, self._model_changed = {}, Versions(), {}, False
             self._live_counts = LiveCounts()
             self._asked_at = self._failed_at = self._followed_at = float("-inf")
@@ -144,18 +149,21 @@ class SnapshotRefresher:
     def _reload(self) -> None:
         self._changed.update(self._reload_rows())
         self._model_changed |= self._versions.follow()
-        (placements, rules), now = self._reload_config(), clock.now()
-        old, snapshot = self._snapshot, None
+        (placements, live), now = self._reload_config(), clock.now()
+        old, snapshot, rules = self._snapshot, None, live.rules
         if old is not None and not (self._changed or self._model_changed):
-            unchanged = old if old.rules.has_rules(rules) else old.with_rules(rules)
+            unchanged = old if old.rules.has_rules(rules) else old.with_rules(rules, moment=live.moment)
             self._snapshot = unchanged.at(now, placements=placements)
             if not _inline():
                 _ = self._snapshot.onboarding_cache.space
             return
+        current = self._versions.current
+        provenance = provenance_of(current[0] if current else None, self._catalog_moment, live.moment)
         if old is not None and not self._model_changed:
-            snapshot = old.with_changes(list(self._changed.values()), placements=placements, rules=rules, now=now)
+            snapshot = old.with_changes(
+                list(self._changed.values()), placements=placements, rules=rules, now=now, provenance=provenance
+            )
         if snapshot is None:
-            current = self._versions.current
             snapshot = Snapshot.build(
                 bundle=current[1] if current else None,
                 model_version=current[0].version if current else None,
@@ -164,6 +172,7 @@ class SnapshotRefresher:
                 rules=rules,
                 now=now,
                 before=old,
+                provenance=provenance,
             )
         self._snapshot = snapshot
         if not _inline():
@@ -175,16 +184,17 @@ class SnapshotRefresher:
         self._changed, self._model_changed = {}, False
 
     def _reload_rows(self) -> dict[str, ProductRow]:
-        rows, self._cursor = changed_since(self._cursor)
-        changed = {row.product_id: row for row in rows if self._rows.get(row.product_id) != row}
+        changes = changed_since(self._cursor)
+        self._cursor, self._catalog_moment = changes.cursor, changes.moment or self._catalog_moment
+        changed = {row.product_id: row for row in changes.rows if self._rows.get(row.product_id) != row}
         self._rows.update(changed)
         return changed
 
-    def _reload_config(self) -> tuple[dict[str, PlacementConfig], list[Rule]]:
+    def _reload_config(self) -> tuple[dict[str, PlacementConfig], LiveRules]:
         """Return placements and rules, read again if any was written since the last read."""
         fingerprint = config_fingerprint()  # read before the rows: a write in between is read twice, never missed
         if self._config is None or self._config[0] != fingerprint:
-            self._config = fingerprint, active_placements(), live_rules()
+            self._config = fingerprint, active_placements(), read_live_rules()
         return self._config[1:]
 
     def _start(self) -> None:
@@ -220,6 +230,15 @@ class SnapshotRefresher:
             target=stand_by, args=(self._versions,), name="vitrine-stand-by", daemon=True
         )
         self._standing_by.start()
+
+
+def provenance_of(served: Champion | None, catalog: str | None, rules: str | None) -> Provenance:
+    """Return the provenance of a snapshot with that model, and products and rules of those moments."""
+    if served is None:
+        return Provenance(catalog=catalog, rules=rules)
+    increment = served.increment
+    artifact_hash = served.artifact_hash if increment is None else increment.artifact_hash
+    return Provenance(artifact_hash[:HASH_LENGTH], None if increment is None else increment.number, catalog, rules)
 
 
 def freeze_garbage_collection() -> None:

@@ -1,6 +1,6 @@
 """Reads of profiles: a whole person in one round trip."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -91,7 +91,7 @@ for i = 1, #ids do
   local own = redis.call('LRANGE', '{LATEST}' .. ids[i], -{MOST}, -1)
   for j = 1, #own do latest[#latest + 1] = own[j] end
 end
-local offsets = #latest > 0 and redis.call('HGETALL', '{keys.OFFSETS}') or {{}}
+local offsets = redis.call('HGETALL', '{keys.OFFSETS}')
 local head = {{versions[1], versions[2], print, latest, offsets}}
 if print == known_print then return {{head}} end
 local rows = {{}}
@@ -150,6 +150,9 @@ class PersonRead:
     catalog_version: int
     person: Person | None
     pending: frozenset[bytes] = frozenset()
+    offset: int = 0
+    """The largest offset of the log that was read: every entry about these ids up to it is known, once none is pending.
+    An offset begins with the time of the log's server, so one number does for all shards."""
 
 
 def read_person(*, user_id: str | None = None, anonymous_id: str | None = None) -> Person:
@@ -183,11 +186,11 @@ def person_read(answer: Any, *, user_id: str | None, anonymous_id: str | None) -
     """Return what `person_call` of the same ids read."""
     (config, catalog, fingerprint, latest, offsets), *rest = answer
     person = _person(answer, user_id=user_id, anonymous_id=anonymous_id) if rest else None
-    return PersonRead(fingerprint, int(config or 0), int(catalog or 0), person, _pending(latest, _paired(offsets)))
-
-
-def _pending(latest: Sequence[bytes], offsets: Mapping[bytes, bytes]) -> frozenset[bytes]:
-    return frozenset(one for one in latest if (at := position_of(one))[1] > int(offsets.get(b"%d" % at[0], 0)))
+    positions = {one: position_of(one) for one in latest}
+    applied = {int(shard): int(offset) for shard, offset in _paired(offsets).items()}
+    pending = frozenset(one for one, (shard, offset) in positions.items() if offset > applied.get(shard, 0))
+    read_to = max((*applied.values(), *(offset for _, offset in positions.values())), default=0)
+    return PersonRead(fingerprint, int(config or 0), int(catalog or 0), person, pending, read_to)
 
 
 def _arguments(user_id: str | None, anonymous_id: str | None, fingerprint: bytes) -> tuple[Any, ...]:

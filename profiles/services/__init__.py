@@ -165,6 +165,17 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], makes_d
     pipe.execute()
 
 
+def changes_of(events: Iterable[Event]) -> dict[str, Change]:
+    """Return what the events change, by raw id, in their order."""
+    changes: dict[str, Change] = defaultdict(Change)
+    for event in events:
+        try:
+            _collect(changes, event)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            log.warning("event.unreadable message_id=%s error=%s", event.message_id, error)
+    return changes
+
+
 def _collect(changes: dict[str, Change], event: Event) -> None:
     if event.consents.get(PURPOSE) is False:
         for raw_id in raw_ids(event.user_id, event.anonymous_id):

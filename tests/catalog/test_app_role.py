@@ -27,7 +27,7 @@ def test_products_are_put_changed_removed_and_imported(tmp_path: Path, settings:
         kept = imports.keep_file([FILE], file_name="p.csv", format="csv", rows=1, actor="system:test")
         imports.queue_import(kept.pk, actor="system:test")
         imports.run_import(kept.pk)
-        rows, _ = selectors.changed_since(None)
+        rows = selectors.changed_since(None).rows
         cursor.execute("RESET ROLE")
 
     assert ProductImport.objects.get().state == ImportState.DONE

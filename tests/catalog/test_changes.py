@@ -25,19 +25,19 @@ def dates() -> dict[str, tuple[int, datetime]]:
 @pytest.mark.django_db(transaction=True)
 def test_what_changed_comes_and_only_that_is_dated_anew() -> None:
     services.bulk_upsert([{"product_id": "P1", **ROW}, {"product_id": "P2", **ROW}], actor="system:test")
-    everything, cursor = selectors.changed_since(None)
+    everything = selectors.changed_since(None)
     before = dates()
 
     services.put_product("P2", data={**ROW, "price": 2}, actor="system:test")
-    changed, cursor = selectors.changed_since(cursor)
+    changed = selectors.changed_since(everything.cursor)
     after = dates()
     services.remove_product("P1", actor="system:test")
-    removed, cursor = selectors.changed_since(cursor)
+    removed = selectors.changed_since(changed.cursor)
 
-    assert (ids(everything), "P2" in ids(changed)) == (["P1", "P2"], True)
+    assert (ids(everything.rows), "P2" in ids(changed.rows)) == (["P1", "P2"], True)
     assert before["P1"] == after["P1"]
     assert before["P2"][0] < after["P2"][0]
-    assert [(row.active, row.removed) for row in removed if row.product_id == "P1"] == [(False, True)]
+    assert [(row.active, row.removed) for row in removed.rows if row.product_id == "P1"] == [(False, True)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -66,13 +66,13 @@ def test_what_commits_late_is_not_missed() -> None:
     writer.start()
     assert done.wait(10)
     services.put_product("EARLY", data=ROW, actor="system:test")
-    first, cursor = selectors.changed_since(None)
+    first = selectors.changed_since(None)
     may_commit.set()
     writer.join(10)
-    second, _ = selectors.changed_since(cursor)
+    second = selectors.changed_since(first.cursor)
 
-    assert ids(first) == ["EARLY"]
-    assert "LATE" in ids(second)
+    assert ids(first.rows) == ["EARLY"]
+    assert "LATE" in ids(second.rows)
 
 
 @pytest.mark.django_db
@@ -81,7 +81,7 @@ def test_a_row_that_staff_or_sql_changes_comes_too() -> None:
 
     Product.objects.filter(product_id="P1").update(stock=3)
 
-    assert [row.stock for row in selectors.changed_since(None)[0]] == [3]
+    assert [row.stock for row in selectors.changed_since(None).rows] == [3]
     assert Product.objects.get().changed_xid > 0
 
 

@@ -112,7 +112,7 @@ def exploration_chances(
             fixed={code[name] for name in fixed.split()},
             caps=caps,
         )
-        one = None if plan is None else explore(snapshot, home, plan)
+        one = None if plan is None else explore(snapshot, home, plan)[0]
         if one is not None:
             chances[snapshot.serving_catalog.columns.product_ids[one.code]] = one.propensity
     return chances
