@@ -24,13 +24,19 @@ from demo.simulation.catalog import make_products
 from demo.simulation.effects import Effects
 from demo.simulator import Tallies, Tally
 from events.performance import Totals, days_of
+from events.rule_performance import results_of_rule
 from personalization.selectors.placements import active_placements
+from personalization.selectors.rules import live_rules
 from personalization.services.placements import save_placement
 from personalization.services.rules import create_rule
 
 HYBRID, POPULAR, WITH_PIN = "home", "home-popular", "home-pinned"
 PLACEMENTS: Final = (HYBRID, POPULAR, WITH_PIN)
 RULE: Final = "Simulated pin"
+HOLDOUT_PERCENT: Final = 50
+APPLIED: Final = ("rule applied", True)
+HELD_OUT: Final = ("rule held out", True)
+"""The keys under which the groups of the rule stand beside the placements."""
 SIMULATED_ACTION: Final = "demo.simulated"
 FILL: Final = ["trending", "popular", "catalog_order"]
 NEW_PLACEMENTS: Final = {
@@ -116,7 +122,10 @@ def prepare() -> bool:
     for key, data in NEW_PLACEMENTS.items():
         if key not in present:
             save_placement(key, data={**data, "size": present[HYBRID].size}, actor=ACTOR)
-    wording = {"effect": "pin", "position": 1, "placements": [WITH_PIN], "products": [unwanted_product()]}
+    wording = {
+        "effect": "pin", "position": 1, "placements": [WITH_PIN], "products": [unwanted_product()],
+        "holdout_percent": HOLDOUT_PERCENT,
+    }  # fmt: skip
     if WITH_PIN not in present:
         create_rule(name=RULE, wording=wording, actor=ACTOR)
     return not present.keys() >= NEW_PLACEMENTS.keys()
@@ -140,6 +149,16 @@ def page_totals(*, first: date, last: date) -> dict[Key, Totals]:
         days = days_of(placement, first=first, last=last)
         result[placement, True] = sum((day.personalized for day in days), Totals())
         result[placement, False] = sum((day.others for day in days), Totals())
+    return result
+
+
+def rule_totals() -> dict[Key, Totals]:
+    """Return what the page of the rule counts so far, for both groups; impressions are left out."""
+    result = {APPLIED: Totals(), HELD_OUT: Totals()}
+    for rule in live_rules():
+        for version in results_of_rule(rule.id) if rule.name == RULE else ():
+            for key, lot in ((APPLIED, version.applied), (HELD_OUT, version.held_out)):
+                result[key] += Totals(lot.answers, 0, lot.clicks, lot.carts, lot.orders, lot.revenue)
     return result
 
 
@@ -187,13 +206,25 @@ def comparisons(run: Run) -> list[Comparison]:
     rows = {row.placement: row for row in rows_of(run) if row.personalized}
     pairs = (
         ("lift of the hybrid over popular", run.effects.lift, HYBRID, POPULAR),
-        ("effect of the pin", -run.effects.pin_cost, WITH_PIN, HYBRID),
+        ("effect of the pin, by placement", -run.effects.pin_cost, WITH_PIN, HYBRID),
     )
-    return [
+    result = [
         compare(name, planted, rows[one], rows[other])
         for name, planted, one, other in pairs
         if one in rows and other in rows
     ]
+    return [*result, compare_groups(run)]
+
+
+def compare_groups(run: Run) -> Comparison:
+    """Return the effect of the pin on the shoppers of its rule, beside those held out."""
+    name, planted, now = "effect of the pin, by the hold-out of its rule", -run.effects.pin_cost, rule_totals()
+    one, other = (_less(now[key], run.before[key]) for key in (APPLIED, HELD_OUT))
+    if not (one.clicks and other.clicks):
+        return Comparison(name, planted, planted, math.nan, math.inf)
+    ratio = (one.click_rate or 0.0) / (other.click_rate or 1.0)
+    # Of the plant only the sum by placement is known: the variance of rare clicks is at most their number.
+    return Comparison(name, planted, planted, ratio - 1, ratio * math.sqrt(1 / one.clicks + 1 / other.clicks))
 
 
 def compare(name: str, planted: float, one: Row, other: Row) -> Comparison:

@@ -34,7 +34,7 @@ def truth_lines(run: Run) -> Iterator[str]:
     yield f"  Days {run.first} to {run.last}. Each pair: what shoppers did / what the pages of performance count"
     yield (
         f"  {'placement':<14}{'personalized':<14}{'answers':>15}{'clicks':>15}{'carts':>13}{'orders':>11}"
-        f"{'revenue':>23}  clicks for each answer"
+        f"{'revenue':>27}  clicks for each answer"
     )
     rows = rows_of(run)
     for row in rows:
@@ -70,7 +70,7 @@ def _row_line(row: Row) -> str:
     cells = "".join(f"{f'{one:,} / {other:,}':>{width}}" for one, other, width in pairs)
     money = f"{tally.revenue:,.2f} / {page.revenue:,.2f}"
     rates = f"expected {row.expected_rate:.4f}, pages {row.rate:.4f} ± {row.error:.4f}"
-    return f"  {row.placement:<14}{'yes' if row.personalized else 'no':<14}{cells}{money:>23}  {rates}"
+    return f"  {row.placement:<14}{'yes' if row.personalized else 'no':<14}{cells}{money:>27}  {rates}"
 
 
 def _day_lines(run: Run) -> Iterator[str]:

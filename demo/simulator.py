@@ -156,10 +156,11 @@ class Simulator:
 
     def _note(self, delay_s: float, error: str) -> None:
         outcome = self.outcome
-        outcome.worst_delay_s = max(outcome.worst_delay_s, delay_s)
         if delay_s > MOST_WAITING_S:
             outcome.too_late += 1
-        elif error:
+            return
+        outcome.worst_delay_s = max(outcome.worst_delay_s, delay_s)
+        if error:
             outcome.failed, outcome.error = outcome.failed + 1, outcome.error or error
         else:
             outcome.visits += 1

@@ -10,7 +10,19 @@ from django.core.management import CommandError, call_command
 from bench.simulated_lift import faults, measure
 from demo import filling, simulated_runs
 from demo.datasets import simulated
-from demo.simulated_runs import HYBRID, PLACEMENTS, POPULAR, WITH_PIN, Row, Run, comparisons, latest_run, note_run
+from demo.simulated_runs import (
+    APPLIED,
+    HELD_OUT,
+    HYBRID,
+    PLACEMENTS,
+    POPULAR,
+    WITH_PIN,
+    Row,
+    Run,
+    comparisons,
+    latest_run,
+    note_run,
+)
 from demo.simulation.effects import Effects
 from demo.simulation_report import comparison_line, truth_lines
 from demo.simulator import Tally
@@ -21,6 +33,14 @@ from personalization.selectors.rules import live_rules
 DAY = date(2026, 12, 1)
 EFFECTS = Effects(clicks=0.4, lift=0.25, pin_cost=0.5)
 RATES = {HYBRID: 0.5, POPULAR: 0.4, WITH_PIN: 0.25}
+
+
+@pytest.fixture(autouse=True)
+def rule_page(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Let the page of the rule count what was planted, where a test has no installation."""
+    if request.node.get_closest_marker("slow") is None:
+        totals = {APPLIED: Totals(answers=400, clicks=100), HELD_OUT: Totals(answers=400, clicks=200)}
+        monkeypatch.setattr(simulated_runs, "rule_totals", lambda: totals)
 
 
 @pytest.fixture
@@ -40,7 +60,8 @@ def run_of(**clicks: int) -> Run:
         )
         for key, rate in RATES.items()
     }  # fmt: skip
-    return Run(DAY, DAY, EFFECTS, tallies, dict.fromkeys([(key, True) for key in PLACEMENTS], Totals()))
+    keys = [*((key, True) for key in PLACEMENTS), APPLIED, HELD_OUT]
+    return Run(DAY, DAY, EFFECTS, tallies, dict.fromkeys(keys, Totals()))
 
 
 def page_of(run: Run, **clicks: int) -> dict[tuple[str, bool], Totals]:
@@ -65,10 +86,12 @@ def test_what_was_planted_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     run = run_of()
     monkeypatch.setattr(simulated_runs, "page_totals", lambda first, last: page_of(run))
 
-    lift, pin = comparisons(run)
+    lift, pin, by_rule = comparisons(run)
 
     assert (lift.planted, lift.expected, lift.on_pages) == pytest.approx((0.25, 0.25, 0.25))
     assert (pin.planted, pin.expected, pin.on_pages) == pytest.approx((-0.5, -0.5, -0.5))
+    assert (by_rule.planted, by_rule.on_pages) == pytest.approx((-0.5, -0.5))
+    assert by_rule.error == pytest.approx(0.5 * (1 / 100 + 1 / 200) ** 0.5)
     # The error of a ratio: relative errors add up as squares.
     assert lift.error == pytest.approx(1.25 * (450 / 500**2 + 360 / 400**2) ** 0.5)
     assert "planted +25.0%, pages +25.0% ± 8.0%: 0.0 standard errors away" in comparison_line(lift)

@@ -78,7 +78,7 @@ class Command(BaseCommand):
         _check_answers(simulator.storefront)
         self._settle()
         first = simulated_runs.today()
-        before = simulated_runs.page_totals(first=first, last=first)
+        before = simulated_runs.page_totals(first=first, last=first) | simulated_runs.rule_totals()
         minutes = options["minutes"]
         with _fast_clock(options["speed"], minutes=minutes):
             outcome = self._run(simulator, options)
