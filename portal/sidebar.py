@@ -40,6 +40,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Imports", "upload_file", "catalog.ProductImport"),
     ),
     "What is learned": (
+        Door("Models", "balance", "portal:models", "modelops.view_modelversion"),
         Door("Model versions", "model_training", "modelops.ModelVersion"),
         Door("Training runs", "exercise", "modelops.TrainingRun"),
         Door("Waivers", "approval", "modelops.ModelWaiver"),
