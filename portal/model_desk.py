@@ -1,32 +1,29 @@
 """The data scientist's pages: how versions do over time and live, and one version against the live one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from math import sqrt
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from common import clock
+from common.errors import NotFound
 from events.performance import Totals, personalized_days
-from modelops.models import ModelVersion
-from modelops.selectors import plots
-from modelops.selectors.comparison import TITLES, with_titles
+from modelops.selectors import desk, plots, report
 from modelops.selectors.live_spans import live_spans
 from modelops.selectors.registry import live_version
-from modelops.selectors.report.section import METRIC, number
 from modelops.selectors.tracking import tracking_page
-from modelops.selectors.verdict import interval_text, percent, reference_in_words, relative, verdict_of
+from modelops.selectors.verdict import verdict_of
 from portal.permissions import staff_page
 from portal.sections import Section, answer
 
 SEE: Final = "modelops.view_modelversion"
-MOST_VERSIONS: Final = 20
+TEMPLATE: Final = "portal/model_desk.html"
 DAYS: Final = 28
 Z: Final = 1.96
 """The half width of a 95 % interval in standard errors."""
@@ -36,18 +33,18 @@ Z: Final = 1.96
 @staff_page(SEE)
 def overview(request: HttpRequest) -> HttpResponse:
     """Show the live version, the metric of the latest versions, and the live click rate since the promotion."""
-    versions = list(ModelVersion.objects.defer("increment")[:MOST_VERSIONS])
-    live = live_version()
-    sections = [_verdicts(versions), _over_versions(versions), *_live_rates()]
+    versions, live = desk.latest_versions(), live_version()
+    links = [reverse("portal:model-comparison", args=[version.pk]) for version in versions]
+    sections = [_shown(desk.verdicts(versions), links), _shown(desk.accuracy_by_version(versions)), *_live_rates()]
     return answer(
         request,
-        "portal/model_desk.html",
+        TEMPLATE,
         sections,
         title="Models",
         subtitle="Models",
         version=live,
         verdict=verdict_of(live) if live else None,
-        waiting=_waiting(versions, live),
+        waiting=desk.waiting_versions(versions, live),
         tracking=tracking_page(),
     )
 
@@ -56,62 +53,28 @@ def overview(request: HttpRequest) -> HttpResponse:
 @staff_page(SEE)
 def comparison(request: HttpRequest, version_id: int) -> HttpResponse:
     """Show one version against the live one."""
-    version = get_object_or_404(ModelVersion, pk=version_id)
-    live = live_version()
-    sections = [one for one in (_same_shoppers(version), _own_windows(version, live)) if one.rows]
+    try:
+        version = desk.version_by_key(version_id)
+    except NotFound as error:
+        raise Http404 from error
+    tables = (desk.on_same_shoppers(version), desk.on_own_windows(version, live_version()))
     return answer(
         request,
-        "portal/model_desk.html",
-        sections,
+        TEMPLATE,
+        [_shown(one) for one in tables if one.rows],
         title=f"{version.version} against live",
         subtitle="Models",
         version=version,
         verdict=verdict_of(version),
-        others=ModelVersion.objects.exclude(pk=version.pk).only("version", "state")[:MOST_VERSIONS],
+        others=[one for one in desk.latest_versions() if one.pk != version.pk],
         tracking=tracking_page(),
     )
 
 
-def _waiting(versions: Sequence[ModelVersion], live: ModelVersion | None) -> list[ModelVersion]:
-    """Return challengers that passed and are newer than the live version: Promote is theirs."""
-    since = live.created_at if live else None
-    return [
-        one for one in versions if one.state == "candidate" and one.passed and (not since or one.created_at > since)
-    ]
-
-
-def _verdicts(versions: Sequence[ModelVersion]) -> Section:
-    rows, links = [], []
-    for version in versions:
-        verdict = verdict_of(version)
-        state = version.get_state_display()
-        rows.append((version.version, state, verdict.status, verdict.sentence, f"{version.created_at:%Y-%m-%d}"))
-        links.append(reverse("portal:model-comparison", args=[version.pk]))
-    note = f"The latest {MOST_VERSIONS} versions. The gate asked each and its reference about the same shoppers."
-    return Section("verdicts", "Verdicts", note, ("Version", "State", "Gate", "Verdict", "Trained"), rows, links=links)
-
-
-def _over_versions(versions: Sequence[ModelVersion]) -> Section:
-    """Return NDCG@10 of each version with its interval, the earliest first."""
-    points = [(version, _interval(version, METRIC)) for version in reversed(versions)]
-    measured = [(version, interval) for version, interval in points if interval is not None]
-    rows = [
-        (version.version, version.get_state_display(), *(number(end) for end in interval))
-        for version, interval in measured
-    ]
-    names = [version.version for version, _ in measured]
-    figure = plots.dots(names, [("NDCG@10", [interval for _, interval in measured])], title="NDCG@10, held out")
-    note = "Each on its own held-out window, so that a step may also come from other shoppers or another season."
-    columns = ("Version", "State", "NDCG@10", "95 % from", "95 % to")
-    return Section("over-versions", "Accuracy by version", note, columns, rows, figure if len(measured) > 1 else None)
-
-
-def _interval(version: ModelVersion, metric: str) -> plots.Interval | None:
-    one = version.report.get("test", {}).get(version.stage, {}).get("together", {}).get(metric, {})
-    if one.get("value") is None:
-        return None
-    value, low, high = (one["value"] if one.get(end) is None else one[end] for end in ("value", "low", "high"))
-    return float(value), float(low), float(high)
+def _shown(one: report.Section, links: Sequence[str] = ()) -> Section:
+    """Return a section of the report as one of a portal's page."""
+    columns: Iterable[str] = map(str, one.columns)
+    return Section(one.slug, one.title, one.note, tuple(columns), one.rows, one.figure, links)
 
 
 def _live_rates() -> list[Section]:
@@ -181,47 +144,3 @@ def _rate_text(sums: Totals) -> str:
         return "–"
     value, low, high = _rate(sums)
     return f"{value:.2f} % [{low:.2f}, {high:.2f}]"
-
-
-def _same_shoppers(version: ModelVersion) -> Section:
-    """Return each metric of version and reference on the gate's shoppers, with the paired difference."""
-    reference = reference_in_words(version.gate)
-    pairs = version.gate.get("comparisons", ())
-    rows = []
-    for one in pairs:
-        shares = relative(one)
-        difference = f"{interval_text(one['difference'])}"
-        by = "–" if shares is None else f"{percent(shares[0])} [{percent(shares[1])}, {percent(shares[2])}]"
-        title = TITLES.get(one["metric"], one["metric"])
-        rows.append((title, interval_text(one["reference"]), interval_text(one["challenger"]), difference, by))
-    names = [TITLES.get(one["metric"], one["metric"]) for one in pairs]
-    series = [(label, [_ends(one[side]) for one in pairs]) for label, side in
-              ((reference, "reference"), (version.version, "challenger"))]  # fmt: skip
-    shoppers = f"{pairs[0]['difference']['n']:,} " if pairs else ""
-    note = (
-        f"Both answered the same {shoppers}held-out shoppers. The reference is "
-        + ("the plan of the version that was live then, fitted on the same past" if reference == "live" else reference)
-        + ". The interval of the difference is paired: one that holds no 0 shows a difference beyond chance."
-    )
-    columns = ("Metric", reference.capitalize(), version.version, "Difference", "In percent")
-    figure = plots.dots(names, series, title="mean over shoppers") if rows else None
-    return Section("same-shoppers", "On the same shoppers", note, columns, rows, figure)
-
-
-def _ends(interval: dict[str, Any]) -> plots.Interval:
-    return interval["value"], interval["low"], interval["high"]
-
-
-def _own_windows(version: ModelVersion, live: ModelVersion | None) -> Section:
-    """Return all metrics of both versions as they were reported, with the plain difference."""
-    rows = []
-    for name, title in with_titles(version.metrics):
-        own, other = version.metrics[name], live.metrics.get(name) if live else None
-        difference = "–" if other is None else f"{own - other:+.4f}".replace("-", "−")
-        rows.append((title, number(other), number(own), difference))
-    note = (
-        "As each training reported them, on its own held-out window: other shoppers and other days, so there is no "
-        "paired interval. Higher is better, except for RMSE."
-    )
-    name = f"{live.version}, live" if live else "None is live"
-    return Section("own-windows", "Each on its own window", note, ("Metric", name, version.version, "Difference"), rows)

@@ -23,6 +23,7 @@ from modelops.selectors.report.running import cold_start_gap, data, drift, gate,
 from modelops.selectors.report.section import Section
 from modelops.selectors.report.spread import exposure, reach
 
+__all__ = ["EVERYTHING", "PARTS", "SUMMARY", "Section", "figures", "sections_of"]
 Make = Callable[[ModelVersion], Section | None]
 SUMMARY, EVERYTHING = "summary", "all"
 
