@@ -66,7 +66,7 @@ def comparison(request: HttpRequest, version_id: int) -> HttpResponse:
         subtitle="Models",
         version=version,
         verdict=verdict_of(version),
-        others=[one for one in desk.latest_versions() if one.pk != version.pk],
+        others=desk.other_versions(version),
         tracking=tracking_page(),
     )
 

@@ -56,7 +56,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
     "What is allowed": (
         Door("Purposes", "policy", "consents.Purpose"),
         Door("Decisions", "how_to_reg", "consents.ConsentState"),
-        Door("Proof", "history_edu", "consents.ConsentEvent"),
+        Door("Consent proof", "history_edu", "consents.ConsentEvent"),
         Door("Audit log", "gavel", "audit.AuditEvent"),
     ),
     "House": (

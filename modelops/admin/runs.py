@@ -74,6 +74,7 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     )
     list_filter = ("state",)
     list_select_related = ("model_version",)
+    list_per_page = 25
     deferred = ("data_report", "steps", *(one for one in OF_VERSION if one != "model_version__gate"))
     fields = ("state_label", "step", "bar", "message_text", "verdict_panel", "steps_table",
               "model_version", "who", "search", "exposure",

@@ -65,6 +65,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
     deferred = ("report", "increment")
     search_fields = ("version",)
     ordering = ("-created_at",)
+    list_per_page = 25
     fields = ("version", "state", "verdict_panel", "stage", "metrics_text", "ladder", "checks", "alarms", "held_back",
               "seed", "data_hash", "artifact_hash", "created_at", "promoted_at", "increment_text", "retired_at",
               "pruned_at", "tracking")  # fmt: skip

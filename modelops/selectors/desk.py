@@ -18,6 +18,11 @@ def latest_versions() -> list[ModelVersion]:
     return list(ModelVersion.objects.defer("increment")[:MOST_VERSIONS])
 
 
+def other_versions(version: ModelVersion) -> list[ModelVersion]:
+    """Return the latest other versions with their names and states alone."""
+    return list(ModelVersion.objects.exclude(pk=version.pk).only("version", "state")[:MOST_VERSIONS])
+
+
 def version_by_key(key: int) -> ModelVersion:
     """Return the version with this primary key. Raises NotFound."""
     version = ModelVersion.objects.filter(pk=key).first()

@@ -174,7 +174,7 @@ def test_gate_shows_the_side_of_each_bar(log_in: LogIn) -> None:
         (("coverage", "new_items", "group_ratio:device", "served: new items", "served: shoppers judged"), "at least"),
         (("served: groups by device", "served: days before", "volume", "filled titles", "stability"), "at least"),
         (("popularity_lift", "group_loss:device:tablet", "supplier_share", "leak:too_good"), "at most"),
-        (("served: loss of device tablet", "served: supplier share", "set aside", "shift of hours"), "at most"),
+        (("served: loss of device tablet", "served: supplier share", "removed", "shift of hours"), "at most"),
     ],
 )
 def test_old_check_without_side_gets_it_from_its_name(names: tuple[str, ...], side: str) -> None:
