@@ -16,6 +16,6 @@ class ApiDocs(SpectacularSwaggerSplitView):
     @extend_schema(exclude=True)
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the page, or its script, with the key that it sends; only the demo's, which is no secret."""
-        answer = super().get(request, *args, **kwargs)
+        answer = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         answer.data["demo_key"] = settings.SHOP_PUBLIC_KEY if settings.DEMO else ""
         return answer
