@@ -71,7 +71,7 @@ def measured(sizes: Sizes, *, times: int, folder: Path | None = None) -> dict[st
         prepare(it, sizes)
         filled_s = time.monotonic() - began
         serve(it)
-        pages = {name: asked(it.url, role, path, times) for name, role, path in addresses()}
+        pages = {name: request_times(it.url, role, path, times) for name, role, path in addresses()}
     over = sorted(name for name, one in pages.items() if one["p95_ms"] > BUDGET_MS)
     return {
         **asdict(sizes),
@@ -226,7 +226,7 @@ def cookie_of(role: str) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
-def asked(url: str, role: str, path: str, times: int) -> dict[str, Any]:
+def request_times(url: str, role: str, path: str, times: int) -> dict[str, Any]:
     """Return status, size and the milliseconds of a page; the first request, which loads templates, does not count."""
     cookie, took, status, size = cookie_of(role), [], 0, 0
     link = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)

@@ -154,9 +154,9 @@ def verdicts(whom: ConsentPerson, *, region: str | None, gpc: bool = False) -> d
 
 def allowed_purposes(raw_ids: Iterable[str]) -> dict[str, list[str]]:
     """Return the purposes that each raw id's person allows, from one trip for all. Raises redis errors."""
-    wanted = list(raw_ids)
-    by_id = states_of_people(wanted)
-    people = {raw_id: person_of([raw_id], by_id) for raw_id in wanted}
+    ids = list(raw_ids)
+    by_id = states_of_people(ids)
+    people = {raw_id: person_of([raw_id], by_id) for raw_id in ids}
     return {
         raw_id: sorted(name for name, verdict in verdicts(one, region=None).items() if verdict.allowed)
         for raw_id, one in people.items()

@@ -35,7 +35,11 @@ def overview(request: HttpRequest) -> HttpResponse:
     """Show the live version, the metric of the latest versions, and the live click rate since the promotion."""
     versions, live = desk.latest_versions(), live_version()
     links = [reverse("portal:model-comparison", args=[version.pk]) for version in versions]
-    sections = [_shown(desk.verdicts(versions), links), _shown(desk.accuracy_by_version(versions)), *_live_rates()]
+    sections = [
+        _as_page_section(desk.verdicts(versions), links),
+        _as_page_section(desk.accuracy_by_version(versions)),
+        *_live_rates(),
+    ]
     return answer(
         request,
         TEMPLATE,
@@ -61,7 +65,7 @@ def comparison(request: HttpRequest, version_id: int) -> HttpResponse:
     return answer(
         request,
         TEMPLATE,
-        [_shown(one) for one in tables if one.rows],
+        [_as_page_section(one) for one in tables if one.rows],
         title=f"{version.version} against live",
         subtitle="Models",
         version=version,
@@ -71,7 +75,7 @@ def comparison(request: HttpRequest, version_id: int) -> HttpResponse:
     )
 
 
-def _shown(one: report.Section, links: Sequence[str] = ()) -> Section:
+def _as_page_section(one: report.Section, links: Sequence[str] = ()) -> Section:
     """Return a section of the report as one of a portal's page."""
     columns: Iterable[str] = map(str, one.columns)
     return Section(one.slug, one.title, one.note, tuple(columns), one.rows, one.figure, links)
@@ -88,10 +92,10 @@ def _live_rates() -> list[Section]:
         (one.version, f"{one.first}", f"{one.last}", f"{sums.answers:,}", f"{sums.clicks:,}", _rate_text(sums))
         for one, sums in by_version
     ]
-    shown = [(one, sums) for one, sums in by_version if sums.answers]
+    with_answers = [(one, sums) for one, sums in by_version if sums.answers]
     figure = plots.dots(
-        [f"{one.version}, {one.first:%m-%d}" for one, _ in shown],
-        [("clicks for 100 answers", [_rate(sums) for _, sums in shown])],
+        [f"{one.version}, {one.first:%m-%d}" for one, _ in with_answers],
+        [("clicks for 100 answers", [_rate(sums) for _, sums in with_answers])],
         title="clicks for 100 answers",
     )
     note = (
@@ -100,22 +104,29 @@ def _live_rates() -> list[Section]:
         "no proof; an experiment is."
     )
     columns = ("Version", "From", "To", "Answers", "Clicks", "Click rate, 95 % interval")
-    live = Section("live-versions", "Click rate while live", note, columns, rows[::-1], figure if len(shown) else None)
+    live = Section(
+        "live-versions", "Click rate while live", note, columns, rows[::-1], figure if with_answers else None
+    )
     return [live, _by_day(days, {day: one.version for one in spans for day in _days(one.first, one.last)})]
 
 
 def _by_day(days: dict[date, Totals], version_of: dict[date, str]) -> Section:
-    known = sorted(day for day in days if day in version_of)
+    days_with_version = sorted(day for day in days if day in version_of)
     rows = [
         (f"{day}", version_of[day], f"{days[day].answers:,}", f"{days[day].clicks:,}", _rate_text(days[day]))
-        for day in known
+        for day in days_with_version
     ]
-    names = list(dict.fromkeys(version_of[day] for day in known))
-    series = [(name, [_percent(days[day]) if version_of[day] == name else None for day in known]) for name in names]
-    figure = plots.lines([f"{day:%m-%d}" for day in known], series, x="day", y="clicks for 100 answers")
+    names = list(dict.fromkeys(version_of[day] for day in days_with_version))
+    series = [
+        (name, [_percent(days[day]) if version_of[day] == name else None for day in days_with_version])
+        for name in names
+    ]
+    figure = plots.lines([f"{day:%m-%d}" for day in days_with_version], series, x="day", y="clicks for 100 answers")
     columns = ("Day", "Live", "Answers", "Clicks", "Click rate, 95 % interval")
     note = f"Days of the shop ({settings.SHOP_TIME_ZONE}). A line for each version that was live."
-    return Section("live-days", "Click rate by day", note, columns, rows[::-1], figure if len(known) > 1 else None)
+    return Section(
+        "live-days", "Click rate by day", note, columns, rows[::-1], figure if len(days_with_version) > 1 else None
+    )
 
 
 def _days(first: date, last: date) -> list[date]:

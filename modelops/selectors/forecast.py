@@ -11,7 +11,7 @@ from modelops.selectors.verdict import Status, verdict_of
 from recsys.data.data_checks import MIN_ITEMS, MIN_ROWS, MIN_SHOPPERS
 
 LAST_RUNS: Final = 5
-LEAST: Final = (
+MINIMA: Final = (
     ("interactions", "interactions that training may use", MIN_ROWS),
     ("shoppers", "shoppers", MIN_SHOPPERS),
     ("items", "products", MIN_ITEMS),
@@ -63,11 +63,13 @@ def _past(run: TrainingRun) -> PastRun:
 
 
 def _data_lines(sizes: Mapping[str, int]) -> Iterable[Line]:
-    for name, title, least in LEAST:
+    for name, title, minimum in MINIMA:
         if name in sizes:
             count = sizes[name]
-            enough = "enough" if count >= least else "few: only simple recommenders will earn their place"
-            yield Line("pass" if count >= least else "warn", f"{count:,} {title}, at least {least:,} wanted: {enough}")
+            enough = "enough" if count >= minimum else "few: only simple recommenders will earn their place"
+            yield Line(
+                "pass" if count >= minimum else "warn", f"{count:,} {title}, at least {minimum:,} wanted: {enough}"
+            )
 
 
 def _alarm_lines() -> Iterable[Line]:
@@ -79,7 +81,7 @@ def _alarm_lines() -> Iterable[Line]:
 
 
 def _sentence(runs: tuple[PastRun, ...], lines: tuple[Line, ...]) -> str:
-    if any(line.status == "warn" for line in lines[: len(LEAST)]):
+    if any(line.status == "warn" for line in lines[: len(MINIMA)]):
         return "The data are few: a model is made, and most likely shows popular products to many."
     if not runs:
         return "This is the first training: it is compared with popular products, and goes live unless it is worse."
@@ -96,4 +98,4 @@ def data_sizes() -> dict[str, int]:
     run = TrainingRun.objects.exclude(data_report={}).order_by("-created_at").only("data_report").first()
     if run is None:
         return recent_training_counts()
-    return {name: run.data_report[name] for name, _, _ in LEAST if name in run.data_report}
+    return {name: run.data_report[name] for name, _, _ in MINIMA if name in run.data_report}
