@@ -3,7 +3,8 @@
 Patterns instead of names: a new table automatically belongs to the roles that manage its room.
 
 Managing accounts is a role of its own, so that no other role can give itself more. Who holds `customers.view_customer`
-has a reason to look at named shoppers; a data scientist has none, and holds no permission that shows one.
+has a reason to look at named shoppers; a data scientist has none, and holds no permission that shows one. Names and
+contact data are masked without `customers.view_personal_data`.
 """
 
 from fnmatch import fnmatchcase
@@ -16,7 +17,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "personalization.*_rule*",
         "personalization.view_*",
         "modelops.view_*",
-        "customers.view_*",
+        "customers.view_customer*",
         "events.view_*",
         "profiles.view_*",
         "experiments.view_*",
@@ -27,7 +28,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "personalization.view_*",
         "modelops.view_*",
         "catalog.view_*",
-        "customers.view_*",
+        "customers.view_customer*",
         "events.view_*",
     ),
     "compliance officer": (

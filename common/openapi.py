@@ -1,6 +1,8 @@
 """Rules for all operations of the OpenAPI document."""
 
 import json
+import re
+from collections import Counter
 from typing import Any, Final
 
 from common.problems import CONTENT_TYPE
@@ -47,6 +49,32 @@ def tell_defaults(result: dict[str, Any], generator: Any, request: Any, public: 
                 parts = (field.get("description"), f"Default: {json.dumps(default)}.")
                 field["description"] = " ".join(filter(None, parts))
     return result
+
+
+def summarize(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """drf-spectacular's hook: the summary of an operation is the first sentence of its description.
+
+    Operations that say the same, as those of one event, add the end of their address. Raises ValueError for an
+    operation without a description.
+    """
+    sentences = {
+        (path, method): _first_sentence(operation, f"{method.upper()} {path}")
+        for path, item in result["paths"].items()
+        for method, operation in item.items()
+        if "responses" in operation
+    }
+    counts = Counter(sentences.values())
+    for (path, method), sentence in sentences.items():
+        end = f" ({path.rpartition('/')[2]})" if counts[sentence] > 1 else ""
+        result["paths"][path][method]["summary"] = f"{sentence}{end}"
+    return result
+
+
+def _first_sentence(operation: dict[str, Any], name: str) -> str:
+    description = " ".join(operation.get("description", "").split())
+    if not description:
+        raise ValueError(f"{name} has no description: its method needs a docstring.")
+    return re.split(r"[.;:](?:\s|$)", description, maxsplit=1)[0]
 
 
 def _operations(result: dict[str, Any]) -> list[dict[str, Any]]:

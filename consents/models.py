@@ -129,6 +129,7 @@ class ConsentEvent(models.Model):
     """Field to purpose, for the record of processing."""
 
     class Meta:
+        verbose_name = verbose_name_plural = "consent proof"
         ordering: ClassVar[list[str]] = ["-at", "-id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["raw_id", "purpose", "message_id"], name="consents_consentevent_once"),

@@ -152,6 +152,17 @@ def verdicts(whom: ConsentPerson, *, region: str | None, gpc: bool = False) -> d
     return {name: whom.verdict(purpose, rule=rule, gpc=gpc) for name, purpose in terms().items()}
 
 
+def allowed_purposes(raw_ids: Iterable[str]) -> dict[str, list[str]]:
+    """Return the purposes that each raw id's person allows, from one trip for all. Raises redis errors."""
+    ids = list(raw_ids)
+    by_id = states_of_people(ids)
+    people = {raw_id: person_of([raw_id], by_id) for raw_id in ids}
+    return {
+        raw_id: sorted(name for name, verdict in verdicts(one, region=None).items() if verdict.allowed)
+        for raw_id, one in people.items()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """One recorded decision, as a compliance officer shows it, in the words of its row."""

@@ -7,12 +7,16 @@ from unfold.admin import ModelAdmin
 
 from audit.staff import ReadOnly
 from common.pagination import EstimatingPaginator
+from customers.masked_admin import MasksPersonalData, masked_column
 from customers.models import Customer, CustomerLink
 
 
 @admin.register(Customer)
-class CustomerAdmin(ReadOnly, ModelAdmin):
+class CustomerAdmin(MasksPersonalData, ReadOnly, ModelAdmin):
     """Raw ids and their attributes."""
+
+    masked_fields = ("attributes",)
+    masked_attributes = masked_column("attributes")
 
     when_empty = "A customer comes with the first event that names one."
     show_full_result_count = False

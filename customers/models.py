@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 
@@ -13,15 +14,28 @@ class Customer(models.Model):
     attribute_stamps = models.JSONField(
         default=dict, blank=True, help_text="Per attribute the time (microseconds) and message id it was said with."
     )
+    search_text = models.TextField(
+        blank=True, default="", help_text="Id and names in lower case, which a search by a part looks in."
+    )
+    email_hash = models.CharField(
+        max_length=64, blank=True, default="", help_text="SHA-256 of the e-mail address in lower case, if one is known."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     personal_fields: ClassVar[dict[str, str]] = {
         "raw_id": "identification of the shopper for the contract and, with consent, for personalization",
         "attributes": "service and, with consent, personalization",
+        "search_text": "finding the shopper who asks for service",
+        "email_hash": "finding the shopper who asks for service",
     }
     """Field to purpose, for the record of processing."""
 
     class Meta:
         db_table = "customers_customer"
+        permissions: ClassVar = [("view_personal_data", "Can see names and contact data of customers")]
+        indexes: ClassVar = [
+            GinIndex(fields=["search_text"], name="customers_customer_search", opclasses=["gin_trgm_ops"]),
+            models.Index(fields=["email_hash"], condition=~models.Q(email_hash=""), name="customers_customer_email"),
+        ]
 
     def __str__(self) -> str:
         return self.raw_id

@@ -31,6 +31,6 @@ def _verify(person: privacy.Person) -> int:
 def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
     customers, links = _rows(person)
     return {
-        "customers": [dict(row) for row in customers.values("raw_id", "attributes", "created_at")],
+        "customers": [dict(row) for row in customers.values("raw_id", "attributes", "email_hash", "created_at")],
         "links between ids": [dict(row) for row in links.values("kind", "from_id", "user_id", "at")],
     }

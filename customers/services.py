@@ -10,6 +10,7 @@ from django.db import connection
 from common.clock import from_microseconds
 from customers.identity import Link
 from customers.models import Customer
+from customers.personal import hash_of_email, search_text
 
 MAX_ATTRIBUTES, MAX_NAME_LENGTH, MAX_VALUE_BYTES = 200, 100, 4_000
 """Number and name length of attributes of one raw id, as for products; bytes of one value as JSON."""
@@ -47,7 +48,7 @@ def apply_links(links: Iterable[Link]) -> None:
 
 def ensure_customers(raw_ids: Iterable[str]) -> None:
     """Insert a row for each new id."""
-    rows = [Customer(raw_id=raw_id) for raw_id in sorted(set(raw_ids))]
+    rows = [Customer(raw_id=raw_id, search_text=search_text(raw_id, {})) for raw_id in sorted(set(raw_ids))]
     if rows:
         Customer.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
 
@@ -67,11 +68,12 @@ def apply_traits(stated: Iterable[StatedTraits]) -> None:
     for row in rows:
         for one in by_id[row.raw_id]:
             merge(row.attributes, row.attribute_stamps, one)
+        row.search_text, row.email_hash = search_text(row.raw_id, row.attributes), hash_of_email(row.attributes)
     Customer.objects.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["raw_id"],
-        update_fields=["attributes", "attribute_stamps"],
+        update_fields=["attributes", "attribute_stamps", "search_text", "email_hash"],
         batch_size=2000,
     )
 

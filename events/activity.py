@@ -1,11 +1,13 @@
 """Reads for pages: recent activity of the shop, and the history of one person."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import TruncDate
 
@@ -25,6 +27,16 @@ REVERSED: Final = Q(status="cancelled") | Q(wholly_refunded=True) | Q(refunded__
 """Cancelled and wholly refunded orders."""
 
 
+LAST_SEEN: Final = """
+SELECT raw_id, CASE kind
+    WHEN 'user' THEN (SELECT max(at) FROM events_event WHERE user_id = value)
+    ELSE (SELECT max(at) FROM events_event WHERE anonymous_id = value)
+END
+FROM (
+    SELECT raw_id, split_part(raw_id, ':', 1) AS kind, substr(raw_id, strpos(raw_id, ':') + 1) AS value
+    FROM unnest(%s::text[]) AS raw_id
+) AS ids
+"""
 SERVER_EVENTS: Final = ("Recommendation Served", "Segment Entered", "Segment Left")
 """Events that the server writes itself."""
 
@@ -131,6 +143,13 @@ def timeline(person: Identity, *, limit: int, before: tuple[datetime, UUID] | No
         at, last = before
         events = events.filter(at__lte=at).exclude(at=at, id__gte=last)
     return [_timeline_event(row) for row in events.order_by("-at", "-id")[:limit]]
+
+
+def last_seen(raw_ids: Sequence[str]) -> dict[str, datetime]:
+    """Return the time of the latest event of each raw id; ids without an event are left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(LAST_SEEN, [list(raw_ids)])
+        return {raw_id: at for raw_id, at in cursor.fetchall() if at is not None}
 
 
 def orders_of(person: Identity, *, limit: int) -> list[OrderSummary]:

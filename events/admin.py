@@ -14,6 +14,7 @@ from unfold.decorators import action, display
 from audit.staff import LimitedActions, ReadOnly, actor_of
 from common.money import format_money
 from common.pagination import EstimatingPaginator
+from customers.masked_admin import MasksPersonalData, masked_column
 from events.models import Event, Order, OrderLine, SetAside
 from events.services.resend import resend
 from events.types.recommendation_served import RECOMMENDATION_SERVED
@@ -48,8 +49,12 @@ class NameFilter(admin.SimpleListFilter):
 
 
 @admin.register(Event)
-class EventAdmin(RecordedAdmin):
+class EventAdmin(MasksPersonalData, RecordedAdmin):
     """Events, the last recorded first; a search lists one shopper's by event time."""
+
+    masked_fields = ("properties", "traits", "context")
+    masked_properties, masked_traits = masked_column("properties"), masked_column("traits")
+    masked_context = masked_column("context")
 
     when_empty = "Events come from a shop's pages and servers, with a key of the page API keys."
     list_display = ("at", "name", "kind", "user_id", "anonymous_id", "source")
@@ -130,8 +135,11 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @admin.register(SetAside)
-class SetAsideAdmin(LimitedActions, RecordedAdmin):
+class SetAsideAdmin(MasksPersonalData, LimitedActions, RecordedAdmin):
     """Rejected events: why, what, and whether they were sent again."""
+
+    masked_fields = ("payload",)
+    masked_payload = masked_column("payload")
 
     when_empty = "What is wrong in an event that came in would be told here."
     list_display = ("received_at", "reason", "field", "times", "message_id", "source", "replayed_at", "replay_error")

@@ -155,6 +155,18 @@ def _added(totals: dict[str, Totals], outcomes: QuerySet[Outcome], key: str) -> 
     return totals
 
 
+def personalized_days(*, first: date, last: date) -> dict[date, Totals]:
+    """Return answers and clicks of the personalized answers of all placements, for each day with any."""
+    within = {"personalized": True, "day__gte": first, "day__lte": last}
+    answers = Impressions.objects.filter(position=0, **within).values_list("day").annotate(n=Sum("n"))
+    days = {day: Totals(answers=n) for day, n in answers}
+    placements = list(Impressions.objects.filter(position=0, **within).values_list("placement", flat=True).distinct())
+    clicks = Outcome.objects.filter(kind="click", placement__in=placements, **within)  # the index begins with it
+    for day, n in clicks.values_list("day").annotate(n=Count("id")):
+        days.setdefault(day, Totals()).clicks = n
+    return days
+
+
 def has_answers() -> bool:
     """Return whether any answer was counted."""
     return Impressions.objects.exists()

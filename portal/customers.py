@@ -1,14 +1,18 @@
 """The page of one customer (identity, profile, events, orders, consents), and the customer search."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
+import redis
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from catalog import browsing
 from catalog.records import ProductRow
@@ -16,42 +20,68 @@ from common import clock
 from common.clock import from_microseconds
 from consents import selectors as consents
 from consents.subjects import MAX_RAW_ID
-from customers.selectors import Identity, identity_of, users_with_attributes
+from customers.masked_admin import PERSONAL_DATA
+from customers.personal import SHA256, masked
+from customers.search import CustomerRow, customer_count, is_customer, search_customers, searchable
+from customers.selectors import Identity, identity_of
 from events import activity
 from portal.permissions import NAMED_SHOPPERS, may, staff_page
 from portal.profile import live_profile
 from portal.theme import staff_context
+from portal.timeline import Moment, collapsed
 
-TIMELINE_SIZE = 50
+TIMELINE_SIZE = 100
 ORDERS_SIZE = 20
 SOME = 24
+PAGE_SIZE = 25
+MOST_DIGITS = 19
+"""A key of a row is shorter."""
+CONSENTS: Final = "consents.view_*"
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """One event of the timeline with its products."""
+class CustomerLine:
+    """One customer of the list. `allowed` holds the purposes, None while the consent cache does not answer."""
 
-    event: activity.TimelineEvent
-    products: list[ProductRow]
+    subject: str
+    attributes: str
+    seen_at: datetime | None
+    allowed: list[str] | None
 
     @property
-    def others(self) -> int:
-        """The number of products besides the first."""
-        return len(self.event.products) - 1
+    def name(self) -> str:
+        """The id as people type it: without its kind, for a user."""
+        return self.subject.removeprefix("user:")
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @staff_page(NAMED_SHOPPERS)
 def search(request: HttpRequest) -> HttpResponse:
-    """Redirect to the customer with the given id; without an id, list some customers."""
-    customer_id = request.GET.get("id", "").strip()[:MAX_RAW_ID]
-    if customer_id:
-        return redirect("portal:customer", subject=subject_of(customer_id))
-    people = [
-        (user_id, ", ".join(f"{k} {v}" for k, v in attributes.items()))
-        for user_id, attributes in users_with_attributes(limit=SOME)
-    ]
-    return render(request, "portal/customers.html", {**staff_context(request, title="Customers"), "people": people})
+    """List the customers who match `q`, the newest first. A POST turns typed words into the address of their list.
+
+    An e-mail address is hashed on the way, so it stands in no address, history or log.
+    """
+    if request.method == "POST":
+        words = searchable(request.POST.get("q", "")[:MAX_RAW_ID])
+        if is_customer(subject := subject_of(words)):
+            return redirect("portal:customer", subject=subject)
+        return redirect(f"{reverse('portal:customers')}?{urlencode({'q': words})}")
+    words = request.GET.get("q", "").strip()[:MAX_RAW_ID]
+    by_name = may(request.user, PERSONAL_DATA)
+    page_of_rows = search_customers(words, by_name=by_name, before=_key_of(request.GET.get("before")), size=PAGE_SIZE)
+    count, is_estimate = customer_count()
+    context = {
+        "q": words,
+        "is_hash": bool(SHA256.fullmatch(words)),
+        "subject": subject_of(words) if words and not SHA256.fullmatch(words) else "",
+        "by_name": by_name,
+        "people": _lines(page_of_rows.rows, by_name=by_name),
+        "older": page_of_rows.older,
+        "count": count,
+        "is_estimate": is_estimate,
+        "may_see_consents": may(request.user, CONSENTS),
+    }
+    return render(request, "portal/customers.html", {**staff_context(request, title="Customers"), **context})
 
 
 @require_safe
@@ -60,16 +90,44 @@ def page(request: HttpRequest, subject: str) -> HttpResponse:
     """Show all data about one person."""
     now = clock.now()
     identity = identity_of(subject, now=now)
+    by_name = may(request.user, PERSONAL_DATA)
     context = {
         **staff_context(request, title=subject_of(subject).partition(":")[2], subtitle="Customer"),
         "subject": subject_of(subject),
         "identity": identity,
+        "attributes": identity.attributes if by_name else masked(identity.attributes),
+        "is_masked": not by_name,
         "profile": live_profile(identity, now=now),
-        "may_see_consents": may(request.user, "consents.view_*"),
+        "may_see_consents": may(request.user, CONSENTS),
         **_consents(identity),
         **_history(identity, request.GET.get("before")),
     }
     return render(request, "portal/customer.html", context)
+
+
+def _key_of(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() and len(text) < MOST_DIGITS else None
+
+
+def _lines(rows: Sequence[CustomerRow], *, by_name: bool) -> list[CustomerLine]:
+    """Return the rows with what else the list shows, read for all rows at once."""
+    raw_ids = [row.raw_id for row in rows]
+    seen_at = activity.last_seen(raw_ids)
+    try:
+        allowed: dict[str, list[str]] | None = consents.allowed_purposes(raw_ids)
+    except redis.RedisError:
+        allowed = None
+    return [
+        CustomerLine(
+            subject=row.raw_id,
+            attributes=", ".join(
+                f"{name} {value}" for name, value in (row.attributes if by_name else masked(row.attributes)).items()
+            ),
+            seen_at=seen_at.get(row.raw_id),
+            allowed=None if allowed is None else allowed[row.raw_id],
+        )
+        for row in rows
+    ]
 
 
 def subject_of(text: str) -> str:
@@ -93,7 +151,7 @@ def _history(identity: Identity, before: str | None) -> dict[str, Any]:
     product_ids |= {product_id for order in orders for product_id in order.product_ids[:6]}
     products = {row.product_id: row for row in browsing.products_by_id(sorted(product_ids))}
     return {
-        "timeline": [Moment(event, _products_of(event.products, products)) for event in events],
+        "timeline": collapsed([Moment(event, _products_of(event.products, products)) for event in events]),
         "orders": [(order, _products_of(order.product_ids, products)) for order in orders],
         "older": f"{events[-1].at.isoformat()} {events[-1].id}" if len(events) == TIMELINE_SIZE else None,
     }

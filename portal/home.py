@@ -34,9 +34,9 @@ DOORS: Final = (
     ("Add a segment", "admin:profiles_segment_add", "profiles.add_segment"),
     ("Add a rule", "admin:personalization_rule_add", "personalization.add_rule"),
     ("Products", "admin:catalog_product_changelist", "catalog.view_product"),
-    ("Compare model versions", "admin:modelops_modelversion_changelist", "modelops.change_modelversion"),
+    ("Models: verdicts and live results", "portal:models", "modelops.change_modelversion"),
     ("Event stream", "portal:stream", WATCH),
-    ("Look up consent", "admin:consents_consentevent_changelist", "consents.change_*"),
+    ("Look up consent proof", "admin:consents_consentevent_changelist", "consents.change_*"),
     ("Accounts and roles", "admin:access_user_changelist", "access.change_user"),
     ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
 )

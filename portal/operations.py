@@ -214,7 +214,7 @@ def check_model() -> str:
     """Return the live model version. Raises ModelRefusedError if this process does not serve it."""
     champion = live.champion()
     if champion is None:
-        raise errors.NotFound("no model is released")
+        raise errors.NotFound("no model is live")
     if snapshot_refresher.refusal is not None:
         raise ModelRefusedError(snapshot_refresher.refusal)
     return champion.version

@@ -40,6 +40,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Imports", "upload_file", "catalog.ProductImport"),
     ),
     "What is learned": (
+        Door("Models", "balance", "portal:models", "modelops.view_modelversion"),
         Door("Model versions", "model_training", "modelops.ModelVersion"),
         Door("Training runs", "exercise", "modelops.TrainingRun"),
         Door("Waivers", "approval", "modelops.ModelWaiver"),
@@ -56,7 +57,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
     "What is allowed": (
         Door("Purposes", "policy", "consents.Purpose"),
         Door("Decisions", "how_to_reg", "consents.ConsentState"),
-        Door("Proof", "history_edu", "consents.ConsentEvent"),
+        Door("Consent proof", "history_edu", "consents.ConsentEvent"),
         Door("Audit log", "gavel", "audit.AuditEvent"),
     ),
     "House": (

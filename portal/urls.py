@@ -4,7 +4,7 @@ from django.conf import settings
 from django.urls import path
 
 from common import converters  # noqa: F401
-from portal import customers, landing, performance, preview, replay, rules, segments
+from portal import customers, landing, model_desk, performance, preview, replay, rules, segments
 from portal.shop import views as shop
 from portal.stream import pages as stream
 
@@ -31,6 +31,8 @@ urlpatterns = [
     path("portal/performance/<slug:key>", performance.page, name="performance-placement"),
     path("portal/performance/<slug:key>/rules", rules.page, name="placement-rules"),
     path("portal/products/<id:product_id>/performance", performance.product, name="performance-product"),
+    path("portal/models", model_desk.overview, name="models"),
+    path("portal/models/<int:version_id>", model_desk.comparison, name="model-comparison"),
     path("portal/preview", preview.page, name="preview"),
     path("portal/replay", replay.page, name="replay"),
     path("portal/stream", stream.page, name="stream"),

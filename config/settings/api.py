@@ -52,5 +52,6 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "common.openapi.describe_problems",
         "common.openapi.tell_defaults",
+        "common.openapi.summarize",
     ],
 }

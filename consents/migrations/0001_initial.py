@@ -121,6 +121,8 @@ class Migration(migrations.Migration):
                 ("region", models.CharField(blank=True, max_length=6)),
             ],
             options={
+                "verbose_name": "consent proof",
+                "verbose_name_plural": "consent proof",
                 "ordering": ["-at", "-id"],
                 "constraints": [
                     models.UniqueConstraint(

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+import django.contrib.postgres.indexes
+from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
 
 
@@ -10,6 +12,7 @@ class Migration(migrations.Migration):
     dependencies: ClassVar[list[tuple[str, str]]] = []
 
     operations: ClassVar[list[migrations.operations.base.Operation]] = [
+        TrigramExtension(),
         migrations.CreateModel(
             name="Customer",
             fields=[
@@ -29,9 +32,39 @@ class Migration(migrations.Migration):
                         help_text="Per attribute the time (microseconds) and message id it was said with.",
                     ),
                 ),
+                (
+                    "search_text",
+                    models.TextField(
+                        blank=True,
+                        default="",
+                        help_text="Id and names in lower case, which a search by a part looks in.",
+                    ),
+                ),
+                (
+                    "email_hash",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="SHA-256 of the e-mail address in lower case, if one is known.",
+                        max_length=64,
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
-            options={"db_table": "customers_customer"},
+            options={
+                "db_table": "customers_customer",
+                "permissions": [("view_personal_data", "Can see names and contact data of customers")],
+                "indexes": [
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["search_text"], name="customers_customer_search", opclasses=["gin_trgm_ops"]
+                    ),
+                    models.Index(
+                        condition=models.Q(("email_hash", ""), _negated=True),
+                        fields=["email_hash"],
+                        name="customers_customer_email",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CustomerLink",

@@ -82,7 +82,7 @@ class BatchView(CollectView):
         tags=["collect"],
     )
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Accept a batch. Items that are not sound are set aside, the others are kept."""
+        """Accept a batch. Items that are not sound are rejected, the others are kept."""
         return accept_batch(request)
 
 
@@ -109,7 +109,7 @@ class MetricsView(CollectView):
 
     @extend_schema(operation_id="collect_metrics", request=None, responses={200: AcceptedSerializer}, tags=["collect"])
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Accept and ignore."""
+        """Accept what SDKs measure of themselves, and ignore it."""
         return success()
 
 

@@ -1,4 +1,4 @@
-"""What a request said beside an item that is set aside, so that sending the item again gives the same answer. Pure.
+"""What a request said beside a rejected item, so that sending the item again gives the same answer. Pure.
 
 Kept on the row: the shopper's privacy signal, the region, and those fields of the body that the item's event uses. No
 address, no user agent, no secret.

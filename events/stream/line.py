@@ -7,13 +7,13 @@ import orjson
 
 from access.keys import masked
 
-Verdict = Literal["kept", "consent", "waiting", "discarded", "set aside", "duplicate", "refused"]
+Verdict = Literal["kept", "consent", "waiting", "discarded", "rejected", "duplicate", "refused"]
 VERDICTS: Final[tuple[Verdict, ...]] = (
     "kept",
     "consent",
     "waiting",
     "discarded",
-    "set aside",
+    "rejected",
     "duplicate",
     "refused",
 )

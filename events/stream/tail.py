@@ -56,7 +56,7 @@ class Tail:
 
     def note_rejected(self, entries: Iterable[Entry], *, source: str) -> None:
         """Note rejected items by their log entries."""
-        self._note_entries("set aside", entries, _rejected, source=source)
+        self._note_entries("rejected", entries, _rejected, source=source)
 
     def note_decisions(self, entries: Iterable[Entry], *, source: str = "") -> None:
         """Note shoppers' decisions on consent by their log entries."""
@@ -161,7 +161,7 @@ def _rejected(body: bytes) -> Line:
     reason, where = fields["reason"], fields.get("field", "")
     return Line(
         _now(),
-        "set aside",
+        "rejected",
         _name_in(fields.get("payload", "")),
         source=fields.get("source", ""),
         reason=f"{where}: {reason}" if where else reason,

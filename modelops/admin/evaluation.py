@@ -11,7 +11,10 @@ from unfold.decorators import action
 
 from modelops.admin.rows import row_or_404
 from modelops.models import ModelVersion
-from modelops.selectors.report import figures, sections_of
+from modelops.selectors.headline import headlines_of
+from modelops.selectors.report import EVERYTHING, PARTS, SUMMARY, figures, sections_of
+from modelops.selectors.tracking import tracking_page
+from modelops.selectors.verdict import verdict_of
 
 SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 YEAR = 31_536_000
@@ -40,13 +43,20 @@ class EvaluationPage:
 
     @action(description="Evaluation report", url_path="evaluation", permissions=["view"])
     def evaluation_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show all sections of the report, each plot also as a table."""
+        """Show the verdict, and one part of the report (`?part=`) or all; each plot also as a table."""
         version = row_or_404(ModelVersion.objects.all(), object_id)
-        sections = sections_of(version)
+        part = request.GET.get("part", SUMMARY)
+        part = part if part in (*PARTS, EVERYTHING) else SUMMARY
+        sections = sections_of(version, part)
         context = {
             **self.admin_site.each_context(request),
             "title": f"Evaluation of {version.version}",
             "version": version,
+            "verdict": verdict_of(version),
+            "headlines": headlines_of(version),
+            "part": part,
+            "parts": [(name, title) for name, (title, _) in PARTS.items()] + [(EVERYTHING, "All on one page")],
+            "tracking": tracking_page(),
             "sections": sections,
             "figures": figures(sections),
             "plotly": reverse("admin:personalization_plotly", args=[plotly.__version__]),

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
@@ -15,9 +16,13 @@ from audit.staff import NamesActors, ReadOnly, actor_of, name_of
 from common.errors import DomainError
 from modelops.admin.alarms import checks_in_words
 from modelops.admin.rows import OF_VERSION, LightList, row_or_404
+from modelops.admin.versions import verdict_html
 from modelops.models import RunState, Sampler, TrainingRun
 from modelops.selectors.comparison import search_of
+from modelops.selectors.forecast import forecast
 from modelops.selectors.runs import REFUSED, message_of, outcome_of, state_of, with_verdicts
+from modelops.selectors.steps import step_bars
+from modelops.selectors.verdict import verdict_of
 from modelops.services.runs import may_be_stopped, queue_once, stop_training
 
 COLORS = {
@@ -69,8 +74,10 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     )
     list_filter = ("state",)
     list_select_related = ("model_version",)
-    deferred = ("data_report", *OF_VERSION)
-    fields = ("state_label", "step", "bar", "message_text", "model_version", "who", "search", "exposure",
+    list_per_page = 25
+    deferred = ("data_report", "steps", *(one for one in OF_VERSION if one != "model_version__gate"))
+    fields = ("state_label", "step", "bar", "message_text", "verdict_panel", "steps_table",
+              "model_version", "who", "search", "exposure",
               "seed", "forced", "thorough", "stopped_by", "sizes", "removed", "imputed", "checks", "created_at",
               "started_at",
               "finished_at")  # fmt: skip
@@ -109,7 +116,8 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         back = reverse("admin:modelops_trainingrun_changelist")
         form = TrainingForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
-            context = {"title": "Train a new model?", "back": back, "form": form, "samplers": Sampler.choices}
+            context = {"title": "Train a new model?", "back": back, "form": form, "samplers": Sampler.choices,
+                       "forecast": forecast()}  # fmt: skip
             return render(
                 request,
                 "modelops/confirm_training.html",
@@ -181,7 +189,7 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         parts = [f"{report[name]:,} {label}" for name, label in SIZES.items() if name in report]
         return ", ".join(parts) or "not read yet"
 
-    @admin.display(description="set aside by cleaning")
+    @admin.display(description="removed by cleaning")
     def removed(self, run: TrainingRun) -> str:
         """Return the number of rows that each cleaning rule removed, and why."""
         rules = [one for one in run.data_report.get("removed", ()) if one["rows"]]
@@ -205,8 +213,22 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
 
     @admin.display(description="message")
     def message_text(self, run: TrainingRun) -> str:
-        """Return the run's message."""
+        """Return the verdict on the run's version if the gate refused it, else the run's message."""
+        version = run.model_version
+        if version is not None and version.failed:
+            return f"{version.version}. {verdict_of(version).sentence}"
         return message_of(run)
+
+    @admin.display(description="verdict")
+    def verdict_panel(self, run: TrainingRun) -> str:
+        """Return the gate's verdict on the run's version, with what would pass."""
+        return verdict_html(run.model_version) if run.model_version else "no version came of it"
+
+    @admin.display(description="steps")
+    def steps_table(self, run: TrainingRun) -> str:
+        """Return what took how long, as bars over the time of the run."""
+        bars = step_bars(run)
+        return render_to_string("modelops/steps.html", {"bars": bars}) if bars else "not measured"
 
     @admin.display(description="done")
     def bar(self, run: TrainingRun) -> str:

@@ -5,8 +5,10 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from unfold.decorators import action, display
 
 from audit.staff import actor_of
@@ -31,10 +33,15 @@ from modelops.selectors.registry import (
     previous_champion,
     valid_waiver,
 )
+from modelops.selectors.tracking import tracking_page
+from modelops.selectors.verdict import verdict_of
 from modelops.services.registry import promote, roll_back
 
 COLORS = {"champion": "success", "candidate": "info", "retired": "warning", "refused": "danger",
           "waived": "danger"}  # fmt: skip
+
+
+CHECK_ROW = '<p><span class="v-chip {}">{}</span> {} <strong>{}</strong> {}<br>{}</p>'
 
 
 @admin.register(ModelVersion)
@@ -45,6 +52,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
     list_display = (
         "version",
         "state_label",
+        "verdict_text",
         "stage",
         "ndcg",
         "precision",
@@ -54,14 +62,15 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
         "promoted_at",
     )
     list_filter = ("state",)
-    deferred = ("report",)
+    deferred = ("report", "increment")
     search_fields = ("version",)
     ordering = ("-created_at",)
-    fields = ("version", "state", "stage", "metrics_text", "ladder", "checks", "refusal", "alarms", "held_back", "seed",
-              "data_hash", "artifact_hash", "created_at", "promoted_at", "increment_text", "retired_at",
-              "pruned_at")  # fmt: skip
+    list_per_page = 25
+    fields = ("version", "state", "verdict_panel", "stage", "metrics_text", "ladder", "checks", "alarms", "held_back",
+              "seed", "data_hash", "artifact_hash", "created_at", "promoted_at", "increment_text", "retired_at",
+              "pruned_at", "tracking")  # fmt: skip
     actions_list: ClassVar = ["comparison_page", "roll_back_page"]
-    actions_detail: ClassVar = ["evaluation_page", "promote_page", "ask_waiver_page"]
+    actions_detail: ClassVar = ["evaluation_page", "comparison_with_live", "promote_page", "ask_waiver_page"]
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> Any:
         """Show only buttons whose action is possible for this version."""
@@ -91,6 +100,11 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
         if request.method == "POST":
             return self._perform(request, lambda: promote(target.version, **_decision(request)), "is live")
         return self._confirm(request, target, verb="Promote", gated=True)
+
+    @action(description="Against live", url_path="against-live", permissions=["view"])
+    def comparison_with_live(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Go to the page that compares this version with the live one."""
+        return redirect("portal:model-comparison", row_or_404(ModelVersion.objects.all(), object_id).pk)
 
     def _confirm(self, request: HttpRequest, target: ModelVersion | None, *, verb: str, gated: bool) -> HttpResponse:
         live, metrics = live_version(), target.metrics if target else {}
@@ -126,6 +140,22 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
         """Return the state as a label; for a version live by a waiver, also that it failed the gate."""
         state = row.get_state_display()
         return ("waived", f"{state}, refused by the gate") if is_waived(row) else (row.state, state)
+
+    @admin.display(description="verdict")
+    def verdict_text(self, row: ModelVersion) -> str:
+        """Return the verdict of the gate in one sentence."""
+        return verdict_of(row).sentence
+
+    @admin.display(description="verdict")
+    def verdict_panel(self, row: ModelVersion) -> str:
+        """Return the verdict, what would pass, and what to do."""
+        return verdict_html(row)
+
+    @admin.display(description="MLflow")
+    def tracking(self, row: ModelVersion) -> str:
+        """Return a link to the copies in MLflow, if it is configured."""
+        page = tracking_page()
+        return format_html('<a href="{}" rel="noopener">Versions in MLflow</a>', page) if page else "not configured"
 
     @admin.display(description="NDCG@10")
     def ndcg(self, row: ModelVersion) -> str:
@@ -165,10 +195,10 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
 
     @admin.display(description="gate")
     def checks(self, row: ModelVersion) -> str:
-        """Return all checks of the gate in words, failed ones first."""
-        checks = sorted(row.gate.get("checks", ()), key=lambda check: bool(check["passed"]))
-        words = (f"{'✓' if one['passed'] else '✗'} {one['name']}: {one['detail']}" for one in checks)
-        return "\n".join(words) or "never judged"
+        """Return all checks of the gate as labels with numbers, failed ones first."""
+        lines = verdict_of(row).lines
+        cells = ((one.status, one.status, one.title, one.measured, one.bar, one.detail) for one in lines)
+        return format_html_join("", CHECK_ROW, cells) if lines else "never judged"
 
     @admin.display(description="learnt again")
     def increment_text(self, row: ModelVersion) -> str:
@@ -199,6 +229,11 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
             for one in alarms_of(row)
         )
         return "\n".join(words) or "none"
+
+
+def verdict_html(row: ModelVersion) -> str:
+    """Return the verdict on a version as a panel for a read-only field."""
+    return render_to_string("modelops/verdict_panel.html", {"verdict": verdict_of(row)})
 
 
 def _decision(request: HttpRequest) -> dict[str, Any]:

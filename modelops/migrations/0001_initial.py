@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("candidate", "Challenger"),
-                            ("champion", "Champion"),
+                            ("champion", "Live"),
                             ("retired", "Retired"),
                             ("refused", "Refused"),
                         ],
@@ -201,6 +201,15 @@ class Migration(migrations.Migration):
                 ),
                 ("message", models.TextField(blank=True)),
                 ("data_report", models.JSONField(blank=True, default=dict)),
+                (
+                    "steps",
+                    models.JSONField(
+                        blank=True,
+                        db_default=[],
+                        default=list,
+                        help_text="Each step with the seconds since the start at which it began",
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("heartbeat_at", models.DateTimeField(blank=True, null=True)),

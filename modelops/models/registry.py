@@ -7,7 +7,7 @@ class ModelState(models.TextChoices):
     """The state of a model version."""
 
     CHALLENGER = "candidate", "Challenger"
-    CHAMPION = "champion", "Champion"
+    CHAMPION = "champion", "Live"
     RETIRED = "retired", "Retired"
     REFUSED = "refused", "Refused"
 
@@ -135,6 +135,12 @@ class TrainingRun(models.Model):
     )
     message = models.TextField(blank=True)
     data_report = models.JSONField(default=dict, blank=True)
+    steps = models.JSONField(
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Each step with the seconds since the start at which it began",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)

@@ -9,6 +9,7 @@ from modelops.selectors.registry import live_version
 
 N_VERSIONS = 6
 TITLES = {"ndcg@10": "NDCG@10", "precision@10": "Precision@10", "recall@10": "Recall@10",
+          "hit_rate@10": "Hit rate@10", "mrr@10": "MRR@10",
           "rmse_svd": "RMSE of predicted stars", "rmse_biases": "RMSE of stars by biases alone"}  # fmt: skip
 """Titles of a version's metrics on pages, in their order."""
 
@@ -130,7 +131,7 @@ def _search(version: ModelVersion) -> str:
 
 DETAILS: Mapping[str, Callable[[ModelVersion], str]] = {
     "Gate": _gate,
-    "Released": lambda version: version.stage,
+    "Stage": lambda version: version.stage,
     "Learnt from": _data,
     "Search for settings": _search,
     "Over-exposed items held back": exposure_strength,

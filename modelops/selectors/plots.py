@@ -20,18 +20,11 @@ NAME_WIDE, NAME_HIGH = 0.3, 0.08
 
 def bars(names: Sequence[str], values: Sequence[Interval], *, title: str, chosen: Sequence[int] = ()) -> Figure:
     """Return vertical bars with 95 % intervals; `meta` lists the chosen ones for the page to color."""
-    spread = {
-        "type": "data",
-        "symmetric": False,
-        "array": [high - value for value, _, high in values],
-        "arrayminus": [value - low for value, low, _ in values],
-        "thickness": 1.5,
-    }
     trace: dict[str, Any] = {
         "type": "bar",
         "x": list(names),
         "y": [value for value, _, _ in values],
-        "error_y": spread,
+        "error_y": _spread(values),
         "width": [min(0.8, 0.12 * max(len(names), 2))] * len(names),
         "marker": {"color": _shades(len(names), chosen)},
         "meta": {"chosen": list(chosen)},
@@ -67,6 +60,41 @@ def points(names: Sequence[str], places: Sequence[tuple[float, float]], *, x: st
         "meta": {"chosen": [0]},
     }
     return {"data": [trace], "layout": _axes(x, y) | {"height": 360, "margin": {"l": 56, "r": 48, "t": 36, "b": 48}}}
+
+
+def dots(names: Sequence[str], series: Sequence[tuple[str, Sequence[Interval | None]]], *, title: str) -> Figure:
+    """Return a dot with its 95 % interval for each name and series; dots of one name stand side by side."""
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": name,
+            "x": [one for one, interval in zip(names, values, strict=True) if interval is not None],
+            "y": [interval[0] for interval in values if interval is not None],
+            "error_y": _spread([interval for interval in values if interval is not None]),
+            "marker": {"symbol": SYMBOLS[at % len(SYMBOLS)], "size": 9},
+        }
+        for at, (name, values) in enumerate(series)
+    ]
+    layout = {
+        "xaxis": {"type": "category", "categoryorder": "array", "categoryarray": list(names)},
+        "yaxis": {"title": {"text": title}},
+        "scattermode": "group",
+        "scattergap": 0.6,
+        "height": HEIGHT + ROW * len(series),
+        "showlegend": len(series) > 1,
+    }
+    return {"data": traces, "layout": layout}
+
+
+def _spread(values: Sequence[Interval]) -> dict[str, Any]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - value for value, _, high in values],
+        "arrayminus": [value - low for value, low, _ in values],
+        "thickness": 1.5,
+    }
 
 
 def _apart(places: Sequence[tuple[float, float]]) -> set[int]:

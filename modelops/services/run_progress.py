@@ -21,6 +21,9 @@ REGISTERS = TRAIN_SHARE + 0.01
 WAITS = (0.5, 5.0, 30.0)
 """Seconds between retries of a lost database connection."""
 WRITE_SECONDS = 0.5
+FIRST_STEP = "Reading events"
+MOST_STEPS = 500
+"""The most steps that a run's row keeps."""
 BEAT_SECONDS = 10.0
 """The interval of heartbeats; they are independent of progress, because one fit may take minutes."""
 log = logging.getLogger(__name__)
@@ -41,15 +44,17 @@ class RunProgress:
         as_read = TrainingRun.objects.filter(pk=self.run.pk, state=self.run.state, heartbeat_at=self.run.heartbeat_at)
         now = clock.real_now()
         updated = as_read.update(
-            state=RunState.RUNNING, started_at=now, heartbeat_at=now, step="Reading events", progress=0.0
+            state=RunState.RUNNING, started_at=now, heartbeat_at=now, step=FIRST_STEP, progress=0.0, steps=[]
         )
         self.run.refresh_from_db()
+        self.run.steps = [[FIRST_STEP, 0.0]]
         return bool(updated)
 
     def tell(self, step: str, share: float) -> None:
         """Note the step and the finished share. Raises TrainingStopped if somebody has requested a stop."""
         if self._listener is not None:
             self._listener(step, share)
+        self._note_step(step)
         if step != self.run.step or time.monotonic() - self._written_at >= WRITE_SECONDS:
             self._written_at = time.monotonic()
             if share == REGISTERS:  # the last check for a stop request, and the end of stop requests: must not be lost
@@ -74,8 +79,14 @@ class RunProgress:
         """Return a listener for a part of the whole."""
         return part_of(self.tell, low, high)
 
+    def _note_step(self, step: str) -> None:
+        """Note when the step began, in seconds since the start of the run; it is written with the progress."""
+        steps, started_at = self.run.steps, self.run.started_at
+        if started_at is not None and len(steps) < MOST_STEPS and (not steps or steps[-1][0] != step[:200]):
+            steps.append([step[:200], round((clock.now() - started_at).total_seconds(), 1)])
+
     def _note_progress(self, step: str, share: float) -> None:
-        self._write(step=step[:200], progress=share)
+        self._write(step=step[:200], progress=share, steps=self.run.steps)
         if share <= REGISTERS and self._is_asked_to_stop():
             raise TrainingStopped
 

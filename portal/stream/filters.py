@@ -67,7 +67,7 @@ def _has_verdict(view: LineView, verdict: str) -> bool:
     """Return whether it has the verdict; an event that carries decisions counts among those on consent, too."""
     own = view.line.verdict
     if verdict == FAILED:
-        return own in ("set aside", "refused")
+        return own in ("rejected", "refused")
     return own == verdict or (verdict == "consent" and own == "kept" and bool(view.line.reason))
 
 

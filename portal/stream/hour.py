@@ -21,7 +21,7 @@ QUANTILES: Final = (0.5, 0.95, 0.99)
 VERDICT_NAMES: Final = {
     "event:kept": "kept",
     "event:discarded": "discarded",
-    "event:set aside": "set aside",
+    "event:rejected": "rejected",
     "event:duplicate": "duplicate",
 }
 

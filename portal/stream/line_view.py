@@ -20,7 +20,7 @@ OPEN_FIELDS: Final = frozenset(
 """Fields of a payload that name no shopper."""
 HIDDEN: Final = "Your role sees no payload that cannot be read."
 TOO_LARGE: Final = "Too large for this page. Whole events are under Events a moment later."
-CHIPS: Final = {"kept": "yes", "consent": "yes", "set aside": "no", "refused": "no"}
+CHIPS: Final = {"kept": "yes", "consent": "yes", "rejected": "no", "refused": "no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class LineView:
         """The payload as indented JSON; without a view of ids only the fields that name no shopper."""
         text = self.line.payload
         if not text:
-            return TOO_LARGE if self.line.verdict in ("kept", "set aside", "consent") else ""
+            return TOO_LARGE if self.line.verdict in ("kept", "rejected", "consent") else ""
         try:
             fields = orjson.loads(text)
         except orjson.JSONDecodeError:

@@ -24,5 +24,5 @@ def placement_tabs(context: Context, key: str, current: str) -> dict[str, Any]:
     if placement_id is not None:
         link = reverse("admin:personalization_placement_change", args=[placement_id])
         tabs.append(("settings", "Settings", link, "view_placement"))
-    seen = [(name, title, link) for name, title, link, what in tabs if may(user, f"personalization.{what}")]
-    return {"tabs": seen, "current": current}
+    visible = [(name, title, link) for name, title, link, what in tabs if may(user, f"personalization.{what}")]
+    return {"tabs": visible, "current": current}

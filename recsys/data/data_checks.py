@@ -75,7 +75,7 @@ def data_profile(dataset: Dataset) -> dict[str, Any]:
         "rows": len(rows),
         "shoppers": len(dataset.user_ids),
         "items": int(len(np.unique(rows.items))),
-        "set aside": set_aside_share(dataset),
+        "removed": set_aside_share(dataset),
         "signals": signals.tolist(),
         "week": usual_week(rows),
         "hours": hours.tolist(),
@@ -99,12 +99,12 @@ def filled_shares(catalog: Catalog, items: Ints) -> dict[str, float]:
 def check_dataset(dataset: Dataset, *, last: Mapping[str, Any] | None = None) -> list[Check]:
     """Return all checks of a dataset; `last` is the `data_profile` of the live model's training."""
     now = data_profile(dataset)
-    share, bar = now["set aside"], max(MAX_SET_ASIDE_SHARE, (last or {}).get("set aside", 0.0))
+    share, bar = now["removed"], max(MAX_SET_ASIDE_SHARE, (last or {}).get("removed", 0.0))
     checks = [
         _at_least("rows", now["rows"], MIN_ROWS, grade="notes"),
         _at_least("shoppers", now["shoppers"], MIN_SHOPPERS, grade="notes"),
         _at_least("items", now["items"], MIN_ITEMS, grade="notes"),
-        Check("set aside", share, bar, share <= bar, _set_aside_message(dataset), side="at most"),
+        Check("removed", share, bar, share <= bar, _set_aside_message(dataset), side="at most"),
     ]
     return checks if not last else [*checks, *_compared_with_last(last, now)]
 
@@ -227,7 +227,7 @@ def _removed_by_rule(dataset: Dataset) -> list[Mapping[str, Any]]:
 
 
 def _set_aside_message(dataset: Dataset) -> str:
-    words = "share of rows that cleaning set aside"
+    words = "share of rows that cleaning removed"
     most = max(_removed_by_rule(dataset), key=lambda one: one["rows"], default=None)
     return f"{words}, most of them, {most['rows']:,}, by the rule of {most['rule']}" if most and most["rows"] else words
 

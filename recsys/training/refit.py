@@ -102,7 +102,7 @@ def refit_champion(
     """
     datasets: list[RankingDataset] = []
     for number, fold in enumerate(earlier if plan.stage == "ranker" else ()):
-        progress("Fitting the champion's plan on the same past", number / (len(earlier) + 1))
+        progress("Fitting the live plan on the same past", number / (len(earlier) + 1))
         sources = fit_all(plan.sources(), fold.past, fold.catalog)
         statistics = ItemStatistics.fit(fold.past, fold.catalog, until=fold.until)
         datasets.append(ranking_dataset(sources, statistics, fold, quotas=plan.quotas, seed=plan.seed))

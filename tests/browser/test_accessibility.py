@@ -39,6 +39,7 @@ DOORS = "#nav-sidebar-inner a[href^='/']"
 FIRST = "#result_list tbody :is(th, td) a[href^='/admin/']"
 ADD = "a[href$='/add/']"
 VERSION = "/admin/modelops/modelversion/"
+VERSION_PAGES = ("evaluation", "promote", "ask-waiver", "against-live")
 BEHIND_BUTTONS = (
     *("/admin/modelops/trainingrun/train/", "/admin/password_change/", "/admin/catalog/product/import/"),
     *(f"{VERSION}side-by-side/", f"{VERSION}roll-back/"),
@@ -103,7 +104,7 @@ def staff_pages(page: Page, shop: Shop) -> Iterator[str]:
             if leads.count():
                 pages[str(leads.first.get_attribute("href")).partition("?")[0]] = None
     version = next(one for one in pages if one.startswith(VERSION) and one.endswith("/change/"))
-    of_version = [version.replace("/change/", f"/{name}/") for name in ("evaluation", "promote", "ask-waiver")]
+    of_version = [version.replace("/change/", f"/{name}/") for name in VERSION_PAGES]
     yield from dict.fromkeys(one for one in (*pages, *of_version, *BEHIND_BUTTONS) if one not in doors)
 
 

@@ -1,10 +1,13 @@
 """Chromium finds nothing on our pages that their Content-Security-Policy forbids, and obeys it."""
 
+from typing import Literal
+
 import pytest
 from django.test import Client
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Shop
+from tests.browser.test_accessibility import barred
 
 STAFF = (
     "/admin/",
@@ -45,6 +48,22 @@ def test_docs_are_drawn(shop: Shop, page: Page) -> None:
     page.goto(f"{shop.url}/api/docs")
 
     page.locator(".opblock").first.wait_for()
+    expect(page.locator(".demo-key")).to_contain_text("pk_demo")
+    page.get_by_text("Answer what to show at a placement", exact=True).click()
+    page.locator(".opblock.is-open .try-out__btn").wait_for()
+    authorized = "() => Object.keys(ui.authSelectors.authorized().toJS())"
+    page.wait_for_function(f"{authorized.removeprefix('() => ')}.includes('header')")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_docs_are_readable_in_light_and_dark(shop: Shop, page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{shop.url}/api/docs")
+    page.locator(".opblock").first.wait_for()
+
+    assert page.evaluate("document.documentElement.classList.contains('dark-mode')") is (scheme == "dark")
+    # Swagger UI's own markup nests a button in a button.
+    assert [one for one in barred(page) if not one.startswith("nested-interactive")] == []
 
 
 def test_a_strangers_script_does_not_run(shop: Shop, page: Page, violations: list[str]) -> None:

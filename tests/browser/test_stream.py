@@ -39,7 +39,7 @@ def busy(live_server: LiveServer, page: Page) -> Page:
     pipe = redis.client().pipeline()
     for back in range(60):
         wave = 40 + (back * 7) % 23
-        numbers = {"event:kept": 10 * wave, "event:discarded": wave, "event:set aside": back % 5,
+        numbers = {"event:kept": 10 * wave, "event:discarded": wave, "event:rejected": back % 5,
                    "status:400": back % 4, "status:429": back % 3,
                    "lookup:answer:hit": 6 * wave, "lookup:answer:miss": 4 * wave,
                    "lookup:shopper:hit": wave, "lookup:shopper:miss": back, "lag": wave}  # fmt: skip
@@ -51,7 +51,7 @@ def busy(live_server: LiveServer, page: Page) -> Page:
         Line(clock.epoch_us() // 1000, "discarded", "Product Viewed", source=source, reason="no_consent"),
         Line(clock.epoch_us() // 1000, "refused", "POST /v1/batch", source="pk_0123456789_…", status=401,
              reason="Unknown API key.", route="/v1/batch", origin="https://shop.example"),
-        Line(clock.epoch_us() // 1000, "set aside", "Product Added", source=source, reason="product_id: is missing",
+        Line(clock.epoch_us() // 1000, "rejected", "Product Added", source=source, reason="product_id: is missing",
              payload='{"type":"track","event":"Product Added"}'),
     ])  # fmt: skip
     pipe.execute()

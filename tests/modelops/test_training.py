@@ -61,6 +61,8 @@ def test_train_command_makes_a_live_model(tmp_path: Path, capsys: Any, settings:
     assert f"{version.version} is live" in printed
     assert "ndcg@10" in printed
     assert (run.state, run.step, run.progress, run.model_version) == (RunState.DONE, "", 1.0, version)
+    assert [run.steps[0][0], run.steps[-1][0]] == ["Reading events", "Judging at the gate"]
+    assert sorted(run.steps, key=lambda step: float(step[1])) == run.steps
     assert {"ndcg@10", "precision@10", "recall@10"} <= set(version.metrics)
     assert version.report["ladder"]
     assert recommend(Ask(placement="home")).model_version == version.version

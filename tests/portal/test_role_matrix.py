@@ -45,7 +45,15 @@ VISITOR, NO_ROLE, SUPERUSER = "visitor", "no role", "superuser"
 COLUMNS: Final = (VISITOR, NO_ROLE, *ROLES, SUPERUSER)
 NOTHING, VIEW, DO, BOTH = ".", "r", "w", "rw"
 """Nothing: 403, or the login form. View: GET answers. Do: POST answers, or the action is offered."""
-VIEWS: Final = ("_changelist", "_history", "_evaluation_page", "_comparison_page", "_trainingrun_live", "_plotly")
+VIEWS: Final = (
+    "_changelist",
+    "_history",
+    "_evaluation_page",
+    "_comparison_page",
+    "_with_live",
+    "_trainingrun_live",
+    "_plotly",
+)
 """Ends of the names of pages that take no POST of their own; actions of a list have lines of their own."""
 SITE_VIEWS: Final = ("index", "search", "jsi18n", "autocomplete", "app_list", "view_on_site", "password_change_done")
 MACHINES: Final = ("api/", "v1/", "cdn/", "mp/", ".well-known/", "healthz", "readyz", "metrics", "shop/pictures/")
@@ -168,6 +176,8 @@ def address_of(name: str, rows: dict[str, Any]) -> str:
             return reverse(name, args=[get_plotlyjs_version()])
         case "portal:customer":
             return reverse(name, args=["user:ada"])
+        case "portal:model-comparison":
+            return reverse(name, args=[rows["modelops_modelversion"]])
         case "portal:segment":
             return reverse(name, args=["lookers"])
         case "portal:performance-product":

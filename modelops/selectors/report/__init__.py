@@ -19,28 +19,33 @@ from modelops.selectors.report.accuracy import (
 )
 from modelops.selectors.report.learning import ablation, importance, tuning
 from modelops.selectors.report.ratings import ratings, surprise
-from modelops.selectors.report.running import (
-    data,
-    drift,
-    gate,
-    served,
-    speed,
-    stability,
-    warm_and_cold_over_time,
-)
+from modelops.selectors.report.running import cold_start_gap, data, drift, gate, served, speed, stability
 from modelops.selectors.report.section import Section
 from modelops.selectors.report.spread import exposure, reach
 
-SECTIONS: tuple[Callable[[Mapping[str, Any]], Section | None], ...] = (
-    ladder, sources, released, groups, newcomers, next_item, ablation, importance, tuning, reach, exposure,
-    stability, ratings, surprise, speed, data,
-)  # fmt: skip
+__all__ = ["EVERYTHING", "PARTS", "SUMMARY", "Section", "figures", "sections_of"]
+Make = Callable[[ModelVersion], Section | None]
+SUMMARY, EVERYTHING = "summary", "all"
 
 
-def sections_of(version: ModelVersion) -> list[Section]:
-    """Return the sections there are data for."""
-    sections = (make(version.report) for make in SECTIONS)
-    made = [gate(version.gate), *sections, drift(version), served(version), warm_and_cold_over_time()]
+def _of_report(make: Callable[[Mapping[str, Any]], Section | None]) -> Make:
+    return lambda version: make(version.report)
+
+
+PARTS: Mapping[str, tuple[str, tuple[Make, ...]]] = {
+    SUMMARY: ("Gate", (lambda version: gate(version.gate), _of_report(ladder))),
+    "accuracy": ("Accuracy", tuple(map(_of_report, (sources, released, groups, newcomers, next_item)))),
+    "learning": ("What it learned", tuple(map(_of_report, (ablation, importance, tuning, ratings, surprise)))),
+    "reach": ("Reach and fairness", (*map(_of_report, (reach, exposure)), served, lambda version: cold_start_gap())),
+    "running": ("Data, speed, drift", (*map(_of_report, (stability, speed, data)), drift)),
+}
+"""Parts of the report by the name in the address: a title, and what makes its sections."""
+
+
+def sections_of(version: ModelVersion, part: str = EVERYTHING) -> list[Section]:
+    """Return the sections of a part, or of all, that there are data for."""
+    makers = PARTS[part][1] if part in PARTS else [make for _, own in PARTS.values() for make in own]
+    made = (make(version) for make in makers)
     return [section for section in made if section is not None and section.rows]
 
 

@@ -23,6 +23,7 @@ from recsys.metrics.registry import CUTOFFS, METRICS
 from recsys.training.model_selection import EARNED
 
 BESIDE = ("ndcg@10", "precision@10", "recall@10", "hit_rate@10", "mrr@10")
+STAGES = (("released", "chosen stage"), ("popular", "popular"))
 FAMILIES = {metric.name: metric.title for metric in METRICS}
 HISTORIES = {"live": "live", "frozen": "frozen", "popular": "none: popular products"}
 PRODUCTS = {"warm": "known products", "cold": "new products"}
@@ -48,8 +49,8 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
         "ladder",
         "The ladder",
         f"NDCG@10 on validation. A stage is taken where the bootstrap is {_sure('blend')} sure that it beats the one "
-        "taken before. The ranker needs to be ahead, no more: it still learns from these questions before release. "
-        "What stands out is released. Validation asks as visits begin and in the middle of them; the held-out window "
+        "taken before. The ranker needs to be ahead, no more: it still learns from these questions at the end. "
+        "The chosen stage stands out. Validation asks as visits begin and in the middle of them; the held-out window "
         "below asks as they begin, when less is known." + (constrained if strength else ""),
         ("Stage", "What", "NDCG@10", "95 % interval", "Chance to be better", "Taken"),
         rows,
@@ -74,7 +75,7 @@ def sources(report: Mapping[str, Any]) -> Section | None:
     return Section(
         "sources",
         "On held-out shoppers",
-        f"The last 15 % of the data, which no model had seen. Released, and standing out: {report.get('stage')}.",
+        f"The last 15 % of the data, which no model had seen. The chosen stage stands out: {report.get('stage')}.",
         ("Model", "NDCG@10", "95 % interval", "Precision@10", "Recall@10", "Hit rate@10", "MRR@10"),
         rows,
         plots.bars(
@@ -95,7 +96,7 @@ def released(report: Mapping[str, Any]) -> Section | None:
         if f"{family}@10" in metrics
     ]
     return Section(
-        "released", "The released model, all metrics", "With 95 % bootstrap intervals over shoppers.",
+        "released", "The chosen stage, all metrics", "With 95 % bootstrap intervals over shoppers.",
         ("Metric", *(f"@{k}" for k in CUTOFFS)), rows,
     )  # fmt: skip
 
@@ -125,7 +126,7 @@ def newcomers(report: Mapping[str, Any]) -> Section | None:
         for one in curve
     ]  # fmt: skip
     count = f"{curve[0]['released'][METRIC]['n']:,} " if curve else ""
-    series = [(name, [one[name][METRIC]["value"] for one in curve]) for name in ("released", "popular")]
+    series = [(title, [one[name][METRIC]["value"] for one in curve]) for name, title in STAGES]
     return Section(
         "newcomers", "How fast a newcomer is known",
         f"The same {count}held-out shoppers at each point, drawn from all, of whom only the newest so many events are "

@@ -156,7 +156,7 @@ def _over_nights(nights: Sequence[ModelDrift], names: Sequence[str], *, y: str) 
     return plots.lines(days, series, x="night", y=y) if series else None
 
 
-def warm_and_cold_over_time() -> Section | None:
+def cold_start_gap() -> Section | None:
     """Return the gap between known and new products, version by version, of the latest."""
     history: list[tuple[str, float | None, float | None]] = []
     for version in reversed(ModelVersion.objects.order_by("-created_at")[:VERSIONS]):

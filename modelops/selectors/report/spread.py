@@ -22,7 +22,7 @@ def reach(report: Mapping[str, Any]) -> Section | None:
     places = [(float(one["popularity_lift"]), float(one["coverage"])) for one in spreads.values()]
     return Section(
         "reach", "Coverage and popularity",
-        "Up: more of the catalog is shown. Left: less of it is what everybody buys. What stands out is released. "
+        "Up: more of the catalog is shown. Left: less of it is what everybody buys. The chosen stage stands out. "
         "Names that would lie on each other show when pointed at. Popularity is that of what is shown over that of "
         "what was touched before; the gate holds it against what these shoppers wanted. Gini of "
         "exposure: 0 shows every product alike, 1 one product alone. Novelty: the more bits, the more rarely touched.",

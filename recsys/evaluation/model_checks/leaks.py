@@ -40,7 +40,7 @@ def too_good(case: Case) -> Iterable[ModelCheck]:
         return
     ours, theirs = (bootstrap(table.ndcg(case.catalog_view.n_items)) for table in (case.challenger, case.reference))
     if ours.n >= MIN_SHOPPERS and theirs.value > 0:
-        yield _plausibility_check("leak:too_good", ours, theirs, case.limits.leak_factor, label="the champion's")
+        yield _plausibility_check("leak:too_good", ours, theirs, case.limits.leak_factor, label="live")
 
 
 def unlike_validation(case: Case) -> Iterable[ModelCheck]:

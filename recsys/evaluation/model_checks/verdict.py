@@ -9,6 +9,7 @@ import numpy as np
 
 from recsys.evaluation.model_checks.case import Case, Limits, ModelCheck
 from recsys.evaluation.model_checks.checks import run_checks
+from recsys.evaluation.model_checks.comparison import MetricComparison, compare_metrics
 from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.hits import target_counts
 from recsys.metrics.intervals import Interval
@@ -24,11 +25,12 @@ class Verdict:
 
     reference: str
     checks: Sequence[ModelCheck]
+    comparisons: Sequence[MetricComparison] = ()
 
     @classmethod
     def of(cls, case: Case, *, reference: str) -> "Verdict":
-        """Return the verdict of all checks on the case."""
-        return cls(reference, run_checks(case))
+        """Return the verdict of all checks on the case, and how the metrics differ."""
+        return cls(reference, run_checks(case), compare_metrics(case))
 
     @property
     def passed(self) -> bool:
@@ -51,6 +53,7 @@ class Verdict:
             "passed": self.passed,
             "reference": self.reference,
             "checks": [_plain(asdict(check)) for check in self.checks],
+            "comparisons": [asdict(one) for one in self.comparisons],
         }
 
 

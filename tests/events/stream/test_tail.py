@@ -88,7 +88,7 @@ def test_a_rejected_item_has_its_reason(server: APIClient) -> None:
     sound = {**VIEW, "userId": "ada", "context": YES}
     send(server, sound, {"type": "track", "userId": "ada", "properties": {"product_id": "P1"}, "writeKey": "sk_x"})
 
-    (rejected,) = (line for line in lines() if line.verdict == "set aside")
+    (rejected,) = (line for line in lines() if line.verdict == "rejected")
     assert rejected.reason.startswith("event: ")
     assert "P1" in rejected.payload
     assert "sk_x" not in rejected.payload

@@ -35,7 +35,7 @@ def test_little_data_is_named() -> None:
 def test_a_shop_without_any_data_has_a_profile_too() -> None:
     profile = data_profile(build(history().head(0), products()))
 
-    assert (profile["rows"], profile["set aside"], profile["week"], profile["day"]) == (0, 0.0, None, None)
+    assert (profile["rows"], profile["removed"], profile["week"], profile["day"]) == (0, 0.0, None, None)
     assert set(profile["filled"].values()) == {0.0}
 
 
@@ -43,7 +43,7 @@ def test_dirty_data_is_named() -> None:
     frame = history()
     frame.loc[frame.index % 2 == 0, "timestamp"] = -5.0
 
-    assert any(line.startswith("set aside") for line in failed(check_dataset(build(frame))))
+    assert any(line.startswith("removed") for line in failed(check_dataset(build(frame))))
 
 
 def test_what_each_rule_took_is_set_aside_together() -> None:
@@ -54,7 +54,7 @@ def test_what_each_rule_took_is_set_aside_together() -> None:
     dataset = build(frame)
 
     assert set_aside_share(dataset) == pytest.approx(0.3)
-    check = next(one for one in check_dataset(dataset) if one.name == "set aside")
+    check = next(one for one in check_dataset(dataset) if one.name == "removed")
     assert (check.value, check.passed) == (set_aside_share(dataset), True), "no more than three tenths"
 
 
@@ -64,7 +64,7 @@ def test_a_feed_full_of_bots_is_not_broken() -> None:
     dataset = build(half)
 
     assert [one["rows"] for one in dataset.report["removed"] if one["rule"] == "bots"] == [len(half) // 2]
-    assert not any(line.startswith("set aside") for line in failed(check_dataset(dataset)))
+    assert not any(line.startswith("removed") for line in failed(check_dataset(dataset)))
 
 
 def test_what_somebody_forced_once_refuses_no_night_after_and_more_of_it_does() -> None:
@@ -78,10 +78,10 @@ def test_what_somebody_forced_once_refuses_no_night_after_and_more_of_it_does() 
 
     (first,) = failed(check_dataset(robot), "refuses")
 
-    words = f"share of rows that cleaning set aside, most of them, {len(crawl):,}, by the rule of machines"
-    assert first == f"set aside: 0.5, bar 0.3 ({words})"
+    words = f"share of rows that cleaning removed, most of them, {len(crawl):,}, by the rule of machines"
+    assert first == f"removed: 0.5, bar 0.3 ({words})"
     assert failed(check_dataset(robot, last=data_profile(robot)), "refuses") == []
-    assert failed(check_dataset(longer, last=data_profile(robot)), "refuses")[0].startswith("set aside: 0.667, bar 0.5")
+    assert failed(check_dataset(longer, last=data_profile(robot)), "refuses")[0].startswith("removed: 0.667, bar 0.5")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_bars_are_those_of_the_page() -> None:
         "rows": 1_000,
         "shoppers": 50,
         "items": 10,
-        "set aside": 0.3,
+        "removed": 0.3,
         "volume": 0.7,
         **{f"filled {name}": 0.5 for name in ("titles", "categories", "brands", "prices")},
         **{f"shift of {name}": 0.25 for name in ("signals", "hours")},
@@ -202,8 +202,8 @@ def test_three_tenths_set_aside_are_a_fault_of_the_feed(share: float, named: boo
     frame.loc[np.arange(len(frame)) < share * len(frame), "timestamp"] = -5.0
 
     clean = data_profile(build(history()))
-    for last in (None, clean, {name: own for name, own in clean.items() if name != "set aside"}):
-        assert any(line.startswith("set aside") for line in failed(check_dataset(build(frame), last=last))) == named
+    for last in (None, clean, {name: own for name, own in clean.items() if name != "removed"}):
+        assert any(line.startswith("removed") for line in failed(check_dataset(build(frame), last=last))) == named
 
 
 @pytest.mark.parametrize(("share", "named"), [(0.52, False), (0.5, False), (0.48, True)])

@@ -1,0 +1,41 @@
+"""Metrics of challenger and reference over the same held-out shoppers, with the paired difference of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.evaluation.model_checks.case import Case
+from recsys.metrics.hits import hits, target_counts
+from recsys.metrics.intervals import Interval, intervals
+from recsys.metrics.registry import metric_values
+
+K = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MetricComparison:
+    """One metric, such as `ndcg@10`: both means, and the mean of challenger minus reference, shopper by shopper.
+
+    The three 95 % intervals share their resamples, so that of `difference` is paired.
+    """
+
+    metric: str
+    challenger: Interval
+    reference: Interval
+    difference: Interval
+
+
+def compare_metrics(case: Case) -> Sequence[MetricComparison]:
+    """Return the comparison of every ranking metric at 10; none where nobody was asked."""
+    if not case.challenger.targets:
+        return ()
+    ours, theirs = (
+        metric_values(hits(table.slates, table.targets, case.catalog_view.n_items), target_counts(table.targets), k=K)
+        for table in (case.challenger, case.reference)
+    )
+    return tuple(_compared(f"{name}@{K}", ours[name], theirs[name]) for name in ours)
+
+
+def _compared(metric: str, ours: np.ndarray, theirs: np.ndarray) -> MetricComparison:
+    return MetricComparison(metric, *intervals(np.stack([ours, theirs, ours - theirs], axis=1)))

@@ -1,0 +1,193 @@
+"""Verdicts in words: why a version was refused, what would pass, and how both differ on the same shoppers."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from common import clock
+from events.training_counts import recent_training_counts
+from modelops.models import ModelAlarm, ModelVersion, RunState, TrainingRun
+from modelops.selectors.forecast import forecast
+from modelops.selectors.steps import duration_text, step_bars
+from modelops.selectors.tracking import tracking_page
+from modelops.selectors.verdict import verdict_of
+from modelops.services.registry import register
+from recsys.evaluation.model_checks.comparison import compare_metrics
+from tests.modelops.releases import judged_version
+from tests.modelops.reports import REPORT
+from tests.recsys.furniture import model
+from tests.recsys.planted import case, harmless, losing, slow, usual
+from tests.staff import LogIn
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stocked_shop")]
+
+
+def test_a_refusal_says_how_far_below_live_it_is_and_what_would_pass() -> None:
+    version = judged_version(model(("popular",)), case(losing(usual(), 0.5), usual()))
+
+    verdict = verdict_of(version)
+
+    assert verdict.status == "fail"
+    assert verdict.sentence.startswith("Refused: 25 % below live on the same shoppers")
+    quality = verdict.missed[0]
+    check = next(one for one in version.gate["checks"] if one["name"] == "quality")
+    assert quality.title == "Accuracy on the same shoppers (NDCG@10)"
+    assert quality.measured == f"{check['value']:.4f}"
+    assert quality.bar == f"at least {check['limit']:.4f}"
+    assert quality.shortfall == f"{check['limit'] - check['value']:.4f}"
+    assert "Train with more minutes of tuning" in verdict.next_steps[0]
+    assert verdict.next_steps[-1].startswith("Or ask for a waiver")
+
+
+def test_a_refusal_for_another_check_names_number_and_bar() -> None:
+    verdict = verdict_of(judged_version(model(("popular",)), case(slow(usual()), usual())))
+
+    assert verdict.sentence == "Refused: Time for one list (99 %) 80 ms, at most 25 ms needed."
+    assert [line.shortfall for line in verdict.missed] == ["55 ms"]
+
+
+def test_a_pass_says_whether_it_differs_from_live() -> None:
+    same = verdict_of(judged_version(model(("popular",)), harmless()))
+    better = verdict_of(judged_version(model(("popular",)), case(usual(), losing(usual(), 0.5))))
+
+    assert "no clear difference from live on the same shoppers (+0 %" in same.sentence
+    assert "33 % above live on the same shoppers" in better.sentence
+
+
+def test_a_check_that_passed_beyond_its_bar_warns() -> None:
+    version = judged_version(model(("popular",)), harmless())
+    check = next(one for one in version.gate["checks"] if one["name"] == "latency")
+    check["limit"] = check["value"] / 2
+
+    verdict = verdict_of(version)
+
+    assert verdict.status == "warn"
+    assert verdict.lines[0].status == "warn"
+
+
+def test_a_version_without_a_verdict_says_so() -> None:
+    verdict = verdict_of(register(model(("popular",)), report={}, actor="system:x"))
+
+    assert (verdict.status, verdict.sentence.split(":")[0]) == ("warn", "Never judged")
+
+
+def test_the_difference_is_paired() -> None:
+    ndcg = next(one for one in compare_metrics(case(losing(usual(), 0.1), usual())) if one.metric == "ndcg@10")
+
+    assert ndcg.difference.value == pytest.approx(ndcg.challenger.value - ndcg.reference.value)
+    widths = [one.high - one.low for one in (ndcg.challenger, ndcg.difference)]
+    assert widths[1] < widths[0] / 2, "shoppers who differ from each other cancel out"
+    assert ndcg.difference.high < 0
+
+
+def test_the_first_screen_of_the_report_holds_verdict_numbers_and_advice(log_in: LogIn) -> None:
+    version = judged_version(model(("popular",)), case(losing(usual(), 0.5), usual()), report=REPORT)
+    page = reverse("admin:modelops_modelversion_evaluation_page", args=[version.pk])
+
+    text = log_in("data scientist").get(page).content.decode()
+
+    summary = text[: text.index('aria-label="Parts of the report"')]
+    assert "25 % below live on the same shoppers" in summary
+    assert summary.count('class="v-number"') == 3 or summary.count('class="v-number"') == 2
+    assert 'id="next-steps"' in summary
+    assert 'id="gate"' in text
+    assert 'id="importance"' not in text, "other parts have pages of their own"
+
+
+@pytest.mark.parametrize(
+    ("part", "section"), [("accuracy", "sources"), ("learning", "tuning"), ("reach", "exposure"), ("running", "speed")]
+)
+def test_each_part_of_the_report_has_its_page(log_in: LogIn, part: str, section: str) -> None:
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
+    page = reverse("admin:modelops_modelversion_evaluation_page", args=[version.pk])
+
+    text = log_in("data scientist").get(page, {"part": part}).content.decode()
+
+    assert f'id="{section}"' in text
+    assert 'id="gate"' not in text
+    assert f'href="?part={part}" aria-current="page"' in text
+
+
+def run_of(version: ModelVersion | None = None, **values: Any) -> TrainingRun:
+    """Return a run that has ended, one hour ago, with its version."""
+    now = clock.now()
+    times = {"started_at": now - timedelta(minutes=10), "finished_at": now, "heartbeat_at": now}
+    defaults = {"actor": "system:test", "state": RunState.DONE, "progress": 1.0, "model_version": version}
+    return TrainingRun.objects.create(**{**defaults, **times, **values})
+
+
+def test_a_run_says_why_its_version_was_refused_and_what_took_how_long(log_in: LogIn) -> None:
+    version = judged_version(model(("popular",)), case(slow(usual()), usual()))
+    run = run_of(
+        version, steps=[["Reading events", 0.0], ["Training the ranker", 60.0], ["Judging at the gate", 540.0]]
+    )
+    scientist = log_in("data scientist")
+
+    rows = scientist.get(reverse("admin:modelops_trainingrun_changelist")).content.decode()
+    text = scientist.get(reverse("admin:modelops_trainingrun_change", args=[run.pk])).content.decode()
+
+    assert "Refused: Time for one list (99 %) 80 ms" in rows
+    assert "at most 25 ms" in text
+    steps = text[text.index('id="steps"') :]
+    assert [steps.index(one) for one in ("Reading events", "Training the ranker", "Judging")] == sorted(
+        steps.index(one) for one in ("Reading events", "Training the ranker", "Judging")
+    )
+    assert "8 min 0 s" in steps
+
+
+def test_bars_of_steps_cover_the_run() -> None:
+    bars = step_bars(run_of(steps=[["a", 0.0], ["b", 150.0]]))
+
+    assert [(bar.name, round(bar.seconds), round(bar.left), round(bar.width)) for bar in bars] == [
+        ("a", 150, 0, 25),
+        ("b", 450, 25, 75),
+    ]
+    assert step_bars(run_of()) == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.44, "0.4 s"), (59.4, "59 s"), (200, "3 min 20 s"), (7_500, "2 h 5 min")]
+)
+def test_durations_in_words(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+def test_the_training_form_says_what_to_expect(log_in: LogIn) -> None:
+    run_of(judged_version(model(("popular",)), harmless()), data_report={"interactions": 9_000, "shoppers": 700,
+                                                                           "items": 300})  # fmt: skip
+    run_of(judged_version(model(("popular",)), case(slow(usual()), usual())))
+    ModelAlarm.objects.create(kind="data", message="half of the rows", raised_at=clock.now(), latest_at=clock.now())
+
+    text = log_in("data scientist").get(reverse("admin:modelops_trainingrun_train_page")).content.decode()
+
+    card = text[text.index('id="forecast"') :].partition("</section>")[0]
+    assert "Of the last 2 trainings 1 passed. The last one did not" in card
+    assert "Refused: Time for one list (99 %) 80 ms, at most 25 ms needed." in card
+    assert "9,000 interactions that training may use, at least 1,000 wanted: enough" in card
+    assert "half of the rows" in card
+
+
+def test_before_the_first_training_the_latest_events_are_counted() -> None:
+    assert recent_training_counts() == {"interactions": 0, "shoppers": 0}
+
+    expected = forecast()
+
+    assert expected.sentence.startswith("The data are few")
+    assert [line.status for line in expected.lines[:2]] == ["warn", "warn"]
+
+
+@pytest.mark.parametrize(
+    ("uri", "page"),
+    [
+        ("", ""),
+        ("postgresql://a:b@db/mlflow", ""),
+        ("http://127.0.0.1:5000/", "http://127.0.0.1:5000/#/models/vitrine"),
+        ("https://me:secret@flow.example/x", "https://flow.example/x/#/models/vitrine"),
+    ],
+)
+def test_mlflow_is_linked_where_it_has_pages(settings: Any, uri: str, page: str) -> None:
+    settings.MLFLOW_TRACKING_URI, settings.MLFLOW_NAME = uri, "vitrine"
+
+    assert tracking_page() == page
