@@ -92,7 +92,7 @@ def by_day(now: Sequence[Day], before: Sequence[Day], changes: Sequence[Change] 
         ("the period before", [_rate(one) for one in before]),
     ]
     figure = plots.lines([f"{one.day:%m-%d}" for one in now], series, x="day", y="clicks for 100 answers")
-    plots.mark(figure, _marks(changes))
+    plots.annotate(figure, _notes(changes))
     columns = ("Day", "Answers", "Click rate", "Clicks", "Carts", "Orders", "Revenue", "Personalized")
     rows = [(f"{one.day}", *cells(one.all), _share(one.personalized.answers, one.all.answers)) for one in now]
     note = "Days of the shop. What became of an answer counts on the day when it happened."
@@ -171,7 +171,7 @@ def changed(changes: Sequence[Change]) -> Section:
     return Section("changes", "What was changed", note, ("When", "What"), rows)
 
 
-def _marks(changes: Sequence[Change]) -> list[tuple[str, str]]:
+def _notes(changes: Sequence[Change]) -> list[tuple[str, str]]:
     """Return day and text of each mark, one a day."""
     days: dict[str, list[str]] = {}
     for one in changes:

@@ -129,12 +129,12 @@ def lines(xs: Sequence[Any], series: Sequence[tuple[str, Sequence[float | None]]
     return {"data": traces, "layout": axes | {"height": height, "showlegend": True}}
 
 
-def mark(figure: Figure, marks: Sequence[tuple[Any, str]]) -> None:
+def annotate(figure: Figure, notes: Sequence[tuple[Any, str]]) -> None:
     """Add vertical lines at x values to a figure, numbered above the plot; the text shows on hover."""
     layout = figure["layout"]
     line = {"color": "#8a8f98", "width": 1, "dash": "dot"}  # readable on light and dark
     layout["shapes"] = [
-        {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line} for x, _ in marks
+        {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": line} for x, _ in notes
     ]
     layout["annotations"] = [
         {
@@ -146,7 +146,7 @@ def mark(figure: Figure, marks: Sequence[tuple[Any, str]]) -> None:
             "text": f"▼{number}",
             "hovertext": text,
         }
-        for number, (x, text) in enumerate(marks, 1)
+        for number, (x, text) in enumerate(notes, 1)
     ]
 
 
