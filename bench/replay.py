@@ -62,6 +62,7 @@ def measured(it: Stage, options: argparse.Namespace) -> dict[str, Any]:
     import django
 
     django.setup()
+    from events.activity import lag
     from modelops.services.registry import promote
 
     versions = shop(options.products, options.shoppers)
@@ -73,6 +74,7 @@ def measured(it: Stage, options: argparse.Namespace) -> dict[str, Any]:
     desk = Desk(versions[1:], options.products)
     caller = Caller(it, key, options.products)
     caller.learn(options.shoppers)
+    until(lambda: lag() == 0, seconds=120, what="recording the past")
     desk.open()
     answers = serve_and_edit(caller, desk, options.answers)
     figures: dict[str, Any] = {"answers": len(answers), **desk.done}

@@ -89,7 +89,7 @@ def staff_walk(shop: Shop, page: Page, shoot: Shoot) -> None:
     draft = "effect=pin&products=P0100&position=2"
     page.goto(f"{shop.url}/portal/preview?subject=shopper-0001&placement=home&{draft}")
     expect(page.locator(".v-slate")).to_have_count(2)
-    expect(page.locator("text=your draft: pinned at 2")).to_be_visible()
+    expect(page.get_by_text("your draft: pinned at 2", exact=True)).to_be_visible()
     shoot(page, "preview")
 
     page.goto(f"{shop.url}/portal/customers/user:shopper-0001")

@@ -72,7 +72,7 @@ def test_home_placement_gets_the_rest_days_of_the_data_set() -> None:
 
     setup.set_rest_days(10)
 
-    assert active_placements()["home"] == replace(before, rest_days=10)
+    assert active_placements()["home"] == replace(before, rest_days=10, version=before.version + 1)
 
 
 def test_second_data_set_is_rejected(small: DemoData) -> None:

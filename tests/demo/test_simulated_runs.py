@@ -161,7 +161,8 @@ def test_before_the_first_run_there_is_no_truth(db: None) -> None:
 
 
 @pytest.mark.slow
-def test_the_pages_of_an_installation_show_the_plant() -> None:
+def test_the_pages_of_an_installation_show_the_plant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAST_CLOCK", "1")
     figures = measure(minutes=0.3, visits=900, speed=4, seed=1, quick=True)
 
     assert faults(figures) == []

@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django_celery_beat.schedulers import ModelEntry
+from pytest_django import Settings
 
 from audit.selectors import entries
 from common import clock
@@ -152,7 +153,8 @@ def test_clock_set_back_does_not_stop_increments() -> None:
     assert "Nothing has happened" in run_increment()
 
 
-def test_previous_increment_is_kept() -> None:
+def test_previous_increment_is_kept(settings: Settings) -> None:
+    settings.REPLAY_DAYS = 0
     for day in range(3):
         sell("rug", day=day)
         run_increment(forced=True)
@@ -162,7 +164,8 @@ def test_previous_increment_is_kept() -> None:
     assert live().increment["directory"] in directories
 
 
-def test_promotion_and_roll_back_drop_increments() -> None:
+def test_promotion_and_roll_back_drop_increments(settings: Settings) -> None:
+    settings.REPLAY_DAYS = 0
     sell("rug")
     run_increment()
     first = live().version

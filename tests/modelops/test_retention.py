@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from access.models import User
 from audit.models import AuditEvent
@@ -81,7 +82,8 @@ def test_increments_are_pruned_with_their_version() -> None:
     assert not increments_of(row).exists()
 
 
-def test_roll_back_skips_pruned_versions() -> None:
+def test_roll_back_skips_pruned_versions(settings: Settings) -> None:
+    settings.REPLAY_DAYS = 0
     names = make_versions(4)
     for name in names[:3]:
         promote(name, actor="staff:7")
@@ -109,7 +111,8 @@ def test_version_with_pending_waiver_is_kept() -> None:
     assert prune(actor="system:schedule") == [names[0]]
 
 
-def test_roll_back_target_without_waivers_is_kept() -> None:
+def test_roll_back_target_without_waivers_is_kept(settings: Settings) -> None:
+    settings.REPLAY_DAYS = 0
     names = make_versions(5)
     promote(names[0], actor="staff:7")
     failed_version = ModelVersion.objects.get(version=names[1])

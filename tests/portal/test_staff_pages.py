@@ -65,7 +65,7 @@ def test_home_names_staff_and_links_to_consents(log_in: LogIn) -> None:
     decided = page[page.index("Recent decisions") :]
 
     assert ("olu-the-officer" in decided, "staff:" in decided) == (True, False)
-    assert f'<a href="{reverse("admin:consents_consentevent_changelist")}">Look up consent</a>' in page
+    assert f'<a href="{reverse("admin:consents_consentevent_changelist")}">Look up consent proof</a>' in page
 
 
 def test_the_operators_home_has_the_last_minutes(log_in: LogIn, settings: LazySettings) -> None:
@@ -113,7 +113,7 @@ def test_preview_links_need_permission(log_in: LogIn) -> None:
     for role, led in (("merchandiser", True), ("compliance officer", False)):
         staff = log_in(role)
         assert ("What would they see?" in staff.get("/portal/customers/user:u1").content.decode()) is led
-        assert ("?subject=user:u1" in staff.get("/portal/customers").content.decode()) is led
+        assert ("?subject=user%3Au1" in staff.get("/portal/customers").content.decode()) is led
 
 
 def test_sidebar_hides_links_without_permission(log_in: LogIn) -> None:
@@ -208,8 +208,9 @@ def test_home_counts_set_aside_items(log_in: LogIn) -> None:
 def test_search_redirects_to_the_customer(log_in: LogIn) -> None:
     root = log_in("")
 
-    assert root.get("/portal/customers?id=u1")["Location"] == "/portal/customers/user:u1"
-    assert root.get("/portal/customers?id=anonymous:a1")["Location"] == "/portal/customers/anonymous:a1"
+    for typed, subject in (("u1", "user:u1"), ("anonymous:a1", "anonymous:a1")):
+        Customer.objects.create(raw_id=subject)
+        assert root.post("/portal/customers", {"q": typed})["Location"] == f"/portal/customers/{subject}"
 
 
 @pytest.mark.parametrize("shopper", ["crm/42", "a\nb", "50 %", "../x", "ü", "a" * 512])
@@ -218,7 +219,7 @@ def test_any_id_has_a_page(log_in: LogIn, shopper: str) -> None:
     dee = log_in("merchandiser")
 
     list_page = dee.get("/portal/customers")
-    customer_page = dee.get("/portal/customers", {"id": shopper}, follow=True)
+    customer_page = dee.post("/portal/customers", {"q": shopper}, follow=True)
 
     assert (list_page.status_code, customer_page.status_code) == (200, 200)
     assert customer_page.context["subject"] == f"user:{shopper}"

@@ -4,6 +4,7 @@ import re
 from dataclasses import fields
 
 import numpy as np
+import pytest
 
 from personalization.models import RuleVersion
 from personalization.rules.filter_columns import Columns
@@ -50,6 +51,7 @@ def test_each_kind_has_its_own_effect() -> None:
     assert not any(alike.values()), f"to do in `filter`, `reorder`, `rule_caps` or `pins`: {alike}"
 
 
+@pytest.mark.django_db  # the form lists the segments
 def test_each_kind_is_in_forms_preview_and_docs() -> None:
     labels = dict(RuleVersion.Effect.choices)
 

@@ -240,7 +240,7 @@ def test_rule_starts_and_ends_without_reload(settings: Any, monkeypatch: pytest.
     create_rule(name="Mug hour", wording=wording, actor="staff:1")
     ids()
     read: list[int] = []
-    monkeypatch.setattr("personalization.serving.snapshot_refresher.live_rules", lambda: read.append(1))
+    monkeypatch.setattr("personalization.serving.snapshot_refresher.read_live_rules", lambda: read.append(1))
     now = clock.now()
 
     def at(hours: float) -> bool:
