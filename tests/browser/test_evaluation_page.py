@@ -47,6 +47,7 @@ def test_all_plots_are_drawn(
 
     page.goto(live_server.url + reverse("admin:modelops_modelversion_evaluation_page", args=[version.pk]) + "?part=all")
 
+    page.locator(".v-plot").first.scroll_into_view_if_needed()
     expect(page.locator(DRAWN).first).to_be_visible()
     assert page.locator(DRAWN).count() < PLOTS  # what is far down waits
     leafed_through(page)
