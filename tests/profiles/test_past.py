@@ -58,9 +58,9 @@ def read(ids: dict[str, str | None]) -> tuple[Person, int]:
     """Return the person as serving reads them, and up to which offset."""
     user_id, anonymous_id = ids["user_id"], ids["anonymous_id"]
     (answer,) = run_scripts(person_call(user_id=user_id, anonymous_id=anonymous_id))
-    found = person_read(answer, user_id=user_id, anonymous_id=anonymous_id)
-    assert found.person is not None
-    return found.person, found.offset
+    read_now = person_read(answer, user_id=user_id, anonymous_id=anonymous_id)
+    assert read_now.person is not None
+    return read_now.person, read_now.offset
 
 
 @pytest.mark.parametrize("seed", range(6))
