@@ -1,18 +1,16 @@
 """Reads of consents: terms and rules (remembered for a few seconds), states from the cache, proofs."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Final, Generic, TypeVar, cast
+from typing import Final, cast
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
 from django.db.models import Max, Q
 
-from common import postgres
 from common.clock import to_microseconds
 from common.redis import Companion, run_scripts
+from common.remembered import Remembered
 from consents import cache
 from consents.models import ConsentEvent, ConsentKey, PolicyText, Purpose
 from consents.models import ConsentState as StateRow
@@ -31,34 +29,6 @@ from consents.rules import (
 )
 from consents.state import GPC, ConsentState, Decision
 from consents.verdict import ESSENTIAL
-
-FRESH_SECONDS: Final = 2.0
-T = TypeVar("T")
-
-
-class Remembered(Generic[T]):
-    """A small table held in the process for two seconds; while the database is away, what was read last."""
-
-    def __init__(self, read: Callable[[], T], otherwise: Callable[[], T]) -> None:
-        self._read, self._otherwise = read, otherwise
-        self._value: T | None = None
-        self._read_at = float("-inf")
-
-    def __call__(self) -> T:
-        """Return the table."""
-        now = time.monotonic()
-        if self._value is None or now - self._read_at >= FRESH_SECONDS:
-            self._read_at = now
-            try:
-                with postgres.optional_query():
-                    self._value = self._read()
-            except (OperationalError, InterfaceError):
-                self._value = self._value if self._value is not None else self._otherwise()
-        return self._value
-
-    def forget(self) -> None:
-        """Read anew at the next call."""
-        self._value, self._read_at = None, float("-inf")
 
 
 def _read_terms() -> dict[str, PurposeTerms]:

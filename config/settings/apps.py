@@ -10,6 +10,7 @@ ROOMS = [
     "consents",
     "events",
     "profiles",
+    "experiments",
     "modelops",
     "personalization",
     "portal",

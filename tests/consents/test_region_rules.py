@@ -7,6 +7,7 @@ import pytest
 from django.db import OperationalError
 from django.test import RequestFactory
 
+from common.remembered import Remembered
 from consents import selectors
 from consents.person import ConsentPerson
 from consents.region import region_of
@@ -55,17 +56,17 @@ def test_a_table_is_read_anew_after_two_seconds_and_what_was_read_last_holds_whi
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read = mock.Mock(side_effect=["first", "second", OperationalError, "third"])
-    table = selectors.Remembered(read, lambda: "nothing")
+    table = Remembered(read, lambda: "nothing")
     values = []
     for moment in (100.0, 101.9, 102.0, 104.0, 106.0, 108.0):  # a database that failed is left alone for four
-        monkeypatch.setattr("consents.selectors.time.monotonic", lambda now=moment: now)
+        monkeypatch.setattr("common.remembered.time.monotonic", lambda now=moment: now)
         values.append(table())
 
     assert values == ["first", "first", "second", "second", "second", "third"]
 
 
 def test_a_table_that_was_never_read_is_what_is_built_in_while_it_cannot_be() -> None:
-    table = selectors.Remembered(mock.Mock(side_effect=OperationalError), lambda: "built in")
+    table = Remembered(mock.Mock(side_effect=OperationalError), lambda: "built in")
 
     assert table() == "built in"
 

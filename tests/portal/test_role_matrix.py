@@ -33,6 +33,7 @@ from common.ids import uuid7
 from consents.models import ConsentEvent, ConsentKey, PolicyText, Purpose, RegionRule
 from customers.models import Customer, CustomerLink
 from events.models import Event, Order, SetAside
+from experiments.services.designs import create_experiment, create_namespace
 from modelops.models import ModelAlarm, ModelVersion, ModelWaiver, TrainingRun
 from personalization.services.rules import create_rule
 from profiles.services.segment_jobs import queue_job
@@ -139,6 +140,8 @@ def rows(db: None, settings: Settings, tmp_path: Path) -> dict[str, Any]:
         ),
         "events_order": Order.objects.create(order_id="O1", user_id="ada", currency="EUR", placed_at=now),
         "events_setaside": SetAside.objects.create(reason="no", payload="{}", received_at=now, shard=0, log_offset=1),
+        "experiments_experiment": create_experiment("button", data={}, actor="staff:1").experiment,
+        "experiments_namespace": create_namespace("checkout", name="Checkout", actor="staff:1"),
         "modelops_modelalarm": ModelAlarm.objects.create(kind="data", message="x", raised_at=now, latest_at=now),
         "modelops_modelversion": version,
         "modelops_modelwaiver": ModelWaiver.objects.create(

@@ -1,0 +1,1 @@
+"""Writes of experiments."""
