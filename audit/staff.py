@@ -47,8 +47,8 @@ class ReadOnly:
     A shopper's rows are deleted by a privacy request, which reaches every store.
     """
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody adds by hand."""
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds by hand. Inlines pass the row that they belong to."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

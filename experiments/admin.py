@@ -23,7 +23,7 @@ class StepInline(ReadOnly, TabularInline):
     model = Step
     fk_name = "experiment"
     extra = 0
-    fields = ("number", "at", "action", "actor", "reason", "id")
+    fields = readonly_fields = ("number", "at", "action", "actor", "reason", "id")
 
 
 @admin.register(Experiment)

@@ -162,8 +162,8 @@ def _check_undo(step: Step, state: State) -> None:
     changed = [name for name, value in step.after.items() if state[name] != value]
     if changed:
         raise Conflict(f"A later step changed {', '.join(changed)}: undo that one first.")
-    seen = Exposure.objects.filter(experiment=step.experiment).exists()
-    if step.action == "started" and (seen or StickyArm.objects.filter(experiment=step.experiment).exists()):
+    has_exposures = Exposure.objects.filter(experiment=step.experiment).exists()
+    if step.action == "started" and (has_exposures or StickyArm.objects.filter(experiment=step.experiment).exists()):
         raise Conflict("Shoppers take part already: stop the experiment instead.")
 
 

@@ -136,7 +136,7 @@ def test_a_step_is_possible_or_refused_as_the_table_says(action: str, status: An
 def test_each_step_is_an_audit_event_with_the_handle_that_undoes_it(running: str) -> None:
     step = change_coverage(running, coverage=0.25, actor="policy:ramp", reason="Guardrails hold.")
 
-    event = AuditEvent.objects.get(pk=step.audit_event)
+    event = AuditEvent.objects.get(pk=str(step.audit_event))
     body = orjson.loads(bytes(event.body))
     assert (body["action"], body["actor"], body["object"]) == (
         "experiment.coverage_changed",
@@ -225,7 +225,8 @@ def test_another_split_starts_an_epoch_and_its_undoing_another_one(running: str)
     assert row().epoch == 1
     step = change_weights(running, weights={"control": 0.2, "warm": 0.4, "cold": 0.4}, actor=MO)
 
-    assert (row().epoch, design(running).ranges[1]) == (2, pytest.approx((0.2, 0.24)))
+    assert row().epoch == 2
+    assert design(running).ranges[1] == pytest.approx((0.2, 0.24))
     undo(step.pk, actor=MO)
 
     assert list(row().epochs.values_list("number", "weights")) == [
