@@ -82,6 +82,10 @@ FROM generate_series(1, %(answers)s) AS n;
 INSERT INTO events_impressions (placement, day, personalized, position, n)
 SELECT placement, at::date, personalized, position, count(*)
 FROM events_served_answer, generate_series(0, 10) AS position GROUP BY 1, 2, 3, 4;
+INSERT INTO events_product_impressions (product_id, day, placement, personalized, n)
+SELECT 'P' || n %% %(products)s, now()::date - (n %% %(days)s)::int,
+    (ARRAY['home','recent','trending'])[1 + (n / %(days)s) %% 3], true, count(*)
+FROM generate_series(1, %(answers)s) AS n GROUP BY 1, 2, 3;
 INSERT INTO events_outcome (recommendation_id, product_id, kind, order_key, at, day, position, quantity, revenue,
     placement, personalized)
 SELECT recommendation_id, 'P' || n %% %(products)s, kind, CASE kind WHEN 'order' THEN md5(n::text) ELSE '' END, at,

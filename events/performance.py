@@ -137,10 +137,12 @@ def products_of_placement(placement: str, *, first: date, last: date, most: int)
     """Return the sums of the products that sold most through a placement, then of those clicked most."""
     within = {"placement": placement, "day__gte": first, "day__lte": last}
     outcomes = Outcome.objects.filter(**within)
-    best = outcomes.values_list("product_id").annotate(
-        revenue=Sum("revenue"), clicks=Count("id", filter=Q(kind="click"))
-    )
-    products = [row[0] for row in best.order_by("-revenue", "-clicks", "product_id")[:most]]
+    by_product = outcomes.values_list("product_id", flat=True)
+    orders = by_product.filter(kind="order").annotate(revenue=Sum("revenue"), n=Count("id"))
+    products = list(orders.order_by("-revenue", "-n", "product_id")[:most])
+    if len(products) < most:  # clicks are many: they are counted only where they decide
+        clicks = by_product.filter(kind="click").exclude(product_id__in=products).annotate(n=Count("id"))
+        products += clicks.order_by("-n", "product_id")[: most - len(products)]
     impressions = ProductImpressions.objects.filter(product_id__in=products, **within).values_list("product_id")
     counts = dict(impressions.annotate(count=Sum("n")))
     totals = {name: Totals(answers=counts.get(name, 0), impressions=counts.get(name, 0)) for name in products}

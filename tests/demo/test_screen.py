@@ -67,3 +67,13 @@ def test_screen_shows_connection_errors(settings: Settings) -> None:
         text = "\n".join(screen.lines(KNOWN))
 
     assert "which does not answer yet" in text
+
+
+def test_screen_asks_again_after_an_answer_past_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(
+        {"degraded": degraded, "personalized": degraded is None, "model_version": "1", "took_ms": 9, "items": []}
+        for degraded in ("deadline", "deadline", None, "deadline")
+    )
+    monkeypatch.setattr(screen, "ask", lambda base, *, user_id: next(answers))
+
+    assert screen.answer_lines("http://shop.test", user_id="ada")[0].startswith("  … which answers personalized, model")
