@@ -46,3 +46,8 @@ def price_of(row: ProductRow) -> float:
     """Return the price that models and filters compare, NaN if there is none in the shop's currency."""
     price = row.price_in(settings.SHOP_CURRENCY)
     return float("nan") if price is None else price
+
+
+def cost_of(row: ProductRow) -> float:
+    """Return what the product costs the shop, NaN if that is not known in the shop's currency."""
+    return float("nan") if row.cost is None or row.currency != settings.SHOP_CURRENCY else float(row.cost)

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.urls import path
 
 from common import converters  # noqa: F401
-from portal import customers, landing, model_desk, performance, preview, replay, rules, segments
+from portal import customers, landing, model_desk, objectives, performance, preview, replay, rules, segments
 from portal.shop import views as shop
 from portal.stream import pages as stream
 
@@ -30,6 +30,7 @@ urlpatterns = [
     path("portal/performance", performance.overview, name="performance"),
     path("portal/performance/<slug:key>", performance.page, name="performance-placement"),
     path("portal/performance/<slug:key>/rules", rules.page, name="placement-rules"),
+    path("portal/performance/<slug:key>/objective", objectives.page, name="placement-objective"),
     path("portal/products/<id:product_id>/performance", performance.product, name="performance-product"),
     path("portal/models", model_desk.overview, name="models"),
     path("portal/models/<int:version_id>", model_desk.comparison, name="model-comparison"),

@@ -171,6 +171,32 @@ class Migration(migrations.Migration):
                         help_text="May show products that are sold out; else only if a request asks",
                     ),
                 ),
+                (
+                    "objective",
+                    models.CharField(
+                        choices=[
+                            ("clicks", "Clicks: relevance alone"),
+                            ("conversion", "Conversion: what is bought and not only looked at"),
+                            ("revenue", "Revenue: higher prices"),
+                            ("margin", "Margin: more between price and cost"),
+                            ("clearance", "Clearance: much stock for little demand"),
+                        ],
+                        db_default="clicks",
+                        default="clicks",
+                        help_text="What the order is for besides relevance",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "objective_percent",
+                    models.PositiveSmallIntegerField(
+                        db_default=0,
+                        default=0,
+                        help_text="0 to 100 %, from relevance alone to the objective",
+                        validators=[django.core.validators.MaxValueValidator(100)],
+                        verbose_name="Strength",
+                    ),
+                ),
                 ("version", models.PositiveIntegerField(default=0, editable=False)),
                 ("active", models.BooleanField(default=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from personalization.models import Placement
+from personalization.rules.objective import CLICKS
 from recsys.ranking.cart_ranker import BASKET
 from recsys.ranking.model import BLEND, HYBRID
 from recsys.ranking.onboarding import ONBOARDING
@@ -73,6 +74,8 @@ class PlacementConfig:
     rest_days: int
     discovery_share: float
     sold_out: bool
+    objective: str = CLICKS
+    objective_percent: int = 0
     version: int = 0
     """Which version of the row this is; 0 for a draft."""
 

@@ -13,7 +13,8 @@ from audit.services import record
 from common.config_version import announce
 from common.errors import FieldError, InvalidInput
 from personalization.models import Placement
-from personalization.selectors.placements import STRATEGIES, Filters, names_in, weights_of
+from personalization.rules.objective import CLICKS
+from personalization.selectors.placements import CLOSED_STRATEGIES, STRATEGIES, Filters, names_in, weights_of
 from recsys.sources.registry import RECOMMENDERS
 
 FILTERS = {one.name for one in fields(Filters)} - {"in_stock"}
@@ -44,7 +45,13 @@ def save_placement(key: str, *, data: Mapping[str, Any], actor: str, new: bool =
 
 def check_placement(row: Placement) -> None:
     """Raise InvalidInput for a placement with invalid fields or unknown recommenders."""
-    errors = [*_field_errors(row), *_number_errors(row), *_source_errors(row), *_filter_errors(row.filters)]
+    errors = [
+        *_field_errors(row),
+        *_number_errors(row),
+        *_source_errors(row),
+        *_filter_errors(row.filters),
+        *_objective_errors(row),
+    ]
     if errors:
         raise InvalidInput(str(errors[0]), errors=tuple(errors))
 
@@ -81,6 +88,11 @@ def _number_errors(row: Placement) -> Iterable[FieldError]:
     for name in ("explore_share", "discovery_share"):
         if isinstance(value := getattr(row, name), float) and math.isnan(value):
             yield FieldError(name, "must be a number")
+
+
+def _objective_errors(row: Placement) -> Iterable[FieldError]:
+    if row.objective != CLICKS and row.strategy in CLOSED_STRATEGIES:
+        yield FieldError("objective", f"a list of {row.strategy} keeps its own order: only clicks")
 
 
 def _filter_errors(filters: Any) -> Iterable[FieldError]:

@@ -13,6 +13,7 @@ from common.errors import NotFound
 from common.ids import uuid7
 from events.types.base import raw_id_of
 from personalization.rules.holdout import split
+from personalization.rules.objective import by_objective
 from personalization.rules.rule_set import Rule, Situation
 from personalization.rules.slate import (
     fill,
@@ -329,6 +330,8 @@ def _apply_rules(snapshot: Snapshot, request_state: RequestState, proposals: Pro
     """Return the slate after all rules, and its pinned items."""
     rules, trace = snapshot.rules, request_state.trace
     ranked_items = np.asarray(proposals.items, np.int32)
+    if request_state.has_objective:
+        ranked_items = _by_objective(snapshot, request_state, ranked_items)
     if len(request_state.shopper.opinions.disliked) and not request_state.context and not request_state.is_onboarding:
         ranked_items = demote_disliked(snapshot.onboarding_cache.space, request_state.shopper.opinions, ranked_items)
     items = rules.reorder(ranked_items, request_state.applicable_rules, trace)
@@ -341,6 +344,17 @@ def _apply_rules(snapshot: Snapshot, request_state: RequestState, proposals: Pro
     )
     slate = _filled(snapshot, request_state, items, pinned_at, closed=proposals.closed)
     return slate, set(pinned_at.values()) & set(slate)
+
+
+def _by_objective(snapshot: Snapshot, request_state: RequestState, ranked_items: Ints) -> Ints:
+    placement = request_state.placement
+    factors, percent = snapshot.values.factors(placement.objective), placement.objective_percent
+    if request_state.ask.explain:
+        for code in ranked_items.tolist():
+            factor = round(float(factors[code]) ** (percent / 100), 2)
+            if factor != 1:
+                request_state.trace.move(code, f"Objective {placement.objective}, {percent} %: boosted ×{factor:g}")
+    return by_objective(ranked_items, factors, percent)
 
 
 def _filled(

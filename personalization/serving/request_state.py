@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.errors import InvalidInput
+from personalization.rules.objective import CLICKS
 from personalization.rules.rule_set import Rule, Trace
 from personalization.rules.slate import (
     Cap,
@@ -43,6 +44,11 @@ class RequestState:
     def is_onboarding(self) -> bool:
         """Whether the answer consists of onboarding questions."""
         return self.strategy == ONBOARDING
+
+    @property
+    def has_objective(self) -> bool:
+        """Whether the order is for more than relevance. Questions and the shopper's own products keep theirs."""
+        return self.placement.objective != CLICKS and self.placement.objective_percent > 0 and not self.is_closed
 
     @property
     def is_closed(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.frames import price_of
+from catalog.frames import cost_of, price_of
 from catalog.records import ProductRow
 from personalization.rules.filter_columns import Columns
 from personalization.selectors.placements import Filters
@@ -62,6 +62,8 @@ class ServingCatalog:
         serving_catalog = cls(catalog, rows_by_code, columns)
         vars(serving_catalog)["sale_starts"] = _patched(before.sale_starts[old_codes], codes, _sale_starts(new_rows))
         vars(serving_catalog)["first_seen"] = _patched(before.first_seen[old_codes], codes, _first_seen(new_rows))
+        if (costs := vars(before).get("costs")) is not None:
+            vars(serving_catalog)["costs"] = _patched(costs[old_codes], codes, _costs(new_rows))
         if (kinship := vars(before).get("kinship")) is not None:
             vars(serving_catalog)["kinship"] = TextSimilarity.updated(kinship, catalog, places)
         return serving_catalog
@@ -92,6 +94,8 @@ class ServingCatalog:
         cached = vars(self).copy()  # one copy: a request may add a cached property meanwhile
         vars(changed).update({name: cached[name] for name in reusable if name in cached})
         vars(changed)["sale_starts"] = _patched(self.sale_starts, codes, _sale_starts(rows))
+        if (costs := cached.get("costs")) is not None:
+            vars(changed)["costs"] = _patched(costs, codes, _costs(rows))
         return changed
 
     @property
@@ -119,6 +123,11 @@ class ServingCatalog:
     def first_seen(self) -> Times:
         """When each product first appeared, float64[n_items] in seconds since the epoch; NaN for removed products."""
         return _first_seen(self.rows)
+
+    @cached_property
+    def costs(self) -> Times:
+        """What each product costs the shop, float64[n_items] in the shop's currency; NaN where unknown."""
+        return _costs(self.rows)
 
     @cached_property
     def newest(self) -> tuple[Ints, Times]:
@@ -199,6 +208,10 @@ def _counts(rows: Sequence[ProductRow | None]) -> tuple[Times, Longs]:
     prices = (price_of(row) if row else float("nan") for row in rows)
     stocks = ((UNCOUNTED if row.stock is None else row.stock) if row else 0 for row in rows)
     return np.fromiter(prices, np.float64, len(rows)), np.fromiter(stocks, np.int64, len(rows))
+
+
+def _costs(rows: Sequence[ProductRow | None]) -> Times:
+    return np.fromiter((cost_of(row) if row else float("nan") for row in rows), np.float64, len(rows))
 
 
 def _names(row: ProductRow) -> tuple[object, ...]:

@@ -9,10 +9,12 @@ import numpy as np
 from catalog.frames import items_frame, model_fields
 from catalog.records import ProductRow
 from common.clock import to_microseconds
+from personalization.rules.objective import CLICKS
 from personalization.rules.rule_set import Rule, RuleSet
 from personalization.selectors.placements import STRATEGIES, PlacementConfig
 from personalization.serving.answer_inputs import UNKNOWN, Provenance
 from personalization.serving.onboarding_cache import OnboardingCache
+from personalization.serving.product_values import ProductValues
 from personalization.serving.serving_catalog import ServingCatalog
 from recsys.arrays import Bools, Floats, Ints, Times
 from recsys.data.catalog import Catalog
@@ -51,6 +53,8 @@ class Snapshot:
     again, and without a model that learned it."""
     trained_bundle: HybridModel | None
     """The model without products added since its training; its codes come first."""
+    values: ProductValues = field(compare=False)
+    """What products are worth by objective."""
     counts_version: int = 0
     """The version of the live counts that the sources follow; 0 for none."""
     provenance: Provenance = field(default=UNKNOWN, compare=False)
@@ -110,6 +114,7 @@ class Snapshot:
             weights=weight_table({}) if bundle is None else bundle.event_weights,
             repurchase_seconds=_repurchase_seconds(sources, serving_catalog.catalog.n_items),
             trained_bundle=trained_bundle,
+            values=ProductValues(serving_catalog, None if bundle is None else bundle.statistics),
             provenance=replace(provenance, on_sale_us=to_microseconds(now)),
         )
 
@@ -142,6 +147,7 @@ class Snapshot:
             placements=placements,
             rules=RuleSet(rules, serving_catalog.columns, before=self.rules),
             onboarding_cache=self.onboarding_cache.with_changes(serving_catalog, popular, on_sale),
+            values=ProductValues(serving_catalog, self.values.statistics),
             provenance=replace(provenance, on_sale_us=to_microseconds(now), counts=self.provenance.counts),
         )
 
@@ -159,6 +165,11 @@ class Snapshot:
     def strategies(self) -> set[str]:
         """The strategies that a request may name: the built-in ones and the model's recommenders."""
         return {*STRATEGIES, *self.sources}
+
+    def prepare_objectives(self) -> None:
+        """Compute what products are worth by the placements' objectives ahead of the first answer that needs it."""
+        for objective in {one.objective for one in self.placements.values()} - {CLICKS}:
+            self.values.factors(objective)
 
     @property
     def n_trained(self) -> int:

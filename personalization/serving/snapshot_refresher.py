@@ -156,6 +156,7 @@ class SnapshotRefresher:
             self._snapshot = unchanged.at(now, placements=placements)
             if not _inline():
                 _ = self._snapshot.onboarding_cache.space
+                self._snapshot.prepare_objectives()
             return
         current = self._versions.current
         provenance = provenance_of(current[0] if current else None, self._catalog_moment, live.moment)
@@ -178,6 +179,7 @@ class SnapshotRefresher:
         if not _inline():
             catalog = snapshot.serving_catalog
             _ = catalog.kinship, catalog.id_hashes, snapshot.onboarding_cache.space
+            snapshot.prepare_objectives()
             if old is None:
                 freeze_garbage_collection()
         RELOADS.labels(part="catalog" if self._changed else "model").inc()

@@ -4,26 +4,19 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
-
-from common import clock
-from events.served_requests import ServedRequest, served_requests
+from events.served_requests import ServedRequest
 from personalization.selectors.rules import sentence_of
 from personalization.services.rules import draft_version
 from personalization.serving.answers import Item
-from personalization.serving.asking import Ask, Who
 from personalization.serving.engine import answer
-from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
-from personalization.trials.trial import Draft, draft_of, without_holdouts
+from personalization.trials.past_requests import SECONDS, ask_of, requests_of_yesterday
+from personalization.trials.trial import draft_of, without_holdouts
 
 N_REQUESTS: Final = 300
-SECONDS: Final = 8.0
-"""How long requests are answered again; the numbers say how many were reached."""
 MOST_SHARE: Final = 0.5
 """The share of all places above which the products of a draft crowd out the others."""
 
@@ -77,7 +70,7 @@ def replay_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int |
     """
     snapshot = without_holdouts(snapshot_refresher.current())
     draft = draft_of(snapshot, wording, name=name or "this rule", instead_of=instead_of)
-    since, before, requests = _requests(draft.rule.placements)
+    since, before, requests = requests_of_yesterday(draft.rule.placements, limit=N_REQUESTS)
     result = RuleReplay(
         sentence_of(draft_version(wording=wording)), since, before, len(requests), conflicts=draft.conflicts
     )
@@ -88,7 +81,8 @@ def replay_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int |
             break
         if request.placement not in snapshot.placements:
             continue
-        now, then = _answers(snapshot, draft, request)
+        ask = ask_of(request, snapshot)
+        now, then = answer(snapshot, ask).items, answer(draft.snapshot, ask).items
         _note(result, request, now, then)
         places["now"] += sum(bool(matched[codes[item.product_id]]) for item in now)
         places["then"] += sum(bool(matched[codes[item.product_id]]) for item in then)
@@ -96,32 +90,6 @@ def replay_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int |
     if places["of"]:
         result.share_now, result.share_with_draft = (places[one] / places["of"] for one in ("now", "then"))
     return result
-
-
-def _requests(placements: Sequence[str]) -> tuple[datetime, datetime, list[ServedRequest]]:
-    """Return the sampled requests of yesterday in the shop's time zone, else of the last 24 hours, with both ends."""
-    now = clock.now()
-    today = now.astimezone(ZoneInfo(settings.SHOP_TIME_ZONE)).replace(hour=0, minute=0, second=0, microsecond=0)
-    yesterday = (today - timedelta(days=1), today)
-    times = (yesterday, (now - timedelta(days=1), now))
-    for since, before in times:
-        rows = served_requests(since=since, before=before, placements=tuple(placements), limit=N_REQUESTS)
-        if rows:
-            return since, before, rows
-    return *yesterday, []
-
-
-def _answers(snapshot: Snapshot, draft: Draft, request: ServedRequest) -> tuple[Sequence[Item], Sequence[Item]]:
-    who = Who(user_id=request.user_id, anonymous_id=request.anonymous_id)
-    ask = Ask(
-        request.placement,
-        who=who,
-        product_ids=request.product_ids,
-        limit=min(100, max(request.size, snapshot.placements[request.placement].size)),
-        personalized=who.has_id,
-        explores=False,
-    )
-    return answer(snapshot, ask).items, answer(draft.snapshot, ask).items
 
 
 def _note(result: RuleReplay, request: ServedRequest, now: Sequence[Item], then: Sequence[Item]) -> None:

@@ -57,7 +57,7 @@ def why(item: Item) -> Why:
     for name, share in (parts or dict.fromkeys(explanation.sources, 1.0)).items():
         sums[group_of(name)] += share
     total = sum(sums.values())
-    by_rules = f" Moved by a rule: {'; '.join(explanation.rules)}." if explanation.rules else ""
+    by_rules = f" Moved by: {'; '.join(explanation.rules)}." if explanation.rules else ""
     if not total:
         return Why(by_rules.strip() or "Nothing proposed it for this shopper: it fills the list.")
     bars = tuple(Bar(title, round(100 * sums[group] / total)) for group, title in TITLES.items())

@@ -19,6 +19,7 @@ def placement_tabs(context: Context, key: str, current: str) -> dict[str, Any]:
     tabs = [
         ("performance", "Performance", reverse("portal:performance-placement", args=[key]), "view_placement"),
         ("rules", "Rules", reverse("portal:placement-rules", args=[key]), "view_rule"),
+        ("objective", "Objective", reverse("portal:placement-objective", args=[key]), "view_placement"),
         ("preview", "Preview", f"{reverse('portal:preview')}?placement={key}", "view_placement"),
     ]
     if placement_id is not None:

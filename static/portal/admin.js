@@ -42,6 +42,14 @@
     }
   }
 
+  // Says what a slider stands at; without this script nothing is said rather than something old.
+  function tell(slider) {
+    const said = document.querySelector(`output[for=${slider.id}]`);
+    const say = () => { said.value = `${slider.value} %`; };
+    slider.addEventListener("input", say);
+    say();
+  }
+
   // Date and time are two inputs under one label, which belongs to neither.
   function tie(pair) {
     const line = pair.closest(".field-line");
@@ -80,6 +88,7 @@
     document.querySelectorAll("#page .material-symbols-outlined").forEach(silence);
     document.querySelectorAll("#page .datetime").forEach(tie);
     document.querySelectorAll("#page :is(.import-preview, .import-preview-table)").forEach(frame);
+    document.querySelectorAll(".v input[type=range]").forEach(tell);
     refuse();
     lead();
     window.addEventListener("load", pick); // registered last, to run after Django's
