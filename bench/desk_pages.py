@@ -190,6 +190,7 @@ def keys_of(name: str) -> list[Any]:
         "portal:segment": "lookers",
         "portal:performance-placement": "home",
         "portal:placement-rules": "home",
+        "portal:placement-objective": "home",
         "portal:performance-product": "P1",
         "portal:shop-product": "P1",
         "portal:model-comparison": 60,

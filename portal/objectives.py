@@ -95,15 +95,20 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def sentence_of(frontier: Frontier) -> str:
-    """Return in one sentence what a weak and the full objective bring and cost; "" where that is not known."""
-    gains = [(one, one.by_objective[frontier.objective]) for one in frontier.points if one.percent in (25, 100)]
+    """Return in one sentence what half and the full strength bring and cost; "" where that is not known."""
+    gains = [(one, one.by_objective[frontier.objective]) for one in frontier.points if one.percent in (50, 100)]
     if not frontier.is_enough or any(gain is None or one.clicks is None for one, gain in gains):
         return ""
     if not any(one.n_lists_changed for one in frontier.points):
         return "It changes no list."
     noun = NOUNS[frontier.objective]
-    weak, full = (f"{gain:+.1f} % {noun} per list for {one.clicks:+.1f} % clicks" for one, gain in gains)
-    return f"At 25 %: {weak}; at 100 %: {full}."
+    told = [
+        f"at {one.percent} %, {gain:+.1f} % {noun} per list costs {abs(one.clicks or 0):.1f} % of clicks"
+        if one.n_lists_changed
+        else f"at {one.percent} %, no list changes"
+        for one, gain in gains
+    ]
+    return f"A{'; '.join(told)[1:]}."
 
 
 def _problem_of_saving(request: HttpRequest, key: str, placement: PlacementConfig) -> str:
@@ -134,8 +139,8 @@ def _strengths(frontier: Frontier) -> Section:
     columns = ("Strength", "Clicks", *(name.capitalize() for name in NOUNS.values()), "Lists changed")
     rows = [(f"{one.percent} %", *_cells(one), f"{one.n_lists_changed} of {frontier.n_requests}") for one in points]
     note = (
-        "Per list, in percent more than relevance alone. A product that stands at place n by relevance is taken to be "
-        "clicked 1 / n as often as the first one: an estimate, and no experiment."
+        "Per list, in percent more than relevance alone. A product's chance of a click is taken from its "
+        "place by relevance, as NDCG does: the 3rd half of the first, the 10th 0.29 of it. An estimate, no experiment."
     )
     return Section("strengths", "What each strength brings and costs", note, columns, rows, figure)
 

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import log2
 from typing import Final
 
 import numpy as np
@@ -75,7 +76,8 @@ class _Sums:
 def objective_frontier(key: str, objective: str) -> Frontier:
     """Return what the objective would do on the placement, by requests of yesterday, else of the last 24 hours.
 
-    A product that stands at place n without an objective is expected to be clicked 1 / n as often as the first one.
+    A product that stands at place n without an objective is expected to be clicked 1 / log2(n + 1) as often as the
+    first one, which is how NDCG counts places.
     Shoppers, products and model are those of now. Raises NotFound; InvalidInput, which names the field; Unavailable.
     """
     snapshot = snapshot_refresher.current()
@@ -95,7 +97,7 @@ def objective_frontier(key: str, objective: str) -> Frontier:
             break
         lists, chances = _lists(shops, request)
         for percent, codes in lists.items():
-            one, weights = sums[percent], [chances.get(code, 1 / (LONGEST + 1)) for code in codes]
+            one, weights = sums[percent], [chances.get(code, 1 / log2(LONGEST + 2)) for code in codes]
             one.clicks += sum(weights)
             one.n_changed += codes != lists[0]
             for name, of_item in values.items():
@@ -135,7 +137,7 @@ def _lists(shops: dict[int, Snapshot], request: ServedRequest) -> tuple[dict[int
 
     lists = {percent: list_of(shop, ask.limit) for percent, shop in shops.items()}
     behind = [code for code in list_of(plain, LONGEST) if code not in lists[0]]
-    return lists, {code: 1 / place for place, code in enumerate([*lists[0], *behind], 1)}
+    return lists, {code: 1 / log2(place + 1) for place, code in enumerate([*lists[0], *behind], 1)}
 
 
 def _point(percent: int, sums: _Sums, today: _Sums) -> Point:

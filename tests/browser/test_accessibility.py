@@ -44,6 +44,7 @@ BEHIND_BUTTONS = (
     *("/admin/modelops/trainingrun/train/", "/admin/password_change/", "/admin/catalog/product/import/"),
     *(f"{VERSION}side-by-side/", f"{VERSION}roll-back/"),
     *("/portal/replay?answer=0198c0de-0000-7000-8000-000000000000",),
+    *("/portal/performance/home/objective?objective=revenue",),
     *("/portal/customers/user:ada", "/portal/preview?subject=ada&placement=home&effect=pin&products=P0009&position=2"),
 )
 """Pages that are linked from no list and no sidebar."""

@@ -201,6 +201,23 @@ def test_segments_count_as_they_were_read(monkeypatch: pytest.MonkeyPatch) -> No
     assert (result.verdict, result.stored[0]["product_id"]) == ("identical", "rug")
 
 
+@pytest.mark.parametrize("objective", ["conversion", "revenue", "margin", "clearance"])
+def test_an_answer_under_an_objective_is_identical(objective: str) -> None:
+    views(ADA, "desk", "lamp")
+    plain = answered()
+    for name, cost in (("bowl", "2"), ("rug", "19")):
+        put_product(name, data={**CHAIRS, "cost": cost, "stock": 900}, actor="staff:1")
+    save_placement("home", data={"objective": objective, "objective_percent": 100}, actor="staff:1")
+    favored = answered()
+    put_product("bowl", data={**CHAIRS, "price": "1", "cost": "19"}, actor="staff:1")
+    save_placement("home", data={"objective_percent": 10}, actor="staff:1")
+
+    results = [replay(one) for one in (plain, favored)]
+
+    assert [(one.verdict, one.doubts) for one in results] == [("identical", ())] * 2
+    assert objective == "conversion" or results[0].stored != results[1].stored
+
+
 def test_an_altered_input_gives_another_answer() -> None:
     views(ADA, "desk", "lamp")
     answer = answered()

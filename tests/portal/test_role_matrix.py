@@ -185,7 +185,7 @@ def address_of(name: str, rows: dict[str, Any]) -> str:
             return reverse(name, args=["lookers"])
         case "portal:performance-product":
             return reverse(name, args=["P1"])
-        case "portal:performance-placement" | "portal:placement-rules":
+        case "portal:performance-placement" | "portal:placement-rules" | "portal:placement-objective":
             return reverse(name, args=["home"])
         case "portal:preview":
             return reverse(name) + "?placement=home"

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from catalog.records import ProductRow
+from personalization.rules.objective import OBJECTIVES
 from personalization.rules.rule_set import Rule
 from personalization.selectors.placements import Filters
 from personalization.serving.snapshot import Snapshot
@@ -37,6 +38,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "price": (None, Decimal(30), Decimal(90), Decimal(400)),
     "currency": ("EUR", "EUR", "USD"),
     "stock": (None, 0, 1, 100),
+    "cost": (None, Decimal(10), Decimal(80)),
     "group_id": ("", "", "one", "other"),
     "attributes": ({}, {"color": "red"}, {"color": ["red", "blue"]}),
     "available_from": (None, None, NOW - timedelta(days=9), NOW + timedelta(hours=9), NOW + timedelta(hours=40)),
@@ -59,7 +61,6 @@ def random_row(product_id: str, chance: random.Random) -> ProductRow:
         "product_id": product_id,
         "description": "",
         "compare_at_price": None,
-        "cost": None,
         "url": "",
     }
     random_fields = {name: chance.choice(values) for name, values in VALUES.items()}
@@ -107,6 +108,11 @@ def arrays_of(snapshot: Snapshot) -> Iterable[tuple[str, Any]]:
     yield from {"newest": ids[codes[np.lexsort((ids[codes], -first_seen))]], "newest.born": first_seen}.items()
     yield from {name: getattr(catalog, name)[at] for name in ("first_seen", "sale_starts")}.items()
     yield from {"on_sale": snapshot.on_sale[at], "prices": columns.prices[at], "stocks": columns.stocks[at]}.items()
+    for objective in OBJECTIVES[1:]:
+        yield from {
+            objective: snapshot.values.of(objective)[at],
+            f"{objective} factors": snapshot.values.factors(objective)[at],
+        }.items()
     yield "brand", [columns.brands[own] for own in columns.brand_of[at]]
     yield "category", [columns.categories[own] for own in columns.category_of[at]]
     yield "group", pd.factorize(columns.group_of[at])[0]
@@ -169,7 +175,7 @@ def test_updated_snapshot_equals_rebuilt_one(bundles: list[HybridModel | None], 
 
     snapshot = rebuild()
     for step in range(STEPS):
-        for name in chance.sample(("kinship", "newest", "first_seen", "by_id"), 2):
+        for name in chance.sample(("kinship", "newest", "first_seen", "by_id", "costs"), 2):
             getattr(snapshot.serving_catalog, name)  # as an answer would
         now += timedelta(hours=chance.randrange(3))
         rules = random_rules(chance) if chance.random() < 0.3 else rules
