@@ -63,18 +63,18 @@ def main() -> int:
 def _prices(items: pd.DataFrame | None, item_ids: tuple[str, ...]) -> Doubles:
     if items is None or "price" not in items:
         raise SystemExit("No prices: the folder's items have none. Name a file with --prices.")
-    known = dict(zip(items.item_id.astype(str), items.price.astype(float), strict=True))
-    return np.array([known.get(name, np.nan) for name in item_ids])
+    price_by_id = dict(zip(items.item_id.astype(str), items.price.astype(float), strict=True))
+    return np.array([price_by_id.get(name, np.nan) for name in item_ids])
 
 
 def _print_places(ranked: Ints, test: Fold) -> None:
     """Print how often each place is hit, beside the discount of NDCG that the estimate takes for it."""
     rates = hits(ranked, test.targets, test.n_items).mean(axis=0)
     first = rates[0] or np.nan
-    told = ", ".join(
+    parts = ", ".join(
         f"{place}: {rates[place - 1] / first:.2f} ({1 / np.log2(place + 1):.2f})" for place in (2, 3, 5, 10, 20, 50)
     )
-    print(f"hits by place, as a share of the first (1 / log2(n + 1)): {told}")
+    print(f"hits by place, as a share of the first (1 / log2(n + 1)): {parts}")
 
 
 def _report(name: str, ranked: Ints, test: Fold, values: Doubles) -> Mapping[str, Mapping[str, float]]:
@@ -92,13 +92,13 @@ def _report(name: str, ranked: Ints, test: Fold, values: Doubles) -> Mapping[str
             f"{name}, estimate": (weights * worth[lists]).sum(axis=1),
         }
         base = base or per_list
-        told = []
+        parts = []
         for what, own in per_list.items():
             change, today = bootstrap(own - base[what]), base[what].mean()
             low, high = (100 * end / today for end in (change.low, change.high))
-            told.append(f"{what} {own.mean():.4f} {100 * change.value / today:+6.1f} % [{low:+.1f}, {high:+.1f}]")
+            parts.append(f"{what} {own.mean():.4f} {100 * change.value / today:+6.1f} % [{low:+.1f}, {high:+.1f}]")
             lines.setdefault(str(percent), {})[what] = float(own.mean())
-        print(f"{name:8} {percent:3} %  " + "   ".join(told))
+        print(f"{name:8} {percent:3} %  " + "   ".join(parts))
     return lines
 
 

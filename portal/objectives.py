@@ -102,13 +102,17 @@ def sentence_of(frontier: Frontier) -> str:
     if not any(one.n_lists_changed for one in frontier.points):
         return "It changes no list."
     noun = NOUNS[frontier.objective]
-    told = [
-        f"at {one.percent} %, {gain:+.1f} % {noun} per list costs {abs(one.clicks or 0):.1f} % of clicks"
+    halves = [
+        f"at {one.percent} %, {gain:+.1f} % {noun} per list {_costs(one.clicks or 0.0)}"
         if one.n_lists_changed
         else f"at {one.percent} %, no list changes"
         for one, gain in gains
     ]
-    return f"A{'; '.join(told)[1:]}."
+    return f"A{'; '.join(halves)[1:]}."
+
+
+def _costs(clicks: float) -> str:
+    return f"costs {-clicks:.1f} % of clicks" if clicks <= 0 else f"comes with {clicks:.1f} % more clicks"
 
 
 def _problem_of_saving(request: HttpRequest, key: str, placement: PlacementConfig) -> str:

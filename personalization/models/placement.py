@@ -21,15 +21,6 @@ class Placement(models.Model):
         PRODUCT = "product", "The product looked at"
         CART = "cart", "The lines of the cart"
 
-    class Objective(models.TextChoices):
-        """What the order is for besides relevance; `clicks` is relevance alone."""
-
-        CLICKS = "clicks", "Clicks: relevance alone"
-        CONVERSION = "conversion", "Conversion: what is bought and not only looked at"
-        REVENUE = "revenue", "Revenue: higher prices"
-        MARGIN = "margin", "Margin: more between price and cost"
-        CLEARANCE = "clearance", "Clearance: much stock for little demand"
-
     key = models.SlugField(max_length=60, unique=True, validators=[RegexValidator(r"^[a-z0-9][a-z0-9-]*$")])
     name = models.CharField(max_length=120)
     about = models.CharField(max_length=10, choices=About, default=About.SHOPPER)
@@ -91,20 +82,9 @@ class Placement(models.Model):
     sold_out = models.BooleanField(
         default=False, db_default=False, help_text="May show products that are sold out; else only if a request asks"
     )
-    objective = models.CharField(
-        max_length=10,
-        choices=Objective,
-        default=Objective.CLICKS,
-        db_default=Objective.CLICKS,
-        help_text="What the order is for besides relevance",
-    )
-    objective_percent = models.PositiveSmallIntegerField(
-        "Strength",
-        default=0,
-        db_default=0,
-        validators=[MaxValueValidator(100)],
-        help_text="0 to 100 %, from relevance alone to the objective",
-    )
+    objective = models.CharField(max_length=10, default="clicks", db_default="clicks")
+    objective_percent = models.PositiveSmallIntegerField(default=0, db_default=0)
+    """What the order is for besides relevance, and how strongly, 0 to 100 (`personalization.rules.objective`)."""
     version = models.PositiveIntegerField(default=0, editable=False)
     """Counted by a trigger with every write, which also keeps a `PlacementVersion`."""
     active = models.BooleanField(default=True)

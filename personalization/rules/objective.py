@@ -23,8 +23,8 @@ def factors_of(values: Doubles, among: Bools) -> Doubles:
 
     An unknown value (NaN) counts as the usual one, so its factor is 1. Where the usual value is not above 0, all are 1.
     """
-    known = values[among & ~np.isnan(values)]
-    usual = float(np.median(known)) if len(known) else 0.0
+    offered = values[among & ~np.isnan(values)]
+    usual = float(np.median(offered)) if len(offered) else 0.0
     if usual <= 0:
         return np.ones(len(values))
     factors: Doubles = np.where(np.isnan(values), 1.0, (values / usual).clip(1 / MOST, MOST))

@@ -13,7 +13,7 @@ from audit.services import record
 from common.config_version import announce
 from common.errors import FieldError, InvalidInput
 from personalization.models import Placement
-from personalization.rules.objective import CLICKS
+from personalization.rules.objective import CLICKS, OBJECTIVES
 from personalization.selectors.placements import CLOSED_STRATEGIES, STRATEGIES, Filters, names_in, weights_of
 from recsys.sources.registry import RECOMMENDERS
 
@@ -91,8 +91,12 @@ def _number_errors(row: Placement) -> Iterable[FieldError]:
 
 
 def _objective_errors(row: Placement) -> Iterable[FieldError]:
-    if row.objective != CLICKS and row.strategy in CLOSED_STRATEGIES:
+    if row.objective not in OBJECTIVES:
+        yield FieldError("objective", f"must be one of {', '.join(OBJECTIVES)}")
+    elif row.objective != CLICKS and row.strategy in CLOSED_STRATEGIES:
         yield FieldError("objective", f"a list of {row.strategy} keeps its own order: only clicks")
+    if isinstance(row.objective_percent, int) and row.objective_percent > 100:
+        yield FieldError("objective_percent", "must be from 0 to 100")
 
 
 def _filter_errors(filters: Any) -> Iterable[FieldError]:

@@ -56,9 +56,8 @@ class ProductValues:
 
     def _conversion(self) -> Doubles:
         shoppers, share = np.expm1(self._statistic("shoppers")), self._statistic("bought_share")
-        known = ~np.isnan(share) & ~np.isnan(shoppers)
-        total = shoppers[known].sum()
-        mean = (shoppers[known] * share[known]).sum() / total if total else np.nan
+        total = np.nansum(np.where(np.isnan(share), np.nan, shoppers))
+        mean = np.nansum(shoppers * share) / total if total else np.nan
         return np.asarray((shoppers * share + PRIOR_SHOPPERS * mean) / (shoppers + PRIOR_SHOPPERS), np.float64)
 
     def _statistic(self, name: str) -> Doubles:
