@@ -101,18 +101,15 @@ def sentence_of(frontier: Frontier) -> str:
         return ""
     if not any(one.n_lists_changed for one in frontier.points):
         return "It changes no list."
-    noun = NOUNS[frontier.objective]
-    halves = [
-        f"at {one.percent} %, {gain:+.1f} % {noun} per list {_costs(one.clicks or 0.0)}"
-        if one.n_lists_changed
-        else f"at {one.percent} %, no list changes"
-        for one, gain in gains
-    ]
-    return f"A{'; '.join(halves)[1:]}."
+    parts = [f"at {one.percent} %, {_in_short(gain or 0.0, one.clicks or 0.0, frontier)}" for one, gain in gains]
+    return f"A{'; '.join(parts)[1:]}."
 
 
-def _costs(clicks: float) -> str:
-    return f"costs {-clicks:.1f} % of clicks" if clicks <= 0 else f"comes with {clicks:.1f} % more clicks"
+def _in_short(gain: float, clicks: float, frontier: Frontier) -> str:
+    if round(gain, 1) == round(clicks, 1) == 0:
+        return "the same products, at most in another order"
+    gained = f"{gain:+.1f} % {NOUNS[frontier.objective]} per list"
+    return f"{gained} costs {-clicks:.1f} % of clicks" if clicks < 0 else f"{gained} costs no clicks"
 
 
 def _problem_of_saving(request: HttpRequest, key: str, placement: PlacementConfig) -> str:
@@ -144,7 +141,8 @@ def _strengths(frontier: Frontier) -> Section:
     rows = [(f"{one.percent} %", *_cells(one), f"{one.n_lists_changed} of {frontier.n_requests}") for one in points]
     note = (
         "Per list, in percent more than relevance alone. A product's chance of a click is taken from its "
-        "place by relevance, as NDCG does: the 3rd half of the first, the 10th 0.29 of it. An estimate, no experiment."
+        "place by relevance, as NDCG does: the 3rd half of the first, the 10th 0.29 of it. "
+        "The order within a list does not count. An estimate, no experiment."
     )
     return Section("strengths", "What each strength brings and costs", note, columns, rows, figure)
 
