@@ -1,9 +1,9 @@
 """Chance to win and risk, for display. They never decide: watched daily, a chance of 95 % comes up by luck."""
 
 from dataclasses import dataclass
-from math import sqrt
+from math import exp, pi, sqrt
 
-from scipy import stats
+from scipy import special
 
 from experiments.stats.estimates import Estimate
 
@@ -38,9 +38,9 @@ def bayesian_summary(
     if not effect.is_usable:
         return BayesianSummary(0.0, 0.0, 0.0, 0.5, 0.0, 0.0)
     mean, deviation = _posterior(effect, prior)
-    radius = float(stats.norm.isf(alpha / 2)) * deviation
-    above = float(stats.norm.sf(0, mean, deviation))
-    peak = deviation * float(stats.norm.pdf(mean / deviation))
+    radius = -float(special.ndtri(alpha / 2)) * deviation
+    above = float(special.ndtr(mean / deviation))
+    peak = deviation * exp(-((mean / deviation) ** 2) / 2) / sqrt(2 * pi)
     gain, loss = mean * above + peak, peak - mean * (1 - above)
     if not higher_is_better:
         gain, loss, above = loss, gain, 1 - above

@@ -11,7 +11,7 @@ from itertools import combinations, product
 from math import prod
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from experiments.stats.arms import Arm, Floats
 from experiments.stats.estimands import Estimand
@@ -119,4 +119,4 @@ def _wald_of(matrix: Floats, arms: Sequence[Arm], group: tuple[int, ...], estima
     values = matrix @ np.array([estimate.value for estimate in estimates])
     spread = matrix @ np.diag([estimate.standard_error**2 for estimate in estimates]) @ matrix.T
     chi_square = float(values @ np.linalg.solve(spread, values))
-    return WaldTest(group, chi_square, freedom, float(stats.chi2.sf(chi_square, freedom)))
+    return WaldTest(group, chi_square, freedom, float(special.chdtrc(freedom, chi_square)))

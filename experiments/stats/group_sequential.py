@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, sqrt
 
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from experiments.stats.brownian import REACH, START, Boundaries, Paths, require_rising, symmetric
 from experiments.stats.estimates import Estimate
@@ -52,7 +52,7 @@ def obrien_fleming_spending(time: float, alpha: float) -> float:
     """Return the two-sided α spent at information `time`: 4 (1 − Φ(z_{α/4} / √t)), all of it from t = 1 on."""
     if time >= 1:
         return alpha
-    return float(4 * stats.norm.sf(stats.norm.isf(alpha / 4) / sqrt(time))) if time > 0 else 0.0
+    return float(4 * special.ndtr(special.ndtri(alpha / 4) / sqrt(time))) if time > 0 else 0.0
 
 
 @lru_cache(maxsize=512)

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf
+from math import inf, isfinite
 
-import numpy as np
-from scipy import stats
+from scipy import special
 
 from experiments.stats.arms import Arm
 from experiments.stats.estimands import Estimand
@@ -71,15 +70,11 @@ def fixed_inference(
     if not estimate.is_usable:
         return no_conclusion(estimate, alpha)
     freedom, t = estimate.degrees_of_freedom, estimate.statistic
-    distribution = stats.t(freedom) if np.isfinite(freedom) else stats.norm()
-    two_sided = alternative is Alternative.TWO_SIDED
-    radius = float(distribution.isf(alpha / 2 if two_sided else alpha)) * estimate.standard_error
-    tails = {
-        Alternative.TWO_SIDED: lambda: 2 * distribution.sf(abs(t)),
-        Alternative.GREATER: lambda: distribution.sf(t),
-        Alternative.LESS: lambda: distribution.cdf(t),
-    }
-    return interval(estimate, radius, float(tails[alternative]()), alpha, alternative)
+    if alternative is Alternative.TWO_SIDED:
+        level, p_value = alpha / 2, 2 * _below(-abs(t), freedom)
+    else:
+        level, p_value = alpha, _below(t if alternative is Alternative.LESS else -t, freedom)
+    return interval(estimate, _reach(level, freedom) * estimate.standard_error, p_value, alpha, alternative)
 
 
 def interval(
@@ -98,3 +93,13 @@ def interval(
 def no_conclusion(estimate: Estimate, alpha: float) -> Inference:
     """Return the inference of an estimate without a usable standard error."""
     return Inference(estimate, -inf, inf, 1.0, alpha)
+
+
+def _below(t: float, freedom: float) -> float:
+    """Return P(T ≤ t) for Student's t, or for the normal distribution where the degrees of freedom are infinite."""
+    return float(special.stdtr(freedom, t) if isfinite(freedom) else special.ndtr(t))
+
+
+def _reach(level: float, freedom: float) -> float:
+    """Return the t > 0 that is exceeded with probability `level`."""
+    return -float(special.stdtrit(freedom, level) if isfinite(freedom) else special.ndtri(level))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import ceil, exp, log, sqrt
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from experiments.stats.arms import Arm
 from experiments.stats.brownian import Boundaries, even_times, symmetric
@@ -88,14 +88,22 @@ def unit_variance(arm: Arm, estimand: Estimand) -> float:
     return float(gradient @ arm.covariance_matrix @ gradient)
 
 
-def sample_size(effect: float, variance: float, design: Design) -> SampleSize:
+def proportion_variance(rate: float) -> float:
+    """Return the variance of a yes-or-no outcome; the treatment's rate is the control's plus the effect."""
+    return rate * (1 - rate)
+
+
+def sample_size(
+    effect: float, variance: float, design: Design, *, treatment_variance: float | None = None
+) -> SampleSize:
     """Return the units needed to find an absolute `effect` of a metric with this variance per unit.
 
+    `treatment_variance` is the treatment's, where it is known to differ: `proportion_variance` of its rate.
     Raises ValueError where the effect is 0 or the variance is not positive.
     """
     if effect == 0 or variance <= 0:
         raise ValueError("an effect other than 0 and a positive variance are needed")
-    spread = _spread(variance, design)
+    spread = _spread(variance, treatment_variance, design)
     if design.n_star is None or design.kind is not InferenceKind.ALWAYS_VALID:
         total = spread * (required_drift(design) / effect) ** 2
     else:
@@ -103,18 +111,20 @@ def sample_size(effect: float, variance: float, design: Design) -> SampleSize:
     return _sizes(total, design)
 
 
-def power_of(effect: float, variance: float, n: float, design: Design) -> float:
+def power_of(
+    effect: float, variance: float, n: float, design: Design, *, treatment_variance: float | None = None
+) -> float:
     """Return the probability that the test finds an absolute `effect` with `n` units of the two arms together."""
     if n <= 0 or variance <= 0:
         return design.alpha / 2
-    return drift_power(abs(effect) * sqrt(n / _spread(variance, design)), design, n)
+    return drift_power(abs(effect) * sqrt(n / _spread(variance, treatment_variance, design)), design, n)
 
 
-def minimum_effect(variance: float, n: float, design: Design) -> float:
+def minimum_effect(variance: float, n: float, design: Design, *, treatment_variance: float | None = None) -> float:
     """Return the smallest absolute effect that a test with `n` units of the two arms finds with the design's power."""
     if n <= 0 or variance <= 0:
         raise ValueError("units and a positive variance are needed")
-    return required_drift(design, n) * sqrt(_spread(variance, design) / n)
+    return required_drift(design, n) * sqrt(_spread(variance, treatment_variance, design) / n)
 
 
 def duration_days(size: SampleSize, units_per_day: float, *, coverage: float = 1.0, whole_weeks: bool = True) -> int:
@@ -128,13 +138,15 @@ def duration_days(size: SampleSize, units_per_day: float, *, coverage: float = 1
     return 7 * ceil(days / 7) if whole_weeks else days
 
 
-def inference_costs(effect: float, variance: float, design: Design) -> tuple[InferenceCost, ...]:
+def inference_costs(
+    effect: float, variance: float, design: Design, *, treatment_variance: float | None = None
+) -> tuple[InferenceCost, ...]:
     """Return for each inference its size, its power at the fixed test's size, its mean duration: for a design form."""
     designs = [_with_kind(design, kind) for kind in InferenceKind]
-    sizes = [sample_size(effect, variance, each) for each in designs]
+    sizes = [sample_size(effect, variance, each, treatment_variance=treatment_variance) for each in designs]
     fixed = sizes[list(InferenceKind).index(InferenceKind.FIXED)].compared
     return tuple(
-        _cost(each, size, fixed, power_of(effect, variance, fixed, each))
+        _cost(each, size, fixed, power_of(effect, variance, fixed, each, treatment_variance=treatment_variance))
         for each, size in zip(designs, sizes, strict=True)
     )
 
@@ -144,7 +156,7 @@ def required_drift(design: Design, n: float = 1.0) -> float:
     """Return the drift at which the test has its power; `n` units matter only where N* is given."""
     if design.kind is InferenceKind.FIXED:
         # Without the other tail, as calculators do: it adds less than 1e-6 to a power of .8.
-        return float(stats.norm.isf(design.alpha / 2) + stats.norm.ppf(design.power))
+        return float(special.ndtri(design.power) - special.ndtri(design.alpha / 2))
     guess = _drift_guess(design, n / (design.n_star or n))
     return float(
         optimize.newton(lambda drift: drift_power(drift, design, n) - design.power, guess, x1=1.02 * guess, tol=1e-6)
@@ -154,7 +166,7 @@ def required_drift(design: Design, n: float = 1.0) -> float:
 def drift_power(drift: float, design: Design, n: float = 1.0) -> float:
     """Return the power at a drift: in closed form for the fixed test, integrated over the looks for the others."""
     if design.kind is InferenceKind.FIXED:
-        return float(special.ndtr(drift - stats.norm.isf(design.alpha / 2)))
+        return float(special.ndtr(drift + special.ndtri(design.alpha / 2)))
     return planned_boundaries(design, n / (design.n_star or n)).power(drift)
 
 
@@ -181,7 +193,7 @@ def planned_boundaries(design: Design, ratio: float = 1.0) -> Boundaries:
     """Return the boundaries of the design at evenly spaced looks; `ratio` is n / N*, used by the always-valid test."""
     times = even_times(design.looks)
     if design.kind is InferenceKind.FIXED:
-        return unwatched(times, float(stats.norm.isf(design.alpha / 2)))
+        return unwatched(times, -float(special.ndtri(design.alpha / 2)))
     if design.kind is InferenceKind.GROUP_SEQUENTIAL:
         return spending_boundaries(times, design.alpha)
     return _always_valid_boundaries(design.alpha, design.looks, ratio)
@@ -200,7 +212,7 @@ def _always_valid_boundaries(alpha: float, looks: int, ratio: float) -> Boundari
 
 def _drift_guess(design: Design, ratio: float) -> float:
     """Return about the drift that has the power: closed form where always-valid, else a little above the fixed one."""
-    fixed = float(stats.norm.isf(design.alpha / 2) + stats.norm.ppf(design.power))
+    fixed = float(special.ndtri(design.power) - special.ndtri(design.alpha / 2))
     if design.kind is not InferenceKind.ALWAYS_VALID:
         return 1.02 * fixed
 
@@ -219,7 +231,7 @@ def _cost(design: Design, size: SampleSize, fixed: int, power_at_fixed_size: flo
         size=size,
         size_ratio=size.compared / fixed,
         power_at_fixed_size=power_at_fixed_size,
-        interval_ratio=planned_boundaries(design, ratio).upper[-1] / float(stats.norm.isf(design.alpha / 2)),
+        interval_ratio=planned_boundaries(design, ratio).upper[-1] / -float(special.ndtri(design.alpha / 2)),
         time_with_effect=rule.time_with_effect,
         time_without_effect=rule.time_without_effect,
     )
@@ -229,10 +241,10 @@ def _with_kind(design: Design, kind: InferenceKind) -> Design:
     return Design(kind, design.alpha, design.power, design.looks, design.shares, design.n_star)
 
 
-def _spread(variance: float, design: Design) -> float:
+def _spread(variance: float, treatment_variance: float | None, design: Design) -> float:
     """Return n × se²: the effect's variance times the units of the two arms."""
     control, treatment = _split(design.shares)
-    return variance / control + variance / treatment
+    return variance / control + (variance if treatment_variance is None else treatment_variance) / treatment
 
 
 def _split(shares: Sequence[float]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from experiments.stats.arms import Floats
 
@@ -60,7 +60,7 @@ def srm_check(
         return _srm_check(observed, expected, 0.0, alpha)
     parts = np.divide((observed - expected) ** 2, expected, out=np.zeros_like(expected), where=expected > 0)
     freedom = int(np.maximum((expected > 0).sum(axis=1) - 1, 0).sum())
-    p_value = float(stats.chi2.sf(parts.sum(), freedom)) if freedom else 1.0
+    p_value = float(special.chdtrc(freedom, parts.sum())) if freedom else 1.0
     return _srm_check(observed, expected, p_value, alpha)
 
 

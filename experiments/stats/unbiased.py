@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from experiments.stats.brownian import Boundaries, symmetric
 from experiments.stats.estimates import Estimate
@@ -70,7 +70,7 @@ def realized_boundaries(
     if design.kind is InferenceKind.GROUP_SEQUENTIAL:
         boundaries = spending_boundaries(times, design.alpha, is_complete=is_complete)
     elif design.kind is InferenceKind.FIXED:
-        boundaries = unwatched(times, float(stats.norm.isf(design.alpha / 2)))
+        boundaries = unwatched(times, -float(special.ndtri(design.alpha / 2)))
     else:
         scale = (design.n_star or n_planned) / n_planned
         boundaries = symmetric(times, always_valid_bound(np.array(times), alpha=design.alpha, n_star=scale).tolist())
