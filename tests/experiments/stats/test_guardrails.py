@@ -36,15 +36,11 @@ def test_harm_at_the_margin_watched_fifty_times_rarely_breaches() -> None:
     rng = np.random.default_rng(3)
     steps = rng.standard_normal((400, 50)).cumsum(axis=1)
 
-    breached = [
-        any(
-            guardrail_check(
-                Estimate(-0.1 + s / k, 1 / k**0.5, inf, int(200 * k)), margin=0.1, n_star=10_000
-            ).is_breached
-            for s, k in zip(path, looks, strict=True)
-        )
-        for path in steps.tolist()
-    ]
+    def is_breached(total: float, look: int) -> bool:
+        at_look = Estimate(-0.1 + total / look, 1 / look**0.5, inf, 200 * look)
+        return guardrail_check(at_look, margin=0.1, n_star=10_000).is_breached
+
+    breached = [any(is_breached(s, k) for s, k in zip(path, range(1, 51), strict=True)) for path in steps.tolist()]
 
     assert np.mean(breached) <= 0.07
 
