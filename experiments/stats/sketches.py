@@ -5,8 +5,10 @@ a of a true value. Sketches of days, segments and arms add up exactly, and a val
 shopper's revenue grows: take out the old sum, put in the new one.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import log, nan, sqrt
 
 import numpy as np
@@ -76,13 +78,20 @@ def subtract_sketch(total: Sketch, part: Sketch) -> Sketch:
 
 def quantile(sketch: Sketch, share: float) -> float:
     """Return the value below which `share` of the values lie, within 1 %; NaN for an empty sketch."""
-    values, counts = _distribution(sketch)
-    if len(values) == 0:
-        return nan
-    if not 0 <= share <= 1:
+    (value,) = quantiles(sketch, [share])
+    return value
+
+
+def quantiles(sketch: Sketch, shares: Sequence[float]) -> tuple[float, ...]:
+    """Return the quantile at each share, in one pass. Raises ValueError where a share lies outside [0, 1]."""
+    if any(not 0 <= share <= 1 for share in shares):
         raise ValueError("a quantile's share must lie in [0, 1]")
-    rank = share * (counts.sum() - 1)
-    return float(values[np.searchsorted(np.cumsum(counts), rank, side="right")])
+    parts = [*reversed(sketch.negative), (0, sketch.zeros), *sketch.positive]
+    ranks = list(accumulate(count for _, count in parts))
+    if ranks[-1] == 0:
+        return (nan,) * len(shares)
+    places = [bisect_right(ranks, share * (ranks[-1] - 1)) for share in shares]
+    return tuple(_value(parts[place][0], place - len(sketch.negative)) for place in places)
 
 
 def quantile_estimate(sketch: Sketch, share: float) -> Estimate:
@@ -92,8 +101,8 @@ def quantile_estimate(sketch: Sketch, share: float) -> Estimate:
         return Estimate(quantile(sketch, share), nan, nan, n)
     z = float(special.ndtri(0.975))
     radius = z * sqrt(share * (1 - share) / n)
-    low, high = (quantile(sketch, min(max(share + side * radius, 0.0), 1.0)) for side in (-1, 1))
-    return Estimate(quantile(sketch, share), (high - low) / (2 * z), n - 1, n)
+    low, value, high = quantiles(sketch, [max(share - radius, 0.0), share, min(share + radius, 1.0)])
+    return Estimate(value, (high - low) / (2 * z), n - 1, n)
 
 
 def winsor_limit(sketches: Sequence[Sketch], share: float) -> float:
@@ -135,12 +144,12 @@ def _combine(signed: Sequence[tuple[Sketch, int]]) -> Sketch:
 
 def _distribution(sketch: Sketch) -> tuple[Floats, Floats]:
     """Return the buckets' middle values in rising order, and how many values each stands for."""
-    pairs = [(-_middle(bucket), count) for bucket, count in reversed(sketch.negative)]
-    pairs += [(0.0, sketch.zeros)] if sketch.zeros else []
-    pairs += [(_middle(bucket), count) for bucket, count in sketch.positive]
-    table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    pairs = [(_value(bucket, -1), count) for bucket, count in reversed(sketch.negative)]
+    pairs += [(0.0, sketch.zeros), *((_value(bucket, 1), count) for bucket, count in sketch.positive)]
+    table = np.array(pairs, dtype=np.float64)
     return table[:, 0], table[:, 1]
 
 
-def _middle(bucket: int) -> float:
-    return float(2 * GAMMA**bucket / (1 + GAMMA))
+def _value(bucket: int, side: int) -> float:
+    """Return the middle of a bucket; `side` below 0 is negative, 0 is zero."""
+    return 0.0 if side == 0 else float((1 if side > 0 else -1) * 2 * GAMMA**bucket / (1 + GAMMA))
