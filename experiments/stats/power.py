@@ -54,6 +54,17 @@ class Design:
         if min(self.shares) <= 0 or sum(self.shares) > 1 + 1e-9:
             raise ValueError("shares must be positive and sum to at most 1")
 
+    def ratio(self, n: float | None) -> float:
+        """Return n / N* for `n` units of the two arms: 1 where N* comes from the plan or plays no part.
+
+        Raises ValueError where N* is given and `n` is not.
+        """
+        if self.n_star is None or self.kind is not InferenceKind.ALWAYS_VALID:
+            return 1.0
+        if n is None:
+            raise ValueError("with a given N* the units are needed")
+        return n / self.n_star
+
 
 @dataclass(frozen=True, slots=True)
 class SampleSize:
@@ -152,22 +163,22 @@ def inference_costs(
 
 
 @lru_cache(maxsize=256)
-def required_drift(design: Design, n: float = 1.0) -> float:
-    """Return the drift at which the test has its power; `n` units matter only where N* is given."""
+def required_drift(design: Design, n: float | None = None) -> float:
+    """Return the drift at which the test has its power; its units `n` are needed only where N* is given."""
     if design.kind is InferenceKind.FIXED:
         # Without the other tail, as calculators do: it adds less than 1e-6 to a power of .8.
         return float(special.ndtri(design.power) - special.ndtri(design.alpha / 2))
-    guess = _drift_guess(design, n / (design.n_star or n))
+    guess = _drift_guess(design, design.ratio(n))
     return float(
         optimize.newton(lambda drift: drift_power(drift, design, n) - design.power, guess, x1=1.02 * guess, tol=1e-6)
     )
 
 
-def drift_power(drift: float, design: Design, n: float = 1.0) -> float:
+def drift_power(drift: float, design: Design, n: float | None = None) -> float:
     """Return the power at a drift: in closed form for the fixed test, integrated over the looks for the others."""
     if design.kind is InferenceKind.FIXED:
         return float(special.ndtr(drift + special.ndtri(design.alpha / 2)))
-    return planned_boundaries(design, n / (design.n_star or n)).power(drift)
+    return planned_boundaries(design, n).power(drift)
 
 
 def crossing_power(drift: float, *, alpha: float, ratio: float, looks: int) -> float:
@@ -189,19 +200,19 @@ def crossing_power(drift: float, *, alpha: float, ratio: float, looks: int) -> f
     return min(1.0, direct + reflected)
 
 
-def planned_boundaries(design: Design, ratio: float = 1.0) -> Boundaries:
-    """Return the boundaries of the design at evenly spaced looks; `ratio` is n / N*, used by the always-valid test."""
+def planned_boundaries(design: Design, n: float | None = None) -> Boundaries:
+    """Return the boundaries of the design at evenly spaced looks; its units `n` are needed only where N* is given."""
     times = even_times(design.looks)
     if design.kind is InferenceKind.FIXED:
         return unwatched(times, -float(special.ndtri(design.alpha / 2)))
     if design.kind is InferenceKind.GROUP_SEQUENTIAL:
         return spending_boundaries(times, design.alpha)
-    return _always_valid_boundaries(design.alpha, design.looks, ratio)
+    return _always_valid_boundaries(design.alpha, design.looks, design.ratio(n))
 
 
-def planned_futility(design: Design) -> FutilityRule:
-    """Return the futility rule of a test sized for its power by `sample_size`."""
-    return futility_rule(planned_boundaries(design), required_drift(design))
+def planned_futility(design: Design, n: float | None = None) -> FutilityRule:
+    """Return the futility rule of a test sized by `sample_size`; its units `n` are needed only where N* is given."""
+    return futility_rule(planned_boundaries(design, n), required_drift(design, n))
 
 
 @lru_cache(maxsize=64)
@@ -224,14 +235,13 @@ def _drift_guess(design: Design, ratio: float) -> float:
 
 def _cost(design: Design, size: SampleSize, fixed: int, power_at_fixed_size: float) -> InferenceCost:
     """Return the costs; widths compare the intervals at the end of the fixed test's size."""
-    rule = planned_futility(design)
-    ratio = 1.0 if design.n_star is None else fixed / design.n_star
+    rule = planned_futility(design, size.compared)
     return InferenceCost(
         kind=design.kind,
         size=size,
         size_ratio=size.compared / fixed,
         power_at_fixed_size=power_at_fixed_size,
-        interval_ratio=planned_boundaries(design, ratio).upper[-1] / -float(special.ndtri(design.alpha / 2)),
+        interval_ratio=planned_boundaries(design, fixed).upper[-1] / -float(special.ndtri(design.alpha / 2)),
         time_with_effect=rule.time_with_effect,
         time_without_effect=rule.time_without_effect,
     )
@@ -259,7 +269,7 @@ def _size_with_given_n_star(effect: float, spread: float, design: Design) -> flo
         return power(sqrt(factor), unit * factor) - design.power
 
     def closed_form(drift: float, n: float) -> float:
-        return crossing_power(drift, alpha=design.alpha, ratio=n / (design.n_star or n), looks=design.looks)
+        return crossing_power(drift, alpha=design.alpha, ratio=design.ratio(n), looks=design.looks)
 
     guess = float(optimize.brentq(gap, 0.1, 1_000.0, args=(closed_form,)))
     exact = optimize.newton(

@@ -63,6 +63,7 @@ def realized_boundaries(
 ) -> Boundaries:
     """Return the boundaries of the looks that happened: `sizes` are the units of the two arms at each, rising.
 
+    Give the looks until the test ended: up to the first at which it said stop, or the last one before people did.
     `rule` is the futility rule if the test would have been ended by it at every look; leave it out where people decide.
     `is_complete` is for a group-sequential test that ended below its plan.
     """

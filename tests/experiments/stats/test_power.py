@@ -15,7 +15,9 @@ from experiments.stats.power import (
     inference_costs,
     minimum_effect,
     planned_boundaries,
+    planned_futility,
     power_of,
+    proportion_variance,
     sample_size,
     unit_variance,
 )
@@ -57,6 +59,28 @@ def test_a_given_n_star_costs_units() -> None:
 
     assert given.compared > 1.1 * of_plan.compared
     assert power_of(FIVE_PERCENT, VARIANCE, given.compared, design) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_the_form_and_futility_take_a_given_n_star() -> None:
+    design = Design(n_star=5_000)
+
+    always_valid, _, _ = inference_costs(FIVE_PERCENT, VARIANCE, design)
+    rule = planned_futility(design, always_valid.size.compared)
+
+    assert always_valid.size_ratio > 2
+    assert always_valid.interval_ratio > 1.549
+    assert rule.power_without_rule == pytest.approx(0.8, abs=2e-3)
+    with pytest.raises(ValueError, match="units"):
+        planned_futility(design)
+
+
+def test_the_treatment_of_a_proportion_has_its_own_variance() -> None:
+    """Fleiss: (z_{α/2} + z_β)² (p₁q₁ + p₂q₂) / (p₂ − p₁)² for each arm."""
+    low, high = proportion_variance(0.10), proportion_variance(0.12)
+
+    size = sample_size(0.02, low, Design(FIXED), treatment_variance=high)
+
+    assert size.control == round(FIXED_DRIFT**2 * (0.1 * 0.9 + 0.12 * 0.88) / 0.02**2)
 
 
 @pytest.mark.parametrize("looks", [28, 50])
