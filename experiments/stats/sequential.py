@@ -1,7 +1,7 @@
 """Always-valid inference: look when you like, stop when you like.
 
 The asymptotic confidence sequence of Waudby-Smith et al., "Time-uniform central limit theory and asymptotic confidence
-sequences" (arXiv 2103.06476): two-sided bound eq. 9, its p-value eq. 155, tuning eq. 161, one-sided bound eq. 157.
+sequences" (arXiv 2103.06476): two-sided bound eq. 9, its p-value eq. 155, tuning eq. 161, one-sided bound eq. 134.
 `n` counts the units of all arms; the interval is narrowest, relative to the fixed one, where n is near N*.
 """
 

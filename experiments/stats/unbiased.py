@@ -1,9 +1,9 @@
 """The effect of a test that may have stopped early: median-unbiased, with the naive estimate beside it.
 
-A test that stops because the effect looks large overstates it. Order all ways to end by stages (Fairbanks and Madsen
-1982; for Brownian motion also arXiv 2606.24871): stopped early at the upper boundary is highest, stopped early at the
-lower one is lowest, and between them the value at the last look decides. The estimate is the effect under which an end
-as high as this one, or higher, has probability 1/2; the interval takes α/2 and 1 − α/2.
+A test that stops because the effect looks large overstates it. So all ways to end are ordered by stages. Stopped early
+at the upper boundary is highest, stopped early at the lower one is lowest. Between them the value at the last look
+decides. The estimate is the effect under which an end as high as this one, or higher, has probability 1/2; the interval
+takes α/2 and 1 − α/2. Sources: Fairbanks and Madsen (1982); for Brownian motion arXiv 2606.24871.
 """
 
 from collections.abc import Callable, Sequence
