@@ -18,13 +18,13 @@ from scipy import special
 
 from bench._experiment_worlds import WORLDS, Floats, Runs, World, simulate
 from bench._results import write_results
-from experiments.stats.arms import mean_arm, merge_arms, stratify_arms
 from experiments.stats.brownian import Boundaries
 from experiments.stats.estimands import Mean
 from experiments.stats.estimates import Estimate, absolute_effect
 from experiments.stats.futility import with_futility
+from experiments.stats.moments import mean_arm, merge_arms, stratify_arms
 from experiments.stats.power import (
-    Design,
+    AnalysisPlan,
     InferenceKind,
     minimum_effect,
     planned_boundaries,
@@ -83,7 +83,7 @@ def without_effect(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
         yield Figure(
             f"A/A {world.name}: always-valid, ever significant", _share((p_values < 0.05).any(axis=1)), high=0.05
         )
-        sequential = _decide(watched, planned_boundaries(Design(GROUP_SEQUENTIAL)))
+        sequential = _decide(watched, planned_boundaries(AnalysisPlan(GROUP_SEQUENTIAL)))
         yield Figure(f"A/A {world.name}: group-sequential, type I", _share(sequential.is_significant), 0.045, 0.055)
         yield Figure(f"A/A {world.name}: fixed, at the end", _share(np.abs(watched.z[:, -1]) > FIXED_BOUND))
         yield Figure(
@@ -91,16 +91,16 @@ def without_effect(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
         )
         chance = special.ndtr(np.abs(watched.z))
         yield Figure(f"A/A {world.name}: chance to win ever above 95 %", _share((chance > 0.95).any(axis=1)))
-    ratio = planned_boundaries(Design()).upper[-1] / FIXED_BOUND
+    ratio = planned_boundaries(AnalysisPlan()).upper[-1] / FIXED_BOUND
     yield Figure("always-valid half-width at the end / fixed", ratio, high=1.7)
 
 
 def coverage(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
     """With an effect: how often the always-valid interval holds the truth at all 50 looks."""
-    design = Design()
-    bounds = np.array(planned_boundaries(design).upper)
+    plan = AnalysisPlan()
+    bounds = np.array(planned_boundaries(plan).upper)
     for world in WORLDS:
-        lift, truth = _planned_lift(world, design)
+        lift, truth = _planned_lift(world, plan)
         watched = simulate(world, rng, runs=runs, looks=LOOKS, lift=lift)
         misses = np.abs(watched.effect - truth) > bounds * watched.error
         yield Figure(f"coverage {world.name}: at all looks", 1 - _share(misses.any(axis=1)), low=0.95)
@@ -110,10 +110,10 @@ def coverage(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
 def power_at_fixed_size(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
     """At the size at which the fixed test has 80 %: what the watched ones find."""
     for world in WORLDS:
-        lift, _ = _planned_lift(world, Design(FIXED))
+        lift, _ = _planned_lift(world, AnalysisPlan(FIXED))
         watched = simulate(world, rng, runs=runs, looks=LOOKS, lift=lift)
         for kind, bar in ((ALWAYS_VALID, None), (GROUP_SEQUENTIAL, 0.76), (FIXED, None)):
-            decided = _decide(watched, planned_boundaries(Design(kind)))
+            decided = _decide(watched, planned_boundaries(AnalysisPlan(kind)))
             yield Figure(f"power at the fixed size, {world.name}: {kind}", _share(decided.is_won), low=bar)
 
 
@@ -122,23 +122,23 @@ def calculator(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
     for kind in InferenceKind:
         gaps = []
         for index in range(20):
-            design = Design(
+            plan = AnalysisPlan(
                 kind,
                 alpha=float(rng.choice([0.01, 0.05, 0.1])),
                 power=float(rng.choice([0.6, 0.7, 0.8, 0.9])),
                 looks=int(rng.choice([7, 14, 28, 50])),
             )
             world = WORLDS[index % len(WORLDS)]
-            lift, truth = _planned_lift(world, design)
-            watched = simulate(world, rng, runs=runs, looks=design.looks, lift=lift)
+            lift, truth = _planned_lift(world, plan)
+            watched = simulate(world, rng, runs=runs, looks=plan.looks, lift=lift)
             promised = power_of(
                 truth,
                 world.variance(0.0),
                 float(watched.n[-1]),
-                design,
+                plan,
                 treatment_variance=world.variance(lift),
             )
-            gaps.append(_share(_decide(watched, planned_boundaries(design)).is_won) - promised)
+            gaps.append(_share(_decide(watched, planned_boundaries(plan)).is_won) - promised)
         yield Figure(f"calculator, {kind}: largest gap of 20 designs", float(np.abs(gaps).max()), high=0.03)
         yield Figure(f"calculator, {kind}: mean gap", float(np.mean(gaps)))
 
@@ -146,13 +146,13 @@ def calculator(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
 def futility(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
     """Where no effect is, futility ends the test early; where the planned one is, little power is lost."""
     for kind in InferenceKind:
-        design = Design(kind)
-        boundaries = planned_boundaries(design)
-        stopped = with_futility(boundaries, planned_futility(design))
+        plan = AnalysisPlan(kind)
+        boundaries = planned_boundaries(plan)
+        stopped = with_futility(boundaries, planned_futility(plan))
         for world in WORLDS[:2]:
             idle = _decide(simulate(world, rng, runs=runs, looks=LOOKS, lift=0.0), stopped)
             yield Figure(f"futility, {kind}, {world.name}: mean end without effect", idle.mean_time, high=0.6)
-            lift, _ = _planned_lift(world, design)
+            lift, _ = _planned_lift(world, plan)
             watched = simulate(world, rng, runs=runs, looks=LOOKS, lift=lift)
             loss = _share(_decide(watched, boundaries).is_won) - _share(_decide(watched, stopped).is_won)
             yield Figure(f"futility, {kind}, {world.name}: power lost", loss, high=0.02)
@@ -161,10 +161,10 @@ def futility(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
 def bias(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
     """Effects of tests that stop by themselves: the median over all runs, and the same given shipping."""
     for kind in (ALWAYS_VALID, GROUP_SEQUENTIAL):
-        design = Design(kind)
-        boundaries = with_futility(planned_boundaries(design), planned_futility(design))
+        plan = AnalysisPlan(kind)
+        boundaries = with_futility(planned_boundaries(plan), planned_futility(plan))
         for world in WORLDS[:2]:
-            planned_lift, planned_truth = _planned_lift(world, design)
+            planned_lift, planned_truth = _planned_lift(world, plan)
             for share in (1.0, 0.5):
                 watched = simulate(world, rng, runs=runs, looks=LOOKS, lift=share * planned_lift)
                 decided, truth = _decide(watched, boundaries), share * planned_truth
@@ -272,11 +272,11 @@ def _first_looks(boundaries: Boundaries, look: int) -> Boundaries:
     return Boundaries(boundaries.times[:end], boundaries.lower[:end], boundaries.upper[:end])
 
 
-def _planned_lift(world: World, design: Design) -> tuple[float, float]:
-    """Return the lift, and the absolute effect, that the design finds with its power at the world's size."""
-    n, lift = 2.0 * (world.units // design.looks) * design.looks, 0.0
+def _planned_lift(world: World, plan: AnalysisPlan) -> tuple[float, float]:
+    """Return the lift, and the absolute effect, that the plan finds with its power at the world's size."""
+    n, lift = 2.0 * (world.units // plan.looks) * plan.looks, 0.0
     for _ in range(8):  # the treatment's variance depends on the effect
-        effect = minimum_effect(world.variance(0.0), n, design, treatment_variance=world.variance(lift))
+        effect = minimum_effect(world.variance(0.0), n, plan, treatment_variance=world.variance(lift))
         lift = effect / world.base
     return lift, effect
 

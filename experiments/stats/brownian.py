@@ -13,7 +13,7 @@ from math import ceil, inf, sqrt
 import numpy as np
 from scipy import special
 
-from experiments.stats.arms import Floats
+from experiments.stats.moments import Floats
 
 # Beyond so many standard deviations no path is followed.
 REACH = 8.0

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from experiments.stats.arms import Arm
 from experiments.stats.corrections import adjusted_p_values
 from experiments.stats.estimands import Estimand
 from experiments.stats.factorial import joint_test
+from experiments.stats.moments import ArmMoments
 
 MOST_SWITCHERS = 0.01
 IMBALANCE_ALPHA = 0.001
@@ -75,7 +75,7 @@ def switch_check(switchers: int, units: int, *, most: float = MOST_SWITCHERS) ->
 
 
 def imbalance_check(
-    arms: Sequence[Arm], covariates: Sequence[Estimand], *, alpha: float = IMBALANCE_ALPHA
+    arms: Sequence[ArmMoments], covariates: Sequence[Estimand], *, alpha: float = IMBALANCE_ALPHA
 ) -> ImbalanceCheck:
     """Return whether the arms differ in covariates from before the exposure, by joint tests corrected after Holm."""
     raw = [joint_test(arms, covariate).p_value for covariate in covariates]

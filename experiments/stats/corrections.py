@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.stats.arms import Floats
+from experiments.stats.moments import Floats
 
 
 class Correction(StrEnum):

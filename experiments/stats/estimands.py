@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from experiments.stats.arms import Arm, Floats, merge_arms
+from experiments.stats.moments import ArmMoments, Floats, merge_arms
 
 
 class Estimand(Protocol):
@@ -83,7 +83,7 @@ class Adjusted:
         return value - self.theta * before, gradient - self.theta * slope
 
 
-def adjust(outcome: Mean | Ratio, covariate: Mean | Ratio, arms: Sequence[Arm]) -> Adjusted:
+def adjust(outcome: Mean | Ratio, covariate: Mean | Ratio, arms: Sequence[ArmMoments]) -> Adjusted:
     """Return the outcome adjusted by the covariate, with θ from the arms compared.
 
     Means: θ = cov(post, pre) / var(pre) over the arms joined. With a ratio: θ = Σ cov / Σ var over the arms, of the
@@ -98,7 +98,7 @@ def adjust(outcome: Mean | Ratio, covariate: Mean | Ratio, arms: Sequence[Arm]) 
     return Adjusted(outcome, covariate, float(products / squares) if squares > 0 else 0.0)
 
 
-def _linearized_products(outcome: Mean | Ratio, covariate: Mean | Ratio, arm: Arm) -> tuple[float, float]:
+def _linearized_products(outcome: Mean | Ratio, covariate: Mean | Ratio, arm: ArmMoments) -> tuple[float, float]:
     """Return cov(post, pre) and var(pre) of the variables linearized at the arm's means."""
     matrix = arm.covariance_matrix
     _, post = outcome.linearize(arm.mean_vector)

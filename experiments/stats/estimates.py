@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite, nan, sqrt
 
-from experiments.stats.arms import Arm, Floats
 from experiments.stats.estimands import Estimand
+from experiments.stats.moments import ArmMoments, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,17 @@ class Estimate:
         return self.value / self.standard_error if self.is_usable else 0.0
 
 
-def arm_estimate(arm: Arm, estimand: Estimand) -> Estimate:
+def arm_estimate(arm: ArmMoments, estimand: Estimand) -> Estimate:
     """Return the estimand's value in one arm."""
     return contrast([arm], [1.0], estimand)
 
 
-def absolute_effect(control: Arm, treatment: Arm, estimand: Estimand) -> Estimate:
+def absolute_effect(control: ArmMoments, treatment: ArmMoments, estimand: Estimand) -> Estimate:
     """Return treatment − control, in the estimand's own unit."""
     return contrast([control, treatment], [-1.0, 1.0], estimand)
 
 
-def relative_effect(control: Arm, treatment: Arm, estimand: Estimand) -> Estimate:
+def relative_effect(control: ArmMoments, treatment: ArmMoments, estimand: Estimand) -> Estimate:
     """Return (treatment − control) / control's unadjusted value, as a share: .05 is 5 %.
 
     Linear delta method over both arms together. Degrees of freedom are those of the absolute effect. Where control's
@@ -62,7 +62,7 @@ def relative_effect(control: Arm, treatment: Arm, estimand: Estimand) -> Estimat
     return Estimate(difference / base, sqrt(variance), absolute.degrees_of_freedom, absolute.n)
 
 
-def contrast(arms: Sequence[Arm], weights: Sequence[float], estimand: Estimand) -> Estimate:
+def contrast(arms: Sequence[ArmMoments], weights: Sequence[float], estimand: Estimand) -> Estimate:
     """Return Σ wᵢ h(armᵢ): an effect, a main effect, an interaction. Raises ValueError where lengths differ."""
     parts = [(arm, weight, *estimand.linearize(arm.mean_vector)) for arm, weight in zip(arms, weights, strict=True)]
     value = sum(weight * h for _, weight, h, _ in parts)
@@ -89,6 +89,6 @@ def welch_satterthwaite(variances: Sequence[float], sizes: Sequence[int]) -> flo
     return sum(variances) ** 2 / spread if spread > 0 else inf
 
 
-def _variance(arm: Arm, gradient: Floats) -> float:
+def _variance(arm: ArmMoments, gradient: Floats) -> float:
     """Return ∇' Σ ∇ / n, never below 0 by rounding."""
     return max(float(gradient @ arm.covariance_matrix @ gradient), 0.0) / arm.n

@@ -13,9 +13,9 @@ from math import prod
 import numpy as np
 from scipy import special
 
-from experiments.stats.arms import Arm, Floats
 from experiments.stats.estimands import Estimand
 from experiments.stats.estimates import Estimate, arm_estimate, contrast
+from experiments.stats.moments import ArmMoments, Floats
 
 Cell = tuple[int, ...]
 
@@ -49,7 +49,9 @@ class FactorialAnalysis:
     joint: WaldTest
 
 
-def factorial_analysis(cells: Mapping[Cell, Arm], levels: Sequence[int], estimand: Estimand) -> FactorialAnalysis:
+def factorial_analysis(
+    cells: Mapping[Cell, ArmMoments], levels: Sequence[int], estimand: Estimand
+) -> FactorialAnalysis:
     """Return the analysis of a full factorial; `cells` maps the level of each factor, counted from 0, to its arm.
 
     Raises ValueError where a cell is missing or a factor has fewer than two levels.
@@ -72,13 +74,13 @@ def factorial_analysis(cells: Mapping[Cell, Arm], levels: Sequence[int], estiman
     )
 
 
-def interaction(cells: Mapping[Cell, Arm], estimand: Estimand) -> Estimate:
+def interaction(cells: Mapping[Cell, ArmMoments], estimand: Estimand) -> Estimate:
     """Return the interaction of a 2×2: (y₁₁ − y₁₀) − (y₀₁ − y₀₀)."""
     arms = _ordered(cells, (2, 2))
     return contrast(arms, [1.0, -1.0, -1.0, 1.0], estimand)
 
 
-def joint_test(arms: Sequence[Arm], estimand: Estimand) -> WaldTest:
+def joint_test(arms: Sequence[ArmMoments], estimand: Estimand) -> WaldTest:
     """Return the test of whether any arm differs from the first. Raises ValueError where there are fewer than two."""
     if len(arms) < 2:
         raise ValueError("a joint test needs two arms")
@@ -86,7 +88,7 @@ def joint_test(arms: Sequence[Arm], estimand: Estimand) -> WaldTest:
     return _wald_of(matrix, arms, (), estimand)
 
 
-def _ordered(cells: Mapping[Cell, Arm], levels: Sequence[int]) -> list[Arm]:
+def _ordered(cells: Mapping[Cell, ArmMoments], levels: Sequence[int]) -> list[ArmMoments]:
     if not levels or min(levels) < 2:
         raise ValueError("every factor needs two levels")
     try:
@@ -102,7 +104,7 @@ def _level_weights(levels: Sequence[int], factor: int, level: int) -> list[float
     return [signs.get(cell[factor], 0.0) for cell in product(*map(range, levels))]
 
 
-def _wald(arms: Sequence[Arm], levels: Sequence[int], group: tuple[int, ...], estimand: Estimand) -> WaldTest:
+def _wald(arms: Sequence[ArmMoments], levels: Sequence[int], group: tuple[int, ...], estimand: Estimand) -> WaldTest:
     """Return the test of a main effect or an interaction: differences along its factors, averages along the others."""
     matrix = np.ones((1, 1))
     for factor, count in enumerate(levels):
@@ -111,7 +113,7 @@ def _wald(arms: Sequence[Arm], levels: Sequence[int], group: tuple[int, ...], es
     return _wald_of(matrix, arms, group, estimand)
 
 
-def _wald_of(matrix: Floats, arms: Sequence[Arm], group: tuple[int, ...], estimand: Estimand) -> WaldTest:
+def _wald_of(matrix: Floats, arms: Sequence[ArmMoments], group: tuple[int, ...], estimand: Estimand) -> WaldTest:
     estimates = [arm_estimate(arm, estimand) for arm in arms]
     freedom = len(matrix)
     if not all(estimate.is_usable for estimate in estimates):

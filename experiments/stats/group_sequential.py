@@ -13,7 +13,7 @@ from scipy import optimize, special
 
 from experiments.stats.brownian import REACH, START, Boundaries, Paths, require_rising, symmetric
 from experiments.stats.estimates import Estimate
-from experiments.stats.inference import Inference, interval, no_conclusion
+from experiments.stats.inference import Conclusion, interval, no_conclusion
 
 MOST_LOOKS = 50
 # α too small to place a boundary for.
@@ -37,7 +37,7 @@ class GroupSequentialPlan:
 class GroupSequentialLook:
     """What one look says. The interval is the repeated one: it holds at all looks together."""
 
-    inference: Inference
+    conclusion: Conclusion
     bound: float
     spent_alpha: float
     is_last: bool
@@ -45,7 +45,7 @@ class GroupSequentialLook:
     @property
     def is_significant(self) -> bool:
         """Tell whether the look stops the test with an effect."""
-        return self.inference.is_significant
+        return self.conclusion.is_significant
 
 
 def obrien_fleming_spending(time: float, alpha: float) -> float:
@@ -88,10 +88,10 @@ def group_sequential_look(
     boundaries = spending_boundaries(times, plan.alpha, is_complete=is_last)
     spent = plan.alpha if is_last else obrien_fleming_spending(times[-1], plan.alpha)
     bound = boundaries.upper[-1]
-    return GroupSequentialLook(_inference(estimate, bound, plan.alpha), bound, spent, is_last)
+    return GroupSequentialLook(_conclusion(estimate, bound, plan.alpha), bound, spent, is_last)
 
 
-def _inference(estimate: Estimate, bound: float, alpha: float) -> Inference:
+def _conclusion(estimate: Estimate, bound: float, alpha: float) -> Conclusion:
     """Return the repeated interval; p is the nominal one, read against the look's bound and not against alpha."""
     if not estimate.is_usable or bound == inf:
         return no_conclusion(estimate, alpha)

@@ -7,9 +7,9 @@ from math import inf, isfinite
 
 from scipy import special
 
-from experiments.stats.arms import Arm
 from experiments.stats.estimands import Estimand
 from experiments.stats.estimates import Estimate, absolute_effect, relative_effect
+from experiments.stats.moments import ArmMoments
 
 
 class Alternative(StrEnum):
@@ -21,7 +21,7 @@ class Alternative(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Inference:
+class Conclusion:
     """An estimate with the interval of level 1 − alpha and the p-value against 0.
 
     Where the estimate is not usable the interval is (−∞, ∞) and p is 1: no conclusion.
@@ -43,8 +43,8 @@ class Inference:
 class Comparison:
     """Treatment against control. The absolute effect decides; the relative one is for reading."""
 
-    absolute: Inference
-    relative: Inference
+    absolute: Conclusion
+    relative: Conclusion
 
     @property
     def is_significant(self) -> bool:
@@ -52,10 +52,10 @@ class Comparison:
         return self.absolute.is_significant
 
 
-Method = Callable[[Estimate], Inference]
+Method = Callable[[Estimate], Conclusion]
 
 
-def compare(control: Arm, treatment: Arm, estimand: Estimand, method: Method) -> Comparison:
+def compare(control: ArmMoments, treatment: ArmMoments, estimand: Estimand, method: Method) -> Comparison:
     """Return the absolute and the relative effect, each with an interval by the method."""
     return Comparison(
         absolute=method(absolute_effect(control, treatment, estimand)),
@@ -65,7 +65,7 @@ def compare(control: Arm, treatment: Arm, estimand: Estimand, method: Method) ->
 
 def fixed_inference(
     estimate: Estimate, *, alpha: float = 0.05, alternative: Alternative = Alternative.TWO_SIDED
-) -> Inference:
+) -> Conclusion:
     """Return Welch's t interval and p-value. Valid for one look at a size planned before."""
     if not estimate.is_usable:
         return no_conclusion(estimate, alpha)
@@ -83,16 +83,16 @@ def interval(
     p_value: float,
     alpha: float,
     alternative: Alternative = Alternative.TWO_SIDED,
-) -> Inference:
+) -> Conclusion:
     """Return the inference with this half-width; a one-sided one is open to the side of its alternative."""
     low = -inf if alternative is Alternative.LESS else estimate.value - radius
     high = inf if alternative is Alternative.GREATER else estimate.value + radius
-    return Inference(estimate, low, high, min(p_value, 1.0), alpha)
+    return Conclusion(estimate, low, high, min(p_value, 1.0), alpha)
 
 
-def no_conclusion(estimate: Estimate, alpha: float) -> Inference:
+def no_conclusion(estimate: Estimate, alpha: float) -> Conclusion:
     """Return the inference of an estimate without a usable standard error."""
-    return Inference(estimate, -inf, inf, 1.0, alpha)
+    return Conclusion(estimate, -inf, inf, 1.0, alpha)
 
 
 def _below(t: float, freedom: float) -> float:

@@ -13,11 +13,11 @@ from math import ceil, exp, log, sqrt
 import numpy as np
 from scipy import optimize, special
 
-from experiments.stats.arms import Arm
 from experiments.stats.brownian import Boundaries, even_times, symmetric
 from experiments.stats.estimands import Estimand
 from experiments.stats.futility import FutilityRule, futility_rule, unwatched
 from experiments.stats.group_sequential import MOST_LOOKS, spending_boundaries
+from experiments.stats.moments import ArmMoments
 from experiments.stats.sequential import always_valid_bound, mixture_variance
 
 # Siegmund (1985): watching at looks instead of all the time is like a boundary higher by so many √(time between looks).
@@ -27,13 +27,13 @@ DISCRETE_SHIFT = 0.5826
 class InferenceKind(StrEnum):
     """The three ways to conclude, chosen when a test is designed."""
 
-    ALWAYS_VALID = "always-valid"
-    GROUP_SEQUENTIAL = "group-sequential"
+    ALWAYS_VALID = "always_valid"
+    GROUP_SEQUENTIAL = "group_sequential"
     FIXED = "fixed"
 
 
 @dataclass(frozen=True, slots=True)
-class Design:
+class AnalysisPlan:
     """What a test is asked to do. `shares` are the weights of control and treatment among all units, sum at most 1.
 
     `n_star` None means N* of the plan: the planned number of units of the two arms.
@@ -93,7 +93,7 @@ class InferenceCost:
     time_without_effect: float
 
 
-def unit_variance(arm: Arm, estimand: Estimand) -> float:
+def unit_variance(arm: ArmMoments, estimand: Estimand) -> float:
     """Return the variance of the estimand per unit, ∇' Σ ∇: what sizes are computed from."""
     _, gradient = estimand.linearize(arm.mean_vector)
     return float(gradient @ arm.covariance_matrix @ gradient)
@@ -105,7 +105,7 @@ def proportion_variance(rate: float) -> float:
 
 
 def sample_size(
-    effect: float, variance: float, design: Design, *, treatment_variance: float | None = None
+    effect: float, variance: float, plan: AnalysisPlan, *, treatment_variance: float | None = None
 ) -> SampleSize:
     """Return the units needed to find an absolute `effect` of a metric with this variance per unit.
 
@@ -114,28 +114,28 @@ def sample_size(
     """
     if effect == 0 or variance <= 0:
         raise ValueError("an effect other than 0 and a positive variance are needed")
-    spread = _spread(variance, treatment_variance, design)
-    if design.n_star is None or design.kind is not InferenceKind.ALWAYS_VALID:
-        total = spread * (required_drift(design) / effect) ** 2
+    spread = _spread(variance, treatment_variance, plan)
+    if plan.n_star is None or plan.kind is not InferenceKind.ALWAYS_VALID:
+        total = spread * (required_drift(plan) / effect) ** 2
     else:
-        total = _size_with_given_n_star(abs(effect), spread, design)
-    return _sizes(total, design)
+        total = _size_with_given_n_star(abs(effect), spread, plan)
+    return _sizes(total, plan)
 
 
 def power_of(
-    effect: float, variance: float, n: float, design: Design, *, treatment_variance: float | None = None
+    effect: float, variance: float, n: float, plan: AnalysisPlan, *, treatment_variance: float | None = None
 ) -> float:
     """Return the probability that the test finds an absolute `effect` with `n` units of the two arms together."""
     if n <= 0 or variance <= 0:
-        return design.alpha / 2
-    return drift_power(abs(effect) * sqrt(n / _spread(variance, treatment_variance, design)), design, n)
+        return plan.alpha / 2
+    return drift_power(abs(effect) * sqrt(n / _spread(variance, treatment_variance, plan)), plan, n)
 
 
-def minimum_effect(variance: float, n: float, design: Design, *, treatment_variance: float | None = None) -> float:
-    """Return the smallest absolute effect that a test with `n` units of the two arms finds with the design's power."""
+def minimum_effect(variance: float, n: float, plan: AnalysisPlan, *, treatment_variance: float | None = None) -> float:
+    """Return the smallest absolute effect that a test with `n` units of the two arms finds with the plan's power."""
     if n <= 0 or variance <= 0:
         raise ValueError("units and a positive variance are needed")
-    return required_drift(design, n) * sqrt(_spread(variance, treatment_variance, design) / n)
+    return required_drift(plan, n) * sqrt(_spread(variance, treatment_variance, plan) / n)
 
 
 def duration_days(size: SampleSize, units_per_day: float, *, coverage: float = 1.0, whole_weeks: bool = True) -> int:
@@ -150,35 +150,35 @@ def duration_days(size: SampleSize, units_per_day: float, *, coverage: float = 1
 
 
 def inference_costs(
-    effect: float, variance: float, design: Design, *, treatment_variance: float | None = None
+    effect: float, variance: float, plan: AnalysisPlan, *, treatment_variance: float | None = None
 ) -> tuple[InferenceCost, ...]:
     """Return for each inference its size, its power at the fixed test's size, its mean duration: for a design form."""
-    designs = [_with_kind(design, kind) for kind in InferenceKind]
-    sizes = [sample_size(effect, variance, each, treatment_variance=treatment_variance) for each in designs]
+    plans = [_with_kind(plan, kind) for kind in InferenceKind]
+    sizes = [sample_size(effect, variance, each, treatment_variance=treatment_variance) for each in plans]
     fixed = sizes[list(InferenceKind).index(InferenceKind.FIXED)].compared
     return tuple(
         _cost(each, size, fixed, power_of(effect, variance, fixed, each, treatment_variance=treatment_variance))
-        for each, size in zip(designs, sizes, strict=True)
+        for each, size in zip(plans, sizes, strict=True)
     )
 
 
 @lru_cache(maxsize=256)
-def required_drift(design: Design, n: float | None = None) -> float:
+def required_drift(plan: AnalysisPlan, n: float | None = None) -> float:
     """Return the drift at which the test has its power; its units `n` are needed only where N* is given."""
-    if design.kind is InferenceKind.FIXED:
+    if plan.kind is InferenceKind.FIXED:
         # Without the other tail, as calculators do: it adds less than 1e-6 to a power of .8.
-        return float(special.ndtri(design.power) - special.ndtri(design.alpha / 2))
-    guess = _drift_guess(design, design.ratio(n))
+        return float(special.ndtri(plan.power) - special.ndtri(plan.alpha / 2))
+    guess = _drift_guess(plan, plan.ratio(n))
     return float(
-        optimize.newton(lambda drift: drift_power(drift, design, n) - design.power, guess, x1=1.02 * guess, tol=1e-6)
+        optimize.newton(lambda drift: drift_power(drift, plan, n) - plan.power, guess, x1=1.02 * guess, tol=1e-6)
     )
 
 
-def drift_power(drift: float, design: Design, n: float | None = None) -> float:
+def drift_power(drift: float, plan: AnalysisPlan, n: float | None = None) -> float:
     """Return the power at a drift: in closed form for the fixed test, integrated over the looks for the others."""
-    if design.kind is InferenceKind.FIXED:
-        return float(special.ndtr(drift + special.ndtri(design.alpha / 2)))
-    return planned_boundaries(design, n).power(drift)
+    if plan.kind is InferenceKind.FIXED:
+        return float(special.ndtr(drift + special.ndtri(plan.alpha / 2)))
+    return planned_boundaries(plan, n).power(drift)
 
 
 def crossing_power(drift: float, *, alpha: float, ratio: float, looks: int) -> float:
@@ -200,19 +200,19 @@ def crossing_power(drift: float, *, alpha: float, ratio: float, looks: int) -> f
     return min(1.0, direct + reflected)
 
 
-def planned_boundaries(design: Design, n: float | None = None) -> Boundaries:
-    """Return the boundaries of the design at evenly spaced looks; its units `n` are needed only where N* is given."""
-    times = even_times(design.looks)
-    if design.kind is InferenceKind.FIXED:
-        return unwatched(times, -float(special.ndtri(design.alpha / 2)))
-    if design.kind is InferenceKind.GROUP_SEQUENTIAL:
-        return spending_boundaries(times, design.alpha)
-    return _always_valid_boundaries(design.alpha, design.looks, design.ratio(n))
+def planned_boundaries(plan: AnalysisPlan, n: float | None = None) -> Boundaries:
+    """Return the boundaries of the plan at evenly spaced looks; its units `n` are needed only where N* is given."""
+    times = even_times(plan.looks)
+    if plan.kind is InferenceKind.FIXED:
+        return unwatched(times, -float(special.ndtri(plan.alpha / 2)))
+    if plan.kind is InferenceKind.GROUP_SEQUENTIAL:
+        return spending_boundaries(times, plan.alpha)
+    return _always_valid_boundaries(plan.alpha, plan.looks, plan.ratio(n))
 
 
-def planned_futility(design: Design, n: float | None = None) -> FutilityRule:
+def planned_futility(plan: AnalysisPlan, n: float | None = None) -> FutilityRule:
     """Return the futility rule of a test sized by `sample_size`; its units `n` are needed only where N* is given."""
-    return futility_rule(planned_boundaries(design, n), required_drift(design, n))
+    return futility_rule(planned_boundaries(plan, n), required_drift(plan, n))
 
 
 @lru_cache(maxsize=64)
@@ -221,39 +221,39 @@ def _always_valid_boundaries(alpha: float, looks: int, ratio: float) -> Boundari
     return symmetric(times, always_valid_bound(np.array(times) * ratio, alpha=alpha, n_star=1.0).tolist())
 
 
-def _drift_guess(design: Design, ratio: float) -> float:
+def _drift_guess(plan: AnalysisPlan, ratio: float) -> float:
     """Return about the drift that has the power: closed form where always-valid, else a little above the fixed one."""
-    fixed = float(special.ndtri(design.power) - special.ndtri(design.alpha / 2))
-    if design.kind is not InferenceKind.ALWAYS_VALID:
+    fixed = float(special.ndtri(plan.power) - special.ndtri(plan.alpha / 2))
+    if plan.kind is not InferenceKind.ALWAYS_VALID:
         return 1.02 * fixed
 
     def gap(drift: float) -> float:
-        return crossing_power(drift, alpha=design.alpha, ratio=ratio, looks=design.looks) - design.power
+        return crossing_power(drift, alpha=plan.alpha, ratio=ratio, looks=plan.looks) - plan.power
 
     return float(optimize.brentq(gap, 0.0, 10 * fixed))
 
 
-def _cost(design: Design, size: SampleSize, fixed: int, power_at_fixed_size: float) -> InferenceCost:
+def _cost(plan: AnalysisPlan, size: SampleSize, fixed: int, power_at_fixed_size: float) -> InferenceCost:
     """Return the costs; widths compare the intervals at the end of the fixed test's size."""
-    rule = planned_futility(design, size.compared)
+    rule = planned_futility(plan, size.compared)
     return InferenceCost(
-        kind=design.kind,
+        kind=plan.kind,
         size=size,
         size_ratio=size.compared / fixed,
         power_at_fixed_size=power_at_fixed_size,
-        interval_ratio=planned_boundaries(design, fixed).upper[-1] / -float(special.ndtri(design.alpha / 2)),
+        interval_ratio=planned_boundaries(plan, fixed).upper[-1] / -float(special.ndtri(plan.alpha / 2)),
         time_with_effect=rule.time_with_effect,
         time_without_effect=rule.time_without_effect,
     )
 
 
-def _with_kind(design: Design, kind: InferenceKind) -> Design:
-    return Design(kind, design.alpha, design.power, design.looks, design.shares, design.n_star)
+def _with_kind(plan: AnalysisPlan, kind: InferenceKind) -> AnalysisPlan:
+    return AnalysisPlan(kind, plan.alpha, plan.power, plan.looks, plan.shares, plan.n_star)
 
 
-def _spread(variance: float, treatment_variance: float | None, design: Design) -> float:
+def _spread(variance: float, treatment_variance: float | None, plan: AnalysisPlan) -> float:
     """Return n × se²: the effect's variance times the units of the two arms."""
-    control, treatment = _split(design.shares)
+    control, treatment = _split(plan.shares)
     return variance / control + (variance if treatment_variance is None else treatment_variance) / treatment
 
 
@@ -261,24 +261,24 @@ def _split(shares: Sequence[float]) -> tuple[float, float]:
     return shares[0] / sum(shares), shares[1] / sum(shares)
 
 
-def _size_with_given_n_star(effect: float, spread: float, design: Design) -> float:
+def _size_with_given_n_star(effect: float, spread: float, plan: AnalysisPlan) -> float:
     """Return the units of the two arms at which the power is reached for a given N*."""
     unit = spread / effect**2
 
     def gap(factor: float, power: Callable[[float, float], float]) -> float:
-        return power(sqrt(factor), unit * factor) - design.power
+        return power(sqrt(factor), unit * factor) - plan.power
 
     def closed_form(drift: float, n: float) -> float:
-        return crossing_power(drift, alpha=design.alpha, ratio=design.ratio(n), looks=design.looks)
+        return crossing_power(drift, alpha=plan.alpha, ratio=plan.ratio(n), looks=plan.looks)
 
     guess = float(optimize.brentq(gap, 0.1, 1_000.0, args=(closed_form,)))
     exact = optimize.newton(
-        gap, guess, x1=0.97 * guess, args=(lambda drift, n: drift_power(drift, design, n),), tol=1e-4 * guess
+        gap, guess, x1=0.97 * guess, args=(lambda drift, n: drift_power(drift, plan, n),), tol=1e-4 * guess
     )
     return unit * float(exact)
 
 
-def _sizes(total: float, design: Design) -> SampleSize:
+def _sizes(total: float, plan: AnalysisPlan) -> SampleSize:
     """Return the units to the nearest one: a size is no sharper than the variance it was computed from."""
-    control, treatment = (max(2, round(total * share)) for share in _split(design.shares))
-    return SampleSize(control, treatment, max(control + treatment, round(total / sum(design.shares))))
+    control, treatment = (max(2, round(total * share)) for share in _split(plan.shares))
+    return SampleSize(control, treatment, max(control + treatment, round(total / sum(plan.shares))))

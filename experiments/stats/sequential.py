@@ -10,9 +10,9 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.stats.arms import Floats
 from experiments.stats.estimates import Estimate
-from experiments.stats.inference import Alternative, Inference, interval, no_conclusion
+from experiments.stats.inference import Alternative, Conclusion, interval, no_conclusion
+from experiments.stats.moments import Floats
 
 DEFAULT_N_STAR = 5_000.0
 
@@ -64,7 +64,7 @@ def always_valid_inference(
     alpha: float = 0.05,
     n_star: float = DEFAULT_N_STAR,
     alternative: Alternative = Alternative.TWO_SIDED,
-) -> Inference:
+) -> Conclusion:
     """Return the always-valid interval and p-value. N* is the planned number of units of all arms together."""
     if not estimate.is_usable:
         return no_conclusion(estimate, alpha)

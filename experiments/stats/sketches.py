@@ -14,8 +14,8 @@ from math import log, nan, sqrt
 import numpy as np
 from scipy import special
 
-from experiments.stats.arms import Arm, Floats, mean_arm
 from experiments.stats.estimates import Estimate
+from experiments.stats.moments import ArmMoments, Floats, mean_arm
 
 ACCURACY = 0.01
 GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
@@ -110,7 +110,7 @@ def winsor_limit(sketches: Sequence[Sketch], share: float) -> float:
     return quantile(merge_sketches(sketches), share)
 
 
-def winsorized_arm(sketch: Sketch, limit: float) -> Arm:
+def winsorized_arm(sketch: Sketch, limit: float) -> ArmMoments:
     """Return the arm of the values cut off at `limit`, from the sketch alone: each value within 1 %."""
     values, counts = _distribution(sketch)
     cut = np.minimum(values, limit)

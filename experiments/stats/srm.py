@@ -10,7 +10,7 @@ from math import log
 import numpy as np
 from scipy import special
 
-from experiments.stats.arms import Floats
+from experiments.stats.moments import Floats
 
 SRM_ALPHA = 0.001
 # Prior of the sequential test: Dirichlet(concentration × weights). 10,000 expects deviations of about one point.

@@ -18,7 +18,7 @@ from experiments.stats.estimates import Estimate
 from experiments.stats.futility import FutilityRule, unwatched, with_futility
 from experiments.stats.group_sequential import spending_boundaries
 from experiments.stats.inference import no_conclusion
-from experiments.stats.power import Design, InferenceKind
+from experiments.stats.power import AnalysisPlan, InferenceKind
 from experiments.stats.sequential import always_valid_bound
 
 # The root lies within so many standard errors of the naive estimate.
@@ -59,7 +59,12 @@ def stopped_effect(boundaries: Boundaries, estimate: Estimate, *, alpha: float =
 
 
 def realized_boundaries(
-    design: Design, n_planned: int, sizes: Sequence[int], *, rule: FutilityRule | None = None, is_complete: bool = False
+    plan: AnalysisPlan,
+    n_planned: int,
+    sizes: Sequence[int],
+    *,
+    rule: FutilityRule | None = None,
+    is_complete: bool = False,
 ) -> Boundaries:
     """Return the boundaries of the looks that happened: `sizes` are the units of the two arms at each, rising.
 
@@ -68,13 +73,13 @@ def realized_boundaries(
     `is_complete` is for a group-sequential test that ended below its plan.
     """
     times = tuple(size / n_planned for size in _spaced(sizes))
-    if design.kind is InferenceKind.GROUP_SEQUENTIAL:
-        boundaries = spending_boundaries(times, design.alpha, is_complete=is_complete)
-    elif design.kind is InferenceKind.FIXED:
-        boundaries = unwatched(times, -float(special.ndtri(design.alpha / 2)))
+    if plan.kind is InferenceKind.GROUP_SEQUENTIAL:
+        boundaries = spending_boundaries(times, plan.alpha, is_complete=is_complete)
+    elif plan.kind is InferenceKind.FIXED:
+        boundaries = unwatched(times, -float(special.ndtri(plan.alpha / 2)))
     else:
-        scale = (design.n_star or n_planned) / n_planned
-        boundaries = symmetric(times, always_valid_bound(np.array(times), alpha=design.alpha, n_star=scale).tolist())
+        scale = (plan.n_star or n_planned) / n_planned
+        boundaries = symmetric(times, always_valid_bound(np.array(times), alpha=plan.alpha, n_star=scale).tolist())
     return boundaries if rule is None else with_futility(boundaries, rule)
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from experiments.stats.arms import arm_from_sums
 from experiments.stats.checks import aa_check, imbalance_check, switch_check
 from experiments.stats.corrections import Correction, adjusted_p_values
 from experiments.stats.estimands import Mean
+from experiments.stats.moments import arm_from_sums
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 30])

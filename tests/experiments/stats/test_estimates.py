@@ -9,7 +9,6 @@ import tea_tasting as tt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.stats.arms import Arm, Floats, arm_from_sums, merge_arms, proportion_arm, stratify_arms
 from experiments.stats.estimands import Estimand, Mean, Ratio, adjust
 from experiments.stats.estimates import (
     Estimate,
@@ -19,9 +18,10 @@ from experiments.stats.estimates import (
     relative_effect,
 )
 from experiments.stats.inference import Comparison, compare, fixed_inference
+from experiments.stats.moments import ArmMoments, Floats, arm_from_sums, merge_arms, proportion_arm, stratify_arms
 
 
-def arm_of(table: Floats) -> Arm:
+def arm_of(table: Floats) -> ArmMoments:
     """Return the arm of float[n, k]."""
     return arm_from_sums(len(table), table.sum(axis=0).tolist(), (table.T @ table).tolist())
 
@@ -59,9 +59,9 @@ def in_tea_tasting(metric: "tt.metrics.MetricBase[object]") -> "tuple[float, flo
     ],
 )
 def test_tea_tasting_agrees(metric: "tt.metrics.MetricBase[object]", estimand: Estimand) -> None:
-    inference = fixed_inference(absolute_effect(*ARMS, estimand))
+    conclusion = fixed_inference(absolute_effect(*ARMS, estimand))
 
-    ours = inference.estimate.value, inference.low, inference.high, inference.p_value
+    ours = conclusion.estimate.value, conclusion.low, conclusion.high, conclusion.p_value
 
     assert ours == pytest.approx(in_tea_tasting(metric), rel=1e-9)
 
@@ -69,12 +69,12 @@ def test_tea_tasting_agrees(metric: "tt.metrics.MetricBase[object]", estimand: E
 def test_tea_tasting_agrees_on_ratios_with_a_covariate() -> None:
     """θ is taken over the arms joined there, and summed over arms here: equal but for the difference of arms."""
     metric = tt.RatioOfMeans("revenue", "orders", "revenue_before", "orders_before")
-    inference = fixed_inference(absolute_effect(*ARMS, adjust(Ratio(0, 1), Ratio(2, 3), ARMS)))
+    conclusion = fixed_inference(absolute_effect(*ARMS, adjust(Ratio(0, 1), Ratio(2, 3), ARMS)))
 
     effect, low, high, _ = in_tea_tasting(metric)
 
-    assert inference.estimate.value == pytest.approx(effect, abs=0.02 * (high - low))
-    assert inference.high - inference.low == pytest.approx(high - low, rel=0.01)
+    assert conclusion.estimate.value == pytest.approx(effect, abs=0.02 * (high - low))
+    assert conclusion.high - conclusion.low == pytest.approx(high - low, rel=0.01)
 
 
 def test_the_variance_of_a_ratio_is_the_formula() -> None:
@@ -135,7 +135,7 @@ def test_merged_arms_are_the_arm_of_all_units(
 
 @given(scale=st.floats(0.01, 1_000))
 def test_the_decision_does_not_depend_on_the_unit(scale: float) -> None:
-    def scaled(table: Floats) -> Arm:
+    def scaled(table: Floats) -> ArmMoments:
         return arm_of(table * np.array([scale, 1.0, scale, 1.0]))
 
     plain = compare(*ARMS, Mean(), fixed_inference)
@@ -158,7 +158,7 @@ def test_the_absolute_effect_decides_where_the_relative_interval_disagrees() -> 
     assert comparison.is_significant
 
 
-def drifting_epochs(*, effect: float) -> list[tuple[Arm, Arm]]:
+def drifting_epochs(*, effect: float) -> list[tuple[ArmMoments, ArmMoments]]:
     """Return two epochs: 10 % then 50 % in treatment, while conversion rises from 5 % to 10 %."""
     epochs = []
     for base, sizes in ((0.05, (90_000, 10_000)), (0.10, (50_000, 50_000))):
@@ -167,7 +167,7 @@ def drifting_epochs(*, effect: float) -> list[tuple[Arm, Arm]]:
     return epochs
 
 
-def stratified_effect(epochs: list[tuple[Arm, Arm]]) -> Estimate:
+def stratified_effect(epochs: list[tuple[ArmMoments, ArmMoments]]) -> Estimate:
     control, treatment = stratify_arms(epochs)
     return absolute_effect(control, treatment, Mean())
 

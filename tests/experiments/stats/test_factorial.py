@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from experiments.stats.arms import Arm, mean_arm
 from experiments.stats.estimands import Mean
 from experiments.stats.factorial import Cell, factorial_analysis, interaction, joint_test
+from experiments.stats.moments import ArmMoments, Floats, mean_arm
 
 
-def arm_of(values: "np.typing.NDArray[np.float64]") -> Arm:
+def arm_of(values: Floats) -> ArmMoments:
     return mean_arm(len(values), float(values.sum()), float(values @ values))
 
 
-def two_by_two(seed: int) -> tuple[dict[Cell, Arm], "np.typing.NDArray[np.float64]", "np.typing.NDArray[np.float64]"]:
+def two_by_two(
+    seed: int,
+) -> tuple[dict[Cell, ArmMoments], Floats, Floats]:
     """Return cells of unequal sizes and spreads, and the same data as design matrix and outcomes."""
     rng = np.random.default_rng(seed)
     samples = {

@@ -126,4 +126,4 @@ def test_boundaries_that_are_refused() -> None:
 def test_an_estimate_without_spread_concludes_nothing() -> None:
     look = group_sequential_look(PLAN, [1000], Estimate(1.0, 0.0, inf, 1000))
 
-    assert (look.inference.low, look.inference.high) == (-inf, inf)
+    assert (look.conclusion.low, look.conclusion.high) == (-inf, inf)

@@ -9,11 +9,11 @@ from functools import partial
 
 import pytest
 
-from experiments.stats.arms import Arm, arm_from_sums, mean_arm, proportion_arm, ratio_arm
 from experiments.stats.bayesian import Prior, bayesian_summary
 from experiments.stats.estimands import Estimand, Mean, Ratio, adjust
 from experiments.stats.estimates import absolute_effect, relative_effect
-from experiments.stats.inference import Alternative, Inference, Method, fixed_inference
+from experiments.stats.inference import Alternative, Conclusion, Method, fixed_inference
+from experiments.stats.moments import ArmMoments, arm_from_sums, mean_arm, proportion_arm, ratio_arm
 from experiments.stats.sequential import always_valid_inference
 
 close = partial(pytest.approx, abs=2e-5)
@@ -23,25 +23,29 @@ WIDE = (mean_arm(3000, 1396.87, 52377.9767), mean_arm(3461, 2422.7, 134698.29))
 GREATER, LESS = Alternative.GREATER, Alternative.LESS
 
 
-def relative(arms: tuple[Arm, Arm], method: Method = fixed_inference, estimand: Estimand | None = None) -> Inference:
+def relative(
+    arms: tuple[ArmMoments, ArmMoments], method: Method = fixed_inference, estimand: Estimand | None = None
+) -> Conclusion:
     return method(relative_effect(*arms, estimand or Mean()))
 
 
-def absolute(arms: tuple[Arm, Arm], method: Method = fixed_inference, estimand: Estimand | None = None) -> Inference:
+def absolute(
+    arms: tuple[ArmMoments, ArmMoments], method: Method = fixed_inference, estimand: Estimand | None = None
+) -> Conclusion:
     return method(absolute_effect(*arms, estimand or Mean()))
 
 
-Effect = Callable[[tuple[Arm, Arm], Method], Inference]
+Effect = Callable[[tuple[ArmMoments, ArmMoments], Method], Conclusion]
 
 
-def assert_inference(inference: Inference, *, value: float, ci: tuple[float, float], p: float, error: float) -> None:
-    assert inference.estimate.value == close(value)
-    assert inference.estimate.standard_error == close(error)
-    assert (inference.low, inference.high) == close(ci)
-    assert inference.p_value == close(p)
+def assert_conclusion(conclusion: Conclusion, *, value: float, ci: tuple[float, float], p: float, error: float) -> None:
+    assert conclusion.estimate.value == close(value)
+    assert conclusion.estimate.standard_error == close(error)
+    assert (conclusion.low, conclusion.high) == close(ci)
+    assert conclusion.p_value == close(p)
 
 
-def adjusted_ratio_arms() -> tuple[Arm, Arm]:
+def adjusted_ratio_arms() -> tuple[ArmMoments, ArmMoments]:
     """Variables: numerator and denominator after, numerator and denominator before."""
     control = arm_from_sums(
         100,
@@ -66,20 +70,20 @@ def adjusted_ratio_arms() -> tuple[Arm, Arm]:
     return control, treatment
 
 
-def adjusted_mean_arms() -> tuple[Arm, Arm]:
+def adjusted_mean_arms() -> tuple[ArmMoments, ArmMoments]:
     control = arm_from_sums(3000, [1396.87, 16.87], [[52377.9767, 1], [1, 527.9767]])
     return control, arm_from_sums(3461, [2422.7, 22.7], [[134698.29, 1], [1, 1348.29]])
 
 
 def test_growthbook_two_sided_mean() -> None:
-    assert_inference(relative(SMALL), value=0.70732, ci=(-0.03526, 1.44989), p=0.06191, error=0.37879)
-    assert_inference(absolute(SMALL), value=0.29, ci=(0.04538, 0.53462), p=0.02016, error=0.12478)
+    assert_conclusion(relative(SMALL), value=0.70732, ci=(-0.03526, 1.44989), p=0.06191, error=0.37879)
+    assert_conclusion(absolute(SMALL), value=0.29, ci=(0.04538, 0.53462), p=0.02016, error=0.12478)
 
 
 def test_growthbook_two_sided_proportion() -> None:
     arms = proportion_arm(28, 14), proportion_arm(30, 16)
 
-    assert_inference(relative(arms), value=0.06667, ci=(-0.47767, 0.61101), p=0.80707, error=0.2717)
+    assert_conclusion(relative(arms), value=0.06667, ci=(-0.47767, 0.61101), p=0.80707, error=0.2717)
 
 
 def test_growthbook_cuped_ratio() -> None:
@@ -87,8 +91,10 @@ def test_growthbook_cuped_ratio() -> None:
     estimand = adjust(Ratio(0, 1), Ratio(2, 3), arms)
     sequential = partial(always_valid_inference, n_star=5_000)
 
-    assert_inference(relative(arms, estimand=estimand), value=-0.0007, ci=(-0.00841, 0.00700), p=0.85771, error=0.00391)
-    assert_inference(relative(arms, sequential, estimand), value=-0.0007, ci=(-0.02063, 0.01923), p=1, error=0.00391)
+    assert_conclusion(
+        relative(arms, estimand=estimand), value=-0.0007, ci=(-0.00841, 0.00700), p=0.85771, error=0.00391
+    )
+    assert_conclusion(relative(arms, sequential, estimand), value=-0.0007, ci=(-0.02063, 0.01923), p=1, error=0.00391)
 
 
 def test_growthbook_sequential() -> None:
@@ -96,9 +102,9 @@ def test_growthbook_sequential() -> None:
     proportions = proportion_arm(3000, 1396), proportion_arm(3461, 2422)
     adjusted = adjusted_mean_arms()
 
-    assert_inference(relative(WIDE, by_1000), value=0.50336, ci=(-0.55844, 1.56516), p=1, error=0.33341)
-    assert_inference(relative(proportions, by_5000), value=0.50386, ci=(0.40098, 0.60675), p=0, error=0.03386)
-    assert_inference(
+    assert_conclusion(relative(WIDE, by_1000), value=0.50336, ci=(-0.55844, 1.56516), p=1, error=0.33341)
+    assert_conclusion(relative(proportions, by_5000), value=0.50386, ci=(0.40098, 0.60675), p=0, error=0.03386)
+    assert_conclusion(
         relative(adjusted, by_5000, adjust(Mean(0), Mean(1), adjusted)),
         value=0.50338,
         ci=(-0.50969, 1.51646),
@@ -117,10 +123,10 @@ def test_growthbook_sequential() -> None:
     ],
 )
 def test_growthbook_one_sided(effect: Effect, alternative: Alternative, bound: float, p: float) -> None:
-    inference = effect(WIDE, partial(fixed_inference, alternative=alternative))
+    conclusion = effect(WIDE, partial(fixed_inference, alternative=alternative))
 
-    assert (inference.low if alternative is GREATER else inference.high) == close(bound)
-    assert inference.p_value == close(p)
+    assert (conclusion.low if alternative is GREATER else conclusion.high) == close(bound)
+    assert conclusion.p_value == close(p)
 
 
 @pytest.mark.parametrize(
@@ -133,16 +139,16 @@ def test_growthbook_one_sided(effect: Effect, alternative: Alternative, bound: f
     ],
 )
 def test_growthbook_sequential_one_sided(effect: Effect, alternative: Alternative, bound: float) -> None:
-    inference = effect(WIDE, partial(always_valid_inference, alternative=alternative, n_star=5_000))
+    conclusion = effect(WIDE, partial(always_valid_inference, alternative=alternative, n_star=5_000))
 
-    assert (inference.low if alternative is GREATER else inference.high) == close(bound)
+    assert (conclusion.low if alternative is GREATER else conclusion.high) == close(bound)
 
 
 def test_growthbook_sequential_one_sided_p() -> None:
     """There it is searched for in steps of about 1e-4; here it is solved for."""
-    inference = absolute(WIDE, partial(always_valid_inference, alternative=GREATER, n_star=5_000))
+    conclusion = absolute(WIDE, partial(always_valid_inference, alternative=GREATER, n_star=5_000))
 
-    assert inference.p_value == pytest.approx(0.46316491943359384, abs=2e-4)
+    assert conclusion.p_value == pytest.approx(0.46316491943359384, abs=2e-4)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +181,7 @@ def test_growthbook_sequential_one_sided_p() -> None:
     ],
 )
 def test_growthbook_bayesian(
-    arms: tuple[Arm, Arm],
+    arms: tuple[ArmMoments, ArmMoments],
     prior: Prior | None,
     value: float,
     ci: tuple[float, float],
@@ -191,20 +197,20 @@ def test_growthbook_bayesian(
 
 
 def test_posthog_mean() -> None:
-    inference = relative((mean_arm(2507, 1196.87, 37377.9767), mean_arm(2461, 1922.7, 94698.29)))
+    conclusion = relative((mean_arm(2507, 1196.87, 37377.9767), mean_arm(2461, 1922.7, 94698.29)))
 
     # Printed with five digits, compared there to four places.
-    assert inference.estimate.value == pytest.approx(0.63646, abs=5e-5)
-    assert inference.p_value == pytest.approx(0.08487, abs=5e-5)
-    assert (inference.low, inference.high) == pytest.approx((-0.0875, 1.36048), abs=5e-5)
+    assert conclusion.estimate.value == pytest.approx(0.63646, abs=5e-5)
+    assert conclusion.p_value == pytest.approx(0.08487, abs=5e-5)
+    assert (conclusion.low, conclusion.high) == pytest.approx((-0.0875, 1.36048), abs=5e-5)
 
 
 def test_posthog_proportion() -> None:
-    inference = relative((proportion_arm(1529, 87), proportion_arm(1471, 62)))
+    conclusion = relative((proportion_arm(1529, 87), proportion_arm(1471, 62)))
 
-    assert inference.estimate.value == close(-0.25925)
-    assert inference.p_value == pytest.approx(0.030960, abs=5e-5)
-    assert (inference.low, inference.high) == pytest.approx((-0.49475, -0.02376), abs=5e-5)
+    assert conclusion.estimate.value == close(-0.25925)
+    assert conclusion.p_value == pytest.approx(0.030960, abs=5e-5)
+    assert (conclusion.low, conclusion.high) == pytest.approx((-0.49475, -0.02376), abs=5e-5)
 
 
 def test_posthog_ratio() -> None:
@@ -214,11 +220,11 @@ def test_posthog_ratio() -> None:
     control = ratio_arm(
         1966, numerator=(94605.79858780127, 10463129.505392816), denominator=(936, 936), product=94605.79858780127
     )
-    inference = relative((control, treatment), estimand=Ratio())
+    conclusion = relative((control, treatment), estimand=Ratio())
 
-    assert inference.estimate.value == close(0.041333)
-    assert inference.p_value == close(0.0032826)
-    assert (inference.low, inference.high) == pytest.approx((0.01378609, 0.0689), abs=5e-5)
+    assert conclusion.estimate.value == close(0.041333)
+    assert conclusion.p_value == close(0.0032826)
+    assert (conclusion.low, conclusion.high) == pytest.approx((0.01378609, 0.0689), abs=5e-5)
 
 
 def test_posthog_bayesian() -> None:

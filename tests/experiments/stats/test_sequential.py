@@ -30,26 +30,26 @@ def test_the_formulas_as_written() -> None:
     rho2 = (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / n_star
     k = n * rho2 + 1
 
-    inference = always_valid_inference(estimate(t, n), alpha=alpha, n_star=n_star)
+    conclusion = always_valid_inference(estimate(t, n), alpha=alpha, n_star=n_star)
 
-    assert inference.high - t == pytest.approx(sqrt(2 * k * log(sqrt(k) / alpha) / (n * rho2)))
-    assert inference.p_value == pytest.approx(min(1, sqrt(k) * exp(-rho2 * n * t**2 / (2 * k))))
+    assert conclusion.high - t == pytest.approx(sqrt(2 * k * log(sqrt(k) / alpha) / (n * rho2)))
+    assert conclusion.p_value == pytest.approx(min(1, sqrt(k) * exp(-rho2 * n * t**2 / (2 * k))))
 
 
 @given(n=sizes, t=st.floats(-12, 12), n_star=st.floats(10, 1e7))
 def test_p_is_below_alpha_exactly_where_the_interval_excludes_zero(n: int, t: float, n_star: float) -> None:
-    inference = always_valid_inference(estimate(t, n), n_star=n_star)
+    conclusion = always_valid_inference(estimate(t, n), n_star=n_star)
 
-    if abs(inference.p_value - 0.05) > 1e-9:
-        assert inference.is_significant == (inference.p_value < 0.05)
+    if abs(conclusion.p_value - 0.05) > 1e-9:
+        assert conclusion.is_significant == (conclusion.p_value < 0.05)
 
 
 @given(n=sizes, t=st.floats(-12, 12), n_star=st.floats(10, 1e7))
 def test_the_one_sided_p_too(n: int, t: float, n_star: float) -> None:
-    inference = always_valid_inference(estimate(t, n), n_star=n_star, alternative=Alternative.GREATER)
+    conclusion = always_valid_inference(estimate(t, n), n_star=n_star, alternative=Alternative.GREATER)
 
-    if abs(inference.p_value - 0.05) > 1e-9:
-        assert (inference.low > 0) == (inference.p_value < 0.05)
+    if abs(conclusion.p_value - 0.05) > 1e-9:
+        assert (conclusion.low > 0) == (conclusion.p_value < 0.05)
 
 
 @pytest.mark.parametrize("n_star", [500, 5_000, 50_000])

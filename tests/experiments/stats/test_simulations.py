@@ -17,12 +17,12 @@ from bench.experiment_simulations import (
     sample_ratios,
     without_effect,
 )
-from experiments.stats.arms import arm_from_sums, mean_arm
 from experiments.stats.brownian import Boundaries
 from experiments.stats.estimands import Mean, Ratio
 from experiments.stats.estimates import Estimate, absolute_effect
 from experiments.stats.futility import with_futility
-from experiments.stats.power import Design, planned_boundaries, planned_futility
+from experiments.stats.moments import arm_from_sums, mean_arm
+from experiments.stats.power import AnalysisPlan, planned_boundaries, planned_futility
 from experiments.stats.unbiased import stopped_effect
 
 RUNS = 150
@@ -78,8 +78,8 @@ def test_the_parts_print_their_figures() -> None:
 
 
 def test_corrected_effects_are_those_of_the_library() -> None:
-    design = Design(ALWAYS_VALID, looks=8)
-    boundaries = with_futility(planned_boundaries(design), planned_futility(design))
+    plan = AnalysisPlan(ALWAYS_VALID, looks=8)
+    boundaries = with_futility(planned_boundaries(plan), planned_futility(plan))
     watched = simulate(WORLDS[0], np.random.default_rng(3), runs=60, looks=8, lift=0.08)
     ends = _decide(watched, boundaries)
 

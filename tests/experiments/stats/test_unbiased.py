@@ -5,12 +5,12 @@ from math import inf, sqrt
 import numpy as np
 import pytest
 
-from experiments.stats.arms import Floats
 from experiments.stats.brownian import Boundaries, even_times
 from experiments.stats.estimates import Estimate
 from experiments.stats.futility import with_futility
 from experiments.stats.group_sequential import spending_boundaries
-from experiments.stats.power import Design, InferenceKind, planned_boundaries, planned_futility, required_drift
+from experiments.stats.moments import Floats
+from experiments.stats.power import AnalysisPlan, InferenceKind, planned_boundaries, planned_futility, required_drift
 from experiments.stats.sequential import always_valid_bound
 from experiments.stats.unbiased import end_rank, realized_boundaries, stopped_effect
 
@@ -52,9 +52,9 @@ def test_symmetry() -> None:
 def test_half_of_all_estimates_lie_below_the_truth(kind: InferenceKind, share: float) -> None:
     """An estimate lies below the truth where the end's rank at the truth is above 1/2: ranks must be uniform."""
     looks = 10
-    design = Design(kind, looks=looks)
-    drift = share * required_drift(design)
-    boundaries = with_futility(planned_boundaries(design), planned_futility(design))
+    plan = AnalysisPlan(kind, looks=looks)
+    drift = share * required_drift(plan)
+    boundaries = with_futility(planned_boundaries(plan), planned_futility(plan))
     rng = np.random.default_rng(11)
     steps = drift / looks + rng.standard_normal((3_000, looks)) / sqrt(looks)
     z = np.cumsum(steps, axis=1) / np.sqrt(boundaries.times)
@@ -75,9 +75,9 @@ def _rank(boundaries: Boundaries, path: Floats, drift: float) -> float:
 def test_boundaries_of_the_looks_that_happened() -> None:
     sizes = [100, 300, 301, 302, 900]
 
-    always_valid = realized_boundaries(Design(), 1000, sizes)
-    group_sequential = realized_boundaries(Design(InferenceKind.GROUP_SEQUENTIAL), 1000, sizes, is_complete=True)
-    fixed = realized_boundaries(Design(InferenceKind.FIXED), 1000, sizes, rule=planned_futility(Design()))
+    always_valid = realized_boundaries(AnalysisPlan(), 1000, sizes)
+    group_sequential = realized_boundaries(AnalysisPlan(InferenceKind.GROUP_SEQUENTIAL), 1000, sizes, is_complete=True)
+    fixed = realized_boundaries(AnalysisPlan(InferenceKind.FIXED), 1000, sizes, rule=planned_futility(AnalysisPlan()))
 
     assert always_valid.times == (0.1, 0.302, 0.9)
     assert always_valid.upper[-1] == pytest.approx(always_valid_bound(900, alpha=0.05, n_star=1000))

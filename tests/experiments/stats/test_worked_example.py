@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 
-from experiments.stats.arms import Arm, arm_from_sums, mean_arm, proportion_arm
 from experiments.stats.estimands import Mean, adjust
 from experiments.stats.estimates import absolute_effect
 from experiments.stats.inference import Comparison, compare, fixed_inference
+from experiments.stats.moments import ArmMoments, arm_from_sums, mean_arm, proportion_arm
 from experiments.stats.sequential import always_valid_inference
 from experiments.stats.srm import srm_check
 
@@ -15,11 +15,11 @@ CONTROL_N, TREATMENT_N = 20_000, 20_100
 always_valid = partial(always_valid_inference, n_star=5_000)
 
 
-def conversion() -> tuple[Arm, Arm]:
+def conversion() -> tuple[ArmMoments, ArmMoments]:
     return proportion_arm(CONTROL_N, 2754), proportion_arm(TREATMENT_N, 2811)
 
 
-def revenue() -> tuple[Arm, Arm]:
+def revenue() -> tuple[ArmMoments, ArmMoments]:
     return mean_arm(CONTROL_N, 145407.77, 11438505.7), mean_arm(TREATMENT_N, 147573.26, 11842846.1)
 
 
@@ -39,29 +39,29 @@ def test_conversion_at_a_fixed_horizon() -> None:
 
 
 def test_revenue_at_a_fixed_horizon() -> None:
-    inference = fixed_inference(absolute_effect(*revenue(), Mean()))
+    conclusion = fixed_inference(absolute_effect(*revenue(), Mean()))
 
-    assert inference.estimate.value == pytest.approx(0.071565, abs=5e-7)
-    assert inference.low == pytest.approx(-0.37791, abs=5e-6)
-    assert inference.high == pytest.approx(0.52104, abs=5e-6)
-    assert inference.p_value == pytest.approx(0.754986, abs=5e-7)
+    assert conclusion.estimate.value == pytest.approx(0.071565, abs=5e-7)
+    assert conclusion.low == pytest.approx(-0.37791, abs=5e-6)
+    assert conclusion.high == pytest.approx(0.52104, abs=5e-6)
+    assert conclusion.p_value == pytest.approx(0.754986, abs=5e-7)
 
 
 def test_conversion_always_valid() -> None:
-    inference = always_valid(absolute_effect(*conversion(), Mean()))
+    conclusion = always_valid(absolute_effect(*conversion(), Mean()))
 
-    assert inference.low == pytest.approx(-0.00894, abs=5e-6)
-    assert inference.high == pytest.approx(0.01324, abs=5e-6)
-    assert inference.p_value == 1
+    assert conclusion.low == pytest.approx(-0.00894, abs=5e-6)
+    assert conclusion.high == pytest.approx(0.01324, abs=5e-6)
+    assert conclusion.p_value == 1
 
 
 def test_revenue_always_valid() -> None:
-    inference = always_valid(absolute_effect(*revenue(), Mean()))
+    conclusion = always_valid(absolute_effect(*revenue(), Mean()))
     fixed = fixed_inference(absolute_effect(*revenue(), Mean()))
 
-    assert inference.low == pytest.approx(-0.66512, abs=5e-6)
-    assert inference.high == pytest.approx(0.80825, abs=5e-6)
-    assert (inference.high - inference.low) / (fixed.high - fixed.low) == pytest.approx(1.639, abs=5e-4)
+    assert conclusion.low == pytest.approx(-0.66512, abs=5e-6)
+    assert conclusion.high == pytest.approx(0.80825, abs=5e-6)
+    assert (conclusion.high - conclusion.low) / (fixed.high - fixed.low) == pytest.approx(1.639, abs=5e-4)
 
 
 def test_sizes_fit_the_weights() -> None:

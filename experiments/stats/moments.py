@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class ArmMoments:
     """`n` units with means float[k] and covariance float[k][k] of one unit."""
 
     n: int
@@ -31,7 +31,7 @@ class Arm:
         return np.asarray(self.covariance, dtype=np.float64).reshape(len(self.means), len(self.means))
 
 
-def arm_from_sums(n: int, sums: Sequence[float], products: Sequence[Sequence[float]]) -> Arm:
+def arm_from_sums(n: int, sums: Sequence[float], products: Sequence[Sequence[float]]) -> ArmMoments:
     """Return the arm with these sums Σxᵢ, float[k], and sums of products Σxᵢxⱼ, float[k][k], over `n` units.
 
     The covariance divides by n − 1. Raises ValueError where `n` is negative or shapes differ.
@@ -47,24 +47,26 @@ def arm_from_sums(n: int, sums: Sequence[float], products: Sequence[Sequence[flo
     return _arm(n, total / n, covariance)
 
 
-def mean_arm(n: int, total: float, squares: float) -> Arm:
+def mean_arm(n: int, total: float, squares: float) -> ArmMoments:
     """Return the arm of one variable from Σx and Σx²."""
     return arm_from_sums(n, [total], [[squares]])
 
 
-def proportion_arm(n: int, successes: float) -> Arm:
+def proportion_arm(n: int, successes: float) -> ArmMoments:
     """Return the arm of a yes-or-no outcome, with the variance p(1 − p) of a proportion."""
     share = successes / n if n else 0.0
-    return Arm(n, (share,), ((share * (1 - share),),))
+    return ArmMoments(n, (share,), ((share * (1 - share),),))
 
 
-def ratio_arm(n: int, *, numerator: tuple[float, float], denominator: tuple[float, float], product: float) -> Arm:
+def ratio_arm(
+    n: int, *, numerator: tuple[float, float], denominator: tuple[float, float], product: float
+) -> ArmMoments:
     """Return the arm of two variables from (Σ, Σ²) of each and the sum of their products."""
     (top, top_squares), (bottom, bottom_squares) = numerator, denominator
     return arm_from_sums(n, [top, bottom], [[top_squares, product], [product, bottom_squares]])
 
 
-def merge_arms(arms: Sequence[Arm]) -> Arm:
+def merge_arms(arms: Sequence[ArmMoments]) -> ArmMoments:
     """Return all units of the arms as one arm; empty arms add nothing. Raises ValueError where there is no arm."""
     if not arms:
         raise ValueError("there is no arm to merge")
@@ -79,7 +81,7 @@ def merge_arms(arms: Sequence[Arm]) -> Arm:
     return _arm(n, center, scatter / max(n - 1, 1))
 
 
-def stratify_arms(epochs: Sequence[Sequence[Arm]]) -> tuple[Arm, ...]:
+def stratify_arms(epochs: Sequence[Sequence[ArmMoments]]) -> tuple[ArmMoments, ...]:
     """Return one arm for each position, every epoch weighted by its share of all units.
 
     `epochs[e][a]` is arm `a` in epoch `e`. All arms get the same weights, so a trend over time cancels even where the
@@ -94,7 +96,7 @@ def stratify_arms(epochs: Sequence[Sequence[Arm]]) -> tuple[Arm, ...]:
     return tuple(_weighted_arm(strata, shares) for strata in zip(*usable, strict=True))
 
 
-def _weighted_arm(strata: Sequence[Arm], shares: Floats) -> Arm:
+def _weighted_arm(strata: Sequence[ArmMoments], shares: Floats) -> ArmMoments:
     """Return an arm whose mean is the weighted mean, and whose covariance / n is the covariance of that mean."""
     n = sum(arm.n for arm in strata)
     mean = sum((share * arm.mean_vector for share, arm in zip(shares, strata, strict=True)), np.zeros(1))
@@ -102,5 +104,5 @@ def _weighted_arm(strata: Sequence[Arm], shares: Floats) -> Arm:
     return _arm(n, np.asarray(mean), n * np.asarray(spread))
 
 
-def _arm(n: int, means: Floats, covariance: Floats) -> Arm:
-    return Arm(n, tuple(means.tolist()), tuple(tuple(row) for row in covariance.tolist()))
+def _arm(n: int, means: Floats, covariance: Floats) -> ArmMoments:
+    return ArmMoments(n, tuple(means.tolist()), tuple(tuple(row) for row in covariance.tolist()))
