@@ -10,6 +10,7 @@ from experiments.stats.corrections import adjusted_p_values
 from experiments.stats.estimands import Estimand
 from experiments.stats.factorial import joint_test
 from experiments.stats.moments import ArmMoments
+from experiments.stats.sequential import DEFAULT_N_STAR
 
 MOST_SWITCHERS = 0.01
 IMBALANCE_ALPHA = 0.001
@@ -75,10 +76,17 @@ def switch_check(switchers: int, units: int, *, most: float = MOST_SWITCHERS) ->
 
 
 def imbalance_check(
-    arms: Sequence[ArmMoments], covariates: Sequence[Estimand], *, alpha: float = IMBALANCE_ALPHA
+    arms: Sequence[ArmMoments],
+    covariates: Sequence[Estimand],
+    *,
+    alpha: float = IMBALANCE_ALPHA,
+    n_star: float = DEFAULT_N_STAR,
 ) -> ImbalanceCheck:
-    """Return whether the arms differ in covariates from before the exposure, by joint tests corrected after Holm."""
-    raw = [joint_test(arms, covariate).p_value for covariate in covariates]
+    """Return whether the arms differ in covariates from before the exposure.
+
+    Joint tests, always-valid since a dashboard is watched, corrected after Holm.
+    """
+    raw = [joint_test(arms, covariate).watched_p_value(alpha=alpha, n_star=n_star) for covariate in covariates]
     return ImbalanceCheck(adjusted_p_values(raw), alpha)
 
 

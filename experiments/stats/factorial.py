@@ -16,6 +16,7 @@ from scipy import special
 from experiments.stats.estimands import Estimand
 from experiments.stats.estimates import Estimate, arm_estimate, contrast
 from experiments.stats.moments import ArmMoments, Floats
+from experiments.stats.sequential import DEFAULT_N_STAR, always_valid_joint_p
 
 Cell = tuple[int, ...]
 
@@ -31,12 +32,22 @@ class LevelEffect:
 
 @dataclass(frozen=True, slots=True)
 class WaldTest:
-    """A joint test of several contrasts; `factors` are those concerned. p is 1 where a cell allows no estimate."""
+    """A joint test of several contrasts; `factors` are those concerned. p is 1 where a cell allows no estimate.
+
+    `p_value` is for one look at the planned size. While a test is watched, `watched_p_value` is the one to read.
+    """
 
     factors: tuple[int, ...]
     chi_square: float
     degrees_of_freedom: int
     p_value: float
+    n: int
+
+    def watched_p_value(self, *, alpha: float = 0.05, n_star: float = DEFAULT_N_STAR) -> float:
+        """Return the always-valid p-value; N* is the planned number of units of all cells together."""
+        if self.n == 0:
+            return 1.0
+        return float(always_valid_joint_p(self.chi_square, self.degrees_of_freedom, self.n, alpha=alpha, n_star=n_star))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +126,10 @@ def _wald(arms: Sequence[ArmMoments], levels: Sequence[int], group: tuple[int, .
 
 def _wald_of(matrix: Floats, arms: Sequence[ArmMoments], group: tuple[int, ...], estimand: Estimand) -> WaldTest:
     estimates = [arm_estimate(arm, estimand) for arm in arms]
-    freedom = len(matrix)
+    freedom, n = len(matrix), sum(arm.n for arm in arms)
     if not all(estimate.is_usable for estimate in estimates):
-        return WaldTest(group, 0.0, freedom, 1.0)
+        return WaldTest(group, 0.0, freedom, 1.0, n)
     values = matrix @ np.array([estimate.value for estimate in estimates])
     spread = matrix @ np.diag([estimate.standard_error**2 for estimate in estimates]) @ matrix.T
     chi_square = float(values @ np.linalg.solve(spread, values))
-    return WaldTest(group, chi_square, freedom, float(special.chdtrc(freedom, chi_square)))
+    return WaldTest(group, chi_square, freedom, float(special.chdtrc(freedom, chi_square)), n)

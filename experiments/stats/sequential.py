@@ -36,6 +36,23 @@ def one_sided_bound(n: NDArray[np.float64] | float, *, alpha: float, n_star: flo
     return np.asarray(np.sqrt(2 * (x + 1) / x * np.log1p(np.sqrt(x + 1) / (2 * alpha))))
 
 
+def always_valid_joint_p(
+    chi_square: NDArray[np.float64] | float,
+    freedom: int,
+    n: NDArray[np.float64] | float,
+    *,
+    alpha: float,
+    n_star: float,
+) -> Floats:
+    """Return min(1, k^(d/2) exp(−ρ² n χ² / 2k)) for Wald statistics χ² of d contrasts.
+
+    It is the same mixture in d dimensions; with one contrast it is `always_valid_p`.
+    """
+    x = np.asarray(n, dtype=np.float64) * mixture_variance(alpha, n_star)
+    exponent = -x * np.asarray(chi_square, dtype=np.float64) / (2 * (x + 1))
+    return np.asarray(np.minimum(1.0, np.exp(exponent + freedom / 2 * np.log(x + 1))))
+
+
 def always_valid_p(
     statistic: NDArray[np.float64] | float, n: NDArray[np.float64] | float, *, alpha: float, n_star: float
 ) -> Floats:
@@ -43,9 +60,7 @@ def always_valid_p(
 
     p at any one look is valid for whoever stops there; the smallest so far is valid too.
     """
-    x = np.asarray(n, dtype=np.float64) * mixture_variance(alpha, n_star)
-    t = np.asarray(statistic, dtype=np.float64)
-    return np.asarray(np.minimum(1.0, np.sqrt(x + 1) * np.exp(-x * t**2 / (2 * (x + 1)))))
+    return always_valid_joint_p(np.square(statistic), 1, n, alpha=alpha, n_star=n_star)
 
 
 def one_sided_p(

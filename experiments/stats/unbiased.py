@@ -84,12 +84,12 @@ def realized_boundaries(
 
 
 def _spaced(sizes: Sequence[int]) -> list[int]:
-    """Return the sizes without those too close to the one kept after them; the last is kept."""
-    kept: list[int] = []
+    """Return the sizes without those too close to a later one; the last stays."""
+    spaced: list[int] = []
     for size in reversed(sizes):
-        if not kept or kept[-1] - size >= SMALLEST_GAP * sizes[-1]:
-            kept.append(size)
-    return kept[::-1]
+        if not spaced or spaced[-1] - size >= SMALLEST_GAP * sizes[-1]:
+            spaced.append(size)
+    return spaced[::-1]
 
 
 def end_rank(boundaries: Boundaries, z: float, *, look: int = -1) -> Callable[[float], float]:

@@ -90,6 +90,14 @@ def test_wald_p_values_are_uniform_without_effects() -> None:
     assert np.mean(np.array(p_values) < 0.05) == pytest.approx(0.05, abs=0.03)
 
 
+def test_a_watched_joint_test_asks_for_more() -> None:
+    cells, _, _ = two_by_two(1)
+    test = factorial_analysis(cells, (2, 2), Mean()).interactions[0]
+
+    assert test.n == sum(arm.n for arm in cells.values())
+    assert test.watched_p_value(n_star=200) > test.p_value
+
+
 def test_incomplete_factorials_are_refused() -> None:
     arm = mean_arm(10, 10, 20)
 
@@ -102,4 +110,7 @@ def test_incomplete_factorials_are_refused() -> None:
 
 
 def test_a_cell_without_spread_concludes_nothing() -> None:
-    assert joint_test([mean_arm(10, 10, 20), mean_arm(1, 1, 1)], Mean()).p_value == 1
+    test = joint_test([mean_arm(10, 10, 20), mean_arm(1, 1, 1)], Mean())
+
+    assert test.p_value == test.watched_p_value() == 1
+    assert joint_test([mean_arm(0, 0, 0)] * 2, Mean()).watched_p_value() == 1

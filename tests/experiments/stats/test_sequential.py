@@ -12,6 +12,7 @@ from experiments.stats.inference import Alternative
 from experiments.stats.sequential import (
     always_valid_bound,
     always_valid_inference,
+    always_valid_joint_p,
     always_valid_p,
     mixture_variance,
     one_sided_bound,
@@ -85,6 +86,19 @@ def test_watched_fifty_times_without_an_effect() -> None:
     assert two_sided <= 0.05
     assert one_sided <= 0.05
     assert (np.abs(z) > 1.959964).any(axis=1).mean() > 0.3
+
+
+@pytest.mark.parametrize("freedom", [1, 3])
+def test_a_joint_test_watched_fifty_times(freedom: int) -> None:
+    rng = np.random.default_rng(9)
+    looks = np.linspace(1, 50, 50)
+    z = rng.standard_normal((3_000, 50, freedom)).cumsum(axis=1) / np.sqrt(looks)[:, None]
+    chi_square = (z**2).sum(axis=2)
+
+    p_values = always_valid_joint_p(chi_square, freedom, np.linspace(100, 5_000, 50), alpha=0.05, n_star=5_000)
+
+    assert (p_values < 0.05).any(axis=1).mean() <= 0.05
+    assert always_valid_joint_p(40.0, freedom, 5_000, alpha=0.05, n_star=5_000) < 1e-4
 
 
 def test_no_evidence_is_a_p_of_one() -> None:
