@@ -13,7 +13,7 @@ from experiments.stats.bayesian import Prior, bayesian_summary
 from experiments.stats.estimands import Estimand, Mean, Ratio, adjust
 from experiments.stats.estimates import absolute_effect, relative_effect
 from experiments.stats.inference import Alternative, Conclusion, Method, fixed_inference
-from experiments.stats.moments import ArmMoments, arm_from_sums, mean_arm, proportion_arm, ratio_arm
+from experiments.stats.moments import ArmMoments, arm_from_sums, mean_arm, proportion_arm, ratio_arm, stratify_arms
 from experiments.stats.sequential import always_valid_inference
 
 close = partial(pytest.approx, abs=2e-5)
@@ -194,6 +194,33 @@ def test_growthbook_bayesian(
     assert (summary.low, summary.high) == close(ci)
     assert summary.chance_to_win == close(chance)
     assert (summary.risk_of_control, summary.risk_of_treatment) == close(risk)
+
+
+# `packages/stats/tests/frequentist/test_post_strat.py`: n, Σx, Σx² of control and treatment in five strata.
+STRATA = [
+    ((21, 330.0696210595999, 5377.811252605509), (42, 708.1220000911836, 12249.255519049513)),
+    ((65, 1391.96628040659, 30546.63404187155), (75, 1807.4703052657744, 45000.287664918586)),
+    ((102, 2916.824124651419, 86396.06886690554), (101, 3104.5399914554023, 98365.40553530994)),
+    ((151, 5172.587929941052, 182453.04528037464), (121, 4613.696610070716, 180520.64781229294)),
+    ((160, 6539.348445231273, 274981.98909352464), (162, 7431.953259880505, 349244.6690736718)),
+]
+
+
+def test_growthbook_strata() -> None:
+    """Effects are the same. There the shares of strata are random; here they are taken as they are.
+
+    The difference is the variance of the effects between strata over n.
+    """
+    strata = [(mean_arm(*control), mean_arm(*treatment)) for control, treatment in STRATA]
+    control, treatment = stratify_arms(strata)
+    effect = absolute_effect(control, treatment, Mean())
+    shares = [(a.n + b.n) / effect.n for a, b in strata]
+    effects = [absolute_effect(a, b, Mean()).value for a, b in strata]
+    between = sum(share * (one - effect.value) ** 2 for share, one in zip(shares, effects, strict=True))
+
+    assert effect.value == close(3.548094377986586)
+    assert (effect.standard_error**2 + between / effect.n) ** 0.5 == close(0.37634374823059685)
+    assert relative_effect(control, treatment, Mean()).value == close(0.10994584851937336)
 
 
 def test_posthog_mean() -> None:
