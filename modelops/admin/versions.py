@@ -23,9 +23,9 @@ from modelops.selectors.comparison import (
     comparison,
     exposure_strength,
     is_waived,
-    ladder_of,
     with_titles,
 )
+from modelops.selectors.ladder import ladder_of
 from modelops.selectors.registry import (
     live_version,
     may_be_waived,
@@ -197,7 +197,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
     def checks(self, row: ModelVersion) -> str:
         """Return all checks of the gate as labels with numbers, failed ones first."""
         lines = verdict_of(row).lines
-        cells = ((one.status, one.status, one.title, one.measured, one.bar, one.detail) for one in lines)
+        cells = ((one.status.mark, one.status, one.title, one.measured, one.bar, one.detail) for one in lines)
         return format_html_join("", CHECK_ROW, cells) if lines else "never judged"
 
     @admin.display(description="learnt again")

@@ -47,7 +47,8 @@ def verdicts(versions: Sequence[ModelVersion]) -> Section:
     for version in versions:
         verdict = verdict_of(version)
         state = version.get_state_display()
-        rows.append((version.version, state, verdict.status, verdict.sentence, f"{version.created_at:%Y-%m-%d}"))
+        words = f"{verdict.sentence} {verdict.counts}{'.' if verdict.counts else ''}".strip()
+        rows.append((version.version, state, verdict.status, words, f"{version.created_at:%Y-%m-%d}"))
     note = f"The latest {MOST_VERSIONS} versions. The gate asked each and its reference about the same shoppers."
     return Section("verdicts", "Verdicts", note, ("Version", "State", "Gate", "Verdict", "Trained"), rows)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelops.selectors import plots
-from modelops.selectors.comparison import ladder_of
+from modelops.selectors.ladder import ladder_of
 from modelops.selectors.report.section import (
     METRIC,
     Section,

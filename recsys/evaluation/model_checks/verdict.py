@@ -124,4 +124,4 @@ def _plain(check: dict[str, Any]) -> dict[str, Any]:
     """Return numpy scalars as Python values, and numbers that are not finite as None."""
     numbers = {name: None if check[name] is None else float(check[name]) for name in ("value", "limit")}
     finite = {name: value if value is not None and np.isfinite(value) else None for name, value in numbers.items()}
-    return {**check, **finite, "passed": bool(check["passed"])}
+    return {**check, **finite, **{name: bool(check[name]) for name in ("passed", "misses_bar")}}
