@@ -15,10 +15,11 @@ from common import clock
 from common.errors import NotFound
 from events.performance import Totals, personalized_days
 from modelops.selectors import desk, plots, report
+from modelops.selectors.group_table import group_table
 from modelops.selectors.live_spans import live_spans
 from modelops.selectors.registry import live_version
 from modelops.selectors.tracking import tracking_page
-from modelops.selectors.verdict import verdict_of
+from modelops.selectors.verdict import reference_in_words, verdict_of
 from portal.permissions import staff_page
 from portal.sections import Section, answer
 
@@ -61,12 +62,19 @@ def comparison(request: HttpRequest, version_id: int) -> HttpResponse:
         version = desk.version_by_key(version_id)
     except NotFound as error:
         raise Http404 from error
-    tables = (desk.on_same_shoppers(version), desk.on_own_windows(version, live_version()))
+    live = live_version()
+    is_live = live is not None and live.pk == version.pk
+    tables = [desk.on_same_shoppers(version), group_table(version)]
+    if not is_live:
+        tables.append(desk.on_own_windows(version, live))
+    reference = reference_in_words(version.gate)
+    if is_live and reference == "live":
+        reference = "the version that was live before"
     return answer(
         request,
         TEMPLATE,
         [_as_page_section(one) for one in tables if one.rows],
-        title=f"{version.version} against live",
+        title=f"{version.version} against {reference if is_live else 'live'}",
         subtitle="Models",
         version=version,
         verdict=verdict_of(version),

@@ -233,7 +233,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
 
 def verdict_html(row: ModelVersion) -> str:
     """Return the verdict on a version as a panel for a read-only field."""
-    return render_to_string("modelops/verdict_panel.html", {"verdict": verdict_of(row)})
+    return render_to_string("modelops/verdict_panel.html", {"verdict": verdict_of(row), "version": row})
 
 
 def _decision(request: HttpRequest) -> dict[str, Any]:

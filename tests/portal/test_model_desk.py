@@ -1,5 +1,7 @@
 """The pages of models: verdicts, accuracy by version, click rate while live, one version against the live one."""
 
+import csv
+import re
 from datetime import timedelta
 
 import pytest
@@ -86,6 +88,53 @@ def test_a_version_is_compared_with_live_on_the_same_shoppers(log_in: LogIn, set
     assert "paired" in page.content.decode()
     own = reverse("admin:modelops_modelversion_comparison_with_live", args=[version.pk])
     assert scientist.get(own).headers["Location"] == address
+
+
+def test_groups_stand_side_by_side_with_loss_interval_bar_and_outcome(log_in: LogIn) -> None:
+    version = judged_version(model(("popular",)), case(losing(usual(), 0.5), usual()), report=REPORT)
+    address = reverse("portal:model-comparison", args=[version.pk])
+    scientist = log_in("data scientist")
+
+    rows = list(csv.reader(scientist.get(address, {"csv": "groups"}).content.decode().splitlines()))
+    own_page = scientist.get(reverse("admin:modelops_modelversion_change", args=[version.pk])).content.decode()
+
+    assert rows[0] == ["Group", "Shoppers", "Live", version.version, "Difference", "Lost", "Bar", "Outcome"]
+    assert [row[0] for row in rows[1:]] == ["activity new", "activity regular"], "the greatest loss first"
+    worst, other = rows[1], rows[2]
+    assert (worst[1], *worst[5:]) == ("1,000", "50 %", "at most 5 %", "fail")
+    assert re.fullmatch(r"'?−0\.\d+ \[−0\.\d+, −0\.\d+\]", worst[4])
+    assert other[5:] == ["nothing", "at most 5 %", "pass"]
+    assert f'href="{address}#groups"' in own_page
+    assert 'id="groups"' in scientist.get(address).content.decode()
+    assert "group_loss:" not in own_page
+
+
+def test_groups_judged_before_intervals_were_kept_show_what_there_is(log_in: LogIn) -> None:
+    version = judged_version(model(("popular",)), case(losing(usual(), 0.5), usual()), report=REPORT)
+    del version.gate["groups"]
+    version.save()
+
+    scientist, address = log_in("data scientist"), reverse("portal:model-comparison", args=[version.pk])
+    rows = list(csv.reader(scientist.get(address, {"csv": "groups"}).content.decode().splitlines()))
+
+    assert rows[1] == ["activity new", "1000", "–", "–", "–", "50 %", "at most 5 %", "fail"]
+    assert "before intervals of groups were recorded" in scientist.get(address).content.decode()
+
+
+def test_the_live_version_is_not_compared_with_itself(log_in: LogIn) -> None:
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
+    ModelVersion.objects.filter(pk=version.pk).update(gate={**version.gate, "reference": "popularity"})
+    promote(version.version, actor="staff:1")
+    scientist, address = log_in("data scientist"), reverse("portal:model-comparison", args=[version.pk])
+    page = scientist.get(address).content.decode()
+
+    assert f"{version.version} against popular products" in page
+    assert f"{version.version} against live" not in page
+    assert 'id="own-windows"' not in page
+
+    ModelVersion.objects.filter(pk=version.pk).update(gate=version.gate)
+    page = scientist.get(address).content.decode()
+    assert f"{version.version} against the version that was live before" in page
 
 
 def test_models_have_pages_before_the_first_training(log_in: LogIn) -> None:

@@ -16,7 +16,7 @@ EXPOSE: Final = (
     "each strength costs."
 )
 LEAK: Final = "Look for the future in the features and in the catalog, and train again. This is no case for a waiver."
-GROUP: Final = "Look at the groups in the report, and train with more minutes of tuning or on more data of this group."
+GROUP: Final = "Look at the groups one by one, and train with more minutes of tuning or on more data of this group."
 
 
 COUNTS: Final = (
