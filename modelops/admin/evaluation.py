@@ -11,7 +11,7 @@ from unfold.decorators import action
 
 from modelops.admin.rows import row_or_404
 from modelops.models import ModelVersion
-from modelops.selectors.headline import headlines_of
+from modelops.selectors.headline import headlines_of, weaknesses_of
 from modelops.selectors.report import EVERYTHING, PARTS, SUMMARY, figures, sections_of
 from modelops.selectors.tracking import tracking_page
 from modelops.selectors.verdict import verdict_of
@@ -54,6 +54,7 @@ class EvaluationPage:
             "version": version,
             "verdict": verdict_of(version),
             "headlines": headlines_of(version),
+            "weaknesses": weaknesses_of(version),
             "part": part,
             "parts": [(name, title) for name, (title, _) in PARTS.items()] + [(EVERYTHING, "All on one page")],
             "tracking": tracking_page(),

@@ -29,6 +29,10 @@ BROKEN_OUT = """() => [...document.querySelectorAll('.v .v-scroll')].filter((one
 WITHOUT_HINT = """() => [...document.querySelectorAll('.v table')].filter((one) => one.checkVisibility() &&
   one.scrollWidth > one.parentElement.clientWidth + 1 &&
   !getComputedStyle(one.parentElement, '::before').content.includes('Scroll')).map((one) => one.innerText)"""
+CUT_LEGENDS = """() => [...document.querySelectorAll('.legend')].flatMap((legend) => {
+  const frame = legend.querySelector('.bg').getBoundingClientRect();
+  const texts = [...legend.querySelectorAll('.legendtext')];
+  return texts.filter((one) => one.getBoundingClientRect().right > frame.right + 0.5).map((one) => one.textContent); })"""
 BRIGHTEST = """() => Math.max(...[...document.querySelectorAll('#content p, #content td, .xtick text')].map(
   (one) => { const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     c.fillStyle = one.closest('svg') ? getComputedStyle(one).fill : getComputedStyle(one).color;
@@ -98,11 +102,14 @@ def test_opened_tables_scroll_inside_their_cards_on_a_phone(
     for name, address in pages.items():
         page.goto(live_server.url + address)
         page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-        page.wait_for_timeout(300)
+        for place in page.locator("[data-figure]").all():
+            place.scroll_into_view_if_needed()
+            expect(place.locator(".main-svg").first).to_be_visible()
 
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
         assert page.evaluate(BROKEN_OUT) == [], name
         assert page.evaluate(WITHOUT_HINT) == [], name
+        assert page.evaluate(CUT_LEGENDS) == [], name
         shoot(page, f"{name}-tables-phone")
 
 

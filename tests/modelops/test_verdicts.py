@@ -13,6 +13,9 @@ from common import clock
 from events.training_counts import recent_training_counts
 from modelops.models import ModelAlarm, ModelVersion, RunState, TrainingRun
 from modelops.selectors.forecast import forecast
+from modelops.selectors.headline import weaknesses_of
+from modelops.selectors.report.ratings import ratings
+from modelops.selectors.report.section import without_twin
 from modelops.selectors.steps import duration_text, step_bars
 from modelops.selectors.tracking import tracking_page
 from modelops.selectors.verdict import verdict_of
@@ -20,7 +23,7 @@ from modelops.services.registry import promote, register
 from recsys.evaluation.model_checks.case import Case
 from recsys.evaluation.model_checks.comparison import compare_metrics
 from tests.modelops.releases import judged_version
-from tests.modelops.reports import REPORT
+from tests.modelops.reports import METRICS, REPORT
 from tests.recsys.furniture import model
 from tests.recsys.planted import N_ITEMS, N_SHOPPERS, SHELF, case, harmless, losing, slow, usual
 from tests.staff import LogIn
@@ -263,3 +266,76 @@ def test_mlflow_is_linked_where_it_has_pages(settings: Any, uri: str, page: str)
     settings.MLFLOW_TRACKING_URI, settings.MLFLOW_NAME = uri, "vitrine"
 
     assert tracking_page() == page
+
+
+def report_of(log_in: LogIn, version: ModelVersion, part: str = "all") -> str:
+    """Return the text of the report's page."""
+    page = reverse("admin:modelops_modelversion_evaluation_page", args=[version.pk])
+    return unescape(log_in("data scientist").get(page, {"part": part}).content.decode())
+
+
+def test_the_top_of_the_report_says_where_the_version_is_weak(log_in: LogIn) -> None:
+    new = {**METRICS, "ndcg@10": {"value": 0.0, "low": 0.0, "high": 0.0, "n": 900}}
+    report = {**REPORT, "test": {"popular": {"together": METRICS, "warm": METRICS, "cold": new}}, "stage": "popular"}
+    version = judged_version(model(("popular",)), harmless(), report=report)
+    ModelVersion.objects.filter(pk=version.pk).update(stage="popular")
+
+    top = report_of(log_in, version).split('id="weak"')[1].split("</p>")[0]
+
+    assert "new products (NDCG@10 0.0000, known ones 0.1000)" in top
+    assert "no group of shoppers was judged (each had fewer than 500 shoppers)" in top
+
+
+def test_the_worst_group_is_a_weakness() -> None:
+    version = judged_version(model(("popular",)), case(losing(usual(), 0.5), usual()), report=REPORT)
+
+    assert weaknesses_of(version) == ["activity new (NDCG@10 0.2500; activity regular 0.5000)"]
+    assert weaknesses_of(judged_version(model(("popular",)), harmless())) == [], "nothing was measured"
+
+
+def test_the_report_says_how_to_get_what_each_source_is_worth(log_in: LogIn) -> None:
+    report = {name: part for name, part in REPORT.items() if name != "ablation"}
+
+    text = report_of(log_in, judged_version(model(("popular",)), harmless(), report=report), "learning")
+
+    section = text.split('id="ablation"')[1].split("</section>")[0]
+    assert "What each source is worth" in section
+    assert "Left out, since this training was not thorough." in section
+    assert "--thorough" in section
+    assert "<table" not in section
+
+
+def test_the_single_stage_and_its_source_are_one_row(log_in: LogIn) -> None:
+    both = {"together": METRICS, "warm": METRICS, "cold": METRICS}
+    report = {**REPORT, "single": "als", "test": dict.fromkeys(("blend", "single", "als"), both)}
+
+    text = report_of(log_in, judged_version(model(("popular",)), harmless(), report=report), "accuracy")
+
+    section = text.split('id="sources"')[1].split("</section>")[0]
+    assert "<td>single (als)</td>" in section
+    assert "<td>als</td>" not in section
+    other = {**METRICS, "ndcg@10": {**METRICS["ndcg@10"], "value": 0.2}}
+    assert without_twin({"single": METRICS, "als": other}, report) == {"single": METRICS, "als": other}
+
+
+@pytest.mark.parametrize(
+    ("star", "mean", "words"),
+    [(1.1, 1.1, "adds nothing here: the item's mean alone errs no more"), (0.9, 0.94, "which may be chance"),
+     (0.9, 1.1, "errs less than the item's mean, beyond chance")],
+)  # fmt: skip
+def test_the_report_says_whether_stars_beat_plain_means(star: float, mean: float, words: str) -> None:
+    errors = {"svd": {"value": star, "low": star - 0.05, "high": star + 0.05}, "item_mean": {"value": mean}}
+
+    section = ratings({"rmse": errors})
+
+    assert section is not None
+    assert words in section.note
+
+
+def test_the_two_times_of_a_list_are_told_apart(log_in: LogIn) -> None:
+    text = report_of(log_in, judged_version(model(("popular",)), harmless(), report=REPORT))
+
+    section = text.split('id="speed"')[1].split("</section>")[0]
+    assert "99 % of answers, timed by the gate; 25 ms allowed" in text
+    assert "Time for one list, during the training" in section
+    assert "The gate timed the answer alone: 99 % within 2.0 ms." in section

@@ -58,6 +58,19 @@ def test_click_rates_belong_to_the_version_that_was_live(log_in: LogIn) -> None:
     assert ",100,10," in rows[2]
 
 
+def test_few_answers_have_no_click_rate(log_in: LogIn) -> None:
+    version = judged_version(model(("popular",)), harmless(), report=REPORT)
+    promote(version.version, actor="staff:1")
+    ModelVersion.objects.filter(pk=version.pk).update(promoted_at=clock.now() - timedelta(days=5))
+    day_of_answers(1, answers=3, clicks=1)
+
+    page = log_in("data scientist").get(reverse("portal:models"))
+
+    assert "live-versions" not in page.context["figures"]
+    (row,) = next(one.rows for one in page.context["sections"] if one.slug == "live-versions")
+    assert row[3:] == ("3", "1", "too few answers yet")
+
+
 def test_the_page_has_verdicts_a_figure_over_versions_and_says_how_days_count(log_in: LogIn) -> None:
     for bad in (False, True):
         judged_version(model(("popular",)), case(losing(usual(), 0.5), usual()) if bad else harmless(), report=REPORT)

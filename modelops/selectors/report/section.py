@@ -1,6 +1,6 @@
 """A section of the report, and numbers in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -61,11 +61,32 @@ class Section:
     columns: Row
     rows: Sequence[Row]
     figure: plots.Figure | None = None
+    left_out: bool = False
+    """Whether the section stands without rows, since its note says why nothing was measured."""
 
     @property
     def failed(self) -> bool:
         """Whether a check of the table failed, which no plot tells."""
         return any(isinstance(cell, Outcome) and cell == Outcome.FAIL for row in self.rows for cell in row)
+
+
+def without_twin(models: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return results by model; the source that the stage `single` consists of is one row with it, not two."""
+    source = str(report.get("single"))
+    if "single" not in models or source not in models or models["single"] != models[source]:
+        return dict(models)
+    return {_with_source(name, source): one for name, one in models.items() if name != source}
+
+
+def stage_name(report: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Return what the chosen stage is called among the models of `without_twin`."""
+    stage = str(report.get("stage"))
+    with_source = _with_source(stage, report.get("single"))
+    return with_source if with_source in names else stage
+
+
+def _with_source(name: str, source: object) -> str:
+    return f"single ({source})" if name == "single" else name
 
 
 def value(metrics: Mapping[str, Any], metric: str) -> float | None:
