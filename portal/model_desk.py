@@ -18,7 +18,7 @@ from modelops.selectors import desk, plots, report
 from modelops.selectors.group_table import group_table
 from modelops.selectors.live_spans import live_spans
 from modelops.selectors.registry import live_version
-from modelops.selectors.tracking import tracking_page
+from modelops.selectors.tracking import run_page
 from modelops.selectors.verdict import reference_in_words, verdict_of
 from portal.permissions import staff_page
 from portal.sections import Section, answer
@@ -52,7 +52,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         version=live,
         verdict=verdict_of(live) if live else None,
         waiting=desk.waiting_versions(versions, live),
-        tracking=tracking_page(),
+        tracking=run_page(live),
     )
 
 
@@ -81,7 +81,7 @@ def comparison(request: HttpRequest, version_id: int) -> HttpResponse:
         version=version,
         verdict=verdict_of(version),
         others=desk.other_versions(version),
-        tracking=tracking_page(),
+        tracking=run_page(version),
     )
 
 

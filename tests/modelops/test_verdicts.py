@@ -17,7 +17,7 @@ from modelops.selectors.headline import weaknesses_of
 from modelops.selectors.report.ratings import ratings
 from modelops.selectors.report.section import without_twin
 from modelops.selectors.steps import duration_text, step_bars
-from modelops.selectors.tracking import tracking_page
+from modelops.selectors.tracking import run_page, tracking_page
 from modelops.selectors.verdict import verdict_of
 from modelops.services.registry import promote, register
 from recsys.evaluation.model_checks.case import Case
@@ -266,6 +266,9 @@ def test_mlflow_is_linked_where_it_has_pages(settings: Any, uri: str, page: str)
     settings.MLFLOW_TRACKING_URI, settings.MLFLOW_NAME = uri, "vitrine"
 
     assert tracking_page() == page
+    run = page.replace("models/vitrine", "experiments/1/runs/ab12")
+    assert run_page(ModelVersion(tracking_run="1/ab12")) == run
+    assert run_page(ModelVersion()) == run_page(None) == "", "not copied yet"
 
 
 def report_of(log_in: LogIn, version: ModelVersion, part: str = "all") -> str:

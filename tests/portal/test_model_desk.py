@@ -97,7 +97,9 @@ def test_a_version_is_compared_with_live_on_the_same_shoppers(log_in: LogIn, set
     assert table[0] == f"Metric,Live,{version.version},Difference,In percent"
     ndcg = next(row for row in table if row.startswith("NDCG@10"))
     assert "−25 % [" in ndcg
-    assert "http://127.0.0.1:5000/#/models/" in page.content.decode()
+    assert ">MLflow</a>" not in page.content.decode(), "it is not copied yet"
+    ModelVersion.objects.filter(pk=version.pk).update(tracking_run="1/ab12")
+    assert "http://127.0.0.1:5000/#/experiments/1/runs/ab12" in scientist.get(address).content.decode()
     assert "paired" in page.content.decode()
     own = reverse("admin:modelops_modelversion_comparison_with_live", args=[version.pk])
     assert scientist.get(own).headers["Location"] == address
