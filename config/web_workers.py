@@ -22,13 +22,16 @@ def end_with_parent() -> None:
 
 
 def load_early() -> None:
-    """Load catalog and model before the first request, in such a worker. Call after Django's setup.
+    """Load routes, catalog and model before the first request, in such a worker. Call after Django's setup.
 
     In a process that forks later, the child would inherit a lock that nobody holds any more.
     """
+    from django.urls import reverse
+
     from personalization.serving.snapshot_refresher import snapshot_refresher
 
     if multiprocessing.parent_process() is not None:
+        reverse("admin:index")  # imports every room's views, which takes seconds on a busy machine
         snapshot_refresher.begin()
 
 

@@ -3,6 +3,7 @@
 import csv
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -12,6 +13,7 @@ from pytest_django import Settings
 from common import clock
 from events.models import Impressions, Outcome
 from modelops.models import ModelVersion
+from modelops.selectors import desk
 from modelops.services.registry import promote
 from tests.modelops.releases import judged_version
 from tests.modelops.reports import REPORT
@@ -150,6 +152,17 @@ def test_the_live_version_is_not_compared_with_itself(log_in: LogIn) -> None:
     ModelVersion.objects.filter(pk=version.pk).update(gate=version.gate)
     page = scientist.get(address).content.decode()
     assert f"{version.version} against the version that was live before" in page
+
+
+def test_the_page_of_models_loads_no_reports(django_assert_max_num_queries: Any) -> None:
+    judged_version(model(("popular",)), harmless(), report=REPORT)
+    ModelVersion.objects.update(stage="blend")
+
+    (version,) = desk.latest_versions()
+
+    with django_assert_max_num_queries(0):
+        assert desk.accuracy_by_version([version]).rows[0][2:] == ("0.1000", "0.0800", "0.1200")
+    assert "report" in version.get_deferred_fields()
 
 
 def test_models_have_pages_before_the_first_training(log_in: LogIn) -> None:
