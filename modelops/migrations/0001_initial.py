@@ -80,6 +80,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "ordering": ["-created_at", "-id"],
+                "permissions": [("replay_answers", "Can compute answers again without seeing whose they were")],
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("state", "champion")), fields=("state",), name="one_champion"

@@ -1,5 +1,7 @@
 """The model registry: the ModelVersion row says what is live; artifacts are in the model directory."""
 
+from typing import ClassVar
+
 from django.db import models
 
 
@@ -57,6 +59,7 @@ class ModelVersion(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        permissions: ClassVar = [("replay_answers", "Can compute answers again without seeing whose they were")]
         constraints = [
             models.UniqueConstraint(fields=["state"], condition=models.Q(state="champion"), name="one_champion"),
         ]
