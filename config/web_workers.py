@@ -22,14 +22,18 @@ def end_with_parent() -> None:
 
 
 def load_early() -> None:
-    """Load catalog and model before the first request, in such a worker. Call after Django's setup.
+    """Load catalog, model and routes in threads, in such a worker, for the first request. Call after Django's setup.
 
     In a process that forks later, the child would inherit a lock that nobody holds any more.
     """
+    from django.urls import reverse
+
     from personalization.serving.snapshot_refresher import snapshot_refresher
 
     if multiprocessing.parent_process() is not None:
         snapshot_refresher.begin()
+        # It imports every room's views, which takes seconds on a busy machine. The worker answers meanwhile.
+        threading.Thread(target=reverse, args=("admin:index",), name="import-routes", daemon=True).start()
 
 
 def limit_waiting() -> None:

@@ -32,6 +32,22 @@ class PastAnswer:
     properties: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class RecentAnswer:
+    """An answer without its shopper and its products."""
+
+    recommendation_id: str
+    placement: str
+    personalized: bool
+    at: datetime
+
+
+def recent_answers(limit: int) -> list[RecentAnswer]:
+    """Return the latest counted answers, the newest first. Their ids begin with their time, so the key finds them."""
+    rows = ServedAnswer.objects.order_by("-recommendation_id")[:limit]
+    return [RecentAnswer(row.recommendation_id, row.placement, row.personalized, row.at) for row in rows]
+
+
 def past_answer(recommendation_id: str) -> PastAnswer:
     """Return the recorded answer. Raises Erased, and NotFound for an unknown one."""
     counted = ServedAnswer.objects.filter(recommendation_id=recommendation_id).first()

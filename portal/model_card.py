@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from modelops.selectors.comparison import with_titles
 from modelops.selectors.overview import LiveModel
+from modelops.selectors.report.section import stage_name, without_twin
 
 METRIC: Final = "ndcg@10"
 N_ROWS: Final = 6
@@ -20,6 +21,7 @@ class MetricRow:
     value: float
     interval: str
     percent: int
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,23 @@ def card_of(model: LiveModel) -> ModelCard:
 
 def metric_rows(report: Mapping[str, Any]) -> tuple[MetricRow, ...]:
     """Return every stage and source that was evaluated on the test set, the best first."""
+    tests = without_twin(report.get("test", {}), report)
     values = [
         (name, ndcg)
-        for name, metrics in report.get("test", {}).items()
+        for name, metrics in tests.items()
         if (ndcg := metrics.get("together", {}).get(METRIC)) and ndcg.get("value") is not None
     ]
     values.sort(key=lambda pair: -pair[1]["value"])
     most = max((ndcg["value"] for _, ndcg in values), default=0.0) or 1.0
+    chosen = stage_name(report, tests)
     return tuple(
-        MetricRow(name, ndcg["value"], f"{ndcg['low']:.4f} – {ndcg['high']:.4f}", round(100 * ndcg["value"] / most))
+        MetricRow(
+            name,
+            ndcg["value"],
+            f"{ndcg['low']:.4f} – {ndcg['high']:.4f}",
+            round(100 * ndcg["value"] / most),
+            name == chosen,
+        )
         for name, ndcg in values
     )
 

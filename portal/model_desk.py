@@ -15,16 +15,19 @@ from common import clock
 from common.errors import NotFound
 from events.performance import Totals, personalized_days
 from modelops.selectors import desk, plots, report
+from modelops.selectors.group_table import group_table
 from modelops.selectors.live_spans import live_spans
 from modelops.selectors.registry import live_version
-from modelops.selectors.tracking import tracking_page
-from modelops.selectors.verdict import verdict_of
+from modelops.selectors.tracking import run_page
+from modelops.selectors.verdict import reference_in_words, verdict_of
 from portal.permissions import staff_page
 from portal.sections import Section, answer
 
 SEE: Final = "modelops.view_modelversion"
 TEMPLATE: Final = "portal/model_desk.html"
 DAYS: Final = 28
+MIN_ANSWERS: Final = 100
+"""Fewer answers have no click rate: each click would move it by more than a percent."""
 Z: Final = 1.96
 """The half width of a 95 % interval in standard errors."""
 
@@ -49,7 +52,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         version=live,
         verdict=verdict_of(live) if live else None,
         waiting=desk.waiting_versions(versions, live),
-        tracking=tracking_page(),
+        tracking=run_page(live),
     )
 
 
@@ -61,17 +64,24 @@ def comparison(request: HttpRequest, version_id: int) -> HttpResponse:
         version = desk.version_by_key(version_id)
     except NotFound as error:
         raise Http404 from error
-    tables = (desk.on_same_shoppers(version), desk.on_own_windows(version, live_version()))
+    live = live_version()
+    is_live = live is not None and live.pk == version.pk
+    tables = [desk.on_same_shoppers(version), group_table(version)]
+    if not is_live:
+        tables.append(desk.on_own_windows(version, live))
+    reference = reference_in_words(version.gate)
+    if is_live and reference == "live":
+        reference = "the version that was live before"
     return answer(
         request,
         TEMPLATE,
         [_as_page_section(one) for one in tables if one.rows],
-        title=f"{version.version} against live",
+        title=f"{version.version} against {reference if is_live else 'live'}",
         subtitle="Models",
         version=version,
         verdict=verdict_of(version),
         others=desk.other_versions(version),
-        tracking=tracking_page(),
+        tracking=run_page(version),
     )
 
 
@@ -92,7 +102,7 @@ def _live_rates() -> list[Section]:
         (one.version, f"{one.first}", f"{one.last}", f"{sums.answers:,}", f"{sums.clicks:,}", _rate_text(sums))
         for one, sums in by_version
     ]
-    with_answers = [(one, sums) for one, sums in by_version if sums.answers]
+    with_answers = [(one, sums) for one, sums in by_version if sums.answers >= MIN_ANSWERS]
     figure = plots.dots(
         [f"{one.version}, {one.first:%m-%d}" for one, _ in with_answers],
         [("clicks for 100 answers", [_rate(sums) for _, sums in with_answers])],
@@ -101,7 +111,7 @@ def _live_rates() -> list[Section]:
     note = (
         f"Personalized answers of all placements in the last {DAYS} days. Answers are counted by day and not by "
         "version: a day counts for the version that went live on it last. Other days have other shoppers, so this is "
-        "no proof; an experiment is."
+        f"no proof; an experiment is. Below {MIN_ANSWERS} answers there is no rate yet."
     )
     columns = ("Version", "From", "To", "Answers", "Clicks", "Click rate, 95 % interval")
     live = Section(
@@ -112,21 +122,17 @@ def _live_rates() -> list[Section]:
 
 def _by_day(days: dict[date, Totals], version_of: dict[date, str]) -> Section:
     days_with_version = sorted(day for day in days if day in version_of)
+    drawn = [day for day in days_with_version if days[day].answers >= MIN_ANSWERS]
     rows = [
         (f"{day}", version_of[day], f"{days[day].answers:,}", f"{days[day].clicks:,}", _rate_text(days[day]))
         for day in days_with_version
     ]
-    names = list(dict.fromkeys(version_of[day] for day in days_with_version))
-    series = [
-        (name, [_percent(days[day]) if version_of[day] == name else None for day in days_with_version])
-        for name in names
-    ]
-    figure = plots.lines([f"{day:%m-%d}" for day in days_with_version], series, x="day", y="clicks for 100 answers")
+    names = list(dict.fromkeys(version_of[day] for day in drawn))
+    series = [(name, [_percent(days[day]) if version_of[day] == name else None for day in drawn]) for name in names]
+    figure = plots.lines([f"{day:%m-%d}" for day in drawn], series, x="day", y="clicks for 100 answers")
     columns = ("Day", "Live", "Answers", "Clicks", "Click rate, 95 % interval")
     note = f"Days of the shop ({settings.SHOP_TIME_ZONE}). A line for each version that was live."
-    return Section(
-        "live-days", "Click rate by day", note, columns, rows[::-1], figure if len(days_with_version) > 1 else None
-    )
+    return Section("live-days", "Click rate by day", note, columns, rows[::-1], figure if len(drawn) > 1 else None)
 
 
 def _days(first: date, last: date) -> list[date]:
@@ -151,7 +157,7 @@ def _rate(sums: Totals) -> plots.Interval:
 
 
 def _rate_text(sums: Totals) -> str:
-    if not sums.answers:
-        return "–"
+    if sums.answers < MIN_ANSWERS:
+        return "too few answers yet" if sums.answers else "–"
     value, low, high = _rate(sums)
     return f"{value:.2f} % [{low:.2f}, {high:.2f}]"

@@ -25,14 +25,14 @@ def may(user: AbstractBaseUser | AnonymousUser, pattern: str) -> bool:
     return any(fnmatchcase(permission, pattern) for permission in user.get_all_permissions())
 
 
-def staff_page(permission: str) -> Callable[[View], View]:
-    """Restrict a page to staff with the permission. Other staff get 403; others get the login form."""
+def staff_page(*permissions: str) -> Callable[[View], View]:
+    """Restrict a page to staff with one of the permissions. Other staff get 403; others get the login form."""
 
     def guard(view: View) -> View:
         @wraps(view)
         def guarded(request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
-            if not may(request.user, permission):
-                raise PermissionDenied(permission)
+            if not any(may(request.user, permission) for permission in permissions):
+                raise PermissionDenied(permissions[0])
             return view(request, *args, **kwargs)
 
         page_view: View = admin.site.admin_view(guarded)

@@ -12,12 +12,18 @@ from django.views.decorators.http import require_http_methods
 
 from common.clock import from_microseconds
 from common.errors import NotFound
+from events.past_answers import recent_answers
 from personalization.services.replay import Replay, Replayer, Verdict
-from portal.permissions import staff_page
+from portal.permissions import may, staff_page
 from portal.theme import staff_context
 
 SEE: Final = "events.view_event"
 """A replay shows what one shopper got, as the list of events does."""
+WITHOUT_SHOPPER: Final = "modelops.replay_answers"
+"""The right to a replay that shows nothing of whose answer it was."""
+OF_SHOP: Final = ("now", "placement", "artifact", "increment", "catalog", "rules", "on_sale", "counts", "late")
+"""Inputs of an answer that are the same for every shopper of that moment."""
+RECENT: Final = 20
 VERDICTS: Final[dict[Verdict, str]] = {
     "identical": "Identical: computed again, every product comes at the same place.",
     "different": "Different: computed again, the list is another one.",
@@ -37,7 +43,7 @@ class ReplayForm(forms.Form):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@staff_page(SEE)
+@staff_page(SEE, WITHOUT_SHOPPER)
 def page(request: HttpRequest) -> HttpResponse:
     """Show the form; by POST, the replay of an answer. It writes nothing."""
     form = ReplayForm(request.POST or request.GET or None)
@@ -46,13 +52,15 @@ def page(request: HttpRequest) -> HttpResponse:
         "form": form,
         "days": settings.REPLAY_DAYS,
         "increments": settings.REPLAY_INCREMENTS,
+        "recent": recent_answers(RECENT),
+        "sees_shoppers": may(request.user, SEE),
     }
     if request.method == "POST" and form.is_valid():
-        context |= _replayed(str(form.cleaned_data["answer"]))
+        context |= _replayed(str(form.cleaned_data["answer"]), sees_shoppers=context["sees_shoppers"])
     return render(request, "portal/replay.html", context)
 
 
-def _replayed(recommendation_id: str) -> dict[str, Any]:
+def _replayed(recommendation_id: str, *, sees_shoppers: bool) -> dict[str, Any]:
     if not _computing.acquire(blocking=False):
         return {"problem": BUSY}
     try:
@@ -66,6 +74,7 @@ def _replayed(recommendation_id: str) -> dict[str, Any]:
         "verdict": VERDICTS[result.verdict],
         "at": from_microseconds(result.at) if result.at else None,
         "rows": _rows(result),
+        "inputs": {name: value for name, value in result.inputs.items() if sees_shoppers or name in OF_SHOP},
     }
 
 

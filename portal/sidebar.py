@@ -13,12 +13,13 @@ from portal.permissions import may
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One link: `to` is a model (`app.Model`) for its admin list, or a URL name with its permission."""
+    """One link: `to` is a model (`app.Model`) for its admin list, or a URL name with the permissions that open it."""
 
     title: str
     icon: str
     to: str
     permission: str = ""
+    or_permission: str = ""
 
 
 GROUPS: Final[dict[str, tuple[Door, ...]]] = {
@@ -50,7 +51,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Events", "timeline", "events.Event"),
         Door("Event stream", "stream", "portal:stream", "events.change_setaside"),
         Door("Rejected events", "report", "events.SetAside"),
-        Door("Replay", "replay", "portal:replay", "events.view_event"),
+        Door("Replay", "replay", "portal:replay", "events.view_event", "modelops.replay_answers"),
         Door("Orders", "receipt_long", "events.Order"),
         Door("Counts", "functions", "events.Count"),
     ),
@@ -93,7 +94,8 @@ def _model_item(label: str) -> dict[str, Any]:
 
 def _open(door: Door, request: HttpRequest) -> bool:
     if ":" in door.to:
-        return not door.permission or may(request.user, door.permission)
+        wanted = [one for one in (door.permission, door.or_permission) if one]
+        return not wanted or any(may(request.user, one) for one in wanted)
     return _may_list(door.to, request)
 
 

@@ -11,9 +11,9 @@ from unfold.decorators import action
 
 from modelops.admin.rows import row_or_404
 from modelops.models import ModelVersion
-from modelops.selectors.headline import headlines_of
+from modelops.selectors.headline import headlines_of, weaknesses_of
 from modelops.selectors.report import EVERYTHING, PARTS, SUMMARY, figures, sections_of
-from modelops.selectors.tracking import tracking_page
+from modelops.selectors.tracking import run_page
 from modelops.selectors.verdict import verdict_of
 
 SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -54,9 +54,10 @@ class EvaluationPage:
             "version": version,
             "verdict": verdict_of(version),
             "headlines": headlines_of(version),
+            "weaknesses": weaknesses_of(version),
             "part": part,
             "parts": [(name, title) for name, (title, _) in PARTS.items()] + [(EVERYTHING, "All on one page")],
-            "tracking": tracking_page(),
+            "tracking": run_page(version),
             "sections": sections,
             "figures": figures(sections),
             "plotly": reverse("admin:personalization_plotly", args=[plotly.__version__]),

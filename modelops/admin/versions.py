@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from unfold.decorators import action, display
 
 from audit.staff import actor_of
@@ -23,9 +23,9 @@ from modelops.selectors.comparison import (
     comparison,
     exposure_strength,
     is_waived,
-    ladder_of,
     with_titles,
 )
+from modelops.selectors.ladder import ladder_of
 from modelops.selectors.registry import (
     live_version,
     may_be_waived,
@@ -33,7 +33,7 @@ from modelops.selectors.registry import (
     previous_champion,
     valid_waiver,
 )
-from modelops.selectors.tracking import tracking_page
+from modelops.selectors.tracking import run_page, tracking_page
 from modelops.selectors.verdict import verdict_of
 from modelops.services.registry import promote, roll_back
 
@@ -153,9 +153,13 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
 
     @admin.display(description="MLflow")
     def tracking(self, row: ModelVersion) -> str:
-        """Return a link to the copies in MLflow, if it is configured."""
-        page = tracking_page()
-        return format_html('<a href="{}" rel="noopener">Versions in MLflow</a>', page) if page else "not configured"
+        """Return links to the version's run in MLflow and to all copies there, if it is configured."""
+        page, run = tracking_page(), run_page(row)
+        if not page:
+            return "not configured"
+        links = [(run, "The run of this version")] if run else []
+        links.append((page, "All versions"))
+        return format_html_join(", ", '<a href="{}" rel="noopener">{}</a>', links)
 
     @admin.display(description="NDCG@10")
     def ndcg(self, row: ModelVersion) -> str:
@@ -197,7 +201,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
     def checks(self, row: ModelVersion) -> str:
         """Return all checks of the gate as labels with numbers, failed ones first."""
         lines = verdict_of(row).lines
-        cells = ((one.status, one.status, one.title, one.measured, one.bar, one.detail) for one in lines)
+        cells = ((one.status.mark, one.status, one.title, one.measured, one.bar, one.detail) for one in lines)
         return format_html_join("", CHECK_ROW, cells) if lines else "never judged"
 
     @admin.display(description="learnt again")
@@ -233,7 +237,7 @@ class ModelVersionAdmin(EvaluationPage, WaiverRequestPage, LightList, ReadOnlyRo
 
 def verdict_html(row: ModelVersion) -> str:
     """Return the verdict on a version as a panel for a read-only field."""
-    return render_to_string("modelops/verdict_panel.html", {"verdict": verdict_of(row)})
+    return render_to_string("modelops/verdict_panel.html", {"verdict": verdict_of(row), "version": row})
 
 
 def _decision(request: HttpRequest) -> dict[str, Any]:

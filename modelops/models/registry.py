@@ -1,5 +1,7 @@
 """The model registry: the ModelVersion row says what is live; artifacts are in the model directory."""
 
+from typing import ClassVar
+
 from django.db import models
 
 
@@ -51,9 +53,13 @@ class ModelVersion(models.Model):
     promoted_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     pruned_at = models.DateTimeField(null=True, blank=True, help_text="When the artifact was deleted, as too old")
+    tracking_run = models.CharField(
+        max_length=120, default="", db_default="", blank=True, help_text="Its run in MLflow, as experiment/run"
+    )
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        permissions: ClassVar = [("replay_answers", "Can compute answers again without seeing whose they were")]
         constraints = [
             models.UniqueConstraint(fields=["state"], condition=models.Q(state="champion"), name="one_champion"),
         ]

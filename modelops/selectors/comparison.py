@@ -1,11 +1,13 @@
-"""Model versions side by side, and the ladder of each."""
+"""Model versions side by side."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from modelops.models import ModelState, ModelVersion, TrainingRun
+from modelops.selectors.ladder import ladder_of
 from modelops.selectors.registry import live_version
+from modelops.selectors.report.check_lines import counts_of, lines_of
 
 N_VERSIONS = 6
 TITLES = {"ndcg@10": "NDCG@10", "precision@10": "Precision@10", "recall@10": "Recall@10",
@@ -21,41 +23,6 @@ class Figure:
     value: float
     low: float | None = None
     high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LadderStep:
-    """One stage of the ladder on the validation set: NDCG@10 with interval, chance to be better, whether taken."""
-
-    stage: str
-    name: str
-    value: float
-    low: float
-    high: float
-    chance: float
-    taken: bool
-
-    @property
-    def sentence(self) -> str:
-        """Return the stage in words."""
-        verdict = "taken" if self.taken else "not earned"
-        return f"{self.stage} ({self.name}): NDCG@10 {self.value:.4f} [{self.low:.4f}, {self.high:.4f}], {verdict}"
-
-
-def ladder_of(report: Mapping[str, Any]) -> list[LadderStep]:
-    """Return the stages of a report, the lowest first."""
-    return [
-        LadderStep(
-            stage=str(step["stage"]),
-            name=str(step["name"]),
-            value=_finite(step["ndcg"]["value"]),
-            low=_finite(step["ndcg"]["low"]),
-            high=_finite(step["ndcg"]["high"]),
-            chance=_finite(step["chance"]),
-            taken=bool(step["taken"]),
-        )
-        for step in report.get("ladder", ())
-    ]
 
 
 def with_titles(metrics: Iterable[str]) -> list[tuple[str, str]]:
@@ -107,8 +74,7 @@ def _gate(version: ModelVersion) -> str:
     if not checks:
         return "never judged"
     against = version.gate.get("reference", "popularity")
-    failed = version.failed_checks
-    return f"refused: {', '.join(failed)}" if failed else f"passed {len(checks)} checks, against {against}"
+    return f"{'refused' if version.failed else 'passed'}, against {against}: {counts_of(lines_of(version.gate))}"
 
 
 def _data(version: ModelVersion) -> str:
@@ -137,8 +103,3 @@ DETAILS: Mapping[str, Callable[[ModelVersion], str]] = {
     "Over-exposed items held back": exposure_strength,
     "Seed": lambda version: str(version.seed),
 }
-
-
-def _finite(value: float | None) -> float:
-    """Return the number; null, which stands for a value that could not be measured, becomes NaN."""
-    return float("nan") if value is None else float(value)

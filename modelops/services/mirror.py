@@ -65,6 +65,8 @@ def mirror_version(version: str) -> str | None:
         _register(client, row, run_id)
     else:
         _delete_copies(client, row, run_id)
+    place = f"{client.get_run(run_id).info.experiment_id}/{run_id}"
+    ModelVersion.objects.filter(pk=row.pk).update(tracking_run=place)  # last: the pages link only what is there
     return run_id
 
 

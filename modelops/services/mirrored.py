@@ -113,6 +113,8 @@ def plots_of(row: ModelVersion) -> dict[str, str]:
 
 
 def _table(section: Section) -> str:
+    if not section.rows:
+        return ""
     head = "".join(f"<th>{escape(column)}</th>" for column in section.columns if isinstance(column, str))
     rows = ("".join(f"<td>{_cell(cell)}</td>" for cell in row) for row in section.rows)
     body = "".join(f"<tr>{row}</tr>" for row in rows)

@@ -35,6 +35,7 @@
 
   function draw(place) {
     const color = colors();
+    const family = getComputedStyle(place).fontFamily; // "inherit" would be measured in another font, and cut legends
     const figure = figures[place.dataset.figure];
     const data = figure.data.map((trace, at) => ({
       ...trace,
@@ -44,7 +45,7 @@
     }));
     const layout = {
       margin: { l: 56, r: 24, t: 24, b: 48 },
-      font: { family: "inherit", size: 12, color: color.ink },
+      font: { family, size: 12, color: color.ink },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       showlegend: false,
@@ -77,8 +78,8 @@
   );
   for (const place of places) {
     place.style.height = figures[place.dataset.figure].layout.height + "px"; // keeps the content below in place
-    watch.observe(place);
   }
+  document.fonts.ready.then(() => places.forEach((place) => watch.observe(place))); // so that names are measured in it
   document.addEventListener("vitrine:figures", (event) => {
     Object.assign(figures, event.detail); // newer numbers for the same places
     met.forEach(draw);

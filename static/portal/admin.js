@@ -72,7 +72,7 @@
     document.querySelectorAll(".selector .help-tooltip").forEach((sign) => sign.setAttribute("role", "img"));
   }
 
-  // The preview of an upload is as wide as its columns, so it gets a scroll frame.
+  // A table that is as wide as its columns, as the preview of an upload, gets a scroll frame.
   function frame(table) {
     const frame = document.createElement("div");
     frame.className = "v-scroll";
@@ -89,6 +89,7 @@
     document.querySelectorAll("#page .datetime").forEach(tie);
     document.querySelectorAll("#page :is(.import-preview, .import-preview-table)").forEach(frame);
     document.querySelectorAll(".v input[type=range]").forEach(tell);
+    document.querySelectorAll(".v table").forEach((table) => table.closest(".v-scroll") || frame(table));
     refuse();
     lead();
     window.addEventListener("load", pick); // registered last, to run after Django's

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, Request, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from modelops.services.registry import promote
 from tests.browser.conftest import Shoot
 from tests.modelops.releases import judged_version
 from tests.modelops.reports import REPORT
@@ -22,6 +23,16 @@ MIDDLE = 128
 PAPER = {"width": 718, "height": 1000}
 CUT = """() => [...document.querySelectorAll('.main-svg, #content table, #content p')].filter(
   (one) => one.checkVisibility() && one.getBoundingClientRect().right > document.documentElement.clientWidth).length"""
+BROKEN_OUT = """() => [...document.querySelectorAll('.v .v-scroll')].filter((one) => one.checkVisibility() &&
+  one.getBoundingClientRect().right > one.closest('.v-card, .v').getBoundingClientRect().right
+  ).map((one) => one.innerText)"""
+WITHOUT_HINT = """() => [...document.querySelectorAll('.v table')].filter((one) => one.checkVisibility() &&
+  one.scrollWidth > one.parentElement.clientWidth + 1 &&
+  !getComputedStyle(one.parentElement, '::before').content.includes('Scroll')).map((one) => one.innerText)"""
+CUT_LEGENDS = """() => [...document.querySelectorAll('.legend')].flatMap((legend) => {
+  const frame = legend.querySelector('.bg').getBoundingClientRect();
+  const texts = [...legend.querySelectorAll('.legendtext')];
+  return texts.filter((one) => one.getBoundingClientRect().right > frame.right + 0.5).map((one) => one.textContent); })"""
 BRIGHTEST = """() => Math.max(...[...document.querySelectorAll('#content p, #content td, .xtick text')].map(
   (one) => { const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     c.fillStyle = one.closest('svg') ? getComputedStyle(one).fill : getComputedStyle(one).color;
@@ -51,7 +62,7 @@ def test_all_plots_are_drawn(
     expect(page.locator(DRAWN).first).to_be_visible()
     assert page.locator(DRAWN).count() < PLOTS  # what is far down waits
     leafed_through(page)
-    expect(page.locator(".v-chip.no").first).to_be_visible()
+    expect(page.locator(".v-chip.fail").first).to_be_visible()
     shoot(page, "evaluation")
     page.evaluate("document.documentElement.classList.add('dark')")
     expect(page.locator(DRAWN)).to_have_count(PLOTS)
@@ -64,6 +75,42 @@ def test_all_plots_are_drawn(
     on_paper(page, shoot)
     assert [one.url for one in requests if not one.url.startswith((live_server.url, "data:", "blob:"))] == []
     assert violations == []
+
+
+def test_opened_tables_scroll_inside_their_cards_on_a_phone(
+    live_server: LiveServer, page: Page, settings: Settings, tmp_path: Path, shoot: Shoot
+) -> None:
+    settings.MODEL_DIR = tmp_path
+    live, version = (
+        judged_version(model(("popular",)), case(one, usual()), report=REPORT) for one in (usual(), slow(usual()))
+    )
+    promote(live.version, actor="staff:1")
+    get_user_model().objects.create_superuser("ada", password="correct horse battery")
+    page.goto(f"{live_server.url}/admin/login/")
+    page.fill("[name=username]", "ada")
+    page.fill("[name=password]", "correct horse battery")
+    page.click("button[type=submit]")
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    report = reverse("admin:modelops_modelversion_evaluation_page", args=[version.pk])
+    pages = {
+        "comparison": reverse("portal:model-comparison", args=[version.pk]),
+        "models": reverse("portal:models"),
+        "report": f"{report}?part=all",
+        "promote": reverse("admin:modelops_modelversion_promote_page", args=[version.pk]),
+    }
+
+    for name, address in pages.items():
+        page.goto(live_server.url + address)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        for place in page.locator("[data-figure]").all():
+            place.scroll_into_view_if_needed()
+            expect(place.locator(".main-svg").first).to_be_visible()
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], name
+        assert page.evaluate(BROKEN_OUT) == [], name
+        assert page.evaluate(WITHOUT_HINT) == [], name
+        assert page.evaluate(CUT_LEGENDS) == [], name
+        shoot(page, f"{name}-tables-phone")
 
 
 def leafed_through(page: Page) -> None:

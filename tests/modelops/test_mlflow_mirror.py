@@ -75,6 +75,8 @@ def test_version_is_copied_once_with_its_alias(version: ModelVersion, settings: 
 
     client = MlflowClient(tracking_uri=settings.MLFLOW_TRACKING_URI, registry_uri=settings.MLFLOW_TRACKING_URI)
     assert first == second
+    experiment = client.get_run(str(first)).info.experiment_id
+    assert ModelVersion.objects.get().tracking_run == f"{experiment}/{first}"
     assert client.get_run(str(first)).data.metrics["ndcg_at_10.mean"] == 0.5
     assert client.get_model_version_by_alias("vitrine", "champion").run_id == first
 

@@ -1,16 +1,19 @@
 """The page of a replay: both lists side by side, the verdict, and how long it can be done."""
 
+import re
 from typing import Any
 
 import pytest
 from django.urls import reverse
 
 from events.models import Event
+from events.services.performance import count_new
 from personalization.services.recommend import recommend
-from personalization.serving.asking import Ask
+from personalization.serving.asking import Ask, Who
 from personalization.serving.exposures import exposures
 from portal import replay
-from tests.personalization.test_replay import record
+from tests.personalization.shop import ADA, says
+from tests.personalization.test_replay import record, views
 from tests.shop_fixtures import live_model, stocked_shop  # noqa: F401
 from tests.staff import LogIn
 
@@ -23,6 +26,19 @@ def answer(live_model: None) -> str:  # noqa: F811
     result = recommend(Ask(placement="home"))
     exposures.flush()
     record()
+    return result.recommendation_id
+
+
+@pytest.fixture
+def to_ada(live_model: None) -> str:  # noqa: F811
+    """The id of a recorded and counted answer to a known shopper."""
+    for purpose in ("analytics", "personalization", "train_models"):
+        says(ADA, purpose)
+    views(ADA, "desk", "lamp")
+    result = recommend(Ask(placement="home", who=Who(**ADA)))
+    exposures.flush()
+    record()
+    count_new()
     return result.recommendation_id
 
 
@@ -79,8 +95,31 @@ def test_without_inputs_the_page_says_so(log_in: LogIn, answer: str, settings: A
     assert "Inputs of answers are not kept" in log_in("merchandiser").get(reverse("portal:replay")).content.decode()
 
 
-def test_who_may_not_see_events_may_not_replay(log_in: LogIn, answer: str) -> None:
+def test_a_data_scientist_replays_a_recent_answer_without_its_shopper(log_in: LogIn, to_ada: str) -> None:
     client = log_in("data scientist")
+
+    form = client.get(reverse("portal:replay")).content.decode()
+    page = client.post(reverse("portal:replay"), {"answer": to_ada})
+
+    text = page.content.decode()
+    assert f'href="?answer={to_ada}"' in form
+    assert page.context["result"].verdict == "identical"
+    assert text.count(">same<") == len(page.context["result"].stored) > 0
+    assert page.context["inputs"].keys() <= set(replay.OF_SHOP)
+    assert "history" in page.context["result"].inputs
+    assert ADA["user_id"] not in "".join(re.findall(r"<td[^>]*>([^<]*)", form + text))
+    assert "history, segments and request are left out" in text
+    assert page.context["result"].inputs == log_in("merchandiser").post(
+        reverse("portal:replay"), {"answer": to_ada}
+    ).context["inputs"]  # fmt: skip
+
+
+def test_the_sidebar_leads_a_data_scientist_to_replay(log_in: LogIn) -> None:
+    assert f'href="{reverse("portal:replay")}"' in log_in("data scientist").get(reverse("admin:index")).content.decode()
+
+
+def test_who_may_neither_see_events_nor_replay_gets_no_page(log_in: LogIn, answer: str) -> None:
+    client = log_in("account manager")
 
     assert client.get(reverse("portal:replay")).status_code == 403
     assert client.post(reverse("portal:replay"), {"answer": answer}).status_code == 403

@@ -37,7 +37,7 @@ PARTS: Mapping[str, tuple[str, tuple[Make, ...]]] = {
     "accuracy": ("Accuracy", tuple(map(_of_report, (sources, released, groups, newcomers, next_item)))),
     "learning": ("What it learned", tuple(map(_of_report, (ablation, importance, tuning, ratings, surprise)))),
     "reach": ("Reach and fairness", (*map(_of_report, (reach, exposure)), served, lambda version: cold_start_gap())),
-    "running": ("Data, speed, drift", (*map(_of_report, (stability, speed, data)), drift)),
+    "running": ("Data, speed, drift", (_of_report(stability), speed, _of_report(data), drift)),
 }
 """Parts of the report by the name in the address: a title, and what makes its sections."""
 
@@ -46,7 +46,7 @@ def sections_of(version: ModelVersion, part: str = EVERYTHING) -> list[Section]:
     """Return the sections of a part, or of all, that there are data for."""
     makers = PARTS[part][1] if part in PARTS else [make for _, own in PARTS.values() for make in own]
     made = (make(version) for make in makers)
-    return [section for section in made if section is not None and section.rows]
+    return [section for section in made if section is not None and (section.rows or section.left_out)]
 
 
 def figures(sections: Iterable[Section]) -> dict[str, plots.Figure]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelops.selectors import plots
-from modelops.selectors.comparison import ladder_of
+from modelops.selectors.ladder import ladder_of
 from modelops.selectors.report.section import (
     METRIC,
     Section,
@@ -15,7 +15,9 @@ from modelops.selectors.report.section import (
     number,
     point,
     span,
+    stage_name,
     value,
+    without_twin,
     yes,
 )
 from recsys.data.activity import ACTIVITY
@@ -60,7 +62,8 @@ def ladder(report: Mapping[str, Any]) -> Section | None:
 
 def sources(report: Mapping[str, Any]) -> Section | None:
     """Return each stage and each source alone on the test shoppers."""
-    judged = [(name, metrics.get("together", {})) for name, metrics in report.get("test", {}).items()]
+    tests = without_twin(report.get("test", {}), report)
+    judged = [(name, metrics.get("together", {})) for name, metrics in tests.items()]
     judged = sorted((pair for pair in judged if value(pair[1], METRIC) is not None), key=lambda pair: -point(pair[1]))
     rows = [
         (
@@ -71,7 +74,7 @@ def sources(report: Mapping[str, Any]) -> Section | None:
         )
         for name, metrics in judged
     ]
-    chosen = [at for at, (name, _) in enumerate(judged) if name == report.get("stage")]
+    chosen = [at for at, (name, _) in enumerate(judged) if name == stage_name(report, tests)]
     return Section(
         "sources",
         "On held-out shoppers",

@@ -50,10 +50,20 @@ def _number_text(one: float) -> str:
     return f"{one:,.0f}" if abs(one) >= 1_000 else f"{one:.3g}"
 
 
+LEFT_OUT = (
+    "Left out, since this training was not thorough. Train now has a box “Report also what each source is worth”, and "
+    "manage.py train an option --thorough. That takes about as much time again as the training."
+)
+
+
 def ablation(report: Mapping[str, Any]) -> Section | None:
-    """Return what is lost when a source falls silent."""
+    """Return what is lost when a source falls silent; of a report without it, how to get it."""
+    title = "What each source is worth"
+    if "ablation" not in report:
+        is_report = bool(report.get("validation_singles"))
+        return Section("ablation", title, LEFT_OUT, (), (), left_out=True) if is_report else None
     return _losses(
-        report.get("ablation", {}), "ablation", "Ablation by source",
+        report["ablation"], "ablation", title,
         f"NDCG@10 that the ranker loses when a source falls silent, without learning anew: of {ABLATION_SHOPPERS} "
         "held-out shoppers at most, so what is below zero is mostly chance.", ("Source", "Loss"),
     )  # fmt: skip

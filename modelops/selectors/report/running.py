@@ -5,33 +5,37 @@ from typing import Any
 
 from modelops.models import ModelDrift, ModelVersion
 from modelops.selectors import plots
+from modelops.selectors.report.check_lines import counts_of, lines_of
 from modelops.selectors.report.section import (
     FEED,
     METRIC,
     SERVED,
+    Outcome,
     Section,
     Two,
     bound,
     number,
-    passed,
+    outcome_of,
     shown,
     value,
 )
 
+SHARES = {"p50": "half", "p95": "95 %", "p99": "99 %"}
 NIGHTS, VERSIONS = 30, 60
 """How many of the latest are told of."""
-MOMENTS = ("leak:time",)
-"""Checks of the gate that compare moments, not numbers."""
 EXPOSURE = ("gini", "coverage", "supplier share", "popularity lift", "new items")
 
 
 def gate(verdict: Mapping[str, Any]) -> Section | None:
     """Return every check of the gate with its number and its limit, what failed first."""
-    checks = sorted(verdict.get("checks", ()), key=lambda check: bool(check["passed"]))
-    rows = [(_said(one), Two(one["name"], one["detail"]), _measured(one)) for one in checks]
+    lines = lines_of(verdict)
+    rows = [
+        (one.status, Two(one.title, one.detail), Two(one.measured, one.bar) if one.measured else "") for one in lines
+    ]
     note = (
-        f"Held against {verdict.get('reference', 'nothing')} on the same shoppers and window, which neither saw. "
-        "Intervals are drawn anew from these shoppers, and so not quite those of the same numbers below."
+        f"{counts_of(lines)}. Held against {verdict.get('reference', 'nothing')} on the same shoppers and window, "
+        "which neither saw. Intervals are drawn anew from these shoppers, and so not quite those of the same numbers "
+        "below. A warning misses its bar and refuses nobody, since it is no worse than the reference, or chance."
     )
     return Section("gate", "Gate", note, ("Outcome", "Check", "Measured"), rows)
 
@@ -39,18 +43,6 @@ def gate(verdict: Mapping[str, Any]) -> Section | None:
 def against(check: Mapping[str, Any], limit: float | None) -> Two:
     """Return a check's number over its limit, and on which side of it the number must lie."""
     return Two(shown(check["value"]), "" if limit is None else f"{bound(check)} {shown(limit)}")
-
-
-def _said(check: Mapping[str, Any]) -> str:
-    """Return the word of a check's label; one that measures nothing and holds tells something, and judges nothing."""
-    return "" if check["passed"] and check["value"] is None else passed(check["passed"])
-
-
-def _measured(check: Mapping[str, Any]) -> str | Two:
-    """Return the number of a check over its limit; what is measured in moments tells them in its words."""
-    if check["name"] in MOMENTS or check["value"] is None:
-        return ""
-    return against(check, check["limit"])
 
 
 def _barred(check: Mapping[str, Any]) -> Two:
@@ -70,9 +62,7 @@ def data(report: Mapping[str, Any]) -> Section | None:
         ("", Two(f"missing: {one['column']}", one["rule"]), f"{one['values']:,}") for one in sizes.get("imputed", ())
     ]
     scaled = [("", Two(f"scaled: {column}", how), "") for column, how in sizes.get("scaled", {}).items()]
-    rows = [
-        (passed(one["passed"]), Two(one["name"], one["message"]), _barred(one)) for one in report.get("data_checks", ())
-    ]
+    rows = [(outcome_of(one), Two(one["name"], one["message"]), _barred(one)) for one in report.get("data_checks", ())]
     counts = " of ".join(f"{sizes[part]:,} {part}" for part in ("interactions", "shoppers") if part in sizes)
     counts += f"; the catalog holds {sizes['items']:,} products, touched or not" if "items" in sizes else ""
     note = f"Learnt from {counts}. The checks against the live version's data are on the training run."
@@ -82,16 +72,21 @@ def data(report: Mapping[str, Any]) -> Section | None:
 def stability(report: Mapping[str, Any]) -> Section | None:
     """Return how much of the answers of the version that was live then is kept."""
     one = report.get("stability")
-    rows = [(passed(one["passed"]), "overlap@10", _barred(one))] if one else []
+    rows = [(outcome_of(one), "overlap@10", _barred(one))] if one else []
     note = "How much of the first ten that the version live at the time answers to the same questions is kept."
     return Section("stability", "Steadiness", note, ("Outcome", "Check", "Measured"), rows)
 
 
-def speed(report: Mapping[str, Any]) -> Section | None:
-    """Return how long one slate takes."""
-    rows = [(name, f"{took:.1f} ms") for name, took in report.get("latency_ms", {}).items() if took is not None]
-    note = "Of ten, for one shopper, in the training process, beside all else it does; the gate takes its own time."
-    return Section("speed", "Time for one slate", note, ("Share of slates", "At most"), rows)
+def speed(version: ModelVersion) -> Section | None:
+    """Return how long one list took in the training process, beside what the gate timed."""
+    times = version.report.get("latency_ms", {})
+    rows = [(SHARES.get(name, name), f"{took:.1f} ms") for name, took in times.items() if took is not None]
+    gate_time = next((one["value"] for one in version.gate.get("checks", ()) if one["name"] == "latency"), None)
+    note = (
+        "Of ten products for one shopper, in the training process beside all else it does: no shopper waits that long. "
+        + ("" if gate_time is None else f"The gate timed the answer alone: 99 % within {gate_time:.1f} ms.")
+    )
+    return Section("speed", "Time for one list, during the training", note, ("Share of lists", "At most"), rows)
 
 
 def drift(version: ModelVersion) -> Section | None:
@@ -120,7 +115,7 @@ def served(version: ModelVersion) -> Section | None:
     checks = [one for one in (nights[0].checks if nights else ()) if one["name"].startswith(SERVED)]
     rows = [
         (
-            _verdict(one),
+            _outcome_of_served(one),
             Two(one["name"].removeprefix(SERVED), one["message"]),
             _barred(one),
         )
@@ -134,11 +129,10 @@ def served(version: ModelVersion) -> Section | None:
     return Section("served", "Fairness of what was served", note, ("Outcome", "Check", "Measured"), rows, figure)
 
 
-def _verdict(check: Mapping[str, Any]) -> str:
-    """Return the word of a check's label; a note says how much there was to judge by, and fails nothing."""
-    if check["grade"] == "notes":
-        return "" if check["passed"] else "too little"
-    return passed(check["passed"])
+def _outcome_of_served(check: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a nightly check; a note says how much there was to judge by."""
+    too_little = check["grade"] == "notes" and not check["passed"]
+    return Outcome.NOT_JUDGED if too_little else outcome_of(check)
 
 
 def _nights(version: ModelVersion) -> list[ModelDrift]:

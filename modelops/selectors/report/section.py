@@ -1,8 +1,9 @@
 """A section of the report, and numbers in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from modelops.selectors import plots
@@ -26,6 +27,20 @@ BIG, LATEST = 1e8, 1e11
 """Between these a check's number can only be a moment."""
 
 
+class Outcome(StrEnum):
+    """What a check came to, as every page shows it; `mark` is the class of its label."""
+
+    FAIL = "fail"
+    WARN = "warn"
+    PASS = "pass"
+    NOT_JUDGED = "not judged"
+
+    @property
+    def mark(self) -> str:
+        """The class of the label in a page."""
+        return self.replace(" ", "-")
+
+
 class Two(NamedTuple):
     """A cell of two lines, the second one aside."""
 
@@ -46,11 +61,32 @@ class Section:
     columns: Row
     rows: Sequence[Row]
     figure: plots.Figure | None = None
+    left_out: bool = False
+    """Whether the section stands without rows, since its note says why nothing was measured."""
 
     @property
     def failed(self) -> bool:
         """Whether a check of the table failed, which no plot tells."""
-        return any(passed(False) in row for row in self.rows)
+        return any(isinstance(cell, Outcome) and cell == Outcome.FAIL for row in self.rows for cell in row)
+
+
+def without_twin(models: Mapping[str, Any], report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return results by model; the source that the stage `single` consists of is one row with it, not two."""
+    source = str(report.get("single"))
+    if "single" not in models or source not in models or models["single"] != models[source]:
+        return dict(models)
+    return {_with_source(name, source): one for name, one in models.items() if name != source}
+
+
+def stage_name(report: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Return what the chosen stage is called among the models of `without_twin`."""
+    stage = str(report.get("stage"))
+    with_source = _with_source(stage, report.get("single"))
+    return with_source if with_source in names else stage
+
+
+def _with_source(name: str, source: object) -> str:
+    return f"single ({source})" if name == "single" else name
 
 
 def value(metrics: Mapping[str, Any], metric: str) -> float | None:
@@ -116,6 +152,27 @@ def yes(one: bool) -> str:
     return "yes" if one else "no"
 
 
-def passed(one: bool) -> str:
-    """Return the word that the page shows as a label."""
-    return "passed" if one else "failed"
+def misses(check: Mapping[str, Any]) -> bool:
+    """Return whether the number of a check lies on the wrong side of its bar."""
+    value, bar = check["value"], bar_of(check)
+    if value is None or bar is None:
+        return False
+    return bool(value < bar if bound(check) == "at least" else value > bar)
+
+
+def bar_of(check: Mapping[str, Any]) -> float | None:
+    """Return the limit of a check of the gate, or the bar of one of data or of a night."""
+    bar = check.get("limit", check.get("bar"))
+    return None if bar is None else float(bar)
+
+
+def outcome_of(check: Mapping[str, Any]) -> Outcome:
+    """Return what a stored check came to.
+
+    A check that passed beyond its bar warns; one without a number judges nothing; a note about small data warns.
+    """
+    if not check["passed"]:
+        return Outcome.WARN if check.get("grade") == "notes" else Outcome.FAIL
+    if check["value"] is None or bar_of(check) is None:
+        return Outcome.NOT_JUDGED
+    return Outcome.WARN if check.get("misses_bar", misses(check)) else Outcome.PASS

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelops.selectors import plots
-from modelops.selectors.report.section import Section, number
+from modelops.selectors.report.section import Section, number, stage_name, without_twin
 from recsys.metrics.sample_sizes import EXPOSURE_SHOPPERS
 
 NAMED_FIRST = ("popular", "blend", "single", "trending")
@@ -12,8 +12,9 @@ NAMED_FIRST = ("popular", "blend", "single", "trending")
 
 def reach(report: Mapping[str, Any]) -> Section | None:
     """Return coverage against popularity, one point a model."""
-    spreads = {name: one for name, one in report.get("beyond", {}).items() if one.get("popularity_lift") is not None}
-    order = [name for name in (str(report.get("stage")), *NAMED_FIRST, *spreads) if name in spreads]
+    models = without_twin(report.get("beyond", {}), report)
+    spreads = {name: one for name, one in models.items() if one.get("popularity_lift") is not None}
+    order = [name for name in (stage_name(report, spreads), *NAMED_FIRST, *spreads) if name in spreads]
     spreads = {name: spreads[name] for name in dict.fromkeys(order)}
     rows = [
         (name, *(number(one.get(part), 3) for part in ("coverage", "gini", "novelty", "popularity_lift")))

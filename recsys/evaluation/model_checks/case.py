@@ -35,7 +35,8 @@ class Limits:
 class ModelCheck:
     """The result of one check: the measured value, its limit, and `detail` in words for the person who decides.
 
-    `side` says on which side of the limit the value must lie; None where there is no limit.
+    `side` says on which side of the limit the value must lie; None where there is no limit. `misses_bar` marks a check
+    that passed although its bar was missed.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ModelCheck:
     limit: float | None
     detail: str
     side: Side | None = None
+    misses_bar: bool = False
 
 
 @dataclass(frozen=True, slots=True)

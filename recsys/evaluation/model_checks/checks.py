@@ -71,11 +71,12 @@ def group_loss(case: Case) -> Iterable[ModelCheck]:
         loss = 1 - float(ours[rows].mean()) / before
         limit = case.limits.group_loss
         passed, words = loss <= limit, f"{kind} {label} ({len(rows)} shoppers) loses {loss:.1%} of its NDCG@10"
+        inside = passed
         if not passed:
             resampled_losses = bootstrap_means((theirs - ours)[rows, None], shoppers=None, seed=SEED).ravel()
             passed = not significantly_above(resampled_losses, slack=0.0)
             words += CHANCE if passed else ""
-        yield ModelCheck(f"group_loss:{kind}:{label}", passed, loss, limit, words, "at most")
+        yield ModelCheck(f"group_loss:{kind}:{label}", passed, loss, limit, words, "at most", passed and not inside)
 
 
 def group_ratio(case: Case) -> Iterable[ModelCheck]:
@@ -89,8 +90,8 @@ def group_ratio(case: Case) -> Iterable[ModelCheck]:
         inside = ours[0] >= case.limits.group_ratio
         passed = inside or ours[1] >= theirs[0]
         words = f"worst over best {kind} group {ours[1]:.2f} (lower bound {ours[0]:.2f}); reference {theirs[1]:.2f}"
-        words += _bar_note(inside, passed)
-        yield ModelCheck(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words, "at least")
+        check = ModelCheck(f"group_ratio:{kind}", passed, ours[0], case.limits.group_ratio, words, "at least")
+        yield _with_bar(check, inside)
 
 
 def small_groups(case: Case) -> Iterable[ModelCheck]:
@@ -121,7 +122,7 @@ def supplier_share(case: Case) -> Iterable[ModelCheck]:
     passed = inside or not _significantly_worse(case, lambda exposure: supplier_spread(exposure, supplier)[2])
     words = f"exposure ÷ catalog share by supplier {ours[0]:.2f}–{ours[1]:.2f}"
     words += f"; gap {ours[2]:.2f}, reference {theirs[2]:.2f}"
-    yield ModelCheck("supplier_share", passed, ours[2], theirs[2], words + _bar_note(inside, passed), "at most")
+    yield _with_bar(ModelCheck("supplier_share", passed, ours[2], theirs[2], words, "at most"), inside)
 
 
 def concentration(case: Case) -> Iterable[ModelCheck]:
@@ -148,8 +149,8 @@ def popularity_lift(case: Case) -> Iterable[ModelCheck]:
         case, lambda exposure: mean_popularity(exposure, case.catalog_view.popularity)
     )
     words = f"shown items are {ours:.2f} × as popular as wanted ones; reference {theirs:.2f}"
-    words += _bar_note(inside, passed)
-    yield ModelCheck("popularity_lift", passed, ours, case.limits.popularity_lift, words, "at most")
+    check = ModelCheck("popularity_lift", passed, ours, case.limits.popularity_lift, words, "at most")
+    yield _with_bar(check, inside)
 
 
 def new_items(case: Case) -> Iterable[ModelCheck]:
@@ -163,7 +164,7 @@ def new_items(case: Case) -> Iterable[ModelCheck]:
     words = f"new items get {ours:.1%} of exposure, {share:.1%} of the catalog; reference {theirs:.1%}"
     inside = ours >= limit
     passed = inside or not _significantly_worse(case, lambda exposure: -new_item_share(exposure, new))
-    yield ModelCheck("new_items", passed, ours, limit, words + _bar_note(inside, passed), "at least")
+    yield _with_bar(ModelCheck("new_items", passed, ours, limit, words, "at least"), inside)
 
 
 def latency(case: Case) -> Iterable[ModelCheck]:
@@ -185,7 +186,8 @@ def exposure(case: Case) -> Iterable[ModelCheck]:
     for check in (supplier_share, concentration, popularity_lift, new_items):
         for verdict in check(case):
             is_spared = not verdict.passed and len(case.challenger.slates) < MIN_COUNT
-            yield replace(verdict, passed=True, detail=verdict.detail + FEW_SHOPPERS) if is_spared else verdict
+            words = verdict.detail + FEW_SHOPPERS
+            yield replace(verdict, passed=True, misses_bar=True, detail=words) if is_spared else verdict
 
 
 CHECKS: tuple[Callable[[Case], Iterable[ModelCheck]], ...] = (
@@ -209,9 +211,11 @@ def run_checks(case: Case) -> list[ModelCheck]:
     return [verdict for check in CHECKS for verdict in check(case)]
 
 
-def _bar_note(inside: bool, passed: bool) -> str:
-    """Return the note for a check that passes although the value misses its absolute bar, else ""."""
-    return WORSE_THAN_BAR if passed and not inside else ""
+def _with_bar(check: ModelCheck, inside: bool) -> ModelCheck:
+    """Return the check, marked where it passes although the value misses its absolute bar."""
+    if inside or not check.passed:
+        return check
+    return replace(check, detail=check.detail + WORSE_THAN_BAR, misses_bar=True)
 
 
 def _significantly_worse(case: Case, badness: Callable[[Doubles], float]) -> bool:

@@ -9,7 +9,12 @@ import numpy as np
 
 from recsys.evaluation.model_checks.case import Case, Limits, ModelCheck
 from recsys.evaluation.model_checks.checks import run_checks
-from recsys.evaluation.model_checks.comparison import MetricComparison, compare_metrics
+from recsys.evaluation.model_checks.comparison import (
+    GroupComparison,
+    MetricComparison,
+    compare_groups,
+    compare_metrics,
+)
 from recsys.evaluation.model_checks.slate_table import CatalogView, SlateTable
 from recsys.metrics.hits import target_counts
 from recsys.metrics.intervals import Interval
@@ -26,11 +31,12 @@ class Verdict:
     reference: str
     checks: Sequence[ModelCheck]
     comparisons: Sequence[MetricComparison] = ()
+    groups: Sequence[GroupComparison] = ()
 
     @classmethod
     def of(cls, case: Case, *, reference: str) -> "Verdict":
-        """Return the verdict of all checks on the case, and how the metrics differ."""
-        return cls(reference, run_checks(case), compare_metrics(case))
+        """Return the verdict of all checks on the case, and how the metrics differ, also by group."""
+        return cls(reference, run_checks(case), compare_metrics(case), compare_groups(case))
 
     @property
     def passed(self) -> bool:
@@ -54,6 +60,7 @@ class Verdict:
             "reference": self.reference,
             "checks": [_plain(asdict(check)) for check in self.checks],
             "comparisons": [asdict(one) for one in self.comparisons],
+            "groups": [asdict(one) for one in self.groups],
         }
 
 
@@ -124,4 +131,4 @@ def _plain(check: dict[str, Any]) -> dict[str, Any]:
     """Return numpy scalars as Python values, and numbers that are not finite as None."""
     numbers = {name: None if check[name] is None else float(check[name]) for name in ("value", "limit")}
     finite = {name: value if value is not None and np.isfinite(value) else None for name, value in numbers.items()}
-    return {**check, **finite, "passed": bool(check["passed"])}
+    return {**check, **finite, **{name: bool(check[name]) for name in ("passed", "misses_bar")}}
