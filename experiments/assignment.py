@@ -38,3 +38,8 @@ def bucket_ranges(weights: Sequence[float], coverage: float = 1.0) -> list[tuple
 def choose_arm(bucket: float, ranges: Sequence[tuple[float, float]]) -> int | None:
     """Return the index of the arm whose range [low, high) holds the bucket, or None outside all."""
     return next((i for i, (low, high) in enumerate(ranges) if low <= bucket < high), None)
+
+
+def in_share(seed: str, value: str, share: float) -> bool:
+    """Return whether the value belongs to the first `share` of all buckets: hold-outs of all kinds draw so."""
+    return choose_arm(hash_v2(seed, value), bucket_ranges([share, 1 - share])[:1]) is not None

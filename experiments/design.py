@@ -138,6 +138,18 @@ class LiveExperiments:
         """Whether nothing is experimented on."""
         return not self.designs and self.holdout is None
 
+    @cached_property
+    def decides_answers(self) -> bool:
+        """Whether any answer of ours depends on an experiment."""
+        return bool(self.by_target) or self.holdout is not None
+
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """The attributes that only the server knows and that the conditions of `by_target` read."""
+        designs = {one.key: one for many in self.by_target.values() for one in many}
+        roots = (roots_of(one.condition) for one in designs.values())
+        return SERVER_ATTRIBUTES & frozenset[str]().union(*roots)
+
     def filters_of(self, design: Design) -> tuple[BucketFilter, ...]:
         """Return the filters that an SDK must apply: the design's namespace, and the hold-out."""
         if self.holdout is None or self.holdout.forced_arm is not None:

@@ -6,6 +6,8 @@ from django.db.models import QuerySet
 
 from common import privacy
 from experiments.models import Exposure, StickyArm
+from experiments.selectors.sticky import read_sticky
+from experiments.services.sticky import forget
 
 
 def register() -> None:
@@ -18,11 +20,12 @@ def _rows(person: privacy.Person) -> tuple[QuerySet[StickyArm], QuerySet[Exposur
 
 
 def _erase(person: privacy.Person) -> int:
-    return sum(rows.delete()[0] for rows in _rows(person))
+    return forget(person.subjects) + sum(rows.delete()[0] for rows in _rows(person))
 
 
 def _verify(person: privacy.Person) -> int:
-    return sum(rows.count() for rows in _rows(person))
+    in_redis = sum(map(bool, read_sticky(person.subjects).values()))
+    return in_redis + sum(rows.count() for rows in _rows(person))
 
 
 def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:

@@ -24,8 +24,10 @@ class PersonalizationConfig(AppConfig):
         The database may have been restored.
         """
         from catalog.product_panels import register
+        from personalization.payload_kinds import register_kinds
 
         register("personalization.admin.product_rules.panel")
+        register_kinds()
         post_migrate.connect(after_migrate, sender=self)
 
 

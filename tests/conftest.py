@@ -176,10 +176,14 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     from common import postgres
     from consents.selectors import forget_terms
     from events.stream.tail import tail
+    from experiments.selectors.live import live_experiments
+    from experiments.services.sticky import arm_keeper
     from personalization.serving.exposures import exposures
     from personalization.serving.shoppers import shopper_cache
 
     exposures.forget()
+    arm_keeper.forget()
+    live_experiments.forget()
     shopper_cache.clear()
     forget_terms()
     postgres.cooldown.clear()

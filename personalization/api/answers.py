@@ -114,7 +114,7 @@ def answer_body(answer: Answer, *, tells_removed: bool, fields: Collection[str] 
         "model_version": answer.model_version,
         "personalized": answer.personalized,
         "degraded": answer.degraded,
-        "experiments": [],
+        "experiments": [{"key": key, "variation": arm} for key, arm in answer.trial.in_force],
         "items": [_item_body(item, left_out) for item in answer.items],
         "unknown_products": list(answer.unknown_products),
         "next_cursor": answer.next_cursor,

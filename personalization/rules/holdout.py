@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from experiments.assignment import hash_v2
+from experiments.assignment import in_share
 from personalization.rules.rule_set import Rule
 
 
 def is_held_out(rule: Rule, subject: str) -> bool:
     """Return whether the rule does not apply to the shopper with this raw id; the same in all its versions."""
-    return hash_v2(f"rule-{rule.id}", subject) * 100 < rule.holdout_percent
+    return in_share(f"rule-{rule.id}", subject, rule.holdout_percent / 100)
 
 
 def split(rules: Sequence[Rule], subject: str) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:

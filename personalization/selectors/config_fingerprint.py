@@ -1,14 +1,15 @@
-"""A fingerprint of placements and rules: each process compares it every two seconds, without reading the rows."""
+"""A fingerprint of placements, rules and experiments: each process compares it every two seconds and reads no row."""
 
 from typing import Any
 
 from django.db import connection
 
+from experiments.selectors.designs import live_fingerprint
 from personalization.models import Placement, Rule
 
 
 def config_fingerprint() -> tuple[Any, ...]:
-    """Return a fingerprint that changes with every edit of an active placement or rule, whoever makes it.
+    """Return a fingerprint that changes with every edit of an active placement, rule or experiment, whoever makes it.
 
     Each write gives a row another position (ctid) or transaction (xmin), so no column of ours is needed. Rule versions
     never change; a new version also writes the rule's row.
@@ -16,7 +17,7 @@ def config_fingerprint() -> tuple[Any, ...]:
     parts = " CROSS JOIN ".join(_table_fingerprint(model) for model in (Placement, Rule))
     with connection.cursor() as sql:
         sql.execute(f"SELECT * FROM {parts}")  # names of our own tables
-        return tuple(sql.fetchone())
+        return (*sql.fetchone(), *live_fingerprint())
 
 
 def _table_fingerprint(model: type[Placement] | type[Rule]) -> str:

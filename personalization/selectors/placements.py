@@ -2,8 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -94,9 +94,14 @@ def active_placements() -> dict[str, PlacementConfig]:
 def config_of(row: Placement) -> PlacementConfig:
     """Return the record of a row, which may be unsaved. Raises ValueError for a field of a wrong type."""
     values = {one.name: getattr(row, one.name) for one in fields(PlacementConfig)}
-    values["sources"], values["fallback"] = weights_of(row.sources), names_in(row.fallback)
-    values["filters"] = Filters.of(_mapping(row.filters))
+    values |= {name: read(getattr(row, name)) for name, read in READERS.items()}
     return PlacementConfig(**values)
+
+
+def changed_config(config: PlacementConfig, settings: Mapping[str, Any]) -> PlacementConfig:
+    """Return the record with other values of some fields, given as in a row. Raises ValueError for a wrong type."""
+    values = {name: READERS[name](value) if name in READERS else value for name, value in settings.items()}
+    return replace(config, **values)
 
 
 def weights_of(sources: Any) -> dict[str, float]:
@@ -161,6 +166,14 @@ def _flag(fields: Mapping[str, Any], name: str) -> bool | None:
     if not isinstance(value, bool | None):
         raise ValueError(f"{name} must be true or false")
     return value
+
+
+READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "sources": weights_of,
+    "fallback": names_in,
+    "filters": lambda value: Filters.of(_mapping(value)),
+}
+"""The columns that a record holds in another form."""
 
 
 def admin_id_of(key: str) -> int | None:

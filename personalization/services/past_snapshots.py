@@ -1,6 +1,6 @@
 """Snapshots of earlier moments, built anew from versions of model, products, placement and rules."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,9 +8,13 @@ from cachetools import LRUCache
 
 from catalog.product_history import rows_at, why_unknown
 from common.clock import from_microseconds
+from common.errors import NotFound
+from experiments.arms import Assignment
+from experiments.selectors.designs import design
 from modelops.live import Champion, past_version
 from personalization.selectors.past import placement_at, rules_at
 from personalization.serving.answer_inputs import AnswerInputs
+from personalization.serving.arms import Trial
 from personalization.serving.live_counts import LiveCounts
 from personalization.serving.snapshot import Snapshot
 from profiles.selectors.count_history import PastCounts
@@ -84,6 +88,23 @@ class PastSnapshots:
                 past_version(version, increment=inputs.provenance.increment), version, inputs
             )
         return model
+
+
+def past_trial(arms: Sequence[tuple[str, str]]) -> Trial:
+    """Return the experiments that decided about an answer. Payloads never change after the start.
+
+    Raises MissingInput, which names the missing experiment.
+    """
+    assignments = []
+    for key, arm in arms:
+        try:
+            past = design(key)
+            assignments.append(Assignment(past, past.arm_indexes[arm], "ended"))
+        except (LookupError, NotFound) as error:
+            raise MissingInput(f"the arm {arm} of the experiment {key}") from error
+    holdouts = [one for one in assignments if one.design.kind == "holdout"]
+    others = tuple(one for one in assignments if one.design.kind != "holdout")
+    return Trial(others, holdouts[0] if holdouts else None)
 
 
 def _loaded(served: Champion | None, version: str, inputs: AnswerInputs) -> HybridModel:

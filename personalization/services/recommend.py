@@ -128,4 +128,5 @@ def note_exposure(slot_answer: Answer, ask: Ask, *, anonymized: bool = False) ->
     ANSWERS.labels(placement=slot_answer.placement, degraded=slot_answer.degraded or "").inc()
     SECONDS.labels(placement=slot_answer.placement).observe(slot_answer.took_ms / 1000)
     exposures.note(exposure_of(slot_answer, ask, anonymized=anonymized))
+    slot_answer.trial.note()
     return slot_answer

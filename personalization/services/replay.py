@@ -13,7 +13,7 @@ import numpy as np
 from common.errors import DomainError
 from events.past_answers import Erased, PastAnswer, past_answer
 from personalization.selectors.placements import Filters
-from personalization.services.past_snapshots import MissingInput, PastSnapshots
+from personalization.services.past_snapshots import MissingInput, PastSnapshots, past_trial
 from personalization.serving.answer_inputs import AnswerInputs, seal, unpacked
 from personalization.serving.answers import Answer, FallbackReason
 from personalization.serving.asking import Ask, Who
@@ -112,6 +112,7 @@ class Replayer:
             items_on_page=np.array([codes[one] for one in inputs.on_page], np.int32) if inputs.on_page else None,
             time_left_ms=-1.0 if inputs.past_deadline else None,
             now_us=inputs.now_us,
+            trial=past_trial(inputs.arms),
         )
         return finish(snapshot, ask, prepared, lot=inputs.lot), doubts
 

@@ -67,6 +67,8 @@ class AnswerInputs:
     past_deadline: bool = False
     on_page: tuple[str, ...] = ()
     lot: Lot | None = None
+    arms: tuple[tuple[str, str], ...] = ()
+    """Experiment and arm of each that changed something."""
 
 
 def seal(value: Any) -> str:
@@ -97,6 +99,7 @@ def packed(inputs: AnswerInputs, request: Mapping[str, Any]) -> dict[str, Any]:
         "segments": None if history is None else sorted(history.segments),
         "late": inputs.past_deadline,
         "on_page": list(inputs.on_page),
+        "arms": [list(one) for one in inputs.arms],
         "lot": None if lot is None else [lot.seed, lot.place, "".join("1" if one else "0" for one in lot.had_budget)],
     }
     return {name: value for name, value in values.items() if value or value == 0 and value is not False}
@@ -122,5 +125,6 @@ def unpacked(values: Mapping[str, Any]) -> AnswerInputs:
         else HistoryRead(int(history[0]), str(history[1]), frozenset(values.get("segments", ()))),
         past_deadline=bool(values.get("late")),
         on_page=tuple(values.get("on_page", ())),
+        arms=tuple((str(key), str(arm)) for key, arm in values.get("arms", ())),
         lot=None if lot is None else Lot(lot[0], lot[1], tuple(one == "1" for one in lot[2])),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from personalization.serving.answer_inputs import AnswerInputs
+from personalization.serving.arms import NO_TRIAL, Trial
 
 FallbackReason = Literal["no_model", "no_profile", "no_consent", "store_down", "deadline"]
 
@@ -77,6 +78,8 @@ class Answer:
     """The chance of each explored product to be shown, by product id."""
     next_cursor: str | None = None
     """Where the next page starts; None if nothing is left to show."""
+    trial: Trial = field(default=NO_TRIAL, compare=False, repr=False)
+    """The experiments that decided about it."""
     inputs: AnswerInputs | None = field(default=None, compare=False, repr=False)
 
 

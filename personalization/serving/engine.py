@@ -23,6 +23,7 @@ from personalization.rules.slate import (
 from personalization.selectors.placements import PlacementConfig
 from personalization.serving.answer_inputs import AnswerInputs, Lot
 from personalization.serving.answers import Answer
+from personalization.serving.arms import NO_TRIAL, Trial, trial_of
 from personalization.serving.asking import NOBODY, Ask
 from personalization.serving.durations import durations
 from personalization.serving.exploration import PLACE as EXPLORATION_PLACE
@@ -36,7 +37,7 @@ from personalization.serving.reasons import PINNED, Reasoner
 from personalization.serving.recent_item_slots import RECENT_ITEM_SLOT, fill_recent_item_slots
 from personalization.serving.request_state import RequestState, request_state_of
 from personalization.serving.serving_catalog import ServingCatalog
-from personalization.serving.shoppers import Shopper, read_shopper
+from personalization.serving.shoppers import Shopper, read_shopper, stranger
 from personalization.serving.snapshot import Snapshot
 from recsys.arrays import Ints
 from recsys.data.profile import Context
@@ -113,8 +114,12 @@ def prepare_answer(
     items_on_page: Ints | None = None,
     time_left_ms: float | None = None,
     now_us: int | None = None,
+    trial: Trial | None = None,
 ) -> Prepared:
-    """Return all of the answer that repeats with the request; `finish` adds the rest. Raises what `answer` raises."""
+    """Return all of the answer that repeats with the request; `finish` adds the rest. Raises what `answer` raises.
+
+    A replay passes the `trial` of the earlier answer.
+    """
     placement = snapshot.placements.get(ask.placement)
     if placement is None:
         raise no_placement(ask.placement, among=snapshot.placements)
@@ -122,8 +127,18 @@ def prepare_answer(
     if shopper is None:
         who = ask.who if ask.personalized else NOBODY
         shopper = read_shopper(who, snapshot=snapshot, now=now_us / 1e6, count=count)
-    rules, held_out = _rules_of(snapshot, ask, shopper, now=now_us / 1e6)
-    question = (snapshot.counts_version, _question(ask, rules, held_out, items_on_page))
+    applicable = _applicable_rules(snapshot, ask, shopper, now=now_us / 1e6)
+    if trial is None:
+        own_strategy = ask.strategy is not None
+        trial = trial_of(
+            snapshot.experiments, ask.placement, applicable, shopper.trial_subject, has_own_strategy=own_strategy
+        )
+    if trial.held_out:
+        shopper = stranger(snapshot, now_us / 1e6)
+        applicable = _applicable_rules(snapshot, ask, shopper, now=now_us / 1e6)
+    placement = trial.placement(placement)
+    rules, held_out = split(trial.rules(applicable), _subject(ask, shopper))
+    question = (snapshot.counts_version, trial.in_force, _question(ask, rules, held_out, items_on_page))
     strategy = ask.strategy or placement.strategy
     memory = None if ask.explain else shopper.memory
     is_late = time_left_ms is not None and durations.expected(strategy) > time_left_ms
@@ -150,18 +165,19 @@ def prepare_answer(
         history=shopper.history,
         past_deadline=is_late,
         on_page=() if items_on_page is None else tuple(names[code] for code in items_on_page.tolist()),
+        arms=trial.in_force,
     )
+    if trial is not NO_TRIAL:
+        prepared = replace(prepared, answer=replace(prepared.answer, trial=trial))
     return replace(prepared, inputs=inputs)
 
 
-def _rules_of(
-    snapshot: Snapshot, ask: Ask, shopper: Shopper, *, now: float
-) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
-    """Return the rules that apply to the request, and those that would but are held out for this shopper."""
+def _applicable_rules(snapshot: Snapshot, ask: Ask, shopper: Shopper, *, now: float) -> tuple[Rule, ...]:
+    """Return the rules that apply to the request, before any lot."""
     codes = snapshot.serving_catalog.codes
     context = tuple(codes[product_id] for product_id in ask.product_ids if product_id in codes)
     situation = Situation(ask.placement, now, context=context, segments=shopper.segments)
-    return split(snapshot.rules.applicable(situation), _subject(ask, shopper))
+    return tuple(snapshot.rules.applicable(situation))
 
 
 def _subject(ask: Ask, shopper: Shopper) -> str:

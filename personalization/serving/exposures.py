@@ -124,6 +124,10 @@ def exposure_of(answer: Answer, ask: Ask, *, anonymized: bool = False) -> Server
     }
     if answer.holdout and keeps_ids:
         properties["holdout"] = {name: list(rules) for name, rules in answer.holdout.items()}
+    if answer.trial.exposed and keeps_ids:
+        properties["experiments"] = [
+            {"key": one.design.key, "variation": one.arm_key, "epoch": one.design.epoch} for one in answer.trial.exposed
+        ]
     if keeps_ids:
         properties["context"] = list(ask.product_ids)
     if answer.inputs is not None and settings.REPLAY_DAYS:

@@ -17,12 +17,16 @@ from common.errors import Unavailable
 from common.redis import run_scripts
 from consents.person import ConsentPerson, person_of
 from consents.selectors import rule_of, terms
+from consents.subjects import raw_ids
 from events.types.base import Interaction
+from experiments.selectors.sticky import StickyRead
 from personalization.rules.filter_columns import folded
 from personalization.serving.answer_inputs import HistoryRead, digest_of
 from personalization.serving.answer_memory import OWN_ANSWERS, SHARED_ANSWERS, AnswerMemory
 from personalization.serving.answers import FallbackReason
 from personalization.serving.asking import Who
+from personalization.serving.experiment_subject import PURPOSE as EXPERIMENTS
+from personalization.serving.experiment_subject import ExperimentSubject, subject_of_request
 from personalization.serving.gauges import LOOKUPS
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
@@ -76,6 +80,8 @@ class Shopper:
     """Prepared answers to this shopper; None where nothing is remembered, as in previews."""
     history: HistoryRead | None = field(default=None, compare=False)
     """What the exposure keeps of the read; None where nothing is used."""
+    trial_subject: ExperimentSubject | None = field(default=None, compare=False, repr=False)
+    """The shopper as experiments see them; None where none decides about answers, and for nobody."""
 
     @property
     def latest_items(self) -> list[int]:
@@ -111,7 +117,8 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
         return stranger(snapshot, now)
     key = (who.user_id, who.anonymous_id)
     cached = shopper_cache.get(key, snapshot=snapshot, hour=full_hour(now))
-    read = _read(who, b"" if cached is None else cached.fingerprint, count)
+    sticky = StickyRead(raw_ids(*key)) if snapshot.experiments.decides_answers else None
+    read = _read(who, b"" if cached is None else cached.fingerprint, count, sticky)
     if read is None:
         return nobody(now, "store_down")
     if read.pending:
@@ -122,9 +129,21 @@ def read_shopper(who: Who, *, snapshot: Snapshot, now: float, count: RequestCoun
         cached = _known_shopper(read.person, read, snapshot=snapshot, now=now)
         shopper_cache.put(key, cached, snapshot=snapshot)
     assert cached is not None  # a read that knew no fingerprint brings the person
-    if not cached.may_personalize(gpc=who.gpc, region=who.region):
-        return stranger(snapshot, now, "no_consent")
-    return cached.shopper or stranger(snapshot, now, "no_profile")
+    may_personalize = cached.may_personalize(gpc=who.gpc, region=who.region)
+    shopper = cached.shopper if may_personalize else stranger(snapshot, now, "no_consent")
+    shopper = shopper or stranger(snapshot, now, "no_profile")
+    if sticky is None:
+        return shopper
+    consents = may_personalize and _allowed(cached.people, gpc=who.gpc, region=who.region, purpose=EXPERIMENTS)
+    whom = subject_of_request(
+        who,
+        consents=consents,
+        sticky=sticky.by_id,
+        person=cached.person if may_personalize else None,
+        catalog=snapshot.serving_catalog,
+        now=now,
+    )
+    return replace(shopper, trial_subject=whom)
 
 
 def ids_behind(who: Who, *, snapshot: Snapshot) -> tuple[str, ...]:
@@ -145,6 +164,8 @@ class KnownShopper:
     people: tuple[ConsentPerson, ...]
     shopper: Shopper | None
     raw_ids: tuple[str, ...] = ()
+    person: Person | None = None
+    """Only where conditions of experiments read it."""
 
     def may_personalize(self, *, gpc: bool, region: str | None) -> bool:
         """Return whether the behavior may be used for recommendations."""
@@ -221,6 +242,7 @@ def _known_shopper(person: Person, read: PersonRead, *, snapshot: Snapshot, now:
         people=_people(person),
         shopper=shopper_of_person(person, snapshot=snapshot, now=now, offset=read.offset),
         raw_ids=tuple(dict.fromkeys((*person.requested_ids, *person.ids, *person.consent_states))),
+        person=person if snapshot.experiments.attributes else None,
     )
 
 
@@ -286,9 +308,9 @@ def _people(person: Person) -> tuple[ConsentPerson, ...]:
     return tuple(person_of(ids, person.consent_states) for ids in groups)
 
 
-def _allowed(people: tuple[ConsentPerson, ...], *, gpc: bool, region: str | None) -> bool:
-    purpose = terms().get(PURPOSE)
-    return all(whom.verdict(purpose, rule=rule_of(region or whom.region), gpc=gpc).allowed for whom in people)
+def _allowed(people: tuple[ConsentPerson, ...], *, gpc: bool, region: str | None, purpose: str = PURPOSE) -> bool:
+    purpose_terms = terms().get(purpose)
+    return all(whom.verdict(purpose_terms, rule=rule_of(region or whom.region), gpc=gpc).allowed for whom in people)
 
 
 def profile_of(history: list[tuple[int, Interaction]], *, weights: Floats, now: float) -> Profile:
@@ -351,18 +373,23 @@ caught_up = CaughtUp()
 """The memory of this process."""
 
 
-def _read(who: Who, fingerprint: bytes, count: RequestCount | None) -> PersonRead | None:
-    """Return the person, read in one round trip with the count of the request; None while Redis is down."""
+def _read(
+    who: Who, fingerprint: bytes, count: RequestCount | None, sticky: StickyRead | None = None
+) -> PersonRead | None:
+    """Return the person, read in one round trip with the count of the request and the shopper's sticky arms.
+
+    None while Redis is down.
+    """
     if rest.active():
         return None
     ids = {"user_id": who.user_id, "anonymous_id": who.anonymous_id}
-    calls = [person_call(**ids, fingerprint=fingerprint), *([] if count is None else [count.call])]
+    companions = [one for one in (count, sticky) if one is not None]
     try:
-        answer, *counts = run_scripts(*calls)
+        answer, *others = run_scripts(person_call(**ids, fingerprint=fingerprint), *(one.call for one in companions))
     except (redis.ConnectionError, redis.TimeoutError) as error:
         rest.start()
         log.warning("profile.store_down error=%s", error)
         return None
-    if count is not None:
-        count.settle(*counts)
+    for companion, other in zip(companions, others, strict=True):
+        companion.settle(other)
     return person_read(answer, **ids)

@@ -9,6 +9,7 @@ import numpy as np
 from catalog.frames import items_frame, model_fields
 from catalog.records import ProductRow
 from common.clock import to_microseconds
+from experiments.design import LiveExperiments
 from personalization.rules.objective import CLICKS
 from personalization.rules.rule_set import Rule, RuleSet
 from personalization.selectors.placements import STRATEGIES, PlacementConfig
@@ -57,6 +58,7 @@ class Snapshot:
     """What products are worth by objective."""
     counts_version: int = 0
     """The version of the live counts that the sources follow; 0 for none."""
+    experiments: LiveExperiments = field(default_factory=LiveExperiments)
     provenance: Provenance = field(default=UNKNOWN, compare=False)
     """What it was built from, for replay."""
     identity: object = field(init=False, default_factory=object, compare=False, repr=False)
@@ -198,6 +200,10 @@ class Snapshot:
         return replace(
             self, placements=placements, on_sale=on_sale, onboarding_cache=onboarding_cache, provenance=provenance
         )
+
+    def with_experiments(self, experiments: LiveExperiments) -> "Snapshot":
+        """Return the same shop with these experiments."""
+        return self if experiments == self.experiments else replace(self, experiments=experiments)
 
     def with_rules(self, rules: Sequence[Rule], *, moment: str | None = None) -> "Snapshot":
         """Return the same shop under other rules, read at that moment, or as a draft would change them."""

@@ -19,6 +19,9 @@ from catalog.selectors import changed_since
 from common import clock
 from common.errors import Unavailable
 from common.redis import CATALOG_VERSION, CONFIG_VERSION, client
+from experiments.design import LiveExperiments
+from experiments.selectors.designs import read_live
+from experiments.services.sticky import restore_redis
 from modelops.live import Champion
 from personalization.selectors.config_fingerprint import config_fingerprint
 from personalization.selectors.placements import PlacementConfig, active_placements
@@ -59,8 +62,8 @@ class SnapshotRefresher:
         self._changed: dict[str, ProductRow] = {}
         self._model_changed = False
         """Rows and model that were reloaded but are in no snapshot yet: the database may fail in between."""
-        self._config: tuple[tuple[Any, ...], dict[str, PlacementConfig], LiveRules] | None = None
-        """The fingerprint, placements and rules of the last read."""
+        self._config: tuple[tuple[Any, ...], dict[str, PlacementConfig], LiveRules, LiveExperiments] | None = None
+        """The fingerprint, placements, rules and experiments of the last read."""
         self._counters: Counters | None = None
         self._asked_at = self._failed_at = self._followed_at = float("-inf")
         self._live_counts = LiveCounts()
@@ -121,6 +124,16 @@ class SnapshotRefresher:
             self._failed_at = time.monotonic()
             return
         self._counters, self._asked_at = counters, time.monotonic()
+        self._restore_arms()
+
+    def _restore_arms(self) -> None:
+        """Have Redis hold the arms that shoppers got, also after it lost its data."""
+        if self._snapshot is None or not self._snapshot.experiments.decides_answers:
+            return
+        try:
+            restore_redis()
+        except (redis.ConnectionError, redis.TimeoutError, OperationalError, InterfaceError) as error:
+            log.warning("snapshot.arms_not_restored error=%s", error)
 
     def _follow_counts(self) -> None:
         """Have the sources answer by the live counts. While Redis is down, they keep what they know."""
@@ -149,11 +162,11 @@ class SnapshotRefresher:
     def _reload(self) -> None:
         self._changed.update(self._reload_rows())
         self._model_changed |= self._versions.follow()
-        (placements, live), now = self._reload_config(), clock.now()
+        (placements, live, experiments), now = self._reload_config(), clock.now()
         old, snapshot, rules = self._snapshot, None, live.rules
         if old is not None and not (self._changed or self._model_changed):
             unchanged = old if old.rules.has_rules(rules) else old.with_rules(rules, moment=live.moment)
-            self._snapshot = unchanged.at(now, placements=placements)
+            self._snapshot = unchanged.at(now, placements=placements).with_experiments(experiments)
             if not _inline():
                 _ = self._snapshot.onboarding_cache.space
                 self._snapshot.prepare_objectives()
@@ -175,7 +188,7 @@ class SnapshotRefresher:
                 before=old,
                 provenance=provenance,
             )
-        self._snapshot = snapshot
+        self._snapshot = snapshot = snapshot.with_experiments(experiments)
         if not _inline():
             catalog = snapshot.serving_catalog
             _ = catalog.kinship, catalog.id_hashes, snapshot.onboarding_cache.space
@@ -192,11 +205,11 @@ class SnapshotRefresher:
         self._rows.update(changed)
         return changed
 
-    def _reload_config(self) -> tuple[dict[str, PlacementConfig], LiveRules]:
-        """Return placements and rules, read again if any was written since the last read."""
+    def _reload_config(self) -> tuple[dict[str, PlacementConfig], LiveRules, LiveExperiments]:
+        """Return placements, rules and experiments, read again if any was written since the last read."""
         fingerprint = config_fingerprint()  # read before the rows: a write in between is read twice, never missed
         if self._config is None or self._config[0] != fingerprint:
-            self._config = fingerprint, active_placements(), read_live_rules()
+            self._config = fingerprint, active_placements(), read_live_rules(), read_live()
         return self._config[1:]
 
     def _start(self) -> None:
