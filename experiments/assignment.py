@@ -5,20 +5,29 @@ as JavaScript's `charCodeAt` does, so a non-ASCII id gets the same arm here as i
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
 
 
 def fnv1a32(text: str) -> int:
     """Return the 32-bit FNV-1a hash of the text's UTF-16 code units."""
-    units = text.encode("utf-16-le", "surrogatepass")
     value = 0x811C9DC5
+    if text.isascii():
+        for unit in text.encode():
+            value = ((value ^ unit) * 0x01000193) & 0xFFFFFFFF
+        return value
+    units = text.encode("utf-16-le", "surrogatepass")
     for i in range(0, len(units), 2):
         value = ((value ^ (units[i] | units[i + 1] << 8)) * 0x01000193) & 0xFFFFFFFF
     return value
 
 
+@lru_cache(maxsize=10_000)
 def hash_v2(seed: str, value: str) -> float:
-    """Return the bucket of a value in [0, 1), in steps of 1/10000."""
+    """Return the bucket of a value in [0, 1), in steps of 1/10000.
+
+    Experiments of one namespace ask for the same one, and so does each request of a visit.
+    """
     return fnv1a32(str(fnv1a32(seed + value))) % 10000 / 10000
 
 

@@ -1,7 +1,7 @@
 """From rows to designs: what assignment, wires and serving read."""
 
 import logging
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from django.db import connection
 
@@ -11,6 +11,11 @@ from experiments.design import STEPS, BucketFilter, Design, LiveExperiments
 from experiments.models import Experiment, Namespace
 from experiments.payloads import targets_of
 
+LIVE_FINGERPRINT: Final = (
+    "SELECT count(*), sum(hashtextextended(concat_ws(' ', id, xmin, ctid), 0)) FROM experiments_experiment"
+    f" WHERE status IN ({', '.join(repr(one) for one in records.LIVE_STATUSES)})"
+)
+"""The query of `live_fingerprint`, for others to ask together with their own."""
 log = logging.getLogger(__name__)
 
 
@@ -78,11 +83,7 @@ def live_fingerprint() -> tuple[Any, ...]:
     Arms change only together with their experiment's row.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*), sum(hashtextextended(concat_ws(' ', id, xmin, ctid), 0)) FROM experiments_experiment"
-            " WHERE status = ANY(%s)",
-            [list(records.LIVE_STATUSES)],
-        )
+        cursor.execute(LIVE_FINGERPRINT)
         return tuple(cursor.fetchone())
 
 

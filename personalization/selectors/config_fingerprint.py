@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import connection
 
-from experiments.selectors.designs import live_fingerprint
+from experiments.selectors.designs import LIVE_FINGERPRINT
 from personalization.models import Placement, Rule
 
 
@@ -16,8 +16,8 @@ def config_fingerprint() -> tuple[Any, ...]:
     """
     parts = " CROSS JOIN ".join(_table_fingerprint(model) for model in (Placement, Rule))
     with connection.cursor() as sql:
-        sql.execute(f"SELECT * FROM {parts}")  # names of our own tables
-        return (*sql.fetchone(), *live_fingerprint())
+        sql.execute(f"SELECT * FROM {parts} CROSS JOIN ({LIVE_FINGERPRINT}) AS experiments")  # names of our own tables
+        return tuple(sql.fetchone())
 
 
 def _table_fingerprint(model: type[Placement] | type[Rule]) -> str:

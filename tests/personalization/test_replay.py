@@ -16,6 +16,10 @@ from common.errors import NotFound
 from events.log import Entry, get_log
 from events.models import Event as EventRow
 from events.services.recorder import Recorder, offsets
+from experiments.arms import is_held_out, subject_of
+from experiments.selectors.designs import read_live
+from experiments.services.holdout import start_holdout
+from experiments.services.lifecycle import archive, ship, stop
 from modelops.models import ModelIncrement, ModelVersion
 from modelops.services.increments import _tidy
 from modelops.services.registry import promote
@@ -32,6 +36,7 @@ from profiles import services
 from profiles.services.count_history import CountKeeper
 from tests.events.builders import ALLOWED
 from tests.modelops.releases import passed_version
+from tests.personalization.experiments import running
 from tests.personalization.shop import ADA, BO, CY, Ids, event_of, says
 from tests.recsys.furniture import model
 
@@ -107,6 +112,50 @@ def test_an_answer_is_identical_whatever_happened_since() -> None:
     assert first.recomputed == first.stored
     assert first.stored[1]["product_id"] == "rug"
     assert [line["product_id"] for line in second.stored] != [line["product_id"] for line in first.stored]
+
+
+@pytest.mark.parametrize("who", [ADA, BO])
+@pytest.mark.parametrize("kind", ["strategy", "parameters", "rules"])
+def test_an_answer_within_an_experiment_is_replayed_in_its_arm(kind: str, who: Ids) -> None:
+    views(ADA, "desk", "lamp")
+    says(who, "experiments")
+    rule = create_rule(name="Rugs", wording={"effect": "pin", "position": 1, "products": ["rug"]}, actor="staff:1")
+    payload = {
+        "strategy": {"placement": "home", "strategy": "trending"},
+        "parameters": {"placement": "home", "parameters": {"size": 2}},
+        "rules": {"off": [rule.pk]},
+    }[kind]
+    running("trial", kind=kind, payload=payload, test_units={"user:ada": "treatment"})
+    before = answered(who=who)
+    ship("trial", arm="treatment", actor="staff:1")
+    shipped = answered(who=who)
+    archive("trial", actor="staff:1")
+    afterwards = answered(who=who)
+
+    results = [replay(answer) for answer in (before, shipped, afterwards)]
+
+    assert [result.verdict for result in results] == ["identical"] * 3
+    arms = [dict(result.inputs.get("arms", [])) for result in results]
+    assert arms[1:] == [{"trial": "treatment"}, {}]
+    assert arms[0] in ({"trial": "treatment"}, {"trial": "control"})
+    assert results[1].stored != results[2].stored
+
+
+def test_an_answer_to_the_hold_out_is_replayed() -> None:
+    views(ADA, "desk", "lamp")
+    says(ADA, "experiments")
+    start_holdout(share=0.5, actor="staff:1")
+    user = next(f"u{number}" for number in range(50) if is_held_out(read_live(), subject_of(f"u{number}", None)))
+    for purpose in ("analytics", "personalization", "experiments"):
+        says({"user_id": user}, purpose)
+    views({"user_id": user}, "desk", "lamp")
+    answer = answered(who={"user_id": user})
+    stop("global-holdout", actor="staff:1")
+
+    result = replay(answer)
+
+    assert result.verdict == "identical"
+    assert dict(result.inputs["arms"]) == {"global-holdout": "held-out"}
 
 
 @pytest.mark.parametrize(
