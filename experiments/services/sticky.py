@@ -78,13 +78,13 @@ class ArmKeeper:
         self._lock = threading.Lock()
         self._loop = BackgroundLoop("vitrine-arms", self.flush, seconds=FLUSH_SECONDS)
 
-    def keep(self, assignment: Assignment, subject: Subject, known: StickyById) -> None:
+    def keep(self, assignment: Assignment, subject: Subject, sticky: StickyById) -> None:
         """Keep the arm of a subject that takes part, for each of its ids that has none of this epoch yet."""
         if not assignment.participates:
             return
         design = assignment.design
         for raw_id in subject.raw_ids:
-            arm = known.get(raw_id, {}).get(design.key)
+            arm = sticky.get(raw_id, {}).get(design.key)
             if arm is None or arm.epoch < design.epoch:
                 self._add(Note(design.key, design.epoch, assignment.arm_key, raw_id))
 

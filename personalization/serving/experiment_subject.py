@@ -54,17 +54,17 @@ def subject_of_request(
     who: Who, *, consents: bool, sticky: StickyById, person: Person | None, catalog: ServingCatalog, now: float
 ) -> ExperimentSubject:
     """Return the subject of a request. Without a `person` nothing is known of segments, attributes and traits."""
-    known = {
+    own = {
         HASH_ATTRIBUTE: who.user_id or who.anonymous_id or "",
         FALLBACK_ATTRIBUTE: who.anonymous_id or "",
         "consent": {PURPOSE: consents},
     }
     compute: dict[str, Callable[[], Any]] = {}
     if person is not None:
-        known |= {"segments": sorted(person.segments), "attributes": dict(person.attributes)}
+        own |= {"segments": sorted(person.segments), "attributes": dict(person.attributes)}
         compute["traits"] = partial(traits_of, person, catalog=catalog, now=now)
     ids = tuple(raw_ids(who.user_id, who.anonymous_id))
-    subject = Subject(LazyAttributes(known, compute), ids, merged(sticky) if consents else {}, consents)
+    subject = Subject(LazyAttributes(own, compute), ids, merged(sticky) if consents else {}, consents)
     return ExperimentSubject(subject, sticky)
 
 
