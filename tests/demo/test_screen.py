@@ -3,7 +3,9 @@
 import shlex
 import socket
 import urllib.request
+from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -70,7 +72,7 @@ def test_screen_shows_connection_errors(settings: Settings) -> None:
 
 
 def test_screen_asks_again_after_an_answer_past_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter(
+    answers: Iterator[dict[str, Any]] = iter(
         {"degraded": degraded, "personalized": degraded is None, "model_version": "1", "took_ms": 9, "items": []}
         for degraded in ("deadline", "deadline", None, "deadline")
     )

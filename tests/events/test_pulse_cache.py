@@ -32,7 +32,7 @@ def counting(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) ->
     clock = [0.0]
     own = Counting(request.param, clock)
     monkeypatch.setattr(pulse_cache, "pulse", own)
-    monkeypatch.setattr(pulse_cache.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("events.pulse_cache.time.monotonic", lambda: clock[0])
     client().delete(KEY)
     return own
 
