@@ -49,3 +49,8 @@ def rejected_since(moment: datetime) -> list[RejectedGroup]:
         )
         for row in rows
     ]
+
+
+def n_refused_again() -> int:
+    """Return the number of rejected events that were sent again and refused once more: they still wait."""
+    return SetAside.objects.filter(warning=None).exclude(replay_error="").count()

@@ -22,6 +22,7 @@ from personalization.selectors.placements import active_placements
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.checklist import open_steps
 from portal.decisions import decisions_for
+from portal.failed_today import failed_today
 from portal.model_card import card_of
 from portal.performance import this_week
 from portal.permissions import WATCH, may
@@ -89,6 +90,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **(_stream() if may(user, WATCH) else {}),
         **(_model(metrics=may(user, JUDGE)) if may(user, "modelops.view_modelversion") else {}),
         "decisions": decisions_for(user),
+        "failures": failed_today(user) if may(user, WATCH) else [],
         "week": this_week() if may(user, "personalization.view_placement") else [],
         "zone": settings.SHOP_TIME_ZONE,
         "may_see_setaside": may(user, "events.view_setaside"),

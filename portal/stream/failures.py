@@ -1,4 +1,4 @@
-"""What failed today, grouped, each with what to do next."""
+"""What was rejected or refused today, grouped, each with what to do next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Final
 from events.rejections import RejectedGroup, rejected_since
 from events.stream import refusals
 from events.stream.refusals import Refusal
+from portal.failed_today import midnight
 from portal.stream.line_view import Viewer
 
 MOST_REFUSED: Final = 30
@@ -50,7 +51,7 @@ class RefusedRow:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """What failed since midnight, UTC. `more` counts refused requests of groups that are not listed."""
+    """What was rejected or refused since midnight, UTC. `more` counts refused requests of unlisted groups."""
 
     rejected: Sequence[RejectedRow]
     refused: Sequence[RefusedRow]
@@ -58,7 +59,7 @@ class Failures:
 
 
 def failures(now: datetime, viewer: Viewer) -> Failures:
-    """Return what failed today. Raises redis errors."""
+    """Return what was rejected or refused today. Raises redis errors."""
     counted = refusals.of_day(now.date())
     listed = [pair for pair in counted if pair[0].status][:MOST_REFUSED]
     return Failures(
@@ -72,11 +73,6 @@ def failures(now: datetime, viewer: Viewer) -> Failures:
         ],
         more=sum(count for _, count in counted) - sum(count for _, count in listed),
     )
-
-
-def midnight(now: datetime) -> datetime:
-    """Return the beginning of the day."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def advice_on_rejected(group: RejectedGroup) -> str:

@@ -18,8 +18,9 @@ from common import clock
 from events.services.resend import resend_alike
 from events.stream import minutes
 from events.types.registry import EVENT_TYPES
+from portal.failed_today import midnight
 from portal.permissions import NAMED_SHOPPERS, WATCH, may, staff_page
-from portal.stream.failures import failures, midnight
+from portal.stream.failures import failures
 from portal.stream.filters import CHOICES, Filters, cursor_in, first_lines, next_lines
 from portal.stream.hour import Section, sections, summary
 from portal.stream.line_view import LineView, Viewer
@@ -31,7 +32,7 @@ OTHER_SENDERS: Final = ("server", "consents", "no key")
 @staff_page(WATCH)
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the stream, the last hour, and what failed today."""
+    """Show the stream, the last hour, and what was rejected or refused today."""
     filters, viewer = Filters.of(request.GET), viewer_of(request)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
