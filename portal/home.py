@@ -15,6 +15,7 @@ from common import clock
 from common.errors import Unavailable
 from events import activity
 from events.pulse_cache import latest_pulse
+from events.rejections import n_refused_again
 from events.stream import minutes
 from modelops.selectors.overview import live_model
 from modelops.selectors.runs import latest_run, unfinished_run
@@ -118,7 +119,7 @@ def _events() -> dict[str, Any]:
     pulse = latest_pulse(now=clock.now())
     most = max(1, *(count for _, count in pulse.days))
     bars = [Bar(day, count, max(1, round(100 * count / most)) if count else 0) for day, count in pulse.days]
-    return {"pulse": pulse, "bars": bars, "lag": _lag()}
+    return {"pulse": pulse, "bars": bars, "lag": _lag(), "refused_again": n_refused_again()}
 
 
 def _stream() -> dict[str, Any]:

@@ -22,7 +22,7 @@ from portal.failed_today import midnight
 from portal.permissions import NAMED_SHOPPERS, WATCH, may, staff_page
 from portal.stream.failures import failures
 from portal.stream.filters import CHOICES, Filters, cursor_in, first_lines, next_lines
-from portal.stream.hour import Section, sections, summary
+from portal.stream.hour import Section, arrived, sections, summary
 from portal.stream.line_view import LineView, Viewer
 
 OTHER_SENDERS: Final = ("server", "consents", "no key")
@@ -52,6 +52,7 @@ def page(request: HttpRequest) -> HttpResponse:
             "cursor": cursor,
             "views": views,
             "share": share_of(hour),
+            "arrived": arrived(hour),
             "sections": figures,
             "figures": {one.slug: one.figure for one in figures},
             "failures": failures(clock.now(), viewer),
@@ -74,9 +75,14 @@ def poll(request: HttpRequest) -> JsonResponse:
 @require_GET
 def figures(request: HttpRequest) -> JsonResponse:
     """Answer with the figures and tables of the last hour. 503 while Redis does not answer."""
-    hour = sections(minutes.last_hour())
+    hour = minutes.last_hour()
+    shown = sections(hour)
     return JsonResponse(
-        {"figures": {one.slug: one.figure for one in hour}, "tables": {one.slug: table_of(one) for one in hour}}
+        {
+            "figures": {one.slug: one.figure for one in shown},
+            "tables": {one.slug: table_of(one) for one in shown},
+            "arrived": f"{arrived(hour)}.",
+        }
     )
 
 
