@@ -30,6 +30,9 @@ SCOPE: Final = "Give the key the scope under API keys, or use another key."
 FORBIDDEN: Final = "The key may not do this: see its kind and scopes under API keys."
 
 
+HOPELESS: Final = "Sent again unchanged, it is refused again: the sender must send a corrected event."
+
+
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
     """A group of rejected events for the page."""
@@ -79,9 +82,11 @@ def advice_on_rejected(group: RejectedGroup) -> str:
     """Return what to do about rejected events."""
     if group.is_warning:
         return "Map the consent key to a purpose under Purposes; the events were kept by what else they say."
+    if group.is_hopeless:
+        return HOPELESS
     if group.source == RECORDER:
         return "PostgreSQL refused what the log held. Look at one, fix the cause here, then send again."
-    return "Fix the sender's field. Send again once this server accepts it, for instance after an upgrade."
+    return "This server would accept it by now: send it again."
 
 
 def advice_on_refused(refusal: Refusal) -> str:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_POST
 
 from access.selectors import key_titles
@@ -95,10 +96,18 @@ def send_again(request: HttpRequest) -> HttpResponse:
     if accepted:
         messages.success(request, f"{accepted} accepted.")
     if rejected:
-        messages.warning(request, f"{rejected} refused once more: Rejected events says why.")
+        messages.warning(request, refused_once_more(rejected, may_look=may(request.user, "events.view_setaside")))
     if not accepted and not rejected:
         messages.info(request, "None of these is left to be sent again.")
     return HttpResponseRedirect(reverse("portal:stream") + "#failures")
+
+
+def refused_once_more(count: int, *, may_look: bool) -> str:
+    """Return the message about events that were refused again, with the list of those for who may see it."""
+    if not may_look:
+        return f"{count} refused once more."
+    link = reverse("admin:events_setaside_changelist") + "?sent=refused"
+    return format_html('{} refused once more: <a href="{}">see why</a>.', count, link)
 
 
 def viewer_of(request: HttpRequest) -> Viewer:

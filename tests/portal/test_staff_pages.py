@@ -86,7 +86,7 @@ def test_the_operators_home_has_the_last_minutes(log_in: LogIn, settings: LazySe
         text in shown
         for text in ("<dd>1,234</dd>", "77 entries", "under 10 ms, of 1 answer<", "1,234</title>", ">5</a>")
     )
-    assert f'href="{reverse("portal:stream")}#failures"' in shown
+    assert f'href="{reverse("portal:stream")}#failures"' in page
     assert "The last minutes" not in log_in("merchandiser").get("/admin/").content.decode()
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     assert "Redis does not answer." in log_in("operator", "ops").get("/admin/").content.decode()
