@@ -121,6 +121,15 @@ def outcome_message(run: TrainingRun) -> str:
     return f"{version.version} passed the gate, and waits for Promote."
 
 
+def advice_of(run: TrainingRun) -> str:
+    """Return what to do about a failed run."""
+    if _is_dead(run):
+        return "Look whether the process “worker” runs, and whether the machine had memory left. Then train again."
+    if any(not check.get("passed", True) for check in run.data_report.get("checks", ())):
+        return "Mend the data that the checks below name. Or train again with “even if a data check refuses”."
+    return "The worker's log of that moment has the whole error. Mend the cause, then train again."
+
+
 def _is_dead(run: TrainingRun) -> bool:
     """Return whether a running run has no recent heartbeat: its process is gone."""
     last_beat = run.heartbeat_at
