@@ -23,7 +23,7 @@ from portal.failed_today import midnight
 from portal.permissions import NAMED_SHOPPERS, WATCH, may, staff_page
 from portal.stream.failures import failures
 from portal.stream.filters import CHOICES, Filters, cursor_in, first_lines, next_lines
-from portal.stream.hour import Section, arrived, sections, summary
+from portal.stream.hour import arrived, sections, summary
 from portal.stream.line_view import LineView, Viewer
 
 OTHER_SENDERS: Final = ("server", "consents", "no key")
@@ -81,7 +81,7 @@ def figures(request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         {
             "figures": {one.slug: one.figure for one in shown},
-            "tables": {one.slug: table_of(one) for one in shown},
+            "tables": {one.slug: one.table for one in shown},
             "arrived": f"{arrived(hour)}.",
         }
     )
@@ -126,8 +126,3 @@ def share_of(hour: dict[int, dict[str, int]]) -> str:
 def html_of(views: list[LineView]) -> str:
     """Return the lines as items of the page's list."""
     return "".join(render_to_string("portal/stream_line.html", {"view": view}) for view in views)
-
-
-def table_of(section: Section) -> str:
-    """Return the table of a section."""
-    return render_to_string("portal/stream_table.html", {"section": section})
