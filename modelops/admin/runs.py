@@ -68,11 +68,11 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         "bar",
         "step",
         "message_text",
+        "duration",
         "model_version",
         "who",
         "created_at",
         "finished_at",
-        "duration",
     )
     list_filter = ("state",)
     list_select_related = ("model_version",)

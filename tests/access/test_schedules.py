@@ -186,7 +186,8 @@ def test_the_page_says_in_words_what_runs_when_and_how_it_ended(night: PeriodicT
         assert "daily 03:17 UTC" in text
         assert "trains a new model version" in text
         assert '<a href="/admin/modelops/trainingrun/">Training runs</a>' in text
-        assert not re.search(r"celery|crontab|kwargs", without_addresses(text), re.IGNORECASE)
+        bad = re.search(r".{40}(celery|crontab|kwargs).{20}", without_addresses(text), re.IGNORECASE | re.DOTALL)
+        assert not bad, bad and bad[0]
     assert "was due " in listed
     assert "never" in page, "it has not run"
     assert f"{LIST}{late.pk}/change/" in listed

@@ -37,7 +37,7 @@ def test_each_kind_without_a_failure_says_none_in_one_line(log_in: LogIn) -> Non
     a_schedule("increments", 5, last_run_at=clock.real_now())
 
     page = log_in("operator").get("/admin/").content.decode()
-    section = page[page.index('id="failures"') : page.index('id="decisions"') if 'id="decisions"' in page else None]
+    section = page[page.index('id="failed-today"') : page.index('id="decisions"') if 'id="decisions"' in page else None]
 
     assert list(kinds_of(log_in("operator", "ops"))) == [
         "Open alarms", "Trainings", "Model versions", "Segment jobs", "Imports", "Schedules", "Rejected events",
@@ -74,7 +74,7 @@ def test_all_that_failed_stands_in_one_list_with_time_and_link(log_in: LogIn) ->
     assert [title for title, _ in kinds["Schedules"]] == ["“increments” is late"]
     assert kinds["Rejected events"] == [("no id", "1 event today.")]
     assert kinds["Refused requests"] == [("401 No such key.", "3 requests today.")]
-    assert text.index('id="failures"') < text.index('id="decisions"'), "on top of the home"
+    assert text.index('id="failed-today"') < text.index('id="decisions"'), "on top of the home"
     for link in (
         reverse("admin:modelops_modelalarm_change", args=[alarm.pk]),
         reverse("admin:django_celery_beat_periodictask_change", args=[late.pk]),
