@@ -79,7 +79,7 @@ def schedule_of(row: Any, *, now: datetime) -> Schedule:
 
 def has_scheduler_started() -> bool:
     """Return whether the scheduler ever began: it writes a row for each task of the settings."""
-    return PeriodicTask.objects.filter(name__in=settings.CELERY_BEAT_SCHEDULE).exists()
+    return bool(PeriodicTask.objects.filter(name__in=settings.CELERY_BEAT_SCHEDULE).exists())
 
 
 def due_after(row: Any, moment: datetime) -> datetime | None:

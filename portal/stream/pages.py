@@ -77,11 +77,11 @@ def poll(request: HttpRequest) -> JsonResponse:
 def figures(request: HttpRequest) -> JsonResponse:
     """Answer with the figures and tables of the last hour. 503 while Redis does not answer."""
     hour = minutes.last_hour()
-    shown = sections(hour)
+    hour_sections = sections(hour)
     return JsonResponse(
         {
-            "figures": {one.slug: one.figure for one in shown},
-            "tables": {one.slug: one.table for one in shown},
+            "figures": {one.slug: one.figure for one in hour_sections},
+            "tables": {one.slug: one.table for one in hour_sections},
             "arrived": f"{arrived(hour)}.",
         }
     )

@@ -19,11 +19,13 @@ def menu_title(opts: Any) -> str:
 @register.simple_tag
 def menu_parts(parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the parts of a page's path with the menu's names: the group instead of the app, the entry's for a list."""
-    named = [{**part, "title": door_by_link(str(part["link"])) or part["title"]} for part in map(_with_link, parts)]
-    group = next((found for part in parts if (found := group_by_link(str(part.get("link", ""))))), "")
-    if group and len(named) > 1:
-        named[0] = {"link": "", "title": group}
-    return named
+    titled_parts = [
+        {**part, "title": door_by_link(str(part["link"])) or part["title"]} for part in map(_with_link, parts)
+    ]
+    group = next((title for part in parts if (title := group_by_link(str(part.get("link", ""))))), "")
+    if group and len(titled_parts) > 1:
+        titled_parts[0] = {"link": "", "title": group}
+    return titled_parts
 
 
 def _with_link(part: dict[str, Any]) -> dict[str, Any]:
