@@ -5,7 +5,7 @@ The scheduler's own admin would allow any task with any arguments, and records n
 
 import json
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from celery import current_app
 from django import forms
@@ -30,6 +30,8 @@ from audit.staff import AuditedAdmin
 from common import clock
 
 admin.site.unregister([ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule])
+
+STATE_COLORS: Final = {"late": "danger", "on": "success", "off": "info", "not run yet": "warning"}
 
 
 class ScheduleForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs
@@ -76,12 +78,12 @@ class PeriodicTaskAdmin(NeverDeleted):
         """Never: the settings define what is scheduled."""
         return False
 
-    @display(description="What it does")
+    @admin.display(description="What it does")
     def does(self, row: Any) -> str:
         """Return what the task does."""
         return self._of(row).task.does or row.task
 
-    @display(description="State", label={"late": "danger", "on": "success", "off": "info", "not run yet": "warning"})
+    @display(description="State", label=STATE_COLORS)  # type: ignore[untyped-decorator]  # unfold has no types
     def state(self, row: Any) -> str:
         """Return whether it is late, switched off, or did not run yet."""
         schedule = self._of(row)
@@ -89,23 +91,23 @@ class PeriodicTaskAdmin(NeverDeleted):
             return "off"
         return "late" if schedule.is_late else "on" if schedule.last_run_at else "not run yet"
 
-    @display(description="When")
+    @admin.display(description="When")
     def times(self, row: Any) -> str:
         """Return when it runs."""
         return self._of(row).times
 
-    @display(description="Next run")
+    @admin.display(description="Next run")
     def due(self, row: Any) -> str:
         """Return when it runs next, or when a late one was due."""
         schedule = self._of(row)
         return f"{'was due ' * schedule.is_late}{_utc(schedule.due_at)}" if schedule.due_at else "never: it is off"
 
-    @display(description="Last run", ordering="last_run_at")
+    @admin.display(description="Last run", ordering="last_run_at")
     def last_run(self, row: Any) -> str:
         """Return when it was sent to a worker last."""
         return _utc(row.last_run_at) if row.last_run_at else "never"
 
-    @display(description="How it ended")
+    @admin.display(description="How it ended")
     def outcome(self, row: Any) -> str:
         """Return the page that says how the last run ended: the scheduler notes only when it began."""
         task = self._of(row).task

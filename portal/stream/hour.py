@@ -125,7 +125,7 @@ def _time_section(hour: Hour, kind: str, title: str) -> Section:
     answers = [_answers_within(minute, kind) for minute in hour.values()]
     bounds = [[_bound_in(counts, share) for counts in answers] for share in QUANTILES]
     names = [f"{share:.0%}" for share in QUANTILES]
-    series = [(name, [one and one.ms for one in values]) for name, values in zip(names, bounds, strict=True)]
+    series = [(name, [one.ms if one else None for one in values]) for name, values in zip(names, bounds, strict=True)]
     section = _section(hour, kind, title, TIMES, "milliseconds at most", series)
     numbers = [_cell(_n_of(counts)) for counts in answers]
     texts = [["–" if one is None else str(one) for one in values] for values in bounds]
