@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from unfold.sites import UnfoldAdminSite
 
 from access import accounts
 from access.throttles import seconds_to_sign_in
 from audit.services import record
-from audit.staff import actor_of
+from audit.staff import ReadOnly, actor_of
 from common.errors import Conflict, InvalidInput
 from common.problems import error_page
 
@@ -41,6 +42,33 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
             return error_page(HTTPStatus.TOO_MANY_REQUESTS, "Too many sign-ins", detail, retry_after=seconds)
         response: HttpResponse = super().login(request, extra_context)
         return response
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add whether the page is a list that this person may look at, and not change."""
+        return {**super().each_context(request), "may_only_look": self._may_only_look(request)}
+
+    def _may_only_look(self, request: HttpRequest) -> bool:
+        match = request.resolver_match
+        if match is None or not str(match.url_name).endswith("_changelist"):
+            return False
+        for model, page in self._registry.items():
+            if f"{model._meta.app_label}_{model._meta.model_name}_changelist" == match.url_name:
+                may_edit = page.has_add_permission(request) or page.has_change_permission(request)
+                return not isinstance(page, ReadOnly) and not may_edit and page.has_view_permission(request)
+        return False
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Answer the menu's search with the entries of the menu that hold the words, by their own names."""
+        words = request.GET.get("s", "").strip().lower()
+        if not words:
+            return HttpResponse()
+        results = [
+            {"title": item["title"], "description": group["title"] or "Menu", "link": item["link"]}
+            for group in self.get_sidebar_list(request)
+            for item in group["items"]
+            if words in f"{item['title']} {group['title']}".lower()
+        ]
+        return render(request, "unfold/helpers/search_results.html", {"results": results, "words": words})
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Change the password, and record it like a change by somebody else."""

@@ -11,10 +11,11 @@ from django.db import connection
 from django.db.models import F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat, Lower
 
-from catalog.models import Product
+from catalog.models import ImportState, Product, ProductImport
 from catalog.records import ProductRow
 from common.attribute_filters import has_attributes
 from common.errors import NotFound
+from common.failures import Failure
 
 CHUNK: Final = 5_000
 PATH: Final = Lower(
@@ -55,6 +56,15 @@ def titles_of(product_ids: Iterable[str]) -> dict[str, str]:
 def has_products() -> bool:
     """Return whether the catalog holds any product."""
     return Product.objects.exists()
+
+
+def failed_imports(*, since: datetime) -> list[Failure]:
+    """Return the imports that failed since the moment, the newest first."""
+    rows = ProductImport.objects.filter(state=ImportState.FAILED, created_at__gte=since)
+    return [
+        Failure(row.pk, f"The import of {row.file_name} failed", row.message, row.finished_at or row.created_at)
+        for row in rows
+    ]
 
 
 def matching(

@@ -138,6 +138,7 @@ class Proof:
     """One recorded decision, as a compliance officer shows it, in the words of its row."""
 
     id: str
+    raw_id: str
     purpose: str
     purpose_version: int | None
     given: bool

@@ -19,6 +19,7 @@ from events.models import Count as Counted
 from events.models import Event, Offset, Order, SetAside
 from events.types.base import raw_id_of
 from events.types.products import product_id_of
+from events.types.recommendation_served import RECOMMENDATION_SERVED
 
 DAYS: Final = 14
 RECORDER: Final = "recorder"
@@ -67,8 +68,19 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True)
+class ServedFacts:
+    """How a served list came about; `degraded` is what was missing for the full answer, "" for nothing."""
+
+    recommendation_id: str
+    placement: str
+    is_personalized: bool
+    model_version: str
+    degraded: str
+
+
+@dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """One line of a person's timeline. `products` holds the product ids it names."""
+    """One line of a person's timeline. `products` holds the product ids it names, `served` is of served lists only."""
 
     id: UUID
     at: datetime
@@ -79,6 +91,7 @@ class TimelineEvent:
     detail: str
     allowed: tuple[str, ...]
     source: str
+    served: ServedFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +213,14 @@ def _timeline_event(row: Event) -> TimelineEvent:
         detail=_detail(properties),
         allowed=tuple(row.allowed),
         source=row.source,
+        served=_served_facts(properties) if row.name == RECOMMENDATION_SERVED.name else None,
     )
+
+
+def _served_facts(properties: dict[str, Any]) -> ServedFacts:
+    names = ("recommendation_id", "placement", "model_version", "degraded")
+    answer_id, placement, model_version, degraded = (str(properties.get(name) or "") for name in names)
+    return ServedFacts(answer_id, placement, properties.get("personalized") is True, model_version, degraded)
 
 
 def _detail(properties: dict[str, Any]) -> str:

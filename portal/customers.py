@@ -16,9 +16,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from catalog import browsing
 from catalog.records import ProductRow
+from catalog.selectors import titles_of
 from common import clock
 from common.clock import from_microseconds
 from consents import selectors as consents
+from consents.person import Verdict
 from consents.subjects import MAX_RAW_ID
 from customers.masked_admin import PERSONAL_DATA
 from customers.personal import SHA256, masked
@@ -97,6 +99,7 @@ def page(request: HttpRequest, subject: str) -> HttpResponse:
         "identity": identity,
         "attributes": identity.attributes if by_name else masked(identity.attributes),
         "is_masked": not by_name,
+        "seen_at": max(activity.last_seen(identity.raw_ids).values(), default=None),
         "profile": live_profile(identity, now=now),
         "may_see_consents": may(request.user, CONSENTS),
         **_consents(identity),
@@ -137,11 +140,32 @@ def subject_of(text: str) -> str:
 
 def _consents(identity: Identity) -> dict[str, Any]:
     if not identity.raw_ids:
-        return {"verdicts": [], "proofs": [], "n_proofs": 0}
+        return {"verdicts": [], "proofs": [], "n_proofs": 0, "n_of_account": 0, "n_of_devices": 0}
     verdicts = consents.verdicts(consents.person(identity.raw_ids[0]), region=None)
-    rows = [(name, one, from_microseconds(one.at) if one.at else None) for name, one in sorted(verdicts.items())]
+    rows = [(name, one.allowed, _because(one), _moment_of(one)) for name, one in sorted(verdicts.items())]
     proofs = consents.proofs(identity.raw_ids)
-    return {"verdicts": rows, "proofs": proofs[:SOME], "n_proofs": len(proofs)}
+    n_of_account = sum(one.raw_id.startswith("user:") for one in proofs)
+    return {
+        "verdicts": rows,
+        "proofs": [(one, whose(one.raw_id)) for one in proofs[:SOME]],
+        "n_proofs": len(proofs),
+        "n_of_account": n_of_account,
+        "n_of_devices": len(proofs) - n_of_account,
+    }
+
+
+def _because(verdict: Verdict) -> str:
+    return f"{verdict.basis}, {verdict.reason}".replace("_", " ")
+
+
+def _moment_of(verdict: Verdict) -> datetime | None:
+    return from_microseconds(verdict.at) if verdict.at else None
+
+
+def whose(raw_id: str) -> str:
+    """Return whose a decision is: `account ada`, or `device 7c1f` where it was made before anybody signed in."""
+    kind, _, value = raw_id.partition(":")
+    return f"{'account' if kind == 'user' else 'device'} {value}"
 
 
 def _history(identity: Identity, before: str | None) -> dict[str, Any]:
@@ -150,11 +174,18 @@ def _history(identity: Identity, before: str | None) -> dict[str, Any]:
     product_ids = {product_id for event in events for product_id in event.products[:6]}
     product_ids |= {product_id for order in orders for product_id in order.product_ids[:6]}
     products = {row.product_id: row for row in browsing.products_by_id(sorted(product_ids))}
+    titles = titles_of({product_id for event in events if event.served for product_id in event.products})
     return {
-        "timeline": collapsed([Moment(event, _products_of(event.products, products)) for event in events]),
+        "timeline": collapsed([_moment(event, products, titles) for event in events]),
+        "has_served": any(event.served for event in events),
         "orders": [(order, _products_of(order.product_ids, products)) for order in orders],
         "older": f"{events[-1].at.isoformat()} {events[-1].id}" if len(events) == TIMELINE_SIZE else None,
     }
+
+
+def _moment(event: activity.TimelineEvent, products: dict[str, ProductRow], titles: dict[str, str]) -> Moment:
+    of_list = tuple(titles.get(one, one) for one in event.products) if event.served else ()
+    return Moment(event, _products_of(event.products, products), of_list)
 
 
 def _position_of(text: str | None) -> tuple[datetime, UUID] | None:

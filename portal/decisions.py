@@ -1,4 +1,4 @@
-"""What waits for a person's decision today: alarms, accounts, waivers, versions, rules, rejected events."""
+"""What waits for a person's decision today: alarms, accounts, waivers, versions, rules, failed work."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,10 +14,12 @@ from access.accounts import CONFIRM, unconfirmed_accounts
 from common import clock
 from common.errors import Unavailable
 from events.activity import n_rejected
+from events.rejections import n_refused_again
 from modelops.selectors.overview import open_alarms, version_to_promote, waiting_waivers
 from modelops.selectors.runs import REFUSED, latest_run
 from personalization.selectors.conflicts import warnings_of_rules
 from personalization.selectors.rules import active_rule_ids, rules_that_end
+from portal.failed_today import failed_jobs_of_workers, late_schedules
 from portal.permissions import WATCH, may
 
 Person: TypeAlias = AbstractBaseUser | AnonymousUser
@@ -35,7 +37,8 @@ class Decision:
 
 def decisions_for(user: Person) -> list[Decision]:
     """Return what waits for this person, the most pressing first."""
-    return [one for permission, waiting in WAITING if may(user, permission) for one in waiting(user)]
+    waiting = [one for permission, of_kind in WAITING if may(user, permission) for one in of_kind(user)]
+    return list(dict.fromkeys(waiting))
 
 
 def _alarms(user: Person) -> Iterator[Decision]:
@@ -68,6 +71,16 @@ def _refused_run(user: Person) -> Iterator[Decision]:
         yield Decision(f"The last training {'failed' if run.failed else 'was refused'}", run.message, link)
 
 
+def _late_schedules(user: Person) -> Iterator[Decision]:
+    for one in late_schedules():
+        yield Decision(one.title, one.text, one.link)
+
+
+def _failed_jobs(user: Person) -> Iterator[Decision]:
+    for one in failed_jobs_of_workers():
+        yield Decision(one.title, one.text or "it gave no reason.", one.link)
+
+
 def _version(user: Person) -> Iterator[Decision]:
     if (waiting := version_to_promote()) is not None:
         link = reverse("admin:modelops_modelversion_change", args=[waiting[0]])
@@ -92,9 +105,17 @@ def _conflicting_rules(user: Person) -> Iterator[Decision]:
 
 
 def _rejected(user: Person) -> Iterator[Decision]:
+    link = reverse("admin:events_setaside_changelist")
     if (count := n_rejected()) > 0:
-        link = reverse("admin:events_setaside_changelist") + "?sent=no"
-        yield Decision(f"{count:,} events were rejected", "read why, and send them again once it is mended.", link)
+        text = "read why, and send them again once it is mended."
+        yield Decision(f"{_events(count)} rejected", text, f"{link}?sent=no")
+    if (count := n_refused_again()) > 0:
+        text = "tried, refused again: the sender must send corrected events."
+        yield Decision(f"{_events(count)} sent again in vain", text, f"{link}?sent=refused")
+
+
+def _events(count: int) -> str:
+    return "1 event was" if count == 1 else f"{count:,} events were"
 
 
 WAITING: Final[tuple[tuple[str, Callable[[Person], Iterator[Decision]]], ...]] = (
@@ -102,6 +123,9 @@ WAITING: Final[tuple[tuple[str, Callable[[Person], Iterator[Decision]]], ...]] =
     (CONFIRM, _accounts),
     ("modelops.approve_modelwaiver", _waivers),
     ("modelops.change_modelversion", _refused_run),
+    (WATCH, _refused_run),
+    (WATCH, _late_schedules),
+    (WATCH, _failed_jobs),
     ("modelops.change_modelversion", _version),
     ("personalization.change_rule", _conflicting_rules),
     ("personalization.change_rule", _ending_rules),

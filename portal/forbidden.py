@@ -2,19 +2,23 @@
 
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import ResolverMatch
+from django.urls import ResolverMatch, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.defaults import permission_denied
 
 from access.accounts import holders_of, roles_with
+from portal.permissions import may
 from portal.theme import staff_context
 
 ACTIONS: Final = {"changelist": "view", "change": "view", "history": "view", "add": "add", "delete": "delete"}
 """The right that an admin page needs at least, by the end of its name."""
+SEE_STAFF: Final = "access.view_user"
 WORDS: Final = {"view": "look at", "add": "add", "change": "change", "delete": "delete", "*": "manage"}
 
 
@@ -24,14 +28,24 @@ def page(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not (isinstance(user, AbstractUser) and user.is_staff):
         return permission_denied(request, exception)
     permission = needed_permission(str(exception), request.resolver_match)
+    roles = roles_with(permission) if permission else []
     context = {
         **staff_context(request, title="No permission"),
         "permission": permission,
         "words": in_words(permission),
-        "roles": roles_with(permission) if permission else [],
-        "holders": holders_of(permission) if permission else [],
+        "roles": roles,
+        "whom": " or ".join(f"{'an' if role[0] in 'aeiou' else 'a'} {role}" for role in roles),
+        "holders": holders_of(permission) if permission and may(user, SEE_STAFF) else [],
+        "back": back_of(request),
     }
     return render(request, "portal/forbidden.html", context, status=HTTPStatus.FORBIDDEN)
+
+
+def back_of(request: HttpRequest) -> str:
+    """Return the page of ours that led here, else the home page."""
+    before = request.META.get("HTTP_REFERER", "")
+    is_ours = url_has_allowed_host_and_scheme(before, allowed_hosts={request.get_host()})
+    return before if is_ours and urlsplit(before).path != request.path else reverse("admin:index")
 
 
 def needed_permission(reason: str, match: ResolverMatch | None) -> str:

@@ -15,6 +15,7 @@ from common import clock
 from common.errors import Unavailable
 from events import activity
 from events.pulse_cache import latest_pulse
+from events.rejections import n_refused_again
 from events.stream import minutes
 from modelops.selectors.overview import live_model
 from modelops.selectors.runs import latest_run, unfinished_run
@@ -22,6 +23,7 @@ from personalization.selectors.placements import active_placements
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.checklist import open_steps
 from portal.decisions import decisions_for
+from portal.failed_today import failed_today
 from portal.model_card import card_of
 from portal.performance import this_week
 from portal.permissions import WATCH, may
@@ -37,6 +39,7 @@ DOORS: Final = (
     ("Products", "admin:catalog_product_changelist", "catalog.view_product"),
     ("Models: verdicts and live results", "portal:models", "modelops.change_modelversion"),
     ("Event stream", "portal:stream", WATCH),
+    ("Audit log", "admin:audit_auditevent_changelist", "audit.view_*"),
     ("Look up consent proof", "admin:consents_consentevent_changelist", "consents.change_*"),
     ("Accounts and roles", "admin:access_user_changelist", "access.change_user"),
     ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
@@ -89,6 +92,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **(_stream() if may(user, WATCH) else {}),
         **(_model(metrics=may(user, JUDGE)) if may(user, "modelops.view_modelversion") else {}),
         "decisions": decisions_for(user),
+        "failures": failed_today(user) if may(user, WATCH) else [],
         "week": this_week() if may(user, "personalization.view_placement") else [],
         "zone": settings.SHOP_TIME_ZONE,
         "may_see_setaside": may(user, "events.view_setaside"),
@@ -116,7 +120,7 @@ def _events() -> dict[str, Any]:
     pulse = latest_pulse(now=clock.now())
     most = max(1, *(count for _, count in pulse.days))
     bars = [Bar(day, count, max(1, round(100 * count / most)) if count else 0) for day, count in pulse.days]
-    return {"pulse": pulse, "bars": bars, "lag": _lag()}
+    return {"pulse": pulse, "bars": bars, "lag": _lag(), "refused_again": n_refused_again()}
 
 
 def _stream() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The admin's sidebar. Links that a person may not open are hidden."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,7 +32,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
     "Who they are": (
         Door("Explorer", "bubble_chart", "portal:segments", "profiles.view_segment"),
         Door("Segments", "group_work", "profiles.Segment"),
-        Door("Jobs", "pending_actions", "profiles.SegmentJob"),
+        Door("Segment jobs", "pending_actions", "profiles.SegmentJob"),
     ),
     "What is shown": (
         Door("Performance", "trending_up", "portal:performance", "personalization.view_placement"),
@@ -53,11 +54,9 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Rejected events", "report", "events.SetAside"),
         Door("Replay", "replay", "portal:replay", "events.view_event", "modelops.replay_answers"),
         Door("Orders", "receipt_long", "events.Order"),
-        Door("Counts", "functions", "events.Count"),
     ),
     "What is allowed": (
         Door("Purposes", "policy", "consents.Purpose"),
-        Door("Decisions", "how_to_reg", "consents.ConsentState"),
         Door("Consent proof", "history_edu", "consents.ConsentEvent"),
         Door("Audit log", "gavel", "audit.AuditEvent"),
     ),
@@ -83,13 +82,12 @@ def _group(title: str, items: list[dict[str, Any]], *, collapsible: bool = False
 
 
 def _item(door: Door) -> dict[str, Any]:
-    link = reverse(door.to) if ":" in door.to else _list_of(door.to)
+    link = reverse(door.to) if ":" in door.to else list_of(door.to)
     return {"title": door.title, "icon": door.icon, "link": link}
 
 
 def _model_item(label: str) -> dict[str, Any]:
-    name = str(apps.get_model(label)._meta.verbose_name_plural)
-    return {"title": name[:1].upper() + name[1:], "icon": "table", "link": _list_of(label)}
+    return {"title": title_of(apps.get_model(label)._meta), "icon": "table", "link": list_of(label)}
 
 
 def _open(door: Door, request: HttpRequest) -> bool:
@@ -107,7 +105,29 @@ def _may_list(label: str, request: HttpRequest) -> bool:
     return False
 
 
-def _list_of(label: str) -> str:
+def door_by_link(link: str) -> str:
+    """Return the title of the entry that leads to a list of the admin; "" for none."""
+    return next((door.title for _, door in _list_doors() if list_of(door.to) == link), "")
+
+
+def group_by_link(link: str) -> str:
+    """Return the title of the group that holds the entry of a list; "" for none."""
+    return next((group for group, door in _list_doors() if list_of(door.to) == link), "")
+
+
+def _list_doors() -> Iterator[tuple[str, Door]]:
+    """Yield the entries of lists, each with its group."""
+    yield from ((group, door) for group, doors in GROUPS.items() for door in doors if ":" not in door.to)
+
+
+def title_of(opts: Any) -> str:
+    """Return the name of a model in the plural, with a capital."""
+    name = str(opts.verbose_name_plural)
+    return name[:1].upper() + name[1:]
+
+
+def list_of(label: str) -> str:
+    """Return the address of a model's list in the admin."""
     app, model = label.lower().split(".")
     return reverse(f"admin:{app}_{model}_changelist")
 

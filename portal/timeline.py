@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 
 from catalog.records import ProductRow
 from events.activity import TimelineEvent
 
 SERVED = "Recommendation Served"
+MINUTE = timedelta(minutes=1)
 CLICKED = "Product Clicked"
 
 
@@ -17,6 +19,8 @@ class Moment:
 
     event: TimelineEvent
     products: list[ProductRow]
+    titles: tuple[str, ...] = ()
+    """Of a served list: all its products in order, by title where the catalog knows them."""
 
     @property
     def others(self) -> int:
@@ -50,10 +54,18 @@ class Line:
         return self.moments[-1]
 
     @property
+    def spans_minutes(self) -> bool:
+        """Whether the first and the last moment are more than a minute apart, so that both times are worth showing."""
+        return self.first.event.at - self.last.event.at > MINUTE
+
+    @property
     def summary(self) -> str:
         """What a line of served lists says."""
         count = len(self.moments)
         text = f"{count} list{'s' * (count > 1)} served"
+        placements = [moment.event.served.placement for moment in self.moments if moment.event.served]
+        if names := ", ".join(dict.fromkeys(filter(None, placements))):
+            text = f"{text} ({names})"
         return f"{text}, {self.clicks} click{'s' * (self.clicks > 1)} after" if self.clicks else text
 
 

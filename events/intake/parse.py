@@ -5,6 +5,7 @@ broken text or a thousand brackets does not reject the others.
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,18 +16,22 @@ import orjson
 from common.errors import InvalidInput, TooLarge
 from common.strictjson import repeats
 from events.intake.limits import MAX_ITEMS
+from events.types.products import MAX_TEXT
 
 # Possessive, and the closing quote optional: the expression never backtracks, so hostile text costs linear time.
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?+|[{}\[\],:]|[^\s{}\[\],:"]++', re.DOTALL)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _OPEN, _CLOSE = b"{[", b"}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An item that is no JSON value (RFC 8259), with the reason."""
+    """An item that is no JSON value (RFC 8259), with the reason; field and message id where they can be read."""
 
     reason: str
     text: str
+    field: str = ""
+    message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ def parse_single(text: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         item = _item(text)
     if isinstance(item, Unreadable):
-        raise InvalidInput.of("", item.reason)
+        raise InvalidInput.of(item.field, item.reason)
     if not isinstance(item, dict):
         raise InvalidInput.of("", "the body must be a JSON object")
     return item
@@ -129,7 +134,31 @@ def _item(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        return Unreadable(_reason(text, error.msg), text.decode("utf-8", "replace"))
+        return Unreadable(_reason(text, error.msg), text.decode("utf-8", "replace"), *_lenient_reading(text))
+
+
+def _lenient_reading(text: bytes) -> tuple[str, str | None]:
+    """Return the path of the first value that is no JSON, and the message id; as far as Python's own parser reads."""
+    try:
+        item = json.loads(text)
+        field = next(_bad_places(item), "")
+    except (RecursionError, ValueError):
+        return "", None
+    message_id = item.get("messageId") if isinstance(item, dict) else None
+    is_sound = isinstance(message_id, str) and message_id.isprintable() and 0 < len(message_id) <= MAX_TEXT
+    return field[:MAX_TEXT], message_id if is_sound else None
+
+
+def _bad_places(value: Any, place: str = "") -> Iterator[str]:
+    """Yield the paths of numbers without end and of texts that are no UTF-8."""
+    if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, inner in pairs:
+            path = f"{place}[{name}]" if isinstance(name, int) else f"{place}.{name}".removeprefix(".")
+            if path.isprintable():
+                yield from _bad_places(inner, path)
+    elif isinstance(value, float) and not math.isfinite(value) or isinstance(value, str) and _SURROGATE.search(value):
+        yield place
 
 
 def _reason(text: bytes, message: str) -> str:

@@ -125,12 +125,13 @@ def replay(
         raise InvalidInput.of("", f"is not JSON: {error.msg}") from error
     if isinstance(item, dict) and not any(item.get(name) for name in ("messageId", "originalTimestamp", "timestamp")):
         item["messageId"] = message_id
-    sender = replace(_sender(source), gpc=request_context.get("gpc", False), region=request_context.get("region"))
+    sender = replace(sender_named(source), gpc=request_context.get("gpc", False), region=request_context.get("region"))
     envelope = envelope_of(request_context, received_at=received_at, source=source)
-    return collect([item], sender=sender, envelope=envelope)
+    return collect([item], sender=sender, envelope=envelope, prefix="")
 
 
-def _sender(source: str) -> Sender:
+def sender_named(source: str) -> Sender:
+    """Return the sender by its label on an event. Raises InvalidInput for an unknown key."""
     if source == Sender().source:
         return Sender()
     if (key := key_named(source)) is None:
@@ -145,7 +146,7 @@ def _sort(
     valid: list[Item] = []
     rejected: list[tuple[int, Refused]] = []
     for position, raw in enumerate(items):
-        result = Refused(raw.reason) if isinstance(raw, Unreadable) else read_item(raw, envelope, kind=kind)
+        result = Refused(raw.reason, raw.field) if isinstance(raw, Unreadable) else read_item(raw, envelope, kind=kind)
         if isinstance(result, Refused):
             rejected.append((position, result))
         else:
@@ -169,7 +170,8 @@ def _errors(refused: Sequence[tuple[int, Refused]], prefix: str) -> tuple[FieldE
 
 def _entry_aside(raw: Any, why: Refused, envelope: Envelope, sender: Sender) -> Entry:
     """Return the log entry of a rejected item: its payload without address and secrets, cut to size."""
-    message_id = raw.get("messageId") if isinstance(raw, Mapping) else None
+    message_id = raw.message_id if isinstance(raw, Unreadable) else None
+    message_id = raw.get("messageId") if isinstance(raw, Mapping) else message_id
     payload = _payload(raw)
     whole = isinstance(raw, Mapping) and len(payload) <= MAX_ITEM  # a cut item can never be sent again
     body = {

@@ -12,9 +12,10 @@ from audit.services import record
 from common import clock
 from common.clock import to_microseconds
 from common.errors import InvalidInput
+from events.intake.items import Envelope, Refused, read_item
 from events.log import Entry, get_log
 from events.models import SetAside
-from events.services.collect import replay
+from events.services.collect import replay, sender_named
 from events.types.base import Event
 
 FROM_RECORDER: Final = "recorder"
@@ -50,6 +51,21 @@ def resend_alike(*, reason: str, field: str, source: str, since: datetime, actor
     return resend(alike.filter(replayed_at=None, warning=None).order_by("received_at")[:AT_ONCE], actor=actor)
 
 
+def lasting_refusal(item: SetAside) -> str:
+    """Return why this server refuses the item however often it is sent unchanged; "" where it might be accepted now."""
+    try:
+        if item.source == FROM_RECORDER:
+            Event.decode(item.payload.encode())
+            return ""
+        sender_named(item.source)
+        outcome = read_item(orjson.loads(item.payload), Envelope(received_at=to_microseconds(item.received_at)))
+    except InvalidInput as error:
+        return error.detail
+    except (msgspec.DecodeError, orjson.JSONDecodeError, TypeError) as error:
+        return f"not an event: {error}"
+    return f"{outcome.field}: {outcome.reason}".removeprefix(": ") if isinstance(outcome, Refused) else ""
+
+
 def _send(item: SetAside) -> str:
     if item.warning is not None:
         return "a warning: what it is about was not rejected"
@@ -67,7 +83,7 @@ def _send(item: SetAside) -> str:
                 message_id=f"set-aside-{item.shard}-{item.log_offset}",
             )
     except InvalidInput as error:
-        return error.detail
+        return str(error.errors[0]) if error.errors else error.detail
     except (msgspec.DecodeError, orjson.JSONDecodeError, TypeError) as error:  # no JSON, or no event
         return f"not an event: {error}"
     return ""

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
@@ -20,8 +21,8 @@ from modelops.admin.versions import verdict_html
 from modelops.models import RunState, Sampler, TrainingRun
 from modelops.selectors.comparison import search_of
 from modelops.selectors.forecast import forecast
-from modelops.selectors.runs import REFUSED, message_of, outcome_of, state_of, with_verdicts
-from modelops.selectors.steps import step_bars
+from modelops.selectors.runs import REFUSED, advice_of, message_of, outcome_of, state_of, with_verdicts
+from modelops.selectors.steps import duration_text, seconds_of, step_bars
 from modelops.selectors.verdict import verdict_of
 from modelops.services.runs import may_be_stopped, queue_once, stop_training
 
@@ -67,6 +68,7 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         "bar",
         "step",
         "message_text",
+        "duration",
         "model_version",
         "who",
         "created_at",
@@ -76,7 +78,7 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     list_select_related = ("model_version",)
     list_per_page = 25
     deferred = ("data_report", "steps", *(one for one in OF_VERSION if one != "model_version__gate"))
-    fields = ("state_label", "step", "bar", "message_text", "verdict_panel", "steps_table",
+    fields = ("state_chip", "step", "bar", "message_text", "verdict_panel", "steps_table",
               "model_version", "who", "search", "exposure",
               "seed", "forced", "thorough", "stopped_by", "sizes", "removed", "imputed", "checks", "created_at",
               "started_at",
@@ -91,7 +93,14 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
         """Make all fields read-only: only the run writes its row."""
-        return self.fields
+        return (*self.fields, "broke_at", "advice")
+
+    def get_fields(self, request: HttpRequest, obj: TrainingRun | None = None) -> Any:
+        """Show of a failed run where it broke and what to do, in place of the running step."""
+        if obj is None or state_of(obj) != RunState.FAILED:
+            return self.fields
+        rest = [name for name in self.fields if name not in ("state_chip", "step", "message_text")]
+        return ["state_chip", "broke_at", "message_text", "advice", *rest]
 
     def has_train_permission(self, request: HttpRequest) -> bool:
         """Return whether this person may start a training."""
@@ -210,6 +219,28 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
     def state_label(self, run: TrainingRun) -> str:
         """Return the state as a label."""
         return outcome_of(run)
+
+    @admin.display(description="state")
+    def state_chip(self, run: TrainingRun) -> str:
+        """Return the state, a bad one in red."""
+        state = outcome_of(run)
+        return format_html('<span class="v-chip {}">{}</span>', "fail" if COLORS.get(state) == "danger" else "", state)
+
+    @admin.display(description="broke at")
+    def broke_at(self, run: TrainingRun) -> str:
+        """Return the step at which a failed run broke."""
+        return run.step or "before its first step"
+
+    @admin.display(description="what to do")
+    def advice(self, run: TrainingRun) -> str:
+        """Return what to do about a failed run."""
+        return advice_of(run)
+
+    @admin.display(description="took")
+    def duration(self, run: TrainingRun) -> str:
+        """Return how long the run took, or takes until now."""
+        seconds = seconds_of(run)
+        return "–" if seconds is None else duration_text(seconds)
 
     @admin.display(description="message")
     def message_text(self, run: TrainingRun) -> str:

@@ -4,8 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from common import clock
-from modelops.models import ModelAlarm, ModelVersion, ModelWaiver
+from common.failures import Failure
+from modelops.models import ModelAlarm, ModelState, ModelVersion, ModelWaiver
 from modelops.selectors.registry import live_version, may_go_live, valid_waiver
 
 
@@ -72,6 +75,14 @@ def open_alarms() -> list[Alarm]:
     """Return the open alarms, the latest first."""
     rows = ModelAlarm.objects.filter(settled_at=None)
     return [Alarm(row.pk, row.kind, row.get_kind_display(), row.message, row.raised_at, row.times) for row in rows]
+
+
+def refused_versions(*, since: datetime) -> list[Failure]:
+    """Return the versions that the gate refused since the moment, the newest first; the newest one at any time."""
+    newest = ModelVersion.objects.values("pk")[:1]
+    rows = ModelVersion.objects.filter(Q(created_at__gte=since) | Q(pk__in=newest), state=ModelState.REFUSED)
+    rows = rows.defer("report", "metrics")
+    return [Failure(row.pk, f"Version {row.version} was refused", row.refusal, row.created_at) for row in rows]
 
 
 def waiting_waivers(*, except_of: int | None) -> list[WaitingWaiver]:

@@ -1,13 +1,14 @@
 """Reads of training runs and their states."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 
 from common import clock
+from common.failures import Failure
 from modelops.models import (
     ModelState,
     ModelVersion,
@@ -22,7 +23,7 @@ OVER: Final = (RunState.DONE, RunState.FAILED, RunState.STOPPED)
 
 @dataclass(frozen=True, slots=True)
 class ShownRun:
-    """A training run for pages; `percent` is 0 to 100."""
+    """A training run for pages; `percent` is 0 to 100, `state` also `refused` for the latest run."""
 
     id: int
     state: str
@@ -37,8 +38,22 @@ class ShownRun:
 
 def latest_run() -> ShownRun | None:
     """Return the newest training run, or None before the first."""
-    row = TrainingRun.objects.select_related("model_version").first()
+    row = with_verdicts(TrainingRun.objects.select_related("model_version")).first()
     return None if row is None else _run_record(row)
+
+
+def failed_runs(*, since: datetime) -> list[Failure]:
+    """Return the runs that failed or died since the moment, the newest first; the latest run whenever it failed."""
+    maybe = Q(state=RunState.FAILED, created_at__gte=since) | Q(state=RunState.FAILED, finished_at__gte=since)
+    latest = TrainingRun.objects.values("pk")[:1]
+    rows = TrainingRun.objects.filter(maybe | Q(state=RunState.RUNNING) | Q(pk__in=latest)).defer("data_report")
+    return [_failure(row) for row in rows if state_of(row) == RunState.FAILED]
+
+
+def _failure(run: TrainingRun) -> Failure:
+    step = f" at “{run.step}”" if run.step else ""
+    ended = run.finished_at or run.heartbeat_at or run.created_at
+    return Failure(run.pk, f"Training {run.pk} failed{step}", message_of(run), ended)
 
 
 def unfinished_run() -> ShownRun | None:
@@ -106,6 +121,15 @@ def outcome_message(run: TrainingRun) -> str:
     return f"{version.version} passed the gate, and waits for Promote."
 
 
+def advice_of(run: TrainingRun) -> str:
+    """Return what to do about a failed run."""
+    if _is_dead(run):
+        return "Look whether the process “worker” runs, and whether the machine had memory left. Then train again."
+    if any(not check.get("passed", True) for check in run.data_report.get("checks", ())):
+        return "Mend the data that the checks below name. Or train again with “even if a data check refuses”."
+    return "The worker's log of that moment has the whole error. Mend the cause, then train again."
+
+
 def _is_dead(run: TrainingRun) -> bool:
     """Return whether a running run has no recent heartbeat: its process is gone."""
     last_beat = run.heartbeat_at
@@ -116,7 +140,7 @@ def _run_record(run: TrainingRun) -> ShownRun:
     state = state_of(run)
     return ShownRun(
         id=run.pk,
-        state=state,
+        state=outcome_of(run),
         step=run.step,
         percent=round(100 * run.progress),
         message=message_of(run),

@@ -27,14 +27,21 @@ def step_bars(run: TrainingRun) -> list[StepBar]:
     """Return the steps of a run in the order of time; the last one lasts until its end, or until now."""
     if not run.steps or run.started_at is None:
         return []
-    alive = state_of(run) == run.state and run.finished_at is None
-    end = clock.now() if alive else run.finished_at or run.heartbeat_at or run.started_at
-    total = max((end - run.started_at).total_seconds(), run.steps[-1][1], 0.1)
+    total = max(seconds_of(run) or 0.0, run.steps[-1][1], 0.1)
     ends = [*(began for _, began in run.steps[1:]), total]
     return [
         StepBar(name, began, after - began, 100 * began / total, max(0.4, 100 * (after - began) / total))
         for (name, began), after in zip(run.steps, ends, strict=True)
     ]
+
+
+def seconds_of(run: TrainingRun) -> float | None:
+    """Return how long a run took, until now if it still runs; None before its start."""
+    if run.started_at is None:
+        return None
+    is_alive = state_of(run) == run.state and run.finished_at is None
+    end = clock.now() if is_alive else run.finished_at or run.heartbeat_at or run.started_at
+    return max(0.0, (end - run.started_at).total_seconds())
 
 
 def duration_text(seconds: float) -> str:

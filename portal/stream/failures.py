@@ -1,4 +1,4 @@
-"""What failed today, grouped, each with what to do next."""
+"""What was rejected or refused today, grouped, each with what to do next."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Final
 from events.rejections import RejectedGroup, rejected_since
 from events.stream import refusals
 from events.stream.refusals import Refusal
+from portal.failed_today import midnight
 from portal.stream.line_view import Viewer
 
 MOST_REFUSED: Final = 30
@@ -27,6 +28,9 @@ ORIGIN: Final = "Add the origin to the key under API keys, if it is yours."
 SECRET_KEY: Final = "Use a publishable key in browsers, and rotate the secret one: it was in a page."
 SCOPE: Final = "Give the key the scope under API keys, or use another key."
 FORBIDDEN: Final = "The key may not do this: see its kind and scopes under API keys."
+
+
+HOPELESS: Final = "Sent again unchanged, it is refused again: the sender must send a corrected event."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class RefusedRow:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """What failed since midnight, UTC. `more` counts refused requests of groups that are not listed."""
+    """What was rejected or refused since midnight, UTC. `more` counts refused requests of unlisted groups."""
 
     rejected: Sequence[RejectedRow]
     refused: Sequence[RefusedRow]
@@ -58,7 +62,7 @@ class Failures:
 
 
 def failures(now: datetime, viewer: Viewer) -> Failures:
-    """Return what failed today. Raises redis errors."""
+    """Return what was rejected or refused today. Raises redis errors."""
     counted = refusals.of_day(now.date())
     listed = [pair for pair in counted if pair[0].status][:MOST_REFUSED]
     return Failures(
@@ -74,18 +78,15 @@ def failures(now: datetime, viewer: Viewer) -> Failures:
     )
 
 
-def midnight(now: datetime) -> datetime:
-    """Return the beginning of the day."""
-    return now.replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 def advice_on_rejected(group: RejectedGroup) -> str:
     """Return what to do about rejected events."""
     if group.is_warning:
         return "Map the consent key to a purpose under Purposes; the events were kept by what else they say."
+    if group.is_hopeless:
+        return HOPELESS
     if group.source == RECORDER:
         return "PostgreSQL refused what the log held. Look at one, fix the cause here, then send again."
-    return "Fix the sender's field. Send again once this server accepts it, for instance after an upgrade."
+    return "This server would accept it by now: send it again."
 
 
 def advice_on_refused(refusal: Refusal) -> str:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_POST
 
 from access.selectors import key_titles
@@ -18,10 +19,11 @@ from common import clock
 from events.services.resend import resend_alike
 from events.stream import minutes
 from events.types.registry import EVENT_TYPES
+from portal.failed_today import midnight
 from portal.permissions import NAMED_SHOPPERS, WATCH, may, staff_page
-from portal.stream.failures import failures, midnight
+from portal.stream.failures import failures
 from portal.stream.filters import CHOICES, Filters, cursor_in, first_lines, next_lines
-from portal.stream.hour import Section, sections, summary
+from portal.stream.hour import arrived, sections, summary
 from portal.stream.line_view import LineView, Viewer
 
 OTHER_SENDERS: Final = ("server", "consents", "no key")
@@ -31,7 +33,7 @@ OTHER_SENDERS: Final = ("server", "consents", "no key")
 @staff_page(WATCH)
 @require_GET
 def page(request: HttpRequest) -> HttpResponse:
-    """Show the stream, the last hour, and what failed today."""
+    """Show the stream, the last hour, and what was rejected or refused today."""
     filters, viewer = Filters.of(request.GET), viewer_of(request)
     context: dict[str, Any] = {
         **admin.site.each_context(request),
@@ -51,6 +53,7 @@ def page(request: HttpRequest) -> HttpResponse:
             "cursor": cursor,
             "views": views,
             "share": share_of(hour),
+            "arrived": arrived(hour),
             "sections": figures,
             "figures": {one.slug: one.figure for one in figures},
             "failures": failures(clock.now(), viewer),
@@ -73,9 +76,14 @@ def poll(request: HttpRequest) -> JsonResponse:
 @require_GET
 def figures(request: HttpRequest) -> JsonResponse:
     """Answer with the figures and tables of the last hour. 503 while Redis does not answer."""
-    hour = sections(minutes.last_hour())
+    hour = minutes.last_hour()
+    hour_sections = sections(hour)
     return JsonResponse(
-        {"figures": {one.slug: one.figure for one in hour}, "tables": {one.slug: table_of(one) for one in hour}}
+        {
+            "figures": {one.slug: one.figure for one in hour_sections},
+            "tables": {one.slug: one.table for one in hour_sections},
+            "arrived": f"{arrived(hour)}.",
+        }
     )
 
 
@@ -88,10 +96,18 @@ def send_again(request: HttpRequest) -> HttpResponse:
     if accepted:
         messages.success(request, f"{accepted} accepted.")
     if rejected:
-        messages.warning(request, f"{rejected} refused once more: Rejected events says why.")
+        messages.warning(request, refused_once_more(rejected, may_look=may(request.user, "events.view_setaside")))
     if not accepted and not rejected:
         messages.info(request, "None of these is left to be sent again.")
     return HttpResponseRedirect(reverse("portal:stream") + "#failures")
+
+
+def refused_once_more(count: int, *, may_look: bool) -> str:
+    """Return the message about events that were refused again, with the list of those for who may see it."""
+    if not may_look:
+        return f"{count} refused once more."
+    link = reverse("admin:events_setaside_changelist") + "?sent=refused"
+    return format_html('{} refused once more: <a href="{}">see why</a>.', count, link)
 
 
 def viewer_of(request: HttpRequest) -> Viewer:
@@ -110,8 +126,3 @@ def share_of(hour: dict[int, dict[str, int]]) -> str:
 def html_of(views: list[LineView]) -> str:
     """Return the lines as items of the page's list."""
     return "".join(render_to_string("portal/stream_line.html", {"view": view}) for view in views)
-
-
-def table_of(section: Section) -> str:
-    """Return the table of a section."""
-    return render_to_string("portal/stream_table.html", {"section": section})

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 from celery import current_app
@@ -12,12 +11,11 @@ from django.db import DatabaseError, InterfaceError, transaction
 from common import clock
 from common.errors import DomainError
 from profiles.models import SegmentJob, SegmentJobKind, SegmentJobState
+from profiles.selectors.jobs import DEAD_AFTER, DIED
 from profiles.services.segment_scan import Progress
 
 Run = Callable[[SegmentJob, Progress], Mapping[str, Any]]
 WRITE_SECONDS: Final = 0.5
-DEAD_AFTER: Final = timedelta(minutes=2)
-"""A running job writes its progress more often than this."""
 log = logging.getLogger(__name__)
 
 
@@ -61,7 +59,7 @@ def run_job(job_id: int, work: Mapping[str, Run]) -> SegmentJob | None:
 def close_dead_jobs() -> None:
     """Mark jobs as failed whose process died."""
     SegmentJob.objects.filter(state=SegmentJobState.RUNNING, heartbeat_at__lt=clock.real_now() - DEAD_AFTER).update(
-        state=SegmentJobState.FAILED, message="The worker died.", finished_at=clock.real_now()
+        state=SegmentJobState.FAILED, message=DIED, finished_at=clock.real_now()
     )
 
 

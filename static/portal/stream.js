@@ -51,6 +51,7 @@
       if (!document.hidden) {
         const news = await ask(list.dataset.figures);
         document.dispatchEvent(new CustomEvent("vitrine:figures", { detail: news.figures }));
+        document.getElementById("stream-arrived").textContent = news.arrived;
         for (const [slug, table] of Object.entries(news.tables)) {
           const place = document.querySelector(`[data-table="${slug}"]`);
           if (place) place.innerHTML = table;

@@ -1,5 +1,7 @@
 """The operator says when and whether schedules run, on the record; not what they run."""
 
+import re
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 
@@ -13,7 +15,8 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from access.models import User
 from access.scheduler import Entry
 from audit import selectors as audit
-from tests.staff import staff
+from common import clock
+from tests.staff import person, staff
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/django_celery_beat/periodictask/"
@@ -166,3 +169,40 @@ def test_the_settings_own_schedules_are_understood() -> None:
         assert [(row.pk, row.crontab_id, row.interval_id, row.expire_seconds) for row in rows[1:]] == [
             (rows[0].pk, rows[0].crontab_id, rows[0].interval_id, entry["options"]["expire_seconds"])
         ]
+
+
+def test_the_page_says_in_words_what_runs_when_and_how_it_ended(night: PeriodicTask) -> None:
+    reader = Client()
+    reader.force_login(person("eve", "view_periodictask"))
+    often = IntervalSchedule.objects.create(every=5, period="minutes")
+    late = PeriodicTask.objects.create(
+        name="increments", task="modelops.increment", interval=often, last_run_at=clock.real_now() - timedelta(hours=1)
+    )
+
+    listed = reader.get(LIST).content.decode()
+    page = reader.get(f"{LIST}{night.pk}/change/").content.decode()
+
+    for text in (listed, page):
+        assert "daily 03:17 UTC" in text
+        assert "trains a new model version" in text
+        assert '<a href="/admin/modelops/trainingrun/">Training runs</a>' in text
+        bad = re.search(r".{40}(celery|crontab|kwargs).{20}", without_addresses(text), re.IGNORECASE | re.DOTALL)
+        assert not bad, bad and bad[0]
+    assert "was due " in listed
+    assert "never" in page, "it has not run"
+    assert f"{LIST}{late.pk}/change/" in listed
+
+
+def test_a_task_without_a_page_says_where_its_end_stands(operator: Client) -> None:
+    hourly = CrontabSchedule.objects.create(minute="23")
+    PeriodicTask.objects.create(name="old inputs", task="personalization.forget_old_inputs", crontab=hourly)
+
+    text = operator.get(LIST).content.decode()
+
+    assert ("only the worker" in text, "hourly at minute 23" in text) == (True, True)
+
+
+def without_addresses(page: str) -> str:
+    """Return the words of a page: neither tags nor scripts."""
+    main = page[page.index('id="main"') :]
+    return re.sub(r"<script.*?</script>|<style.*?</style>|<[^>]+>", " ", main, flags=re.DOTALL)

@@ -97,7 +97,7 @@ def test_an_operator_finds_what_failed_today(shop: Shop, page: Page, violations:
     signed_in(page, shop, "operator")
 
     expect(page.locator("body")).to_contain_text("Rejected events")
-    page.get_by_role("link", name="What failed today").click()
+    page.get_by_role("link", name="properties.price: must be a number").first.click()
 
     failures = page.locator("#failures")
     expect(failures).to_contain_text("properties.price: must be a number")

@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
+from catalog.services import put_product
 from common import clock
 from common.ids import uuid7
+from consents.services import decide_for
 from customers.personal import email_hash
 from customers.services import StatedTraits, apply_traits
 from events.activity import last_seen
 from events.models import Event, SetAside
+from modelops.models import ModelState, ModelVersion
+from portal.customers import whose
 from tests.staff import LogIn
 
 pytestmark = pytest.mark.django_db
@@ -123,6 +127,69 @@ def test_served_lists_in_a_row_are_one_line_in_the_order_of_time(log_in: LogIn) 
         "3 lists served, 1 click after",
     ]
     assert page.content.decode().count("<summary>3 lists served, 1 click after</summary>") == 1
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_served_list_says_where_how_what_and_links_its_replay(log_in: LogIn) -> None:
+    answer = str(uuid7())
+    put_product("P1", data={"title": "Oak lamp", "price": "9"}, actor="staff:1")
+    served = {"recommendation_id": answer, "placement": "home", "personalized": True, "model_version": "2026.1",
+              "products": [{"product_id": "P1"}, {"product_id": "gone"}]}  # fmt: skip
+    happened(3, "Recommendation Served", properties=served)
+    happened(2, "Recommendation Served", properties={**served, "placement": "cart", "personalized": False})
+
+    text = log_in("merchandiser").get("/portal/customers/user:ada").content.decode()
+
+    assert "<summary>2 lists served (cart, home)</summary>" in text
+    assert all(word in text for word in ("personalized<br>", "the same for everybody", "model 2026.1", "2 products"))
+    assert ("<li>Oak lamp</li>" in text, "<li>gone</li>" in text) == (True, True)
+    assert f'<a href="/portal/replay?answer={answer}">Compute again</a>' in text
+    assert "No lists served" not in text
+
+
+@pytest.mark.usefixtures("ada")
+def test_lists_of_one_moment_have_one_time_and_none_is_said_so(log_in: LogIn) -> None:
+    browser = log_in("merchandiser")
+    happened(9, "Product Viewed")
+    assert "No lists served." in browser.get("/portal/customers/user:ada").content.decode()
+    for minutes_ago in (3, 2):
+        happened(minutes_ago, "Recommendation Served")
+    Event.objects.filter(name="Recommendation Served").update(at=clock.now())
+
+    text = browser.get("/portal/customers/user:ada").content.decode()
+
+    assert "2 lists served" in text
+    assert '<span class="soft">from ' not in text
+
+
+@pytest.mark.usefixtures("ada")
+def test_the_page_begins_with_last_seen_and_consent_in_words(log_in: LogIn) -> None:
+    happened(90, "Product Viewed")
+    decide_for("user:ada", decisions={"analytics": True}, actor="staff:1", source="portal")
+
+    page = log_in("compliance officer").get("/portal/customers/user:ada")
+    text = page.content.decode()
+
+    assert f"<dt>Last seen</dt><dd>{clock.now() - timedelta(minutes=90):%Y-%m-%d %H:%M} UTC</dd>" in text
+    assert text.index("<h2>Allowed</h2>") < text.index("<h2>Profile</h2>")
+    assert ("not asked" in text, "not_asked" in text) == (True, False)
+    assert "Consent proof of 1 decision: 1 of the account, 0 of devices" in text
+    assert "<td>account ada</td>" in text
+    assert whose("anonymous:7c1f") == "device 7c1f"
+
+
+def test_the_officers_home_leads_to_audit_log_and_proof_and_has_no_metrics(log_in: LogIn) -> None:
+    ModelVersion.objects.create(
+        version="1", state=ModelState.CHAMPION, directory="d", artifact_hash="0" * 64, metrics={"ndcg@10": 0.4}
+    )
+
+    home, scientist = (
+        log_in(role).get("/admin/").content.decode() for role in ("compliance officer", "data scientist")
+    )
+
+    assert '<a href="/admin/audit/auditevent/">Audit log</a>' in home
+    assert ">Look up consent proof</a>" in home
+    assert ("0.4000" in home, "0.4000" in scientist) == (False, True)
 
 
 @pytest.mark.parametrize("before", ["x", "9" * 30, "-1", "²"])

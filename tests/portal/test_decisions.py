@@ -7,10 +7,13 @@ from django.conf import LazySettings
 from django.test import Client
 from django.urls import reverse
 
+from catalog.models import ProductImport
 from common import clock
 from events.models import SetAside
 from modelops.models import ModelState, ModelVersion, RunState, TrainingRun
 from personalization.services.rules import create_rule
+from portal.failed_today import NEVER_STARTED
+from profiles.models import SegmentJob
 from tests.portal.test_performance_pages import a_week  # noqa: F401
 from tests.shop_fixtures import stocked_shop  # noqa: F401
 from tests.staff import LogIn
@@ -55,7 +58,27 @@ def test_a_data_scientist_decides_about_versions_and_refused_runs(log_in: LogIn)
 def test_an_operator_decides_about_rejected_events(log_in: LogIn) -> None:
     SetAside.objects.create(payload="{}", reason="no id", received_at=clock.now(), shard=0, log_offset=1)
 
-    assert titles(log_in("operator")) == ["1 events were rejected"]
+    assert titles(log_in("operator"))[-1] == "1 event was rejected"
+
+
+def test_an_operator_learns_of_failed_work_though_others_mend_it(log_in: LogIn) -> None:
+    names = {"directory": "d", "artifact_hash": "0" * 64}
+    version = ModelVersion.objects.create(version="2", state=ModelState.REFUSED, gate={"passed": False}, **names)
+    TrainingRun.objects.create(state=RunState.DONE, model_version=version, message="worse", actor="staff:1")
+    ProductImport.objects.create(
+        state="failed", file_name="spring.csv", stored_as="x", size=1, message="disk full", actor="staff:1"
+    )
+    SegmentJob.objects.create(kind="count", state="failed", message="no memory", actor="staff:1")
+
+    shown = titles(log_in("operator"))
+
+    assert shown == [
+        "The last training was refused",
+        NEVER_STARTED,
+        "The import of spring.csv failed",
+        "“Count exactly” failed",
+    ]
+    assert titles(log_in("", "root"))[:1] == ["The last training was refused"], "once, for both rights"
 
 
 @pytest.mark.usefixtures("a_week")

@@ -101,7 +101,7 @@ def test_a_data_scientist_opens_no_page_that_names_shoppers(log_in: LogIn, table
     scientist = log_in("data scientist")
 
     assert scientist.get(f"/admin/events/{table}/").status_code == 403
-    assert "Events today" in scientist.get("/admin/").content.decode(), "numbers name nobody"
+    assert "Happened today" in scientist.get("/admin/").content.decode(), "numbers name nobody"
 
 
 def test_draft_rule_is_shown_but_not_saved(dee: Client) -> None:

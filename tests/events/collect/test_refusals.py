@@ -191,10 +191,15 @@ def raw_item(extra: str) -> bytes:
 @pytest.mark.parametrize(
     ("bad", "reason", "field"),
     [
-        (raw_item('"properties":{"price":NaN}'), "holds NaN or infinity", ""),
-        (raw_item('"properties":{"price":-Infinity}'), "holds NaN or infinity", ""),
-        (raw_item('"properties":{"price":1e999}'), "holds NaN or infinity", ""),
-        (raw_item('"properties":{"name":"\\ud800"}'), "holds a broken text", ""),
+        (raw_item('"properties":{"price":NaN}'), "holds NaN or infinity", "properties.price"),
+        (raw_item('"properties":{"price":-Infinity}'), "holds NaN or infinity", "properties.price"),
+        (raw_item('"properties":{"price":1e999}'), "holds NaN or infinity", "properties.price"),
+        (
+            raw_item('"properties":{"products":[{"price":1},{"price":NaN}]}'),
+            "holds NaN or infinity",
+            "properties.products[1].price",
+        ),
+        (raw_item('"properties":{"name":"\\ud800"}'), "holds a broken text", "properties.name"),
         (raw_item('"properties":{"name":"\\u0000"}'), "holds a NUL character", "properties.name"),
         (
             raw_item('"properties":{"a":' + '{"a":' * 7 + "1" + "}" * 8),

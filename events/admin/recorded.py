@@ -1,22 +1,21 @@
-"""Admin pages of events, rejected events and orders."""
+"""Admin pages of events and orders."""
 
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import action, display
+from unfold.decorators import display
 
-from audit.staff import LimitedActions, ReadOnly, actor_of
+from audit.staff import ReadOnly
 from common.money import format_money
 from common.pagination import EstimatingPaginator
 from customers.masked_admin import MasksPersonalData, masked_column
-from events.models import Event, Order, OrderLine, SetAside
-from events.services.resend import resend
+from events.models import Event, Order, OrderLine
 from events.types.recommendation_served import RECOMMENDATION_SERVED
 from events.types.registry import EVENT_TYPES
 
@@ -103,80 +102,6 @@ class EventAdmin(MasksPersonalData, RecordedAdmin):
             return queryset.filter(Q(id=UUID(term)) | by_id), False
         except ValueError:
             return queryset.filter(by_id), False
-
-
-class WaitingFilter(admin.SimpleListFilter):
-    """Filters by whether the event was sent again."""
-
-    title = "sent again"
-    parameter_name = "sent"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the states."""
-        return [
-            ("no", "Not yet"),
-            ("accepted", "Accepted"),
-            ("refused", "Refused once more"),
-            ("never", "Never: warnings"),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> QuerySet[SetAside]:
-        """Return the items in the chosen state."""
-        match self.value():
-            case "no":
-                return queryset.filter(replayed_at=None, warning=None)
-            case "accepted":
-                return queryset.exclude(replayed_at=None).filter(replay_error="")
-            case "refused":
-                return queryset.exclude(replay_error="")
-            case "never":
-                return queryset.exclude(warning=None)
-        return queryset
-
-
-@admin.register(SetAside)
-class SetAsideAdmin(MasksPersonalData, LimitedActions, RecordedAdmin):
-    """Rejected events: why, what, and whether they were sent again."""
-
-    masked_fields = ("payload",)
-    masked_payload = masked_column("payload")
-
-    when_empty = "What is wrong in an event that came in would be told here."
-    list_display = ("received_at", "reason", "field", "times", "message_id", "source", "replayed_at", "replay_error")
-    list_filter = (WaitingFilter,)
-    search_fields = ("=message_id", "reason", "field")
-    ordering = ("-received_at",)
-    actions: ClassVar = ["send_again"]
-    fields: ClassVar = (
-        "received_at",
-        "reason",
-        "field",
-        "times",
-        "message_id",
-        "source",
-        "payload",
-        "replayed_at",
-        "replay_error",
-    )
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Return whether the person may see payloads with their ids; who may only send them again does not."""
-        return request.user.has_perm("events.view_setaside")
-
-    def has_replay_permission(self, request: HttpRequest) -> bool:
-        """Return whether the person may send events again."""
-        return request.user.has_perm("events.change_setaside")
-
-    @action(description="Send again", permissions=["replay"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> None:
-        """Send the chosen events through the collection API again."""
-        accepted, refused = resend(queryset, actor=actor_of(request))
-        if accepted:
-            messages.success(request, f"{accepted} accepted.")
-        if refused:
-            link = f"{reverse('admin:events_setaside_changelist')}?sent=refused"
-            message = format_html('{} refused once more: <a href="{}">see why</a>.', refused, link)
-            messages.warning(request, message)
 
 
 class OrderLineInline(TabularInline):

@@ -1,0 +1,3 @@
+"""Admin pages of events, orders and rejected events."""
+
+from events.admin import recorded, rejected  # noqa: F401
