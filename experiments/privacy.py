@@ -1,11 +1,12 @@
 """Access and erasure of a shopper's data in this room."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import QuerySet
 
 from common import privacy
-from experiments.models import Exposure, StickyArm
+from experiments.models import Experiment, Exposure, Step, StickyArm
 from experiments.selectors.sticky import read_sticky
 from experiments.services.sticky import forget
 
@@ -20,12 +21,28 @@ def _rows(person: privacy.Person) -> tuple[QuerySet[StickyArm], QuerySet[Exposur
 
 
 def _erase(person: privacy.Person) -> int:
-    return forget(person.subjects) + sum(rows.delete()[0] for rows in _rows(person))
+    erased = forget(person.subjects) + sum(rows.delete()[0] for rows in _rows(person))
+    for row, name in _test_units(person):
+        fields = getattr(row, name)
+        units = fields if name == "test_units" else fields["test_units"]
+        for subject in person.subjects:
+            units.pop(subject, None)
+        row.save(update_fields=[name])
+        erased += 1
+    return erased
 
 
 def _verify(person: privacy.Person) -> int:
     in_redis = sum(map(bool, read_sticky(person.subjects).values()))
-    return in_redis + sum(rows.count() for rows in _rows(person))
+    return in_redis + sum(rows.count() for rows in _rows(person)) + len(list(_test_units(person)))
+
+
+def _test_units(person: privacy.Person) -> Iterator[tuple[Experiment | Step, str]]:
+    """Yield the experiments and steps that name an id as a test unit, with the field that does."""
+    ids = list(person.subjects)
+    yield from ((row, "test_units") for row in Experiment.objects.filter(test_units__has_any_keys=ids))
+    yield from ((row, "before") for row in Step.objects.filter(before__test_units__has_any_keys=ids))
+    yield from ((row, "after") for row in Step.objects.filter(after__test_units__has_any_keys=ids))
 
 
 def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
