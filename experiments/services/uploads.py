@@ -37,6 +37,10 @@ class _Upload:
         return bool(self.item["event"] == EXPOSURE)
 
     @property
+    def names_somebody(self) -> bool:
+        return bool(self.item["userId"] or self.item["anonymousId"])
+
+    @property
     def arm(self) -> tuple[str, str]:
         """Experiment and arm, as the SDK named them."""
         properties = self.item["properties"]
@@ -52,7 +56,7 @@ def take_uploads(events: Sequence[Any], *, sender: Sender, envelope: Envelope) -
     items = [_segment_item(event) for event in events]
     uploads = [_upload(item, sender) for item in items if isinstance(item, dict)]
     states = states_of_people(raw_id for one in uploads for raw_id in one.raw_ids)
-    withheld = [one for one in uploads if one.is_exposure and not _may(one, states, sender)]
+    withheld = [one for one in uploads if one.is_exposure and one.names_somebody and not _may(one, states, sender)]
     dropped = {id(one) for one in withheld}
     kept: list[Any] = [one.item for one in uploads if id(one) not in dropped]
     kept += [item for item in items if item is not None and not isinstance(item, dict)]
