@@ -73,8 +73,9 @@ class EvaluationView(APIView):
         tags=["experiments"],
     )
     def post(self, request: Request, key: str) -> HttpResponse:
-        """Return the value of every flag for one shopper, forced, with the exposures that the SDK reports.
+        """Return the value of every flag for one shopper, forced.
 
+        Each comes with the exposure that the SDK reports.
         The answer has no `x-sse-support`: the stream carries the payload for all, which would replace this one.
         """
         record = key_in_address(request._request, key)

@@ -93,7 +93,7 @@ def check_logins(arms: list[tuple[str | None, str | None]]) -> None:
 def test_a_sticky_bucket_service_keeps_the_arm_over_a_login_in_python(shop: Shop) -> None:
     start_experiment()
     service = InMemoryStickyBucketService()
-    arms = []
+    arms: list[tuple[str | None, str | None]] = []
     for before, after in logins(200):
         sdk = GrowthBook(
             api_host=shop.host, client_key=shop.key, attributes=dict(before), sticky_bucket_service=service
@@ -102,7 +102,7 @@ def test_a_sticky_bucket_service_keeps_the_arm_over_a_login_in_python(shop: Shop
         first = sdk.eval_feature(FLAG).experimentResult
         sdk.set_attributes(dict(after))
         second = sdk.eval_feature(FLAG).experimentResult
-        arms.append((first and first.key, second and second.key))
+        arms.append((first.key if first else None, second.key if second else None))
         sdk.destroy()
 
     check_logins(arms)
