@@ -117,7 +117,7 @@ def _befriend(case: Any, name: str, publishable: str, *, whole: bool) -> None:
     case.path_parameters = {part: known_ids.get(part, value) for part, value in (case.path_parameters or {}).items()}
     if not whole:
         return
-    case.query = {parameter: publishable for parameter in KEYS_IN_QUERIES.get(name, ())}
+    case.query = dict.fromkeys(KEYS_IN_QUERIES.get(name, ()), publishable)
     body = _known_body(name)
     if body is not None:
         case.body = body
