@@ -47,7 +47,7 @@ class Hub:
         except BaseException:
             self.leave()
             raise
-        if self._looking is None:
+        if self._looking is None or self._looking.done():
             self._looking = asyncio.get_running_loop().create_task(self._look())
         self._set(document)
         return document

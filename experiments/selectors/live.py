@@ -16,6 +16,11 @@ class LiveReader:
     def __init__(self) -> None:
         self._last: tuple[tuple[Any, ...], LiveExperiments] | None = None
 
+    @property
+    def last(self) -> LiveExperiments | None:
+        """What was read last, None before the first read."""
+        return None if self._last is None else self._last[1]
+
     def __call__(self) -> LiveExperiments:
         """Return the live experiments as they are now. Raises OperationalError while PostgreSQL is down."""
         fingerprint = live_fingerprint()  # read before the rows: a write in between is read twice, never missed
@@ -37,7 +42,7 @@ def latest_experiments() -> LiveExperiments:
         with postgres.optional_query():
             return _latest()
     except (OperationalError, InterfaceError):
-        return live_experiments()
+        return _latest.last or live_experiments()
 
 
 _latest: Final = LiveReader()

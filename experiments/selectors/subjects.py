@@ -43,11 +43,15 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class KnownSubject:
-    """A subject, the ids that its arms may be kept for, and the sticky arms of each id of the person."""
+    """A subject, the ids that its arms may be kept for, and the sticky arms of each id of the person.
+
+    `refuses` tells who said no; who was not asked yet does not.
+    """
 
     subject: Subject
     own_ids: tuple[str, ...]
     sticky: StickyById
+    refuses: bool
 
 
 def read_subject(asker: Asker, live: LiveExperiments) -> KnownSubject:
@@ -60,9 +64,12 @@ def read_subject(asker: Asker, live: LiveExperiments) -> KnownSubject:
         attributes |= _known_attributes(asker, verdicts)
     for name in (HASH_ATTRIBUTE, FALLBACK_ATTRIBUTE):
         attributes[name] = id_text(asker.attributes.get(name))
-    consents = may_experiment(verdicts.get(PURPOSE), claim=consent_claim(asker.attributes))
-    sticky = read_sticky(list(person.states)) if consents and not live.is_empty else {}
-    return KnownSubject(Subject(attributes, asker.named, merged(sticky), consents), own_ids, sticky)
+    verdict, claim = verdicts.get(PURPOSE), consent_claim(asker.attributes)
+    consents = may_experiment(verdict, claim=claim)
+    sticky = {} if live.is_empty else read_sticky(list(person.states))
+    subject = Subject(attributes, asker.named, merged(sticky) if consents else {}, consents)
+    refuses = claim is False or (verdict is not None and verdict.reason in ("refused", "gpc"))
+    return KnownSubject(subject, own_ids, sticky, refuses)
 
 
 def may_experiment(verdict: Verdict | None, *, claim: bool | None) -> bool:

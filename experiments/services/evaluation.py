@@ -39,7 +39,12 @@ def evaluate(asker: Asker, *, only: str | None = None) -> Evaluation:
 
 
 def _keep(assignments: Iterable[Assignment], known: KnownSubject) -> None:
-    """Keep the arms for the ids that are the subject's own. A user id that nobody proved is none of them."""
+    """Keep the arms for the ids that are the subject's own. A user id that nobody proved is none of them.
+
+    Of who said no meanwhile, what was kept is deleted.
+    """
+    if known.refuses and any(known.sticky.values()):
+        arm_keeper.release(known.own_ids)
     owner = replace(known.subject, raw_ids=known.own_ids)
     for one in assignments:
         arm_keeper.keep(one, owner, known.sticky)

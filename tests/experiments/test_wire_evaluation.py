@@ -125,6 +125,17 @@ def test_who_did_not_agree_gets_the_control_and_nothing_is_kept(client: Client, 
     }
 
 
+def test_what_was_kept_of_a_shopper_who_says_no_later_is_deleted(client: Client, secret: str) -> None:
+    run()
+    kept = []
+    for consent in (AGREED, {}, {"consent": {"experiments": False}}):
+        ofrep(client, secret, {"targetingKey": "ada", **consent}, "ranker")
+        arm_keeper.flush()
+        kept.append(StickyArm.objects.filter(raw_id="user:ada").exists())
+
+    assert kept == [True, True, False]
+
+
 def test_a_privacy_signal_is_a_no(client: Client, key: str) -> None:
     run()
     answer = ofrep(client, key, {"targetingKey": "a1", **AGREED}, "ranker", **{"Sec-GPC": "1"})

@@ -4,10 +4,12 @@ from typing import Any
 
 import orjson
 import pytest
+from django.db import OperationalError
 from django.test import Client
 from growthbook import GrowthBook
 
 from access.services import create_key
+from common import postgres
 from consents import selectors as consents
 from experiments.assignment import hash_v2
 from experiments.selectors import live
@@ -235,6 +237,33 @@ def test_keys_are_publishable_known_and_used_where_they_may_be(client: Client, k
     assert status(listed, Origin="https://other.example") == (403, problem)
     assert status(listed, Origin="https://shop.example") == (200, "application/json")
     assert status(key, Origin="https://other.example")[0] == 200
+
+
+def test_while_the_database_is_away_the_last_payload_is_answered(
+    client: Client, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+    before = read(client, key)
+
+    def fail() -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(live, "live_fingerprint", fail)
+    assert read(client, key) == before
+    postgres.cooldown.clear()
+
+
+def test_a_page_may_ask_whether_anything_changed(client: Client, key: str) -> None:
+    asked = {"Origin": "https://shop.example", "Access-Control-Request-Headers": "authorization,if-none-match"}
+    answer = client.options("/ofrep/v1/evaluate/flags", headers=asked)
+
+    assert {"authorization", "if-none-match"} <= set(answer["Access-Control-Allow-Headers"].split(", "))
+    run()
+    headers = {"Origin": "https://shop.example", "Authorization": f"Bearer {key}"}
+    content = '{"context": {"targetingKey": "ada"}}'
+    flags = client.post("/ofrep/v1/evaluate/flags", content, content_type="application/json", headers=headers)
+    assert flags["Access-Control-Allow-Origin"] == "https://shop.example"
+    assert "etag" in flags["Access-Control-Expose-Headers"]
 
 
 def test_requests_are_counted_against_the_limit_of_the_key(client: Client, key: str, settings: Any) -> None:
