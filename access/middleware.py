@@ -10,7 +10,7 @@ from django.utils.cache import patch_vary_headers
 from common.problems import is_machine
 
 ALLOW_HEADERS: Final = (
-    "authorization, content-type, x-retry-count, x-api-key, x-user-hash, "
+    "authorization, content-type, if-none-match, x-retry-count, x-api-key, x-user-hash, "
     # RudderStack's SDK for browsers, on the first try and on retries.
     "anonymousid, sentat, rsa-recovered, rsa-retry-attempt, rsa-retry-reason, "
     "rsa-since-first-attempt, rsa-since-last-attempt"

@@ -25,8 +25,18 @@ KNOWN_BODIES: dict[str, Any] = {
     "PUT /api/v1/consents/{subject}": {"decisions": {"personalization": True}},
     "PUT /api/v1/products/{product_id}": {"title": "Oak desk", "currency": "EUR", "price": "300.00"},
     "POST /api/v1/products/bulk": b'{"product_id": "rug", "title": "Wool rug", "currency": "EUR", "price": "60.00"}',
-    "POST /mp/collect": {"client_id": "bo", "events": [{"name": "view_item", "params": {"items": []}}]},
+    "POST /ofrep/v1/evaluate/flags": {"context": {"targetingKey": "ada"}},
+    "POST /ofrep/v1/evaluate/flags/{flag}": {"context": {"targetingKey": "ada", "consent": {"experiments": True}}},
+    "POST /api/eval/{key}": {"attributes": {"id": "ada"}},
+    "POST /track": [
+        {"event_name": "Experiment Viewed", "properties_json": {"experimentId": "button"}, "user_id": "ada"}
+    ],
+    "POST /mp/collect": {
+        "client_id": "bo",
+        "events": [{"name": "view_item", "params": {"items": [{"item_id": "desk"}]}}],
+    },
 }
+KEYS_IN_QUERIES = {"POST /mp/collect": ("measurement_id", "api_secret"), "POST /track": ("client_key",)}
 BATCH = {"batch": [{"type": "track", "event": "Product Viewed", "userId": "ada", "properties": {"product_id": "desk"}}]}
 EVENT = {"userId": "ada", "event": "Product Viewed", "name": "Home", "properties": {"product_id": "desk"}}
 ALIAS = {**EVENT, "previousId": "ada-phone", "groupId": "family"}
@@ -102,15 +112,16 @@ def _befriend(case: Any, name: str, publishable: str, *, whole: bool) -> None:
         "subject": "user:ada",
         "customer_id": "ada",
         "key": publishable,
+        "flag": "button",
     }
     case.path_parameters = {part: known_ids.get(part, value) for part, value in (case.path_parameters or {}).items()}
     if not whole:
         return
-    case.query = {"measurement_id": "G-1", "api_secret": publishable} if name.endswith("/mp/collect") else {}
+    case.query = dict.fromkeys(KEYS_IN_QUERIES.get(name, ()), publishable)
     body = _known_body(name)
     if body is not None:
         case.body = body
-        if isinstance(body, dict):
+        if isinstance(body, dict | list):
             # The strategy may have drawn text/plain, in which a dictionary is not JSON.
             case.media_type = "application/json"
 

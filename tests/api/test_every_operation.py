@@ -15,7 +15,11 @@ def test_no_operation_fails_and_each_can_succeed() -> None:
     from access.scopes import SCOPE_NAMES
     from access.services import create_key
     from config.wsgi import application
+    from experiments.services.designs import create_experiment
+    from experiments.services.lifecycle import start
 
+    create_experiment("button", data={}, actor="staff:mo")
+    start("button", actor="staff:mo")
     views(ADA, "desk")
     _, secret = create_key(kind="sk", name="server", scopes=sorted(SCOPE_NAMES))
     _, publishable = create_key(kind="pk", name="page")

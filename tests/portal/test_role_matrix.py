@@ -57,7 +57,10 @@ VIEWS: Final = (
 )
 """Ends of the names of pages that take no POST of their own; actions of a list have lines of their own."""
 SITE_VIEWS: Final = ("index", "search", "jsi18n", "autocomplete", "app_list", "view_on_site", "password_change_done")
-MACHINES: Final = ("api/", "v1/", "cdn/", "mp/", ".well-known/", "healthz", "readyz", "metrics", "shop/pictures/")
+MACHINES: Final = (
+    *("api/", "v1/", "cdn/", "mp/", "ofrep/", "sub/", "track", ".well-known/"),
+    *("healthz", "readyz", "metrics", "shop/pictures/"),
+)
 """Starts of routes that no member of staff opens by a role; keys open them, or anybody."""
 NAMED: Final = {"portal:preview of a named shopper": "/portal/preview?placement=home&subject=user:ada"}
 """Addresses that deserve a line beside the one of their page."""

@@ -1,5 +1,6 @@
 """The real server in a process of its own, for real SDKs to talk to."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.conf import settings
 
-from embedded import ports
+from embedded import ports, procfile
 from tests.services import environment
 from tests.shop_fixtures import stocked_shop
 
@@ -27,6 +29,8 @@ __all__ = ["stocked_shop"]
 SOURCES = Path(__file__).parent / "node"
 START_SECONDS = 60.0
 PAUSE_SECONDS = 0.05
+RATES = {"KEY_RATE_SECRET": "1000000/minute", "KEY_RATE_PUBLISHABLE": "1000000/minute"}
+"""Tests ask for ten thousand shoppers from one address."""
 CONSENT = {"consent": {"categoryPreferences": {"analytics": True, "personalization": True}}}
 
 
@@ -46,7 +50,7 @@ def host(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with output_file.open("wb") as output:
         process = subprocess.Popen(
             [*command, "--host", "127.0.0.1", "--port", str(port), "config.wsgi:application"],
-            env=environment(),
+            env={**environment(), **RATES},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -56,6 +60,33 @@ def host(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
         finally:
             process.terminate()
             process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def live_host(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the proxy before the product's own processes `web`, `live` and `buffer`, on this database."""
+    folder = tmp_path_factory.mktemp("product")
+    ports_of = {name: ports.pick() for name in ("PORT", "WEB", "LIVE", "BUFFER")}
+    granian = [sys.executable, "-m", "granian", "--host", "127.0.0.1"]
+    commands = {
+        "web": [*granian, "--port", str(ports_of["WEB"]), "--interface", "wsgi", "--no-ws", "config.wsgi:application"],
+        "live": [*granian, "--port", str(ports_of["LIVE"]), "--interface", "asgi", "config.asgi:application"],
+        "buffer": procfile.read(settings.BASE_DIR / "Procfile")["buffer"],
+        "proxy": procfile.read(settings.BASE_DIR / "Procfile")["proxy"],
+    }
+    addresses = {name: f"127.0.0.1:{ports_of[name]}" for name in ("WEB", "LIVE", "BUFFER")}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = {**environment(), **RATES, **addresses, "PORT": str(ports_of["PORT"]), "HOST": "127.0.0.1", "PATH": path}
+    with ExitStack() as stack:
+        for name, command in commands.items():
+            output = stack.enter_context((folder / name).open("wb"))
+            process = subprocess.Popen(command, cwd=settings.BASE_DIR, env=env, stdout=output, stderr=subprocess.STDOUT)
+            stack.callback(process.wait, timeout=20)
+            stack.callback(process.terminate)
+            if name in ("web", "live"):
+                _await(f"http://127.0.0.1:{ports_of[name.upper()]}/healthz", process, folder / name)
+        _await(f"http://127.0.0.1:{ports_of['PORT']}/healthz", process, folder / "proxy")
+        yield f"http://127.0.0.1:{ports_of['PORT']}"
 
 
 def _await(url: str, process: "subprocess.Popen[bytes]", output: Path) -> None:

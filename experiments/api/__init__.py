@@ -1,0 +1,1 @@
+"""Doors of experiments: the wires of GrowthBook's and OpenFeature's SDKs."""
