@@ -122,17 +122,17 @@ def _live_rates() -> list[Section]:
 
 def _by_day(days: dict[date, Totals], version_of: dict[date, str]) -> Section:
     days_with_version = sorted(day for day in days if day in version_of)
-    drawn = [day for day in days_with_version if days[day].answers >= MIN_ANSWERS]
+    x_days = [day for day in days_with_version if days[day].answers >= MIN_ANSWERS]
     rows = [
         (f"{day}", version_of[day], f"{days[day].answers:,}", f"{days[day].clicks:,}", _rate_text(days[day]))
         for day in days_with_version
     ]
-    names = list(dict.fromkeys(version_of[day] for day in drawn))
-    series = [(name, [_percent(days[day]) if version_of[day] == name else None for day in drawn]) for name in names]
-    figure = plots.lines([f"{day:%m-%d}" for day in drawn], series, x="day", y="clicks for 100 answers")
+    names = list(dict.fromkeys(version_of[day] for day in x_days))
+    series = [(name, [_percent(days[day]) if version_of[day] == name else None for day in x_days]) for name in names]
+    figure = plots.lines([f"{day:%m-%d}" for day in x_days], series, x="day", y="clicks for 100 answers")
     columns = ("Day", "Live", "Answers", "Clicks", "Click rate, 95 % interval")
     note = f"Days of the shop ({settings.SHOP_TIME_ZONE}). A line for each version that was live."
-    return Section("live-days", "Click rate by day", note, columns, rows[::-1], figure if len(drawn) > 1 else None)
+    return Section("live-days", "Click rate by day", note, columns, rows[::-1], figure if len(x_days) > 1 else None)
 
 
 def _days(first: date, last: date) -> list[date]:

@@ -92,8 +92,8 @@ def _model_item(label: str) -> dict[str, Any]:
 
 def _open(door: Door, request: HttpRequest) -> bool:
     if ":" in door.to:
-        wanted = [one for one in (door.permission, door.or_permission) if one]
-        return not wanted or any(may(request.user, one) for one in wanted)
+        permissions = [one for one in (door.permission, door.or_permission) if one]
+        return not permissions or any(may(request.user, one) for one in permissions)
     return _may_list(door.to, request)
 
 

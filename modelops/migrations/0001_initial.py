@@ -67,16 +67,7 @@ class Migration(migrations.Migration):
                     "pruned_at",
                     models.DateTimeField(blank=True, help_text="When the artifact was deleted, as too old", null=True),
                 ),
-                (
-                    "tracking_run",
-                    models.CharField(
-                        blank=True,
-                        db_default="",
-                        default="",
-                        help_text="Its run in MLflow, as experiment/run",
-                        max_length=120,
-                    ),
-                ),
+                ("tracking_run", models.CharField(blank=True, db_default="", default="", max_length=120)),
             ],
             options={
                 "ordering": ["-created_at", "-id"],

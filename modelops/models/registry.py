@@ -53,9 +53,8 @@ class ModelVersion(models.Model):
     promoted_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     pruned_at = models.DateTimeField(null=True, blank=True, help_text="When the artifact was deleted, as too old")
-    tracking_run = models.CharField(
-        max_length=120, default="", db_default="", blank=True, help_text="Its run in MLflow, as experiment/run"
-    )
+    tracking_run = models.CharField(max_length=120, default="", db_default="", blank=True)
+    """Its run in MLflow, as experiment/run."""
 
     class Meta:
         ordering = ["-created_at", "-id"]

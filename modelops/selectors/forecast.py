@@ -58,7 +58,7 @@ class Forecast:
     sentence: str
     runs: tuple[PastRun, ...]
     lines: tuple[Line, ...]
-    facts: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 def forecast() -> Forecast:
@@ -68,8 +68,8 @@ def forecast() -> Forecast:
     latest = list(rows[:LAST_RUNS])
     runs = tuple(map(_past, latest))
     lines = (*_data_lines(data_sizes()), *_alarm_lines())
-    facts = (*_reference(live_version(), latest), *_last_refusal(runs), *_duration(latest), REPEATS)
-    return Forecast(_sentence(runs, lines), runs, lines, facts)
+    reasons = (*_reference(live_version(), latest), *_last_refusal(runs), *_duration(latest), REPEATS)
+    return Forecast(_sentence(runs, lines), runs, lines, reasons)
 
 
 def _past(run: TrainingRun) -> PastRun:
@@ -103,16 +103,16 @@ def _alarm_lines() -> Iterable[Line]:
 def _sentence(runs: Sequence[PastRun], lines: Sequence[Line]) -> str:
     if any(line.status == Outcome.WARN for line in lines[: len(MINIMA)]):
         return "The data are few: a model is made, and most likely shows popular products to many."
-    judged = [run for run in runs if run.verdict is not None]
-    cut_short = _cut_short(len(runs) - len(judged))
-    if not judged:
+    verdicts = [run for run in runs if run.verdict is not None]
+    cut_short = _cut_short(len(runs) - len(verdicts))
+    if not verdicts:
         words = "None was judged yet: the first is compared with popular products, and goes live unless it is worse."
         return f"{words} {cut_short}".strip()
-    passed = sum(run.status in (Outcome.PASS, Outcome.WARN) for run in judged)
-    words = f"Of the last {len(judged)} judged trainings {passed} passed." if len(judged) > 1 else ""
+    passed = sum(run.status in (Outcome.PASS, Outcome.WARN) for run in verdicts)
+    words = f"Of the last {len(verdicts)} judged trainings {passed} passed." if len(verdicts) > 1 else ""
     expected = (
         "The last one was refused: expect the same unless data or settings changed since."
-        if judged[0].status == Outcome.FAIL
+        if verdicts[0].status == Outcome.FAIL
         else "Expect a model about as good as the live one, which goes live if no check fails."
     )
     return " ".join(filter(None, (words, expected, cut_short)))

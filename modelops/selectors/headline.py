@@ -68,8 +68,8 @@ def _new_products(version: ModelVersion) -> Iterable[str]:
 
 def _worst_group(version: ModelVersion) -> Iterable[str]:
     """Yield the worst group of the gate's; of a version judged before these were recorded, of the report's."""
-    kept = version.gate.get("groups", ())
-    means = {group_in_words(one["kind"], one["label"]): one["challenger"]["value"] for one in kept}
+    groups = version.gate.get("groups", ())
+    means = {group_in_words(one["kind"], one["label"]): one["challenger"]["value"] for one in groups}
     if not means:
         thirds = version.report.get("groups", {}).items()
         means = {group_in_words("activity", name): one["value"] for name, one in thirds if one.get("value") is not None}

@@ -32,7 +32,8 @@ WITHOUT_HINT = """() => [...document.querySelectorAll('.v table')].filter((one) 
 CUT_LEGENDS = """() => [...document.querySelectorAll('.legend')].flatMap((legend) => {
   const frame = legend.querySelector('.bg').getBoundingClientRect();
   const texts = [...legend.querySelectorAll('.legendtext')];
-  return texts.filter((one) => one.getBoundingClientRect().right > frame.right + 0.5).map((one) => one.textContent); })"""
+  const end = (one) => one.getBoundingClientRect().right;
+  return texts.filter((one) => end(one) > frame.right + 0.5).map((one) => one.textContent); })"""
 BRIGHTEST = """() => Math.max(...[...document.querySelectorAll('#content p, #content td, .xtick text')].map(
   (one) => { const c = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     c.fillStyle = one.closest('svg') ? getComputedStyle(one).fill : getComputedStyle(one).color;
