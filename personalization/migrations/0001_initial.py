@@ -192,6 +192,8 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("number", models.PositiveIntegerField()),
+                ("name", models.CharField(max_length=120)),
+                ("active", models.BooleanField(default=True)),
                 (
                     "effect",
                     models.CharField(
