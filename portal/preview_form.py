@@ -10,6 +10,7 @@ from personalization.selectors.rules import effects
 from personalization.serving.asking import Ask, who_of
 from personalization.trials.draft_form import WORDING, DraftForm
 from personalization.trials.persona import Persona
+from personalization.trials.sample_shoppers import SAMPLE, sample_shoppers
 from profiles.selectors.segments import active_keys, titles
 
 NO_NAMES: Final = "You may not look at a named shopper. Choose one of the sample shoppers."
@@ -46,13 +47,16 @@ class PreviewForm(DraftForm):
             self.fields[name].widget.attrs["data-picker"] = "products"
 
     def clean_subject(self) -> str:
-        """Return the shopper as a subject. Staff who may not name one choose a sample."""
+        """Return the shopper as a subject. Staff who may not name one choose a sample; the others may too."""
         subject: str = self.cleaned_data["subject"].strip()
-        if self.samples is None or not subject:
+        if not subject or (self.samples is None and not subject.startswith(SAMPLE)):
             return subject
-        if subject not in self.samples:
-            raise forms.ValidationError(NO_NAMES, code=FORBIDDEN)
-        return f"user:{self.samples[subject]}"
+        samples = sample_shoppers() if self.samples is None else self.samples
+        if subject in samples:
+            return f"user:{samples[subject]}"
+        if self.samples is None:  # an id that looks like a pseudonym, or one of another day
+            return subject
+        raise forms.ValidationError(NO_NAMES, code=FORBIDDEN)
 
     def clean_attributes(self) -> list[tuple[str, str]]:
         """Return the pairs of name and value."""

@@ -1,6 +1,6 @@
 """Rules as records for serving, and in words for the admin."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from typing import Any, Final, get_args
 from django.conf import settings
 from django.db.models import Q, QuerySet
 
-from catalog.selectors import MOMENT
+from catalog.selectors import MOMENT, titles_of
 from common import clock
 from common.money import plain
 from personalization.models import Rule, RuleVersion
@@ -219,9 +219,19 @@ def _joined(parts: Iterable[str], between: str = "; ") -> str:
 
 
 def _names_in_words(kind: str, names: list[str], most: int | None) -> str:
-    rest = len(names) - len(names[:most])
+    named = names[:most]
+    rest = len(names) - len(named)
     more = f" and {rest} more" if rest else ""
-    return f"{kind} {', '.join(names[:most])}{more}" if names else ""
+    if kind.endswith("products"):
+        titles = titles_of(named) if named else {}
+        named = [with_title(name, titles) for name in named]
+    return f"{kind} {', '.join(named)}{more}" if names else ""
+
+
+def with_title(product_id: str, titles: Mapping[str, str]) -> str:
+    """Return a product in words: `Dune sofa, grey (P0012)`; the id alone where it has no title of its own."""
+    title = titles.get(product_id, product_id)
+    return product_id if title == product_id else f"{title} ({product_id})"
 
 
 def _range_in_words(kind: str, low: Any, high: Any) -> str:

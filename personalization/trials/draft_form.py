@@ -34,6 +34,8 @@ PICKERS: Final = {
     "placements": "placements",
 }
 """What each list of names is searched in, by field."""
+KINDS: Final = {"position": "pin", "factor": "boost bury", "cap": "cap", "cap_by": "cap"}
+"""The kinds of rule that use a field, for fields that not all kinds use."""
 
 
 def number(**options: Any) -> forms.IntegerField:
@@ -113,6 +115,9 @@ class DraftForm(forms.Form):
         for name, kind in PICKERS.items():
             if name in self.fields:
                 self.fields[name].widget.attrs["data-picker"] = kind
+        for name, kinds in KINDS.items():
+            if name in self.fields:
+                self.fields[name].widget.attrs["data-kinds"] = kinds
 
     def clean_factor(self) -> float:
         """Return the factor, or its default; only boost and bury use it."""

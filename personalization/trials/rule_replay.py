@@ -17,21 +17,46 @@ from personalization.trials.past_requests import SECONDS, ask_of, requests_of_ye
 from personalization.trials.trial import draft_of, without_holdouts
 
 N_REQUESTS: Final = 300
+FEWEST: Final = 50
+"""With fewer requests the page says that they are too few to judge by."""
 MOST_SHARE: Final = 0.5
 """The share of all places above which the products of a draft crowd out the others."""
 
 
 @dataclass
 class PlacementReplay:
-    """What the draft changes on one placement. `n_short` lists are shorter than before; the shortest has `shortest`."""
+    """What the draft changes on one placement. `n_short` lists are shorter than before; the shortest has `shortest`.
+
+    `n_new` and `n_gone` count products that come in and drop out, and `moves` the others by how many places down.
+    """
 
     placement: str
     n_requests: int = 0
     n_lists: int = 0
     n_places: int = 0
-    n_places_changed: int = 0
+    n_new: int = 0
+    n_gone: int = 0
+    moves: Counter[int] = field(default_factory=Counter)
     n_short: int = 0
     shortest: int | None = None
+
+    @property
+    def in_words(self) -> str:
+        """What a changed list looks like: `1 product new, 1 drops out, 8 move down 1`; "" where none changes."""
+        if not self.n_lists:
+            return ""
+        new, gone, moved = (n / self.n_lists for n in (self.n_new, self.n_gone, self.moves.total()))
+        parts = [f"{_mean(new)} product{'' if new == 1 else 's'} new"] if new else []
+        parts += [f"{_mean(gone)} drop{'s' if gone == 1 else ''} out"] if gone else []
+        if moved:
+            by = next(iter(self.moves)) if len(self.moves) == 1 else 0
+            way = f"move {'down' if by > 0 else 'up'} {abs(by)}" if by else "change places"
+            parts.append(f"{_mean(moved)} other{'' if moved == 1 else 's'} {way}")
+        return ", ".join(parts)
+
+
+def _mean(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
 
 
 @dataclass
@@ -52,9 +77,14 @@ class RuleReplay:
         """All placements together."""
         result = PlacementReplay("")
         for one in self.placements.values():
-            for name in ("n_requests", "n_lists", "n_places", "n_places_changed", "n_short"):
+            for name in ("n_requests", "n_lists", "n_places", "n_new", "n_gone", "moves", "n_short"):
                 setattr(result, name, getattr(result, name) + getattr(one, name))
         return result
+
+    @property
+    def is_too_few(self) -> bool:
+        """Whether the requests are too few to judge by."""
+        return self.total.n_requests < FEWEST
 
     @property
     def crowds_out(self) -> bool:
@@ -95,11 +125,13 @@ def replay_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int |
 def _note(result: RuleReplay, request: ServedRequest, now: Sequence[Item], then: Sequence[Item]) -> None:
     one = result.placements.setdefault(request.placement, PlacementReplay(request.placement))
     before, after = ([item.product_id for item in items] for items in (now, then))
-    n_places = max(len(before), len(after))
-    n_same = sum(a == b for a, b in zip(before, after, strict=False))
+    places = {product_id: place for place, product_id in enumerate(before)}
+    moves = [place - places[product_id] for place, product_id in enumerate(after) if product_id in places]
     one.n_requests += 1
-    one.n_places += n_places
-    one.n_places_changed += n_places - n_same
+    one.n_places += max(len(before), len(after))
+    one.n_new += len(after) - len(moves)
+    one.n_gone += len(before) - len(moves)
+    one.moves.update(by for by in moves if by)
     one.n_lists += before != after
     if len(after) < len(before):
         one.n_short += 1

@@ -42,7 +42,9 @@ def test_lists_and_places_are_counted(dee: Client) -> None:
     result = replay(products=["P05"], placements=["home"])
 
     assert (result.total.n_requests, result.total.n_lists) == (5, 5)
-    assert (result.total.n_places_changed, result.total.n_places) == (5 * 6, 5 * 10)
+    assert (result.total.n_new, result.total.n_gone, result.total.moves) == (5, 5, {-1: 5 * 5})
+    assert result.total.in_words == "1 product new, 1 drops out, 5 others move up 1"
+    assert result.is_too_few
     assert result.total.n_short == 0
     assert set(replay(products=["P05"]).placements) == {"home", "trending"}
 
@@ -58,6 +60,7 @@ def test_starved_and_crowded_lists_are_warned_of(dee: Client) -> None:
     assert (starved.total.n_short, starved.placements["home"].shortest) == (4, 2)
     assert "Starvation: 4 lists would be shorter than now." in page
     assert "4, down to 2" in page
+    assert "Only 4 requests: too few to judge." in page
     assert "answered again now: shoppers, products and model are as they are now" in page
     assert starved.share_with_draft == pytest.approx(0.2)
 
