@@ -41,7 +41,7 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
     """Rules with their current version. Every edit makes a new version; old versions stay."""
 
     form = RuleForm
-    list_display = ("name", "sentence", "about", "places", "window", "version", "state")
+    list_display = ("name", "state", "sentence", "about", "places", "window", "version")
     list_filter = ("active", "current__effect")
     list_select_related = ("current",)
     search_fields = ("name",)
