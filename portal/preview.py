@@ -29,12 +29,14 @@ from portal.theme import staff_context
 
 MISSING: Final[dict[FallbackReason, str]] = {
     "no_profile": "Nothing is known of this shopper yet, so this is what a stranger sees.",
-    "no_consent": "This shopper did not allow personalization, so this is what a stranger sees.",
+    "no_consent": "This shopper did not allow personalization: the shop shows them popular products, as a stranger.",
     "no_model": "No model is live yet: products come in the order of popularity, or of the catalog.",
     "store_down": "Redis did not answer, so the shopper could not be read.",
     "deadline": "The answer would have come too late, so popular products stand in.",
 }
 """What each reason of a fallback means for the person who looks at a preview."""
+HOME: Final = "home"
+"""The placement that the page begins with."""
 UNKNOWN: Final = "Unknown shopper: nobody with this id was ever seen. This is what a stranger sees."
 
 
@@ -48,6 +50,11 @@ class PreviewItem:
     sources: tuple[tuple[str, float], ...]
     contributions: tuple[tuple[str, float], ...]
 
+    @property
+    def down(self) -> str:
+        """How far the draft moved it down, in words."""
+        return f"down {-(self.moved or 0)}"
+
 
 @require_safe
 @staff_page("personalization.view_placement")
@@ -58,7 +65,7 @@ def page(request: HttpRequest) -> HttpResponse:
     for customers choose among sample shoppers instead; a name gives them 403.
     """
     placements = [(key, f"{key}: {config.name}") for key, config in active_placements().items()]
-    first = placements[0][0] if placements else ""
+    first = next((key for key, _ in placements if key == HOME), placements[0][0] if placements else "")
     samples = None if may(request.user, NAMED_SHOPPERS) else sample_shoppers()
     form = PreviewForm({"placement": first, **request.GET.dict()}, placements=placements, samples=samples)
     context = {
@@ -68,6 +75,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "whom_fields": [form[name] for name in ("subject", "placement", "limit")],
         "persona_fields": [form[name] for name in (*PERSONA, "segment")],
         "draft_fields": [form[name] for name in WORDING],
+        "persona_errors": any(form[name].errors for name in (*PERSONA, "segment")),
+        "draft_errors": any(form[name].errors for name in WORDING),
     }
     if form.is_valid():
         context |= _context_of(form, is_named=samples is None)

@@ -1,8 +1,10 @@
 """The form of the preview: whom to ask for, what is asked, and a draft rule with the fields of a saved one."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django import forms
+from django.conf import settings
 
 from common.comma_field import CommaListField
 from consents.subjects import MAX_RAW_ID
@@ -17,6 +19,13 @@ NO_NAMES: Final = "You may not look at a named shopper. Choose one of the sample
 FORBIDDEN: Final = "forbidden"
 ONE_OF: Final = "Choose a shopper, an invented persona, or a segment: not two of them."
 PERSONA: Final = ("clicks", "carts", "purchases", "attributes")
+
+
+def _attributes_in_words(names: Sequence[str]) -> str:
+    if not names:
+        return "This shop uses no attributes of shoppers."
+    example = ", ".join(f"{name}=…" for name in names[:2])
+    return f"Name and value, as {example}. This shop has {', '.join(names)}."
 
 
 class PreviewForm(DraftForm):
@@ -43,6 +52,7 @@ class PreviewForm(DraftForm):
         active = set(active_keys())
         own = [(key, name) for key, name in titles() if key in active]
         self.fields["segment"] = forms.ChoiceField(choices=[("", "no segment"), *own], required=False)
+        self.fields["attributes"].help_text = _attributes_in_words(settings.SHOPPER_ATTRIBUTES)
         for name in ("clicks", "carts", "purchases", "product_id"):
             self.fields[name].widget.attrs["data-picker"] = "products"
 
@@ -62,7 +72,7 @@ class PreviewForm(DraftForm):
         """Return the pairs of name and value."""
         pairs = [tuple(word.strip() for word in one.partition("=")[::2]) for one in self.cleaned_data["attributes"]]
         if not all(name and value for name, value in pairs):
-            raise forms.ValidationError("An attribute is a name and a value, as region=north.")
+            raise forms.ValidationError("An attribute is a name and a value, as region=north or age=30.")
         return [(name, value) for name, value in pairs]
 
     def clean(self) -> dict[str, Any]:

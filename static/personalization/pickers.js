@@ -62,9 +62,11 @@ function equip(field) {
     show();
   }
 
+  const isQuoting = () => /^[^"]*"[^"]*$/.test(box.value); // a comma in it ends no name
+
   // Moves typed names into the field: those before the last comma, or all when the box is left.
   function settle(all) {
-    const typed = names(box.value), open = all || /,\s*$/.test(box.value) ? "" : typed.pop() ?? "";
+    const text = isQuoting() ? `${box.value}"` : box.value, typed = names(text), open = all || /,\s*$/.test(box.value) ? "" : typed.pop() ?? "";
     if (typed.length) {
       box.value = quoted(open) === open ? open : `"${open}`;
       write([...names(field.value), ...typed]);
@@ -113,8 +115,7 @@ function equip(field) {
 
   box.addEventListener("input", () => {
     clearTimeout(timer);
-    const isOpenQuote = /^[^"]*"[^"]*$/.test(box.value);
-    const open = isOpenQuote ? box.value.replace(/^\s*"/, "") : settle(false);
+    const open = isQuoting() ? box.value.replace(/^\s*"/, "") : settle(false);
     timer = setTimeout(() => offer(open), 200);
   });
   box.addEventListener("keydown", (event) => {

@@ -6,8 +6,10 @@ function choose() {
   for (const field of document.querySelectorAll("[data-kinds]")) lineOf(field).hidden = !field.dataset.kinds.split(" ").includes(effect.value);
 }
 
-effect.addEventListener("change", choose);
-choose();
+if (effect) {
+  effect.addEventListener("change", choose);
+  choose();
+}
 
 const box = (name) => document.querySelector(`[name=${name}]`);
 const two = (moment) => [moment.toISOString().slice(0, 10), moment.toISOString().slice(11, 19)];
