@@ -135,7 +135,7 @@ def placements_of_product(product_id: str, *, first: date, last: date) -> dict[s
 
 
 def products_of_placement(placement: str, *, first: date, last: date, most: int) -> dict[str, Totals]:
-    """Return the sums of the products that sold most through a placement, then of those clicked most, and shown most."""
+    """Return the sums of the products that sold most through a placement, were clicked most, then shown most."""
     within = {"placement": placement, "day__gte": first, "day__lte": last}
     outcomes = Outcome.objects.filter(**within)
     by_product = outcomes.values_list("product_id", flat=True)
