@@ -96,13 +96,13 @@ class DraftForm(forms.Form):
     )
     placements = CommaListField(help_text="home, cart. Empty: everywhere.")
     segments = CommaListField(label="For segments", help_text="Keys of segments; one is enough. Empty: everybody.")
-    context_products = CommaListField(label="When looking at products", help_text="Product ids.")
+    context_products = CommaListField(label="When looking at products", help_text="By title or id.")
     context_categories = CommaListField(
         label="When looking at categories", help_text="Furniture/Chairs, or one name of a path."
     )
     starts_at = moment(label="From", help_text=CLOCK)
     ends_at = moment(label="Until", help_text=CLOCK)
-    products = CommaListField(help_text="Product ids. A pin of several takes places one after the other.")
+    products = CommaListField(help_text="By title or id. A pin of several takes places one after the other.")
     categories = CommaListField(help_text="Furniture/Chairs, or one name of a path.")
     brands = CommaListField()
     min_price = amount(label="Price from")

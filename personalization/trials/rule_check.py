@@ -11,7 +11,6 @@ import redis
 
 from catalog.records import ProductRow
 from common import clock
-from personalization.models import Rule as SavedRule
 from personalization.rules.rule_set import Rule, Stage
 from personalization.selectors.placements import PlacementConfig
 from personalization.selectors.rules import sentence_of
@@ -23,7 +22,7 @@ from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from personalization.trials.sample_shoppers import N_SAMPLES, sample_shoppers
-from personalization.trials.trial import Draft, available, draft_of, obstacle, without_holdouts
+from personalization.trials.trial import Baseline, Draft, available, baseline, draft_of, obstacle
 from profiles.selectors.segments import newest_members
 from recsys.arrays import Bools
 
@@ -35,8 +34,6 @@ MOST_EXAMPLES: Final = 3
 Items = tuple[Item, ...]
 Shoppers = Literal["sample", "members", "stranger"]
 """A sample of all users, the newest members of the draft's segments, or a stranger where there are none."""
-Baseline = Literal["without", "saved"]
-"""The shop without the rule, or with the rule as it is saved."""
 STAGES: Final[tuple[tuple[Stage | None, str], ...]] = (
     ("filter", "filter"),
     (None, "propose"),
@@ -120,10 +117,7 @@ def check_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int | 
     A draft that says what the saved rule says is compared with the shop without it: that is what the rule does.
     Raises InvalidInput, which names the field; Unavailable before the catalog is loaded.
     """
-    snapshot = without_holdouts(snapshot_refresher.current())
-    against: Baseline = "saved" if _is_reworded(snapshot, instead_of, wording) else "without"
-    if against == "without" and instead_of is not None:
-        snapshot = snapshot.with_rules([one for one in snapshot.rules.rules if one.id != instead_of])
+    against, snapshot = baseline(snapshot_refresher.current(), wording, instead_of=instead_of)
     draft = draft_of(snapshot, wording, name=name or "this rule", instead_of=instead_of)
     mask = draft.snapshot.rules.matched[draft.rule.id]
     placements = _placements(snapshot, draft.rule)
@@ -149,14 +143,6 @@ def check_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int | 
         ),
         examples=tuple(_examples(comparison, names, draft.rule.segments)),
     )
-
-
-def _is_reworded(snapshot: Snapshot, rule_id: int | None, wording: Mapping[str, Any]) -> bool:
-    """Return whether the draft differs from the saved rule of that id, which is live."""
-    if all(one.id != rule_id for one in snapshot.rules.rules):
-        return False
-    saved = SavedRule.objects.select_related("current").filter(pk=rule_id).first()
-    return saved is not None and any(getattr(saved.current, name) != value for name, value in wording.items())
 
 
 def _examples(comparison: _Comparison, names: Sequence[str], segments: Sequence[str]) -> Iterator[Example]:

@@ -14,7 +14,7 @@ from personalization.serving.answers import Item
 from personalization.serving.engine import answer
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from personalization.trials.past_requests import SECONDS, ask_of, requests_of_yesterday
-from personalization.trials.trial import draft_of, without_holdouts
+from personalization.trials.trial import Baseline, baseline, draft_of
 
 N_REQUESTS: Final = 300
 FEWEST: Final = 50
@@ -67,6 +67,7 @@ class RuleReplay:
     since: datetime
     before: datetime
     n_sampled: int
+    against: Baseline = "without"
     placements: dict[str, PlacementReplay] = field(default_factory=dict)
     share_now: float = 0.0
     share_with_draft: float = 0.0
@@ -95,15 +96,16 @@ class RuleReplay:
 def replay_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int | None = None) -> RuleReplay:
     """Answer a sample of yesterday's requests without and with a draft, `instead_of` the saved rule of that id.
 
+    As in a check, an unchanged rule is compared with the shop without it.
+
     Shoppers, products and model are those of now. Where nobody asked yesterday, the requests are of the last 24 hours.
     Raises InvalidInput, which names the field; Unavailable before the catalog is loaded.
     """
-    snapshot = without_holdouts(snapshot_refresher.current())
+    against, snapshot = baseline(snapshot_refresher.current(), wording, instead_of=instead_of)
     draft = draft_of(snapshot, wording, name=name or "this rule", instead_of=instead_of)
     since, before, requests = requests_of_yesterday(draft.rule.placements, limit=N_REQUESTS)
-    result = RuleReplay(
-        sentence_of(draft_version(wording=wording)), since, before, len(requests), conflicts=draft.conflicts
-    )
+    sentence = sentence_of(draft_version(wording=wording))
+    result = RuleReplay(sentence, since, before, len(requests), against=against, conflicts=draft.conflicts)
     matched = draft.snapshot.rules.matched[draft.rule.id]
     codes, places, end = snapshot.serving_catalog.codes, Counter[str](), time.monotonic() + SECONDS
     for request in requests:

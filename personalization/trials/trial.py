@@ -4,9 +4,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from common import clock
+from personalization.models import Rule as SavedRule
 from personalization.rules.conflicts import conflicts, rule_warnings
 from personalization.rules.rule_set import Rule, Situation
 from personalization.selectors.placements import Filters
@@ -20,6 +21,8 @@ from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from recsys.arrays import Bools
 
+Baseline = Literal["without", "saved"]
+"""The shop without the rule, or with the rule as it is saved."""
 MOVING: Final = ("boost", "bury")
 LONGEST: Final = 50
 """How far an answer is looked through for the products that a rule matches."""
@@ -117,6 +120,21 @@ def without_holdouts(snapshot: Snapshot) -> Snapshot:
     if not any(rule.holdout_percent for rule in snapshot.rules.rules):
         return snapshot
     return snapshot.with_rules([replace(rule, holdout_percent=0) for rule in snapshot.rules.rules])
+
+
+def baseline(snapshot: Snapshot, wording: Mapping[str, Any], *, instead_of: int | None) -> tuple[Baseline, Snapshot]:
+    """Return the shop, without hold-outs, that a draft is compared with.
+
+    The saved rule as it is, where the draft rewords it. Else the shop without it: that is what the rule does.
+    """
+    shop = without_holdouts(snapshot)
+    others = [one for one in shop.rules.rules if one.id != instead_of]
+    if len(others) == len(shop.rules.rules):
+        return "without", shop
+    saved = SavedRule.objects.select_related("current").filter(pk=instead_of).first()
+    if saved is not None and any(getattr(saved.current, name) != value for name, value in wording.items()):
+        return "saved", shop
+    return "without", shop.with_rules(others)
 
 
 def available(snapshot: Snapshot) -> Bools:

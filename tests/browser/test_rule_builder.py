@@ -108,6 +108,7 @@ def test_a_changed_list_is_opened_with_the_draft(users: None, shop: Shop, ada: P
     ada.goto(f"{shop.url}{ADD}?effect=exclude&products={product}&placements=home")
     with ada.context.expect_page() as opened:
         ada.get_by_role("link", name="shopper 1 on home").click(timeout=15_000)
+    opened.value.wait_for_load_state()
 
     expect(opened.value.get_by_role("heading", name="With the draft rule")).to_be_visible()
     slates = opened.value.locator(".v-slate")
