@@ -154,7 +154,7 @@ def _choices(days: int) -> dict[str, Any]:
         "periods": PERIODS,
         "days": days,
         "zone": settings.SHOP_TIME_ZONE,
-        "since": since and since.astimezone(zone),
+        "since": f"{since.astimezone(zone):%Y-%m-%d %H:%M}" if since else "",
     }
 
 

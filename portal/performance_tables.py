@@ -96,7 +96,7 @@ def by_day(now: Sequence[Day], before: Sequence[Day], changes: Sequence[Change] 
         ("the period before", [_rate(one) for one in before]),
     ]
     figure = plots.lines([f"{one.day:%m-%d}" for one in now], series, x="day", y="clicks for 100 answers")
-    figure["layout"]["xaxis"] |= {"nticks": 7, "tickangle": 0}  # else days run together on a phone
+    figure["layout"]["xaxis"] |= {"nticks": 4, "tickangle": 0}  # else days run together on a phone
     _mark(figure, changes)
     columns = ("Day", "Answers", "Click rate", "Clicks", "Carts", "Orders", "Revenue", "Personalized")
     rows = [(f"{one.day}", *cells(one.all), _share(one.personalized.answers, one.all.answers)) for one in now]

@@ -238,13 +238,18 @@ def _joined(parts: Iterable[str], between: str = "; ") -> str:
 
 
 def _names_in_words(kind: str, names: list[str], most: int | None) -> str:
-    named = names[:most]
-    rest = len(names) - len(named)
+    listed = names[:most]
+    rest = len(names) - len(listed)
     more = f" and {rest} more" if rest else ""
     if kind.endswith("products"):
-        titles = titles_of(named) if named else {}
-        named = [with_title(name, titles) for name in named]
-    return f"{kind} {', '.join(named)}{more}" if names else ""
+        titles = titles_of(listed) if listed else {}
+        listed = [with_title(name, titles) for name in listed]
+    return f"{kind} {', '.join(listed)}{more}" if names else ""
+
+
+def named(product_id: str) -> str:
+    """Return a product in words; it asks for the title."""
+    return with_title(product_id, titles_of([product_id]))
 
 
 def with_title(product_id: str, titles: Mapping[str, str]) -> str:

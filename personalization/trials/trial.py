@@ -11,7 +11,7 @@ from personalization.models import Rule as SavedRule
 from personalization.rules.conflicts import conflicts, rule_warnings
 from personalization.rules.rule_set import Rule, Situation
 from personalization.selectors.placements import Filters
-from personalization.selectors.rules import pure_rule
+from personalization.selectors.rules import named, pure_rule
 from personalization.services.rules import draft_version
 from personalization.serving.answers import Answer
 from personalization.serving.asking import NOBODY, Ask
@@ -71,7 +71,7 @@ def draft_of(
     dated = snapshot.with_rules([*others, worded]) if worded != rule else with_rule
     texts = tuple(conflict.text for conflict in conflicts(dated.rules, of=rule_id))
     is_dated = not _runs_at(worded, clock.now().timestamp())
-    warnings = (*rule_warnings(rule, with_rule.rules, on_sale=with_rule.on_sale), *texts)
+    warnings = (*rule_warnings(rule, with_rule.rules, on_sale=with_rule.on_sale, named=named), *texts)
     return Draft(rule, with_rule, (*warnings, NOT_NOW) if is_dated else warnings)
 
 

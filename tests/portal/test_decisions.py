@@ -75,7 +75,9 @@ def test_a_merchandiser_sees_what_recommendations_brought_and_no_metric_of_model
     text = page.content.decode()
     assert "The live model" not in text
     assert "Waiting to be recorded" not in text
-    assert [(one.title, one.orders, one.revenue) for one in page.context["best_sellers"]] == [("Desk lamp", 1, "50.00 EUR")]
+    assert [(one.title, one.orders, one.revenue) for one in page.context["best_sellers"]] == [
+        ("Desk lamp", 1, "50.00 EUR")
+    ]
     assert "NDCG@10" in log_in("data scientist").get("/admin/").content.decode()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from pytest_django import Settings
 
 from common import clock
 from events.services import performance
@@ -62,6 +63,16 @@ def test_a_merchandiser_sees_how_home_did(log_in: LogIn) -> None:
 
 
 @pytest.mark.usefixtures("a_week")
+def test_since_when_is_counted_is_in_the_time_zone_of_the_shop(log_in: LogIn, settings: Settings) -> None:
+    settings.SHOP_TIME_ZONE = "Pacific/Auckland"
+    first = clock.now() - timedelta(days=8) + timedelta(hours=13)
+
+    page = log_in("merchandiser").get(reverse("portal:performance")).content.decode()
+
+    assert f"counted since {first:%Y-%m-%d %H:%M} (Pacific/Auckland)" in page
+
+
+@pytest.mark.usefixtures("a_week")
 def test_the_overview_lists_every_placement(log_in: LogIn) -> None:
     page = log_in("merchandiser").get(reverse("portal:performance"), {"days": "28"})
 
@@ -75,7 +86,9 @@ def test_a_merchandiser_sees_how_a_product_did_and_where(log_in: LogIn) -> None:
     client = log_in("merchandiser")
     home = client.get(reverse("portal:performance-placement", args=["home"]))
     products = {one.slug: one for one in home.context["sections"]}["products"]
-    assert [row[:3] for row in products.rows] == [("Desk lamp", "1", "100.0%"), ("Wool rug", "1", "0.0%")], "shown, never clicked"
+    assert [row[:3] for row in products.rows] == [("Desk lamp", "1", "100.0%"), ("Wool rug", "1", "0.0%")], (
+        "shown, never clicked"
+    )
 
     page = client.get(products.links[0])
 

@@ -285,8 +285,8 @@ def test_rules_switched_on_together_are_compiled_once(log_in: LogIn) -> None:
 @pytest.mark.parametrize(
     ("effect", "expected"),
     [
-        ("pin", ["Not on sale now: rug, throw", "“Wool” matches no product on sale now"]),
-        ("require", ["Not on sale now: rug, throw", "“Wool” matches no product on sale now: nothing is left to show"]),
+        ("pin", ["Not on sale now: Wool rug (rug), Wool throw (throw)", "“Wool” matches no product on sale now"]),
+        ("require", ["Not on sale now: Wool rug (rug), Wool throw (throw)", "“Wool” matches no product on sale now: nothing is left to show"]),
         ("exclude", []),
     ],
 )
