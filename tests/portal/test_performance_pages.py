@@ -73,6 +73,21 @@ def test_since_when_is_counted_is_in_the_time_zone_of_the_shop(log_in: LogIn, se
 
 
 @pytest.mark.usefixtures("a_week")
+def test_rates_of_positions_are_drawn_from_enough_impressions_on(
+    log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, address = log_in("merchandiser"), reverse("portal:performance-placement", args=["home"])
+
+    few = {one.slug: one for one in client.get(address).context["sections"]}["positions"]
+    monkeypatch.setattr("portal.performance_tables.FEWEST_IMPRESSIONS", 2)
+    enough = {one.slug: one for one in client.get(address).context["sections"]}["positions"]
+
+    assert few.figure is None
+    assert enough.figure["layout"]["xaxis"]["title"]["text"] == "position"
+    assert "95 % interval" in enough.note
+
+
+@pytest.mark.usefixtures("a_week")
 def test_the_overview_lists_every_placement(log_in: LogIn) -> None:
     page = log_in("merchandiser").get(reverse("portal:performance"), {"days": "28"})
 
@@ -122,6 +137,7 @@ def test_changes_of_a_placement_are_marked_in_its_chart(log_in: LogIn) -> None:
     layout = sections["days"].figure["layout"]
     today = f"{clock.now():%m-%d}"
     assert [shape["x0"] for shape in layout["shapes"]] == [today]
+    assert layout["xaxis"]["nticks"] == 4, "on a phone more days run together"
     assert [mark["text"] for mark in layout["annotations"]] == ["▼3"]
     assert layout["annotations"][0]["hovertext"].startswith("“Push” created<br>“Push” switched off")
 

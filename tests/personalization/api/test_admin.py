@@ -46,6 +46,7 @@ RULE = {
     "name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", "priority": "0", "cap_by": "",
     "products": "rug, throw", "placements": "home",
 }  # fmt: skip
+NOT_ON_SALE = "Not on sale now: Wool rug (rug), Wool throw (throw)"
 NUMBERS = {
     "explore_share": "0.2", "explore_cap": "50", "explore_days": "7", "explore_enough": "300", "rest_days": "21",
     "discovery_share": "0.5",
@@ -285,8 +286,8 @@ def test_rules_switched_on_together_are_compiled_once(log_in: LogIn) -> None:
 @pytest.mark.parametrize(
     ("effect", "expected"),
     [
-        ("pin", ["Not on sale now: Wool rug (rug), Wool throw (throw)", "“Wool” matches no product on sale now"]),
-        ("require", ["Not on sale now: Wool rug (rug), Wool throw (throw)", "“Wool” matches no product on sale now: nothing is left to show"]),
+        ("pin", [NOT_ON_SALE, "“Wool” matches no product on sale now"]),
+        ("require", [NOT_ON_SALE, "“Wool” matches no product on sale now: nothing is left to show"]),
         ("exclude", []),
     ],
 )
