@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
 _PANELS: Final[list[str]] = []
-_MARKS: Final[list[str]] = []
+_LABELS: Final[list[str]] = []
 
 
 def register(panel: str) -> None:
@@ -21,22 +21,22 @@ def register(panel: str) -> None:
         _PANELS.append(panel)
 
 
-def register_mark(marks: str) -> None:
-    """Add marks to the list of products.
+def register_label(labels: str) -> None:
+    """Add labels to the list of products.
 
-    `marks` names a function by its dotted path; of ids of products it returns the words about those that have any.
+    `labels` names a function by its dotted path; of ids of products it returns the words about those that have any.
     """
-    if marks not in _MARKS:
-        _MARKS.append(marks)
+    if labels not in _LABELS:
+        _LABELS.append(labels)
 
 
-def marks_of(product_ids: Sequence[str]) -> dict[str, str]:
+def labels_of(product_ids: Sequence[str]) -> dict[str, str]:
     """Return in words what other rooms say of products, by id; those without a mark are left out."""
     words = defaultdict[str, list[str]](list)
-    for marks in _MARKS:
-        for product_id, mark in import_string(marks)(product_ids).items():
+    for labels in _LABELS:
+        for product_id, mark in import_string(labels)(product_ids).items():
             words[product_id].append(mark)
-    return {product_id: ", ".join(marks) for product_id, marks in words.items()}
+    return {product_id: ", ".join(labels) for product_id, labels in words.items()}
 
 
 def panels_of(request: HttpRequest, product_id: str) -> list[SafeString]:

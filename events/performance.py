@@ -145,9 +145,9 @@ def products_of_placement(placement: str, *, first: date, last: date, most: int)
         clicks = by_product.filter(kind="click").exclude(product_id__in=products).annotate(n=Count("id"))
         products += clicks.order_by("-n", "product_id")[: most - len(products)]
     if len(products) < most:
-        shown = ProductImpressions.objects.filter(**within).exclude(product_id__in=products)
-        counts_of_shown = shown.values_list("product_id", flat=True).annotate(count=Sum("n"))
-        products += counts_of_shown.order_by("-count", "product_id")[: most - len(products)]
+        impressions_of_rest = ProductImpressions.objects.filter(**within).exclude(product_id__in=products)
+        counts_of_rest = impressions_of_rest.values_list("product_id", flat=True).annotate(count=Sum("n"))
+        products += counts_of_rest.order_by("-count", "product_id")[: most - len(products)]
     impressions = ProductImpressions.objects.filter(product_id__in=products, **within).values_list("product_id")
     counts = dict(impressions.annotate(count=Sum("n")))
     totals = {name: Totals(answers=counts.get(name, 0), impressions=counts.get(name, 0)) for name in products}
@@ -188,8 +188,8 @@ def counted_since(zone: ZoneInfo) -> datetime | None:
     if day is None:
         return None
     start = datetime.combine(day, time.min, zone)
-    kept = ServedAnswer.objects.filter(at__gte=start, at__lt=start + timedelta(days=1))
-    first: datetime | None = kept.aggregate(first=Min("at"))["first"]
+    answers = ServedAnswer.objects.filter(at__gte=start, at__lt=start + timedelta(days=1))
+    first: datetime | None = answers.aggregate(first=Min("at"))["first"]
     return first or start
 
 

@@ -23,11 +23,11 @@ class PersonalizationConfig(AppConfig):
 
         The database may have been restored.
         """
-        from catalog.product_panels import register, register_mark
+        from catalog.product_panels import register, register_label
         from personalization.payload_kinds import register_kinds
 
         register("personalization.admin.product_rules.panel")
-        register_mark("personalization.services.hidden_products.marks")
+        register_label("personalization.services.hidden_products.labels")
         register_kinds()
         post_migrate.connect(after_migrate, sender=self)
 

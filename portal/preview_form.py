@@ -31,6 +31,8 @@ def _attributes_in_words(names: Sequence[str]) -> str:
 class PreviewForm(DraftForm):
     """Whom, where, and a draft rule. Lists are separated by commas, as in a saved rule."""
 
+    rule_id = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput())
+    """The saved rule in whose place the draft is tried."""
     subject = forms.CharField(label="Shopper", max_length=MAX_RAW_ID, required=False)
     segment = forms.ChoiceField(required=False)
     clicks = CommaListField(label="Looked at")

@@ -23,7 +23,7 @@ from audit.staff import LimitedActions, actor_of
 from catalog import limits, services
 from catalog.admin.imports import may_import, upload_view
 from catalog.models import Product
-from catalog.product_panels import marks_of, panels_of
+from catalog.product_panels import labels_of, panels_of
 from catalog.resources import ProductResource
 from catalog.table import path_of, steps_of
 from catalog.validation import CHECKS, check_id, parse_product
@@ -134,14 +134,14 @@ class ProductAdmin(LimitedActions, ExportMixin, ModelAdmin):
     @display(description="Mark", label={"never shown": "warning"})
     def mark(self, product: Product) -> str:
         """Show what other rooms say of the product."""
-        return getattr(product, "marks", "")
+        return getattr(product, "labels", "")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Note the marks at the products of the page, all at once."""
+        """Note the labels at the products of the page, all at once."""
         page = super().get_changelist_instance(request)
-        marks = marks_of([product.product_id for product in page.result_list])
+        labels = labels_of([product.product_id for product in page.result_list])
         for product in page.result_list:
-            product.marks = marks.get(product.product_id, "")
+            product.labels = labels.get(product.product_id, "")
         return page
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:

@@ -61,7 +61,7 @@ class RuleForm(RuleModelForm, DraftForm):
         Switching alone is no obstacle. Locks the row: a simultaneous save of the same rule waits.
         """
         now = Rule.objects.select_for_update(of=["self"]).select_related("current").get(pk=self.instance.pk).current
-        shown = self.instance.versions.filter(number=shown_version).first()
-        if now is not None and (shown is None or not says_the_same(now, shown)):
+        opened = self.instance.versions.filter(number=shown_version).first()
+        if now is not None and (opened is None or not says_the_same(now, opened)):
             by = name_of(now.created_by)
             self.add_error(None, f"Changed meanwhile by {by}, see Versions: reload the page and decide again.")

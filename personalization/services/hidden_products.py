@@ -24,7 +24,7 @@ def hidden_among(product_ids: Sequence[str]) -> set[str]:
     return {*product_ids} & {*listed}
 
 
-def marks(product_ids: Sequence[str]) -> dict[str, str]:
+def labels(product_ids: Sequence[str]) -> dict[str, str]:
     """Return the mark of each hidden product, for the list of products."""
     return dict.fromkeys(hidden_among(product_ids), "never shown")
 

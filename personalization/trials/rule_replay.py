@@ -45,9 +45,9 @@ class PlacementReplay:
         """What a changed list looks like: `1 product new, 1 drops out, 8 move down 1`; "" where none changes."""
         if not self.n_lists:
             return ""
-        new, gone, moved = (n / self.n_lists for n in (self.n_new, self.n_gone, self.moves.total()))
+        new, dropped, moved = (n / self.n_lists for n in (self.n_new, self.n_gone, self.moves.total()))
         parts = [f"{_mean(new)} product{'' if new == 1 else 's'} new"] if new else []
-        parts += [f"{_mean(gone)} drop{'s' if gone == 1 else ''} out"] if gone else []
+        parts += [f"{_mean(dropped)} drop{'s' if dropped == 1 else ''} out"] if dropped else []
         if moved:
             by = next(iter(self.moves)) if len(self.moves) == 1 else 0
             way = f"move {'down' if by > 0 else 'up'} {abs(by)}" if by else "change places"

@@ -56,6 +56,7 @@ class Trial:
     with_draft: Answer | None = None
     conflicts: tuple[str, ...] = ()
     obstacle: str = ""
+    against: Baseline = "without"
 
 
 def draft_of(
@@ -75,19 +76,31 @@ def draft_of(
     return Draft(rule, with_rule, (*warnings, NOT_NOW) if is_dated else warnings)
 
 
-def try_rule(ask: Ask, *, wording: Mapping[str, Any] | None = None, shopper: Shopper | None = None) -> Trial:
+def try_rule(
+    ask: Ask,
+    *,
+    wording: Mapping[str, Any] | None = None,
+    shopper: Shopper | None = None,
+    instead_of: int | None = None,
+) -> Trial:
     """Answer the request without and with the draft rule, for its shopper or the given one.
 
-    Raises NotFound, InvalidInput; Unavailable before a load.
+    With `instead_of` the draft stands for the saved rule of that id. Raises NotFound, InvalidInput; Unavailable before
+    a load.
     """
     snapshot, ask = snapshot_refresher.current(), replace(ask, explores=False)
+    against: Baseline = "without"
+    if wording is not None and instead_of is not None:
+        against, snapshot = baseline(snapshot, wording, instead_of=instead_of)
     now = answer(snapshot, ask, shopper=shopper)
     if wording is None:
         return Trial(now)
-    draft = draft_of(snapshot, wording)
+    draft = draft_of(snapshot, wording, instead_of=instead_of)
     with_draft = answer(draft.snapshot, ask, shopper=shopper)
     moved = [item.product_id for item in with_draft.items] != [item.product_id for item in now.items]
-    return Trial(now, with_draft, draft.conflicts, "" if moved else obstacle(draft, ask, snapshot, shopper=shopper))
+    is_obstructed = not moved and against == "without"
+    text = obstacle(draft, ask, snapshot, shopper=shopper) if is_obstructed else ""
+    return Trial(now, with_draft, draft.conflicts, text, against)
 
 
 def obstacle(draft: Draft, ask: Ask, snapshot: Snapshot, *, shopper: Shopper | None = None) -> str:

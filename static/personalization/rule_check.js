@@ -37,7 +37,7 @@ const preview = document.querySelector("[data-preview]");
 
 function show(own = {}) {
   const form = preview.closest("form"), fields = new URLSearchParams();
-  for (const [name, value] of new FormData(form)) if (value && !/^(csrf|initial-|_|name$|active$|rule_id$|shown_version$)/.test(name)) fields.set(name, value);
+  for (const [name, value] of new FormData(form)) if (value && !/^(csrf|initial-|_|name$|active$|shown_version$)/.test(name)) fields.set(name, value);
   const placement = form.elements.placements?.value.split(",")[0].trim();
   if (placement) fields.set("placement", placement);
   for (const [name, value] of Object.entries(own)) fields.set(name, value);

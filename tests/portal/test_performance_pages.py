@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
 from pytest_django import Settings
 
 from common import clock
+from events.models import ServedAnswer
 from events.services import performance
 from personalization.models import Placement
 from personalization.services.placements import save_placement
@@ -51,7 +53,7 @@ def test_a_merchandiser_sees_how_home_did(log_in: LogIn) -> None:
     text = page.content.decode()
     assert "By position" in text
     assert "A chart follows from 100 impressions on." in text
-    first = clock.now() - timedelta(days=8)
+    first = ServedAnswer.objects.earliest("at").at
     assert f"Recommendations are counted since {first:%Y-%m-%d %H:%M}" in text
     assert "in the time zone UTC" in text
     positions = client.get(reverse("portal:performance-placement", args=["home"]), {"csv": "positions"})
@@ -62,10 +64,12 @@ def test_a_merchandiser_sees_how_home_did(log_in: LogIn) -> None:
     ]
 
 
-@pytest.mark.usefixtures("a_week")
-def test_since_when_is_counted_is_in_the_time_zone_of_the_shop(log_in: LogIn, settings: Settings) -> None:
+def test_since_when_is_counted_is_in_the_time_zone_of_the_shop(
+    log_in: LogIn, settings: Settings, request: pytest.FixtureRequest
+) -> None:
     settings.SHOP_TIME_ZONE = "Pacific/Auckland"
-    first = clock.now() - timedelta(days=8) + timedelta(hours=13)
+    request.getfixturevalue("a_week")
+    first = ServedAnswer.objects.earliest("at").at.astimezone(ZoneInfo("Pacific/Auckland"))
 
     page = log_in("merchandiser").get(reverse("portal:performance")).content.decode()
 

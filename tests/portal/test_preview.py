@@ -141,6 +141,21 @@ def test_an_error_opens_its_block(dee: Client, query: dict[str, str], is_open: t
     assert tuple(map(bool, blocks)) == is_open
 
 
+def test_a_saved_rule_is_shown_against_the_shop_without_it(dee: Client) -> None:
+    rule = create_rule(name="Hide", wording={"effect": "exclude", "products": ["P1"]}, actor="staff:1")
+    query = {"placement": "home", "effect": "exclude", "products": "P1", "rule_id": rule.pk}
+
+    page = dee.get("/portal/preview", query)
+    reworded = dee.get("/portal/preview", {**query, "products": "P2"})
+
+    assert [heading for heading, *_ in page.context["columns"]] == ["Without the rule", "With the rule"]
+    assert (products_of(page)[0], products_of(page, 1)[0]) == ("P1", "P2")
+    assert not page.context["alike"]
+    assert f'href="/admin/personalization/rule/{rule.pk}/change/">Back to the rule' in page.content.decode()
+    assert [heading for heading, *_ in reworded.context["columns"]] == ["As it is saved", "As it is changed"]
+    assert (products_of(reworded)[0], products_of(reworded, 1)[0]) == ("P2", "P1")
+
+
 def test_a_product_that_moves_down_is_no_alarm(dee: Client) -> None:
     page = dee.get("/portal/preview?placement=home&effect=pin&products=P5&position=1").content.decode()
 

@@ -90,7 +90,7 @@ def test_a_hidden_product_is_marked_and_its_rule_named_at_once(dee: Client) -> N
     assert ">Never show these</a>" in page
     assert "in no recommendation; the shop&#x27;s search and the product&#x27;s own page still show it" in page
     products = dee.get("/admin/catalog/product/")
-    assert [row.product_id for row in products.context["cl"].result_list if row.marks] == ["P1"]
+    assert [row.product_id for row in products.context["cl"].result_list if row.labels] == ["P1"]
     assert "never shown" in products.content.decode()
 
 
