@@ -142,7 +142,7 @@ def baseline(snapshot: Snapshot, wording: Mapping[str, Any], *, instead_of: int 
     """
     shop = without_holdouts(snapshot)
     others = [one for one in shop.rules.rules if one.id != instead_of]
-    if len(others) == len(shop.rules.rules):
+    if instead_of is None or len(others) == len(shop.rules.rules):
         return "without", shop
     saved = SavedRule.objects.select_related("current").filter(pk=instead_of).first()
     if saved is not None and any(getattr(saved.current, name) != value for name, value in wording.items()):

@@ -1,6 +1,7 @@
 """The admin of rules, placements, versions and runs: permissions, forms, warnings, confirmation pages."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -825,11 +826,11 @@ def test_the_last_change_of_a_rule_is_undone_and_taken_back(log_in: LogIn) -> No
     undo = reverse("admin:personalization_rule_undo_page", args=[rule.pk])
     assert "off, as before it was made" in dee.get(undo).content.decode()
     dee.post(undo, {"number": "1"})
-    rule.refresh_from_db()
-    assert not rule.active
+    assert [one.active for one in Rule.objects.all()] == [False]
     dee.post(undo, {"number": "2"})
-    rule.refresh_from_db()
-    assert rule.active, "the page says: undone once more, the rule is as it is now"
+    assert [one.active for one in Rule.objects.all()] == [True], (
+        "the page says: undone once more, the rule is as it is now"
+    )
     edit_rule(rule.pk, wording={"effect": "bury", "factor": 2.0, "products": ["rug"]}, actor="staff:1")
 
     page = dee.get(undo).content.decode()
@@ -860,13 +861,14 @@ def test_undo_brings_back_exactly_what_was_before(log_in: LogIn) -> None:
         return now.name, now.active, now.current.effect, now.current.products
 
     bury = {"effect": "bury", "products": ["throw"]}
-    for change in (
+    changes: tuple[Callable[[], Rule], ...] = (
         lambda: switch_rule(rule.pk, active=False, actor="staff:1"),
         lambda: edit_rule(rule.pk, wording=bury, name="Buried", active=True, actor="staff:1"),
         lambda: edit_rule(rule.pk, wording=bury, name="Renamed", actor="staff:1"),
         lambda: switch_rule(rule.pk, active=False, actor="staff:1"),
         lambda: switch_rule(rule.pk, active=True, actor="staff:1"),
-    ):
+    )
+    for change in changes:
         before = state()
         change()
         after = state()
