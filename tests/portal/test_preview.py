@@ -143,7 +143,7 @@ def test_an_error_opens_its_block(dee: Client, query: dict[str, str], is_open: t
 
 def test_a_saved_rule_is_shown_against_the_shop_without_it(dee: Client) -> None:
     rule = create_rule(name="Hide", wording={"effect": "exclude", "products": ["P1"]}, actor="staff:1")
-    query = {"placement": "home", "effect": "exclude", "products": "P1", "rule_id": rule.pk}
+    query = {"placement": "home", "effect": "exclude", "products": "P1", "rule_id": str(rule.pk)}
 
     page = dee.get("/portal/preview", query)
     reworded = dee.get("/portal/preview", {**query, "products": "P2"})
