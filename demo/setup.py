@@ -9,8 +9,11 @@ from django.db import transaction
 from access.scopes import SCOPE_NAMES
 from access.selectors import key_exists
 from access.services import create_key, sync_roles
+from catalog.browsing import top_categories
 from personalization.selectors.placements import active_placements
 from personalization.services.placements import save_placement
+from profiles.selectors.segments import titles as segment_titles
+from profiles.services.segments import create_segment
 
 ACTOR: Final = "system:demo"
 PUBLIC_KEY: Final = "pk_demo"
@@ -33,6 +36,11 @@ SVD_PLACEMENT: Final = {
     "fallback": ["trending", "popular", "catalog_order"],
     "size": 12,
 }
+SEGMENTS: Final = {
+    "big-spenders": ("Big spenders", {"trait": "rfm.monetary", "is": "at_least", "value": 200}),
+    "new-visitors": ("New visitors", {"trait": "sessions.count", "is": "at_most", "value": 1}),
+}
+"""Name and rule by key."""
 
 
 def prepare() -> None:
@@ -42,6 +50,17 @@ def prepare() -> None:
     _logins()
     if "home-svd" not in active_placements():
         save_placement("home-svd", data=SVD_PLACEMENT, actor=ACTOR)
+
+
+def make_segments() -> None:
+    """Create segments to try rules on; existing ones stay unchanged. The catalog is filled by then."""
+    titles = dict(segment_titles())
+    for category in top_categories(1):
+        looks = {"event": "view", "is": "at_least", "times": 3, "within": "30 days", "category": [category]}
+        rules = {**SEGMENTS, "category-lookers": (f"Looks at {category}", looks)}
+        for key in rules.keys() - titles.keys():
+            name, rule = rules[key]
+            create_segment(key=key, name=name, rule=rule, actor=ACTOR)
 
 
 def set_rest_days(days: int) -> None:

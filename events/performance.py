@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
 
-from events.models import Impressions, Outcome, ProductImpressions
+from events.models import Impressions, Outcome, ProductImpressions, ServedAnswer
 
 AT_POSITIONS = Q(position__gt=0)
 
@@ -134,7 +135,7 @@ def placements_of_product(product_id: str, *, first: date, last: date) -> dict[s
 
 
 def products_of_placement(placement: str, *, first: date, last: date, most: int) -> dict[str, Totals]:
-    """Return the sums of the products that sold most through a placement, then of those clicked most."""
+    """Return the sums of the products that sold most through a placement, were clicked most, then shown most."""
     within = {"placement": placement, "day__gte": first, "day__lte": last}
     outcomes = Outcome.objects.filter(**within)
     by_product = outcomes.values_list("product_id", flat=True)
@@ -143,6 +144,10 @@ def products_of_placement(placement: str, *, first: date, last: date, most: int)
     if len(products) < most:  # clicks are many: they are counted only where they decide
         clicks = by_product.filter(kind="click").exclude(product_id__in=products).annotate(n=Count("id"))
         products += clicks.order_by("-n", "product_id")[: most - len(products)]
+    if len(products) < most:
+        impressions_of_rest = ProductImpressions.objects.filter(**within).exclude(product_id__in=products)
+        counts_of_rest = impressions_of_rest.values_list("product_id", flat=True).annotate(count=Sum("n"))
+        products += counts_of_rest.order_by("-count", "product_id")[: most - len(products)]
     impressions = ProductImpressions.objects.filter(product_id__in=products, **within).values_list("product_id")
     counts = dict(impressions.annotate(count=Sum("n")))
     totals = {name: Totals(answers=counts.get(name, 0), impressions=counts.get(name, 0)) for name in products}
@@ -157,6 +162,14 @@ def _added(totals: dict[str, Totals], outcomes: QuerySet[Outcome], key: str) -> 
     return totals
 
 
+def products_sold(*, first: date, last: date, most: int) -> list[tuple[str, int, Decimal]]:
+    """Return id, number of orders and revenue of the products that sold most through all placements together."""
+    placements = list(Impressions.objects.filter(position=0).values_list("placement", flat=True).distinct())
+    within = {"kind": "order", "placement__in": placements, "day__gte": first, "day__lte": last}
+    sold = Outcome.objects.filter(**within).values_list("product_id")  # the index begins with the placement
+    return list(sold.annotate(n=Count("id"), revenue=Sum("revenue")).order_by("-revenue", "-n", "product_id")[:most])
+
+
 def personalized_days(*, first: date, last: date) -> dict[date, Totals]:
     """Return answers and clicks of the personalized answers of all placements, for each day with any."""
     within = {"personalized": True, "day__gte": first, "day__lte": last}
@@ -167,6 +180,17 @@ def personalized_days(*, first: date, last: date) -> dict[date, Totals]:
     for day, n in clicks.values_list("day").annotate(n=Count("id")):
         days.setdefault(day, Totals()).clicks = n
     return days
+
+
+def counted_since(zone: ZoneInfo) -> datetime | None:
+    """Return the moment of the first counted answer, None before; without its record, the begin of its day."""
+    day = Impressions.objects.aggregate(first=Min("day"))["first"]
+    if day is None:
+        return None
+    start = datetime.combine(day, time.min, zone)
+    answers = ServedAnswer.objects.filter(at__gte=start, at__lt=start + timedelta(days=1))
+    first: datetime | None = answers.aggregate(first=Min("at"))["first"]
+    return first or start
 
 
 def has_answers() -> bool:

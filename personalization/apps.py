@@ -19,14 +19,15 @@ class PersonalizationConfig(AppConfig):
     verbose_name = "Personalization"
 
     def ready(self) -> None:
-        """Show on the page of a product which rules touch it; reset transaction ids after each migration.
+        """Show at products which rules touch them; reset transaction ids after each migration.
 
         The database may have been restored.
         """
-        from catalog.product_panels import register
+        from catalog.product_panels import register, register_label
         from personalization.payload_kinds import register_kinds
 
         register("personalization.admin.product_rules.panel")
+        register_label("personalization.services.hidden_products.labels")
         register_kinds()
         post_migrate.connect(after_migrate, sender=self)
 

@@ -1,4 +1,4 @@
-"""Triggers that keep versions of placements, and which version of a rule was current. Pure."""
+"""Triggers that keep versions of placements and rules, and which version of a rule was current. Pure."""
 
 # Each write of a placement gets the next number, and a copy of the row: past answers were given by one of them.
 VERSIONS = """
@@ -56,4 +56,17 @@ CREATE TRIGGER personalization_rule_keep AFTER INSERT OR UPDATE OR DELETE ON per
 NO_RULE_STATES = """
 DROP TRIGGER personalization_rule_keep ON personalization_rule;
 DROP FUNCTION personalization_rule_keep();
+"""
+# A version of a rule is a fact about past answers.
+IMMUTABLE = """
+CREATE FUNCTION personalization_ruleversion_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a rule version never changes; add a new one' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER personalization_ruleversion_immutable BEFORE UPDATE ON personalization_ruleversion
+    FOR EACH ROW EXECUTE FUNCTION personalization_ruleversion_immutable();
+"""
+MUTABLE = """
+DROP TRIGGER personalization_ruleversion_immutable ON personalization_ruleversion;
+DROP FUNCTION personalization_ruleversion_immutable();
 """

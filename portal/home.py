@@ -20,12 +20,13 @@ from events.stream import minutes
 from modelops.selectors.overview import live_model
 from modelops.selectors.runs import latest_run, unfinished_run
 from personalization.selectors.placements import active_placements
+from personalization.selectors.rules import running_rules
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.checklist import open_steps
 from portal.decisions import decisions_for
 from portal.failed_today import failed_today
 from portal.model_card import card_of
-from portal.performance import this_week
+from portal.performance import this_week, this_week_products
 from portal.permissions import WATCH, may
 from portal.stream.hour import summary
 
@@ -44,10 +45,13 @@ DOORS: Final = (
     ("Accounts and roles", "admin:access_user_changelist", "access.change_user"),
     ("API keys", "admin:access_apikey_changelist", "access.change_apikey"),
 )
+MERCHANDISE: Final = "personalization.change_rule"
 JUDGE: Final = "modelops.change_modelversion"
 """Who compares versions reads metrics of models; the others read what shoppers did."""
 NO_DECISIONS: Final = ("user.signed_in", "user.signed_out", "user.sign_in_refused")
 AUDIT_SIZE: Final = 8
+BEST_SELLERS: Final = 8
+RUNNING_RULES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class MinuteBar:
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the context of the admin's home; each card needs the permission for its content."""
     user = request.user
+    sells = may(user, MERCHANDISE) and not may(user, JUDGE) and not may(user, WATCH)
     doors = [(title, link) for title, name, permission in DOORS if may(user, permission) and (link := _link(name))]
     return {
         **context,
@@ -88,9 +93,11 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "doors": doors,
         "steps": open_steps(user),
         "has_no_role": not user.get_all_permissions(),
+        "sells": sells,
+        **(_sales() if sells else {}),
         **(_events() if may(user, "events.view_count") else {}),
         **(_stream() if may(user, WATCH) else {}),
-        **(_model(metrics=may(user, JUDGE)) if may(user, "modelops.view_modelversion") else {}),
+        **(_model(metrics=may(user, JUDGE)) if may(user, "modelops.view_modelversion") and not sells else {}),
         "decisions": decisions_for(user),
         "failures": failed_today(user) if may(user, WATCH) else [],
         "week": this_week() if may(user, "personalization.view_placement") else [],
@@ -121,6 +128,11 @@ def _events() -> dict[str, Any]:
     most = max(1, *(count for _, count in pulse.days))
     bars = [Bar(day, count, max(1, round(100 * count / most)) if count else 0) for day, count in pulse.days]
     return {"pulse": pulse, "bars": bars, "lag": _lag(), "refused_again": n_refused_again()}
+
+
+def _sales() -> dict[str, Any]:
+    """Return what who merchandises looks at in place of models: products that sold, and rules that run."""
+    return {"best_sellers": this_week_products(BEST_SELLERS), "running_rules": running_rules(most=RUNNING_RULES)}
 
 
 def _stream() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from catalog.selectors import titles_of
 from common import clock
 from events.performance import (
     Totals,
+    counted_since,
     days_of,
     days_of_product,
     placements_of_product,
@@ -23,8 +24,10 @@ from events.services.performance import WINDOW_DAYS
 from personalization.selectors.changes import changes_of
 from personalization.selectors.placements import active_placements
 from portal.performance_tables import (
+    Sold,
     Tile,
     best_products,
+    best_sellers,
     by_day,
     by_kind,
     by_placement,
@@ -122,6 +125,12 @@ def this_week() -> list[Tile]:
     return tiles(now, days_of(None, first=last - timedelta(days=13), last=last - timedelta(days=7)))
 
 
+def this_week_products(most: int) -> list[Sold]:
+    """Return the products that sold most through recommendations in the last seven days."""
+    last = _today()
+    return best_sellers(last - timedelta(days=6), last, most=most)
+
+
 def _today() -> date:
     return clock.now().astimezone(ZoneInfo(settings.SHOP_TIME_ZONE)).date()
 
@@ -139,7 +148,14 @@ def _span(first: date, last: date) -> str:
 
 
 def _choices(days: int) -> dict[str, Any]:
-    return {"periods": PERIODS, "days": days, "zone": settings.SHOP_TIME_ZONE}
+    zone = ZoneInfo(settings.SHOP_TIME_ZONE)
+    since = counted_since(zone)
+    return {
+        "periods": PERIODS,
+        "days": days,
+        "zone": settings.SHOP_TIME_ZONE,
+        "since": f"{since.astimezone(zone):%Y-%m-%d %H:%M}" if since else "",
+    }
 
 
 def _start_of(day: date) -> datetime:

@@ -1,5 +1,6 @@
 """Tiles and tables of performance pages: what answers brought, beside the period before."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,14 +10,17 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.urls import reverse
 
+from audit.staff import names_of
 from catalog.selectors import titles_of
 from common.intervals import wilson
 from common.money import plain
-from events.performance import Day, Totals, positions_of, products_of_placement, total
+from events.performance import Day, Totals, positions_of, products_of_placement, products_sold, total
 from modelops.selectors import plots
 from personalization.selectors.changes import Change
 from portal.sections import Section
 
+FEWEST_IMPRESSIONS: Final = 100
+"""Below, rates of positions are chance, and are not drawn."""
 BEST: Final = 20
 """How many products a placement's page names."""
 
@@ -92,10 +96,13 @@ def by_day(now: Sequence[Day], before: Sequence[Day], changes: Sequence[Change] 
         ("the period before", [_rate(one) for one in before]),
     ]
     figure = plots.lines([f"{one.day:%m-%d}" for one in now], series, x="day", y="clicks for 100 answers")
-    plots.annotate(figure, _notes(changes))
+    figure["layout"]["xaxis"] |= {"nticks": 4, "tickangle": 0}  # else days run together on a phone
+    _mark(figure, changes)
     columns = ("Day", "Answers", "Click rate", "Clicks", "Carts", "Orders", "Revenue", "Personalized")
     rows = [(f"{one.day}", *cells(one.all), _share(one.personalized.answers, one.all.answers)) for one in now]
     note = "Days of the shop. What became of an answer counts on the day when it happened."
+    if changes:
+        note += " A mark ▼2 stands over a day with two changes; they are listed under What was changed."
     return Section("days", "By day", note, columns, rows[::-1], figure)
 
 
@@ -131,10 +138,16 @@ def by_position(key: str, first: date, last: date) -> Section:
         for position, impressions, clicks in positions
     ]
     figure = None
-    if positions:
+    if sum(impressions for _, impressions, _ in positions) >= FEWEST_IMPRESSIONS:
         rates = [_with_interval(clicks, n) for _, n, clicks in positions]
         figure = plots.bars([str(position) for position, _, _ in positions], rates, title="clicks for 100 impressions")
-    note = "Where a click was, as the storefront says; clicks without a position are left out."
+        figure["layout"]["xaxis"] = {"title": {"text": "position"}, "type": "category"}
+    note = "Where a click was, as the storefront says; clicks without a position are left out. "
+    note += (
+        "The thin line on a bar is its 95 % interval: chance alone may move the rate that far."
+        if figure
+        else f"A chart follows from {FEWEST_IMPRESSIONS} impressions on."
+    )
     return Section("positions", "By position", note, ("Position", "Impressions", "Clicks", "Click rate"), rows, figure)
 
 
@@ -145,14 +158,31 @@ def _with_interval(clicks: int, impressions: int) -> plots.Interval:
 
 
 def best_products(key: str, first: date, last: date) -> Section:
-    """Return the products that sold most through a placement, each with a link to its own page."""
+    """Return the products that sold most through a placement, or were shown, each with a link to its own page."""
     sums = products_of_placement(key, first=first, last=last, most=BEST)
     titles = titles_of(sums)
     rows = [(titles.get(name, name), *cells(own)) for name, own in sums.items()]
     links = [reverse("portal:performance-product", args=[name]) for name in sums]
-    note = f"The {BEST} that brought most revenue through this placement, then those clicked most."
+    note = f"The {BEST} that brought most revenue through this placement, then those clicked most, then shown most."
     columns = ("Product", "Shown", "Click rate", "Clicks", "Carts", "Orders", "Revenue")
     return Section("products", "Products", note, columns, rows, links=links)
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """A product that was ordered through recommendations; the revenue with its currency."""
+
+    product_id: str
+    title: str
+    orders: int
+    revenue: str
+
+
+def best_sellers(first: date, last: date, *, most: int) -> list[Sold]:
+    """Return the products that sold most through all placements."""
+    rows = products_sold(first=first, last=last, most=most)
+    titles = titles_of(name for name, _, _ in rows)
+    return [Sold(name, titles.get(name, name), n, _money(revenue)) for name, n, revenue in rows]
 
 
 def by_placement(sums: Mapping[str, Totals], names: Mapping[str, str], *, days: int) -> Section:
@@ -166,17 +196,30 @@ def by_placement(sums: Mapping[str, Totals], names: Mapping[str, str], *, days: 
 
 def changed(changes: Sequence[Change]) -> Section:
     """Return the changes that the marks of the chart stand for, the latest first."""
-    rows = [(f"{_local(one.at):%Y-%m-%d %H:%M}", one.what) for one in reversed(changes)]
+    names = names_of(one.actor for one in changes if one.actor)
+    rows = [
+        (one.what, f"{_local(one.at):%Y-%m-%d %H:%M}", names.get(one.actor, "its dates")) for one in reversed(changes)
+    ]
+    links = [
+        reverse("admin:personalization_rule_change", args=[one.rule_id]) if one.rule_id else ""
+        for one in reversed(changes)
+    ]
     note = "Changes of the placement and of rules that apply to it. They may explain a step in the chart."
-    return Section("changes", "What was changed", note, ("When", "What"), rows)
+    return Section("changes", "What was changed", note, ("What", "When", "By"), rows, links=links)
 
 
-def _notes(changes: Sequence[Change]) -> list[tuple[str, str]]:
-    """Return day and text of each mark, one a day."""
-    days: dict[str, list[str]] = {}
+def _mark(figure: plots.Figure, changes: Sequence[Change]) -> None:
+    """Mark each day with changes; the mark says how many there were, and which when it is pointed at."""
+    days: dict[str, Counter[str]] = {}
     for one in changes:
-        days.setdefault(f"{_local(one.at):%m-%d}", []).append(one.what)
-    return [(day, "<br>".join(dict.fromkeys(texts))) for day, texts in days.items()]
+        days.setdefault(f"{_local(one.at):%m-%d}", Counter())[one.what] += 1
+    texts = [
+        (day, "<br>".join(f"{what} ({n} times)" if n > 1 else what for what, n in whats.items()))
+        for day, whats in days.items()
+    ]
+    plots.annotate(figure, texts)
+    for mark, whats in zip(figure["layout"]["annotations"], days.values(), strict=True):
+        mark["text"] = f"▼{whats.total()}"
 
 
 def _local(at: datetime) -> datetime:

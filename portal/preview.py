@@ -21,7 +21,7 @@ from personalization.trials.draft_form import WORDING
 from personalization.trials.persona import persona_shopper
 from personalization.trials.sample_shoppers import sample_shoppers
 from personalization.trials.segment_lists import N_LISTS, SegmentLists, common_products, segment_lists
-from personalization.trials.trial import try_rule
+from personalization.trials.trial import Baseline, try_rule
 from personalization.trials.why_bars import Why, why
 from portal.permissions import NAMED_SHOPPERS, may, staff_page
 from portal.preview_form import PERSONA, PreviewForm
@@ -29,12 +29,14 @@ from portal.theme import staff_context
 
 MISSING: Final[dict[FallbackReason, str]] = {
     "no_profile": "Nothing is known of this shopper yet, so this is what a stranger sees.",
-    "no_consent": "This shopper did not allow personalization, so this is what a stranger sees.",
+    "no_consent": "This shopper did not allow personalization: the shop shows them popular products, as a stranger.",
     "no_model": "No model is live yet: products come in the order of popularity, or of the catalog.",
     "store_down": "Redis did not answer, so the shopper could not be read.",
     "deadline": "The answer would have come too late, so popular products stand in.",
 }
 """What each reason of a fallback means for the person who looks at a preview."""
+HOME: Final = "home"
+"""The placement that the page begins with."""
 UNKNOWN: Final = "Unknown shopper: nobody with this id was ever seen. This is what a stranger sees."
 
 
@@ -48,6 +50,11 @@ class PreviewItem:
     sources: tuple[tuple[str, float], ...]
     contributions: tuple[tuple[str, float], ...]
 
+    @property
+    def down(self) -> str:
+        """How far the draft moved it down, in words."""
+        return f"down {-(self.moved or 0)}"
+
 
 @require_safe
 @staff_page("personalization.view_placement")
@@ -58,7 +65,7 @@ def page(request: HttpRequest) -> HttpResponse:
     for customers choose among sample shoppers instead; a name gives them 403.
     """
     placements = [(key, f"{key}: {config.name}") for key, config in active_placements().items()]
-    first = placements[0][0] if placements else ""
+    first = next((key for key, _ in placements if key == HOME), placements[0][0] if placements else "")
     samples = None if may(request.user, NAMED_SHOPPERS) else sample_shoppers()
     form = PreviewForm({"placement": first, **request.GET.dict()}, placements=placements, samples=samples)
     context = {
@@ -68,10 +75,14 @@ def page(request: HttpRequest) -> HttpResponse:
         "whom_fields": [form[name] for name in ("subject", "placement", "limit")],
         "persona_fields": [form[name] for name in (*PERSONA, "segment")],
         "draft_fields": [form[name] for name in WORDING],
+        "persona_errors": any(form[name].errors for name in (*PERSONA, "segment")),
+        "draft_errors": any(form[name].errors for name in WORDING),
     }
     if form.is_valid():
         context |= _context_of(form, is_named=samples is None)
-        if form.draft() is not None and request.user.has_perm("personalization.add_rule"):
+        if form.draft() is not None and (rule_id := form.cleaned_data["rule_id"]):
+            context["rule"] = reverse("admin:personalization_rule_change", args=[rule_id])
+        elif form.draft() is not None and request.user.has_perm("personalization.add_rule"):
             context["save"] = f"{reverse('admin:personalization_rule_add')}?{urlencode(form.draft_query())}"
     status = HTTPStatus.FORBIDDEN if form.is_forbidden() else HTTPStatus.OK
     return render(request, "portal/preview.html", context, status=status)
@@ -91,10 +102,12 @@ def _context_of(form: PreviewForm, *, is_named: bool) -> dict[str, Any]:
 def _trial_context(form: PreviewForm) -> dict[str, Any]:
     persona = form.persona()
     shopper = None if persona is None else replace(persona_shopper(persona), memory=None)
-    trial = try_rule(form.ask(), wording=form.draft(), shopper=shopper)
-    columns = [("Now", trial.now, preview_items(trial.now, None))]
+    rule_id = form.cleaned_data["rule_id"]
+    trial = try_rule(form.ask(), wording=form.draft(), shopper=shopper, instead_of=rule_id)
+    first, second = _headings(rule_id, trial.against, is_tried=trial.with_draft is not None)
+    columns = [(first, trial.now, preview_items(trial.now, None))]
     if trial.with_draft is not None:
-        columns.append(("With the draft rule", trial.with_draft, preview_items(trial.with_draft, trial.now)))
+        columns.append((second, trial.with_draft, preview_items(trial.with_draft, trial.now)))
     alike = trial.with_draft is not None and products_in(trial.with_draft) == products_in(trial.now)
     return {
         "columns": columns,
@@ -107,6 +120,13 @@ def _trial_context(form: PreviewForm) -> dict[str, Any]:
     }
 
 
+def _headings(rule_id: int | None, against: Baseline, *, is_tried: bool) -> tuple[str, str]:
+    """Return the headings of both columns: of a new draft, or of a saved rule as it is or reworded."""
+    if rule_id is None or not is_tried:
+        return "Now", "With the draft rule"
+    return ("Without the rule", "With the rule") if against == "without" else ("As it is saved", "As it is changed")
+
+
 def _missing(form: PreviewForm, answer: Answer) -> str:
     """Return what kept the answer from being personal, in words; "" where nothing did."""
     subject = form.cleaned_data["subject"]
@@ -117,10 +137,12 @@ def _missing(form: PreviewForm, answer: Answer) -> str:
 
 
 def _segment_context(form: PreviewForm, *, is_named: bool) -> dict[str, Any]:
-    lists = segment_lists(replace(form.ask(), explain=False), form.cleaned_data["segment"], wording=form.draft())
-    columns = [("Now", common_products(lists.now))]
+    ask, rule_id = replace(form.ask(), explain=False), form.cleaned_data["rule_id"]
+    lists = segment_lists(ask, form.cleaned_data["segment"], wording=form.draft(), instead_of=rule_id)
+    first, second = _headings(rule_id, lists.against, is_tried=lists.with_draft is not None)
+    columns = [(first, common_products(lists.now))]
     if lists.with_draft is not None:
-        columns.append(("With the draft rule", common_products(lists.with_draft)))
+        columns.append((second, common_products(lists.with_draft)))
     return {
         "segment": lists,
         "segment_columns": columns,

@@ -1,8 +1,10 @@
 """The form of the preview: whom to ask for, what is asked, and a draft rule with the fields of a saved one."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from django import forms
+from django.conf import settings
 
 from common.comma_field import CommaListField
 from consents.subjects import MAX_RAW_ID
@@ -10,6 +12,7 @@ from personalization.selectors.rules import effects
 from personalization.serving.asking import Ask, who_of
 from personalization.trials.draft_form import WORDING, DraftForm
 from personalization.trials.persona import Persona
+from personalization.trials.sample_shoppers import SAMPLE, sample_shoppers
 from profiles.selectors.segments import active_keys, titles
 
 NO_NAMES: Final = "You may not look at a named shopper. Choose one of the sample shoppers."
@@ -18,9 +21,18 @@ ONE_OF: Final = "Choose a shopper, an invented persona, or a segment: not two of
 PERSONA: Final = ("clicks", "carts", "purchases", "attributes")
 
 
+def _attributes_in_words(names: Sequence[str]) -> str:
+    if not names:
+        return "This shop uses no attributes of shoppers."
+    example = ", ".join(f"{name}=…" for name in names[:2])
+    return f"Name and value, as {example}. This shop has {', '.join(names)}."
+
+
 class PreviewForm(DraftForm):
     """Whom, where, and a draft rule. Lists are separated by commas, as in a saved rule."""
 
+    rule_id = forms.IntegerField(min_value=1, required=False, widget=forms.HiddenInput())
+    """The saved rule in whose place the draft is tried."""
     subject = forms.CharField(label="Shopper", max_length=MAX_RAW_ID, required=False)
     segment = forms.ChoiceField(required=False)
     clicks = CommaListField(label="Looked at")
@@ -42,23 +54,27 @@ class PreviewForm(DraftForm):
         active = set(active_keys())
         own = [(key, name) for key, name in titles() if key in active]
         self.fields["segment"] = forms.ChoiceField(choices=[("", "no segment"), *own], required=False)
+        self.fields["attributes"].help_text = _attributes_in_words(settings.SHOPPER_ATTRIBUTES)
         for name in ("clicks", "carts", "purchases", "product_id"):
             self.fields[name].widget.attrs["data-picker"] = "products"
 
     def clean_subject(self) -> str:
-        """Return the shopper as a subject. Staff who may not name one choose a sample."""
+        """Return the shopper as a subject. Staff who may not name one choose a sample; the others may too."""
         subject: str = self.cleaned_data["subject"].strip()
-        if self.samples is None or not subject:
+        if not subject or (self.samples is None and not subject.startswith(SAMPLE)):
             return subject
-        if subject not in self.samples:
-            raise forms.ValidationError(NO_NAMES, code=FORBIDDEN)
-        return f"user:{self.samples[subject]}"
+        samples = sample_shoppers() if self.samples is None else self.samples
+        if subject in samples:
+            return f"user:{samples[subject]}"
+        if self.samples is None:  # an id that looks like a pseudonym, or one of another day
+            return subject
+        raise forms.ValidationError(NO_NAMES, code=FORBIDDEN)
 
     def clean_attributes(self) -> list[tuple[str, str]]:
         """Return the pairs of name and value."""
         pairs = [tuple(word.strip() for word in one.partition("=")[::2]) for one in self.cleaned_data["attributes"]]
         if not all(name and value for name, value in pairs):
-            raise forms.ValidationError("An attribute is a name and a value, as region=north.")
+            raise forms.ValidationError("An attribute is a name and a value, as region=north or age=30.")
         return [(name, value) for name, value in pairs]
 
     def clean(self) -> dict[str, Any]:

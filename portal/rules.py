@@ -37,9 +37,15 @@ def page(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _rules(rules: Sequence[RuleInWords]) -> Section:
-    rows = [(one.name, STAGES[one.stage], one.effect, one.products, one.whom, one.window, one.state) for one in rules]
+    rows = [
+        (
+            *(one.name if one.state == "running" else f"{one.name} ({one.state})", one.state, STAGES[one.stage]),
+            *(one.effect, one.products, one.whom, one.window),
+        )
+        for one in rules
+    ]
     links = [reverse("admin:personalization_rule_change", args=[one.id]) for one in rules]
-    columns = ("Rule", "Step", "What it does", "To which products", "For whom", "When", "State")
+    columns = ("Rule", "State", "Step", "What it does", "To which products", "For whom", "When")
     note = (
         "In the order in which they apply: first what is left out, then the order, then the limits, then the pins. "
         "Within a step, higher priority wins."

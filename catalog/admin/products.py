@@ -23,7 +23,7 @@ from audit.staff import LimitedActions, actor_of
 from catalog import limits, services
 from catalog.admin.imports import may_import, upload_view
 from catalog.models import Product
-from catalog.product_panels import panels_of
+from catalog.product_panels import labels_of, panels_of
 from catalog.resources import ProductResource
 from catalog.table import path_of, steps_of
 from catalog.validation import CHECKS, check_id, parse_product
@@ -94,7 +94,17 @@ class ProductAdmin(LimitedActions, ExportMixin, ModelAdmin):
     resource_classes = (ProductResource,)
     export_form_class = ExportForm
     import_export_change_list_template = "catalog/products.html"
-    list_display = ("picture", "product_id", "title", "category_path", "brand", "shown_price", "stock", "active")
+    list_display = (
+        "picture",
+        "product_id",
+        "title",
+        "category_path",
+        "brand",
+        "shown_price",
+        "stock",
+        "active",
+        "mark",
+    )
     list_display_links = ("product_id", "title")
     list_filter = ("active",)
     search_fields = ("product_id__exact", "title", "=brand", "group_id__exact")
@@ -120,6 +130,19 @@ class ProductAdmin(LimitedActions, ExportMixin, ModelAdmin):
     def shown_price(self, product: Product) -> str:
         """Show the price with its currency."""
         return "" if product.price is None else format_money(product.price, product.currency)
+
+    @display(description="Mark", label={"never shown": "warning"})
+    def mark(self, product: Product) -> str:
+        """Show what other rooms say of the product."""
+        return getattr(product, "labels", "")
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Note the labels at the products of the page, all at once."""
+        page = super().get_changelist_instance(request)
+        labels = labels_of([product.product_id for product in page.result_list])
+        for product in page.result_list:
+            product.labels = labels.get(product.product_id, "")
+        return page
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
         """Leave out what was removed."""

@@ -1,5 +1,7 @@
 """The panel of a product's page: the rules that touch it, and the list of products that are never shown."""
 
+from typing import Final
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,9 +15,13 @@ from audit.staff import actor_of
 from catalog.selectors import get
 from common.errors import DomainError, Unavailable
 from personalization.models import Rule
-from personalization.selectors.rules import effect_of, places_of
-from personalization.services.hidden_products import NAME, hide_product, is_hidden, show_product_again
+from personalization.rules.rule_set import RuleSet
+from personalization.selectors.rules import effect_of, live_rules, places_of
+from personalization.services.hidden_products import NAME, hidden_among, hide_product, show_product_again
 from personalization.serving.snapshot_refresher import snapshot_refresher
+
+SCOPE: Final = "in no recommendation; the shop's search and the product's own page still show it"
+"""What the list of hidden products does, and what not."""
 
 
 def panel(request: HttpRequest, product_id: str) -> SafeString:
@@ -35,15 +41,19 @@ def panel(request: HttpRequest, product_id: str) -> SafeString:
             if rule.current is not None
         ],
         "may_hide": may_hide(request),
-        "is_hidden": is_hidden(product_id),
+        "is_hidden": bool(hidden_among([product_id])),
         "hide": reverse("admin:personalization_rule_hide"),
         "list_name": NAME,
+        "scope": SCOPE,
     }
     return SafeString(render_to_string("personalization/product_rules.html", context, request))
 
 
 def rules_of(product_id: str) -> list[Rule]:
-    """Return the live rules that match a product, scheduled ones too, in their order; none before a load."""
+    """Return the live rules that match a product, scheduled ones too, in their order; none before a load.
+
+    Just saved ones too, which the snapshot has not read yet.
+    """
     try:
         snapshot = snapshot_refresher.current()
     except Unavailable:
@@ -51,7 +61,8 @@ def rules_of(product_id: str) -> list[Rule]:
     code = snapshot.serving_catalog.codes.get(product_id)
     if code is None:
         return []
-    ids = [rule.id for rule in snapshot.rules.rules if snapshot.rules.matched.any_of(rule.id, [code])]
+    rules = RuleSet(live_rules(), snapshot.rules.columns, before=snapshot.rules)
+    ids = [rule.id for rule in rules.rules if rules.matched.any_of(rule.id, [code])]
     rows = Rule.objects.select_related("current").in_bulk(ids)
     return [rows[rule_id] for rule_id in ids if rule_id in rows]
 
@@ -78,7 +89,7 @@ def hide_view(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(products)
     if rule is not None:
         address = reverse("admin:personalization_rule_change", args=[rule.pk])
-        words = "is shown again" if again else "is never shown"
+        words = "is recommended again" if again else f"is never shown: {SCOPE}"
         messages.success(
             request,
             format_html('“{}” {}. The rule is <a href="{}">{}</a>.', product.title, words, address, rule.name),

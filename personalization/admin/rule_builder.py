@@ -34,6 +34,7 @@ Try = Callable[..., Any]
 class RuleBuilderPages:
     """Mixin of the rule's admin with the addresses that its builder asks."""
 
+    change_form_before_template = "personalization/rule_title.html"
     change_form_after_template = "personalization/rule_builder.html"
     admin_site: Any
 

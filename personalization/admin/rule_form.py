@@ -10,7 +10,7 @@ from audit.staff import name_of
 from common.money import plain
 from personalization.admin.forms import add_errors_of
 from personalization.models import Rule
-from personalization.services.rules import check_matches, draft_version
+from personalization.services.rules import check_matches, draft_version, says_the_same
 from personalization.trials.draft_form import WORDING, DraftForm
 
 if TYPE_CHECKING:  # Django's own class takes no parameter when it runs
@@ -56,11 +56,12 @@ class RuleForm(RuleModelForm, DraftForm):
         return bool({"name", *WORDING} & set(self.changed_data))
 
     def _refuse_stale_edits(self, shown_version: int) -> None:
-        """Add an error to the page if somebody else saved a new version since it was shown.
+        """Add an error to the page if somebody else reworded or renamed the rule since it was shown.
 
-        Locks the row: a simultaneous save of the same rule waits.
+        Switching alone is no obstacle. Locks the row: a simultaneous save of the same rule waits.
         """
         now = Rule.objects.select_for_update(of=["self"]).select_related("current").get(pk=self.instance.pk).current
-        if now is not None and now.number != shown_version:
+        opened = self.instance.versions.filter(number=shown_version).first()
+        if now is not None and (opened is None or not says_the_same(now, opened)):
             by = name_of(now.created_by)
             self.add_error(None, f"Changed meanwhile by {by}, see Versions: reload the page and decide again.")

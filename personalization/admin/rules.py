@@ -1,5 +1,6 @@
 """The admin of rules. Warnings and conflicts appear on saving and on the rule's page."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -40,7 +41,7 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
     """Rules with their current version. Every edit makes a new version; old versions stay."""
 
     form = RuleForm
-    list_display = ("name", "sentence", "about", "places", "window", "version", "state")
+    list_display = ("name", "state", "sentence", "about", "places", "window", "version")
     list_filter = ("active", "current__effect")
     list_select_related = ("current",)
     search_fields = ("name",)
@@ -66,8 +67,18 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
     """For staff who may only view: the fields of the version are shown as text."""
 
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
-        """Show text in place of form-only fields to staff who may only view."""
-        return self.fieldsets if obj is None or self.has_change_permission(request, obj) else self.view_only_fieldsets
+        """Show text in place of form-only fields to staff who may only view; a new rule has no versions yet."""
+        if obj is None:
+            first, *others = self.fieldsets[:-1]
+            return ((None, {"fields": (("name", "active"), "shown_version")}), *others)
+        return self.fieldsets if self.has_change_permission(request, obj) else self.view_only_fieldsets
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the form of a new rule."""
+        page: HttpResponse = super().add_view(request, form_url, {**(extra_context or {}), "title": "New rule"})
+        return page
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -98,12 +109,10 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
             messages.warning(request, conflict)
 
     def _apply_changes(self, obj: Rule, form: RuleForm, actor: str) -> Rule:
-        saved = obj
+        active = obj.active if "active" in form.changed_data else None
         if form.changes_wording():
-            saved = edit_rule(obj.pk, name=obj.name, wording=form.wording(), actor=actor)
-        if "active" in form.changed_data:
-            saved = switch_rule(obj.pk, active=obj.active, actor=actor)
-        return saved
+            return edit_rule(obj.pk, name=obj.name, wording=form.wording(), active=active, actor=actor)
+        return obj if active is None else switch_rule(obj.pk, active=active, actor=actor)
 
     def has_delete_permission(self, request: HttpRequest, obj: Rule | None = None) -> bool:
         """Return False: past answers name rules. A rule can be switched off instead."""
@@ -136,17 +145,17 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
 
     @action(description="Undo the last change", url_path="undo", permissions=["change"])
     def undo_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show the last two versions; then make the earlier one current again."""
+        """Show the last two versions; by POST, make the rule what it was in the earlier one."""
         rule = get_object_or_404(Rule, pk=object_id if object_id.isdecimal() else None)
         back = reverse("admin:personalization_rule_change", args=[rule.pk])
         if request.method != "POST":
-            now, *earlier = [_version_in_words(one, by="") for one in rule.versions.order_by("-number")[:2]]
+            now, *earlier = _in_words(rule.versions.order_by("-number")[:2])
             context = {
                 **self.admin_site.each_context(request),
                 "title": f"Undo the last change of “{rule.name}”?",
                 "back": back,
                 "now": now,
-                "earlier": earlier or ["off, as before it was made"],
+                "earlier": earlier or (["off, as before it was made"] if rule.active else []),
                 "number": rule.current.number if rule.current else 0,
             }
             return render(request, "personalization/undo_rule.html", context)
@@ -156,10 +165,8 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
         except DomainError as error:
             messages.error(request, error.detail)
         else:
-            again = (
-                "The rule says again what it said before, as a new version." if undone.active else "The rule is off."
-            )
-            messages.success(request, f"Undone. {again}")
+            state = "on" if undone.active else "off"
+            messages.success(request, f"Undone. The rule is what it was before, as a new version. It is {state}.")
             for conflict in warnings_of_rules(rule.pk):
                 messages.warning(request, conflict)
         return HttpResponseRedirect(back)
@@ -197,8 +204,6 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
     @admin.display(description="conflicts")
     def conflicts(self, rule: Rule) -> str:
         """Return the warnings about this rule, one per line."""
-        if not rule.pk:
-            return "shown once the rule is saved"
         if not rule.active:
             return "the rule is off: conflicts are shown once it is on"
         return "\n".join(warnings_of_rules(rule.pk)) or "none"
@@ -206,11 +211,17 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
     @admin.display(description="versions")
     def history(self, rule: Rule) -> str:
         """Return the versions with their authors, the latest first, one per line."""
-        versions = list(rule.versions.order_by("-number")) if rule.pk else []
-        names = names_of(version.created_by for version in versions)
-        return "\n".join(_version_in_words(version, by=names[version.created_by]) for version in versions)
+        return "\n".join(_in_words(rule.versions.order_by("-number"))) if rule.pk else ""
+
+
+def _in_words(versions: Iterable[RuleVersion]) -> list[str]:
+    """Return each version in words, with its author."""
+    rows = list(versions)
+    names = names_of(one.created_by for one in rows)
+    return [_version_in_words(one, by=names[one.created_by]) for one in rows]
 
 
 def _version_in_words(version: RuleVersion, *, by: str) -> str:
+    state = "on" if version.active else "off"
     text = f"{effect_of(version)}: {products_of(version)}; {places_of(version)}; {window_of(version)}"
-    return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} UTC {by}: {text}"
+    return f"v{version.number} {version.created_at:%Y-%m-%d %H:%M} UTC by {by}, {state}, “{version.name}”: {text}"

@@ -7,20 +7,7 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-from personalization.version_triggers import NO_RULE_STATES, NO_VERSIONS, RULE_STATES, VERSIONS
-
-IMMUTABLE = """
-CREATE FUNCTION personalization_ruleversion_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'a rule version never changes; add a new one' USING ERRCODE = 'restrict_violation';
-END $$;
-CREATE TRIGGER personalization_ruleversion_immutable BEFORE UPDATE ON personalization_ruleversion
-    FOR EACH ROW EXECUTE FUNCTION personalization_ruleversion_immutable();
-"""
-MUTABLE = """
-DROP TRIGGER personalization_ruleversion_immutable ON personalization_ruleversion;
-DROP FUNCTION personalization_ruleversion_immutable();
-"""
+from personalization.version_triggers import IMMUTABLE, MUTABLE, NO_RULE_STATES, NO_VERSIONS, RULE_STATES, VERSIONS
 
 
 class Migration(migrations.Migration):
@@ -192,6 +179,8 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("number", models.PositiveIntegerField()),
+                ("name", models.CharField(max_length=120)),
+                ("active", models.BooleanField(default=True)),
                 (
                     "effect",
                     models.CharField(

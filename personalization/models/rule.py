@@ -10,7 +10,7 @@ POSITIVE = MinValueValidator(Decimal("0"))
 
 
 class Rule(models.Model):
-    """A rule: its name, whether it is on, and its current version."""
+    """A rule with its current version. Name and on/off are those of that version."""
 
     name = models.CharField(max_length=120, unique=True)
     active = models.BooleanField(default=True)
@@ -26,7 +26,7 @@ class Rule(models.Model):
 
 
 class RuleVersion(models.Model):
-    """One immutable version of a rule: when it applies, which products it matches, what it does to them.
+    """One immutable version of a rule: its name, whether it is on, when it applies, to which products, and its effect.
 
     Empty lists and nulls mean "any". A database trigger rejects updates of a row.
     """
@@ -50,6 +50,8 @@ class RuleVersion(models.Model):
 
     rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
+    name = models.CharField(max_length=120)
+    active = models.BooleanField(default=True)
     effect = models.CharField(max_length=10, choices=Effect)
     position = models.PositiveSmallIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(100)]

@@ -29,10 +29,10 @@ def conflicts(rules: RuleSet, *, of: int | None = None) -> list[Conflict]:
     return list(_find(rules, of))
 
 
-def rule_warnings(rule: Rule, rules: RuleSet, *, on_sale: Bools) -> list[str]:
+def rule_warnings(rule: Rule, rules: RuleSet, *, on_sale: Bools, named: Callable[[str], str] = str) -> list[str]:
     """Return warnings about names of a rule that match nothing, as after a typo; none for an empty catalog.
 
-    For a rule that promotes products, also those that are not on sale.
+    For a rule that promotes products, also those that are not on sale. `named` says a product id in words.
     """
     if not rules.columns.n_items:
         return []
@@ -49,7 +49,7 @@ def rule_warnings(rule: Rule, rules: RuleSet, *, on_sale: Bools) -> list[str]:
         not_on_sale = [
             name for name in rule.products if (code := rules.columns.codes.get(name)) is not None and not on_sale[code]
         ]
-        warnings += [f"Not on sale now: {', '.join(not_on_sale)}"] if not_on_sale else []
+        warnings += [f"Not on sale now: {', '.join(map(named, not_on_sale))}"] if not_on_sale else []
         warnings += [] if (matched & on_sale).any() else [f"“{rule.name}” matches no product on sale now{end}"]
     return warnings
 

@@ -8,7 +8,7 @@ from personalization.rules.conflicts import conflicts, rule_warnings, unknown_na
 from personalization.rules.rule_set import Rule as PureRule
 from personalization.rules.rule_set import RuleSet, matches
 from personalization.selectors.placements import config_of
-from personalization.selectors.rules import live_rules, pure_rule
+from personalization.selectors.rules import live_rules, named, pure_rule
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
 
@@ -31,7 +31,7 @@ def warnings_of_rules(*rule_ids: int) -> list[str]:
 
 def _conflicts(own: PureRule, rules: RuleSet, snapshot: Snapshot) -> list[str]:
     warnings = [
-        *rule_warnings(own, rules, on_sale=snapshot.on_sale),
+        *rule_warnings(own, rules, on_sale=snapshot.on_sale, named=named),
         *(warnings.text for warnings in conflicts(rules, of=own.id)),
     ]
     off = Placement.objects.filter(key__in=own.placements, active=False)

@@ -36,5 +36,4 @@ def rules_at(moment: str | None) -> list[Rule]:
     with connection.cursor() as cursor:
         cursor.execute(RULES, [moment])
         numbers = [number for (number,) in cursor.fetchall()]
-    versions = RuleVersion.objects.filter(pk__in=numbers).select_related("rule")
-    return [pure_rule(version.rule.name, version) for version in versions]
+    return [pure_rule(version.name, version) for version in RuleVersion.objects.filter(pk__in=numbers)]

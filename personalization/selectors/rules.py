@@ -1,15 +1,16 @@
 """Rules as records for serving, and in words for the admin."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final, get_args
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 
-from catalog.selectors import MOMENT
+from catalog.selectors import MOMENT, titles_of
 from common import clock
 from common.money import plain
 from personalization.models import Rule, RuleVersion
@@ -24,6 +25,8 @@ EFFECTS: Final = {
     "cap": "Show at most {cap}{each}",
 }
 """What each kind of rule does, as a sentence begins."""
+SHORT: Final = timedelta(days=3)
+"""A rule of at most this length is not asked about when it ends."""
 MOST_NAMES: Final = 5
 """The most names of one condition in a sentence."""
 
@@ -70,10 +73,26 @@ def active_rule_ids() -> list[int]:
 
 
 def rules_that_end(*, before: datetime) -> list[tuple[int, str, datetime]]:
-    """Return id, name and end of the rules that are on and end before a moment, the first to end first."""
+    """Return id, name and end of the rules that are on and end before a moment, the first to end first.
+
+    A rule that was made for `SHORT` or less is left out: its end is no news.
+    """
     ending = Rule.objects.filter(active=True, current__ends_at__gt=clock.now(), current__ends_at__lt=before)
+    ending = ending.filter(current__ends_at__gt=Coalesce("current__starts_at", "current__created_at") + SHORT)
     rows = ending.order_by("current__ends_at").values_list("pk", "name", "current__ends_at")
     return [(pk, name, ends_at) for pk, name, ends_at in rows if ends_at is not None]
+
+
+def running_rules(*, most: int) -> list[tuple[int, str, str]]:
+    """Return id, name and sentence of rules that apply now, the latest changed first."""
+    now = clock.now()
+    running = Rule.objects.filter(
+        Q(current__starts_at=None) | Q(current__starts_at__lte=now),
+        Q(current__ends_at=None) | Q(current__ends_at__gt=now),
+        active=True,
+    )
+    rows = running.select_related("current").order_by("-updated_at")[:most]
+    return [(rule.pk, rule.name, sentence_of(rule.current)) for rule in rows if rule.current is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +238,24 @@ def _joined(parts: Iterable[str], between: str = "; ") -> str:
 
 
 def _names_in_words(kind: str, names: list[str], most: int | None) -> str:
-    rest = len(names) - len(names[:most])
+    listed = names[:most]
+    rest = len(names) - len(listed)
     more = f" and {rest} more" if rest else ""
-    return f"{kind} {', '.join(names[:most])}{more}" if names else ""
+    if kind.endswith("products"):
+        titles = titles_of(listed) if listed else {}
+        listed = [with_title(name, titles) for name in listed]
+    return f"{kind} {', '.join(listed)}{more}" if names else ""
+
+
+def named(product_id: str) -> str:
+    """Return a product in words; it asks for the title."""
+    return with_title(product_id, titles_of([product_id]))
+
+
+def with_title(product_id: str, titles: Mapping[str, str]) -> str:
+    """Return a product in words: `Dune sofa, grey (P0012)`; the id alone where it has no title of its own."""
+    title = titles.get(product_id, product_id)
+    return product_id if title == product_id else f"{title} ({product_id})"
 
 
 def _range_in_words(kind: str, low: Any, high: Any) -> str:

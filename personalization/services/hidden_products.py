@@ -1,5 +1,6 @@
 """Products that are never shown: one exclude rule with a list of ids, kept from the pages of the products."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from django.db import transaction
@@ -16,10 +17,16 @@ def hidden_rule() -> Rule | None:
     return next((rule for rule in rules if rule.current is not None and _is_plain_list(rule.current)), None)
 
 
-def is_hidden(product_id: str) -> bool:
-    """Return whether the product is on the list, and the rule is on."""
+def hidden_among(product_ids: Sequence[str]) -> set[str]:
+    """Return those of the products that are on the list, while the rule is on."""
     rule = hidden_rule()
-    return rule is not None and rule.active and rule.current is not None and product_id in rule.current.products
+    listed = rule.current.products if rule is not None and rule.active and rule.current is not None else []
+    return {*product_ids} & {*listed}
+
+
+def labels(product_ids: Sequence[str]) -> dict[str, str]:
+    """Return the mark of each hidden product, for the list of products."""
+    return dict.fromkeys(hidden_among(product_ids), "never shown")
 
 
 @transaction.atomic
@@ -30,8 +37,8 @@ def hide_product(product_id: str, *, actor: str) -> Rule:
         return create_rule(name=_free_name(), wording={"effect": "exclude", "products": [product_id]}, actor=actor)
     wording, listed = wording_of(rule.current), rule.current.products if rule.active else []
     if not rule.active or product_id not in listed:
-        rule = edit_rule(rule.pk, wording={**wording, "products": [*listed, product_id]}, actor=actor)
-    return switch_rule(rule.pk, active=True, actor=actor)
+        rule = edit_rule(rule.pk, wording={**wording, "products": [*listed, product_id]}, active=True, actor=actor)
+    return rule
 
 
 @transaction.atomic

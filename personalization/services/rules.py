@@ -1,4 +1,4 @@
-"""Create and edit rules. An edit writes a new version; old versions stay, to explain past answers."""
+"""Create, edit and switch rules. Each change writes a new version; old versions stay, to explain past answers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from profiles.selectors.segments import active_keys
 
 ABOUT = ("products", "categories", "brands", "min_price", "max_price", "min_stock", "max_stock")
 """The conditions on products."""
-OWN = ("id", "rule", "number", "created_at", "created_by")
+OWN = ("id", "rule", "number", "name", "active", "created_at", "created_by")
 """The fields of a version that are no wording."""
 
 
@@ -26,20 +26,26 @@ def create_rule(*, name: str, wording: Mapping[str, Any], actor: str, active: bo
     rule = Rule(name=name, active=active)
     _check(rule, exclude={"current"})
     rule.save()
-    _add_version(rule, wording=wording, actor=actor)
+    _add_checked_version(rule, wording=wording, actor=actor)
     record(category="rule", action="rule.created", actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
     return rule
 
 
 @transaction.atomic
-def edit_rule(rule_id: int, *, actor: str, wording: Mapping[str, Any], name: str | None = None) -> Rule:
-    """Give a rule a new version, and possibly a new name; the old version stays. Raises NotFound, InvalidInput."""
+def edit_rule(
+    rule_id: int, *, actor: str, wording: Mapping[str, Any], name: str | None = None, active: bool | None = None
+) -> Rule:
+    """Give a rule a new version, perhaps with another name or switched; the old stays. Raises NotFound, InvalidInput.
+
+    None leaves the name, or being on or off, as it is.
+    """
     rule = _locked(rule_id)
+    rule.active = rule.active if active is None else active
     if name is not None:
         rule.name = name
         _check(rule, exclude={"current"})
-    _add_version(rule, wording=wording, actor=actor)
+    _add_checked_version(rule, wording=wording, actor=actor)
     record(category="rule", action="rule.edited", actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
     return rule
@@ -47,12 +53,12 @@ def edit_rule(rule_id: int, *, actor: str, wording: Mapping[str, Any], name: str
 
 @transaction.atomic
 def switch_rule(rule_id: int, *, active: bool, actor: str) -> Rule:
-    """Switch a rule on or off; without a change it writes nothing. Raises NotFound."""
+    """Switch a rule on or off, which is a version too; without a change it writes nothing. Raises NotFound."""
     rule = _locked(rule_id)
-    if rule.active == active:
+    if rule.active == active or rule.current is None:
         return rule
     rule.active = active
-    rule.save(update_fields=["active", "updated_at"])
+    _add_version(rule, wording=wording_of(rule.current), actor=actor)
     action = "rule.switched_on" if active else "rule.switched_off"
     record(category="rule", action=action, actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
@@ -61,11 +67,11 @@ def switch_rule(rule_id: int, *, active: bool, actor: str) -> Rule:
 
 @transaction.atomic
 def undo_rule(rule_id: int, *, actor: str, version: int) -> Rule:
-    """Give a rule the wording that it had before its current version, as a new version; undone twice, it is back.
+    """Make a rule what it was before its current version, as a new version; undone twice, it is back.
 
-    The first version is undone by switching the rule off. `version` is the number of the version to undo. Raises
-    NotFound, Conflict where it is no longer the current one or is the first of a rule that is off, and InvalidInput
-    where the earlier wording is no longer possible.
+    Name, wording, and being on or off come back. The first version is undone by switching the rule off. `version` is
+    the number of the version to undo. Raises NotFound, Conflict where it is no longer the current one or is the first
+    of a rule that is off, and InvalidInput where what it was is no longer possible.
     """
     rule = _locked(rule_id)
     current, *earlier = rule.versions.order_by("-number")[:2]
@@ -75,21 +81,29 @@ def undo_rule(rule_id: int, *, actor: str, version: int) -> Rule:
         raise Conflict("The rule has no earlier version, and is off.")
     if not earlier:
         return switch_rule(rule_id, active=False, actor=actor)
-    _add_version(rule, wording=wording_of(earlier[0]), actor=actor)
+    rule.name, rule.active = earlier[0].name, earlier[0].active
+    _check(rule, exclude={"current"})
+    add = _add_checked_version if rule.active else _add_version
+    add(rule, wording=wording_of(earlier[0]), actor=actor)
     record(category="rule", action="rule.undone", actor=actor, object=f"rule:{rule.pk}", data=_audit_data(rule))
     announce()
     return rule
 
 
 def wording_of(version: RuleVersion) -> dict[str, Any]:
-    """Return the fields in which versions of one rule may differ."""
+    """Return the fields of a version's wording; its name, and whether it is on, are no wording."""
     return {field.name: getattr(version, field.name) for field in RuleVersion._meta.fields if field.name not in OWN}
+
+
+def says_the_same(one: RuleVersion, other: RuleVersion) -> bool:
+    """Return whether two versions have the same name and wording; being on or off aside."""
+    return one.name == other.name and wording_of(one) == wording_of(other)
 
 
 def draft_version(*, wording: Mapping[str, Any]) -> RuleVersion:
     """Return a checked, unsaved rule version for a preview. Raises InvalidInput, which names the field."""
     version = RuleVersion(number=0, created_by="draft", **wording)
-    _check(version, exclude={"rule"})
+    _check(version, exclude={"rule", "name"})
     check_wording(version)
     return version
 
@@ -157,14 +171,19 @@ def _locked(rule_id: int) -> Rule:
     return rule
 
 
-def _add_version(rule: Rule, *, wording: Mapping[str, Any], actor: str) -> None:
+def _add_checked_version(rule: Rule, *, wording: Mapping[str, Any], actor: str) -> None:
+    """Add a version whose wording is checked. Switching checks nothing: off must always be possible."""
+    check_wording(_add_version(rule, wording=wording, actor=actor))
+
+
+def _add_version(rule: Rule, *, wording: Mapping[str, Any], actor: str) -> RuleVersion:
     last = rule.versions.order_by("-number").values_list("number", flat=True).first() or 0
-    version = RuleVersion(rule=rule, number=last + 1, created_by=actor, **wording)
+    version = RuleVersion(rule=rule, number=last + 1, name=rule.name, active=rule.active, created_by=actor, **wording)
     _check(version, exclude={"rule"})
-    check_wording(version)
     version.save(force_insert=True)
     rule.current = version
     rule.save()
+    return version
 
 
 def _check(row: Rule | RuleVersion, *, exclude: set[str]) -> None:

@@ -34,6 +34,8 @@ PICKERS: Final = {
     "placements": "placements",
 }
 """What each list of names is searched in, by field."""
+KINDS: Final = {"position": "pin", "factor": "boost bury", "cap": "cap", "cap_by": "cap"}
+"""The kinds of rule that use a field, for fields that not all kinds use."""
 
 
 def number(**options: Any) -> forms.IntegerField:
@@ -94,13 +96,13 @@ class DraftForm(forms.Form):
     )
     placements = CommaListField(help_text="home, cart. Empty: everywhere.")
     segments = CommaListField(label="For segments", help_text="Keys of segments; one is enough. Empty: everybody.")
-    context_products = CommaListField(label="When looking at products", help_text="Product ids.")
+    context_products = CommaListField(label="When looking at products", help_text="By title or id.")
     context_categories = CommaListField(
         label="When looking at categories", help_text="Furniture/Chairs, or one name of a path."
     )
     starts_at = moment(label="From", help_text=CLOCK)
     ends_at = moment(label="Until", help_text=CLOCK)
-    products = CommaListField(help_text="Product ids. A pin of several takes places one after the other.")
+    products = CommaListField(help_text="By title or id. A pin of several takes places one after the other.")
     categories = CommaListField(help_text="Furniture/Chairs, or one name of a path.")
     brands = CommaListField()
     min_price = amount(label="Price from")
@@ -113,6 +115,9 @@ class DraftForm(forms.Form):
         for name, kind in PICKERS.items():
             if name in self.fields:
                 self.fields[name].widget.attrs["data-picker"] = kind
+        for name, kinds in KINDS.items():
+            if name in self.fields:
+                self.fields[name].widget.attrs["data-kinds"] = kinds
 
     def clean_factor(self) -> float:
         """Return the factor, or its default; only boost and bury use it."""

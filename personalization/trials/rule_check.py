@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import redis
@@ -21,16 +21,19 @@ from personalization.serving.engine import answer
 from personalization.serving.shoppers import Shopper, nobody, read_shopper
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
-from personalization.trials.sample_shoppers import sample_users
-from personalization.trials.trial import Draft, available, draft_of, obstacle, without_holdouts
+from personalization.trials.sample_shoppers import N_SAMPLES, sample_shoppers
+from personalization.trials.trial import Baseline, Draft, available, baseline, draft_of, obstacle
 from profiles.selectors.segments import newest_members
 from recsys.arrays import Bools
 
-N_SHOPPERS: Final = 20
+N_SHOPPERS: Final = N_SAMPLES
 SECONDS: Final = 3.0
 """How long lists are compared; what was not reached by then is left out, and the numbers say so."""
 MOST_LISTED: Final = 6
+MOST_EXAMPLES: Final = 3
 Items = tuple[Item, ...]
+Shoppers = Literal["sample", "members", "stranger"]
+"""A sample of all users, the newest members of the draft's segments, or a stranger where there are none."""
 STAGES: Final[tuple[tuple[Stage | None, str], ...]] = (
     ("filter", "filter"),
     (None, "propose"),
@@ -61,6 +64,14 @@ class ListsOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A list that the draft changes: its number, and the fields with which the preview shows it."""
+
+    number: int
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleCheck:
     """What a draft would do. `appears` and `disappears` are products with the number of lists, most lists first."""
 
@@ -70,8 +81,10 @@ class RuleCheck:
     matched: tuple[ProductRow, ...]
     n_shoppers: int
     n_changed: int
-    are_members: bool
-    """Whether the shoppers are members of the draft's segments."""
+    shoppers: Shoppers
+    """Who the shoppers are."""
+    against: Baseline
+    """What the draft is compared with."""
     lists: tuple[ListsOf, ...] = ()
     appears: tuple[tuple[str, int], ...] = ()
     disappears: tuple[tuple[str, int], ...] = ()
@@ -80,6 +93,8 @@ class RuleCheck:
     conflicts: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
     obstacle: str = ""
+    examples: tuple[Example, ...] = ()
+    """Some of the changed lists, to be opened in the preview."""
 
 
 @dataclass
@@ -92,18 +107,21 @@ class _Comparison:
     appears: Counter[str] = field(default_factory=Counter)
     disappears: Counter[str] = field(default_factory=Counter)
     shortest: dict[str, tuple[int, int]] = field(default_factory=dict)
+    changed: list[tuple[int, Ask]] = field(default_factory=list)
+    """The shopper's number and the request of each changed list."""
 
 
 def check_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int | None = None) -> RuleCheck:
     """Return what a draft would do, `instead_of` the saved rule of that id.
 
+    A draft that says what the saved rule says is compared with the shop without it: that is what the rule does.
     Raises InvalidInput, which names the field; Unavailable before the catalog is loaded.
     """
-    snapshot = without_holdouts(snapshot_refresher.current())
+    against, snapshot = baseline(snapshot_refresher.current(), wording, instead_of=instead_of)
     draft = draft_of(snapshot, wording, name=name or "this rule", instead_of=instead_of)
     mask = draft.snapshot.rules.matched[draft.rule.id]
     placements = _placements(snapshot, draft.rule)
-    shoppers = _shoppers(snapshot, draft.rule)
+    names, shoppers = _shoppers(snapshot, draft.rule)
     comparison = _compare(snapshot, draft, placements, shoppers)
     return RuleCheck(
         sentence=sentence_of(draft_version(wording=wording)),
@@ -112,15 +130,31 @@ def check_rule(wording: Mapping[str, Any], *, name: str = "", instead_of: int | 
         matched=_first_rows(snapshot, mask),
         n_shoppers=len(comparison.shoppers),
         n_changed=len(comparison.changed_for),
-        are_members=bool(draft.rule.segments) and len(shoppers) > 0 and shoppers[0].personal,
+        shoppers="stranger" if not names else "members" if draft.rule.segments else "sample",
+        against=against,
         lists=tuple(comparison.by_placement.values()),
         appears=tuple(comparison.appears.most_common(MOST_LISTED)),
         disappears=tuple(comparison.disappears.most_common(MOST_LISTED)),
         shortest=tuple((key, *counts) for key, counts in comparison.shortest.items()),
         conflicts=draft.conflicts,
         steps=_steps(draft),
-        obstacle="" if comparison.changed_for else _obstacle(snapshot, draft, placements, shoppers),
+        obstacle=(
+            "" if comparison.changed_for or against == "saved" else _obstacle(snapshot, draft, placements, shoppers)
+        ),
+        examples=tuple(_examples(comparison, names, draft.rule.segments)),
     )
+
+
+def _examples(comparison: _Comparison, names: Sequence[str], segments: Sequence[str]) -> Iterator[Example]:
+    """Yield the first changed list of some shoppers; members of a segment are not named, so all lists of it are."""
+    first = dict(reversed(comparison.changed))
+    for number, (shopper, ask) in enumerate(sorted(first.items())[:MOST_EXAMPLES], 1):
+        fields = {"placement": ask.placement}
+        if segments:
+            yield Example(number, fields | {"segment": segments[0]})
+            return
+        whom = {"subject": names[shopper]} if names else {}
+        yield Example(number, fields | whom | ({"product_id": ask.product_ids[0]} if ask.product_ids else {}))
 
 
 def _compare(
@@ -153,6 +187,7 @@ def _compare(
                 continue
             lists.changed += 1
             result.changed_for.add(number)
+            result.changed.append((number, ask))
             titles = {item.product_id: item.title or item.product_id for item in (*now, *then)}
             result.appears.update(titles[one] for one in after if one not in before)
             result.disappears.update(titles[one] for one in before if one not in after)
@@ -189,19 +224,20 @@ def _placements(snapshot: Snapshot, rule: Rule) -> list[PlacementConfig]:
     return [snapshot.placements[key] for key in keys if key in snapshot.placements]
 
 
-def _shoppers(snapshot: Snapshot, rule: Rule) -> list[Shopper]:
-    """Return shoppers without remembered answers: members of the draft's segments, else a sample of all users.
+def _shoppers(snapshot: Snapshot, rule: Rule) -> tuple[list[str], list[Shopper]]:
+    """Return pseudonyms, and shoppers without remembered answers: members of the draft's segments, else a sample.
 
-    A stranger stands in where there are none.
+    A stranger without a pseudonym stands in where there are none.
     """
     now = clock.now().timestamp()
-    people = [read_shopper(who, snapshot=snapshot, now=now) for who in _people(rule)]
-    return [replace(one, memory=None) for one in people] or [nobody(now)]
+    people = list(_people(rule))
+    shoppers = [replace(read_shopper(who, snapshot=snapshot, now=now), memory=None) for _, who in people]
+    return [name for name, _ in people], shoppers or [nobody(now)]
 
 
-def _people(rule: Rule) -> Iterator[Who]:
+def _people(rule: Rule) -> Iterator[tuple[str, Who]]:
     if not rule.segments:
-        yield from (Who(user_id=user_id) for user_id in sample_users(N_SHOPPERS))
+        yield from ((name, Who(user_id=user_id)) for name, user_id in sample_shoppers().items())
         return
     share = -(-N_SHOPPERS // len(rule.segments))
     for key in rule.segments:
@@ -209,7 +245,7 @@ def _people(rule: Rule) -> Iterator[Who]:
             members = newest_members(key, limit=share)
         except redis.RedisError:
             return
-        yield from (who_of(subject) for subject, _ in members)
+        yield from (("", who_of(subject)) for subject, _ in members)
 
 
 def _first_rows(snapshot: Snapshot, mask: Bools) -> tuple[ProductRow, ...]:

@@ -10,7 +10,7 @@ from django.conf import settings
 from common import clock
 from customers.selectors import users_near
 
-N_SAMPLES: Final = 12
+N_SAMPLES: Final = 20
 SAMPLE: Final = "sample-"
 """The start of a pseudonym."""
 

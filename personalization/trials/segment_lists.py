@@ -12,7 +12,7 @@ from personalization.serving.engine import answer
 from personalization.serving.shoppers import read_shopper
 from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
-from personalization.trials.trial import draft_of
+from personalization.trials.trial import Baseline, baseline, draft_of
 from profiles.selectors.segments import newest_members
 
 N_MEMBERS: Final = 12
@@ -41,6 +41,7 @@ class SegmentLists:
     now: tuple[Answer, ...]
     with_draft: tuple[Answer, ...] | None = None
     conflicts: tuple[str, ...] = ()
+    against: Baseline = "without"
 
     @property
     def n_changed(self) -> int:
@@ -49,13 +50,18 @@ class SegmentLists:
         return sum([one.product_id for one in a.items] != [one.product_id for one in b.items] for a, b in pairs)
 
 
-def segment_lists(ask: Ask, segment: str, *, wording: Mapping[str, Any] | None = None) -> SegmentLists:
-    """Return the lists of the newest members.
+def segment_lists(
+    ask: Ask, segment: str, *, wording: Mapping[str, Any] | None = None, instead_of: int | None = None
+) -> SegmentLists:
+    """Return the lists of the newest members; the draft as in `try_rule`.
 
     Raises NotFound, InvalidInput, redis errors; Unavailable before a load.
     """
     snapshot, now = snapshot_refresher.current(), clock.now().timestamp()
-    draft = None if wording is None else draft_of(snapshot, wording)
+    against: Baseline = "without"
+    if wording is not None and instead_of is not None:
+        against, snapshot = baseline(snapshot, wording, instead_of=instead_of)
+    draft = None if wording is None else draft_of(snapshot, wording, instead_of=instead_of)
     subjects = tuple(subject for subject, _ in newest_members(segment, limit=N_MEMBERS))
     shoppers = [replace(read_shopper(who_of(one), snapshot=snapshot, now=now), memory=None) for one in subjects]
 
@@ -65,7 +71,7 @@ def segment_lists(ask: Ask, segment: str, *, wording: Mapping[str, Any] | None =
 
     if draft is None:
         return SegmentLists(subjects, lists(snapshot))
-    return SegmentLists(subjects, lists(snapshot), lists(draft.snapshot), draft.conflicts)
+    return SegmentLists(subjects, lists(snapshot), lists(draft.snapshot), draft.conflicts, against)
 
 
 def common_products(answers: tuple[Answer, ...]) -> list[Common]:

@@ -4,13 +4,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from common import clock
+from personalization.models import Rule as SavedRule
 from personalization.rules.conflicts import conflicts, rule_warnings
 from personalization.rules.rule_set import Rule, Situation
 from personalization.selectors.placements import Filters
-from personalization.selectors.rules import pure_rule
+from personalization.selectors.rules import named, pure_rule
 from personalization.services.rules import draft_version
 from personalization.serving.answers import Answer
 from personalization.serving.asking import NOBODY, Ask
@@ -20,6 +21,8 @@ from personalization.serving.snapshot import Snapshot
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from recsys.arrays import Bools
 
+Baseline = Literal["without", "saved"]
+"""The shop without the rule, or with the rule as it is saved."""
 MOVING: Final = ("boost", "bury")
 LONGEST: Final = 50
 """How far an answer is looked through for the products that a rule matches."""
@@ -53,6 +56,7 @@ class Trial:
     with_draft: Answer | None = None
     conflicts: tuple[str, ...] = ()
     obstacle: str = ""
+    against: Baseline = "without"
 
 
 def draft_of(
@@ -68,23 +72,35 @@ def draft_of(
     dated = snapshot.with_rules([*others, worded]) if worded != rule else with_rule
     texts = tuple(conflict.text for conflict in conflicts(dated.rules, of=rule_id))
     is_dated = not _runs_at(worded, clock.now().timestamp())
-    warnings = (*rule_warnings(rule, with_rule.rules, on_sale=with_rule.on_sale), *texts)
+    warnings = (*rule_warnings(rule, with_rule.rules, on_sale=with_rule.on_sale, named=named), *texts)
     return Draft(rule, with_rule, (*warnings, NOT_NOW) if is_dated else warnings)
 
 
-def try_rule(ask: Ask, *, wording: Mapping[str, Any] | None = None, shopper: Shopper | None = None) -> Trial:
+def try_rule(
+    ask: Ask,
+    *,
+    wording: Mapping[str, Any] | None = None,
+    shopper: Shopper | None = None,
+    instead_of: int | None = None,
+) -> Trial:
     """Answer the request without and with the draft rule, for its shopper or the given one.
 
-    Raises NotFound, InvalidInput; Unavailable before a load.
+    With `instead_of` the draft stands for the saved rule of that id. Raises NotFound, InvalidInput; Unavailable before
+    a load.
     """
     snapshot, ask = snapshot_refresher.current(), replace(ask, explores=False)
+    against: Baseline = "without"
+    if wording is not None and instead_of is not None:
+        against, snapshot = baseline(snapshot, wording, instead_of=instead_of)
     now = answer(snapshot, ask, shopper=shopper)
     if wording is None:
         return Trial(now)
-    draft = draft_of(snapshot, wording)
+    draft = draft_of(snapshot, wording, instead_of=instead_of)
     with_draft = answer(draft.snapshot, ask, shopper=shopper)
     moved = [item.product_id for item in with_draft.items] != [item.product_id for item in now.items]
-    return Trial(now, with_draft, draft.conflicts, "" if moved else obstacle(draft, ask, snapshot, shopper=shopper))
+    is_obstructed = not moved and against == "without"
+    text = obstacle(draft, ask, snapshot, shopper=shopper) if is_obstructed else ""
+    return Trial(now, with_draft, draft.conflicts, text, against)
 
 
 def obstacle(draft: Draft, ask: Ask, snapshot: Snapshot, *, shopper: Shopper | None = None) -> str:
@@ -117,6 +133,21 @@ def without_holdouts(snapshot: Snapshot) -> Snapshot:
     if not any(rule.holdout_percent for rule in snapshot.rules.rules):
         return snapshot
     return snapshot.with_rules([replace(rule, holdout_percent=0) for rule in snapshot.rules.rules])
+
+
+def baseline(snapshot: Snapshot, wording: Mapping[str, Any], *, instead_of: int | None) -> tuple[Baseline, Snapshot]:
+    """Return the shop, without hold-outs, that a draft is compared with.
+
+    The saved rule as it is, where the draft rewords it. Else the shop without it: that is what the rule does.
+    """
+    shop = without_holdouts(snapshot)
+    others = [one for one in shop.rules.rules if one.id != instead_of]
+    if instead_of is None or len(others) == len(shop.rules.rules):
+        return "without", shop
+    saved = SavedRule.objects.select_related("current").filter(pk=instead_of).first()
+    if saved is not None and any(getattr(saved.current, name) != value for name, value in wording.items()):
+        return "saved", shop
+    return "without", shop.with_rules(others)
 
 
 def available(snapshot: Snapshot) -> Bools:

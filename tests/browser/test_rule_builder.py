@@ -45,12 +45,15 @@ def test_pickers_and_check_while_a_rule_is_written(users: None, shop: Shop, ada:
     products.press("Enter")
 
     expect(ada.locator("[data-matched]")).to_contain_text("Matches 1 product")
-    expect(ada.locator("[data-matched]")).to_contain_text("of 20 shoppers' lists", timeout=15_000)
+    expect(ada.locator("[data-matched]")).to_contain_text("of 20 shoppers", timeout=15_000)
+    expect(ada.locator("[data-check-summary]")).to_contain_text("of 20 shoppers")
+    expect(ada.get_by_text("Save publishes at once.")).to_be_visible()
+    expect(products).to_have_value("")
     expect(ada.get_by_role("button", name="Remove", exact=False)).to_have_count(1)
     ada.get_by_role("combobox", name="Placements").fill("ho")
     ada.locator(".v-offers [role=option]", has_text="home").first.click()
     expect(ada.locator("[data-sentence]")).to_have_text(
-        f"Never show: products {products.input_value().strip(', ')}; on home."
+        f"Never show: products {title} ({ada.locator('[name=products]').input_value()}); on home."
     )
     expect(ada.get_by_text(f"Disappears: {title}")).to_be_visible()
     shoot(ada, "rule-builder")
@@ -67,7 +70,12 @@ def test_a_list_is_still_typed_by_hand(users: None, shop: Shop, ada: Page) -> No
     ada.goto(shop.url + ADD)
     ada.select_option("[name=effect]", "exclude")
 
-    ada.fill("[name=products]", 'P0001, "Not, there"')
+    products = ada.get_by_role("combobox", name="Products", exact=True)
+    products.press_sequentially('P0001, "Not, the')
+    expect(ada.locator(".v-picker li", has_text="P0001")).to_have_count(1)
+    expect(ada.locator(".v-picker .warn")).to_have_count(0)  # half a name is no alarm
+    products.press_sequentially('re"')
+    products.press("Enter")
 
     expect(ada.locator(".v-picker .warn")).to_contain_text("Not, there")
     expect(ada.locator("[data-result=check]")).to_contain_text(
@@ -80,11 +88,39 @@ def test_a_list_is_still_typed_by_hand(users: None, shop: Shop, ada: Page) -> No
     expect(ada.locator("#result_list")).to_contain_text("By hand")
 
 
+def test_the_form_shows_the_fields_of_the_kind_and_fills_dates(users: None, shop: Shop, ada: Page) -> None:
+    ada.goto(shop.url + ADD)
+    fields = {name: ada.locator(f"[name={name}]") for name in ("position", "factor", "cap", "cap_by")}
+    for kind, own in (("pin", {"position"}), ("boost", {"factor"}), ("cap", {"cap", "cap_by"}), ("exclude", set())):
+        ada.select_option("[name=effect]", kind)
+        assert {name for name, field in fields.items() if field.is_visible()} == own, kind
+
+    ada.fill("[name=starts_at_0]", "2026-12-24")
+    ada.fill("[name=starts_at_1]", "08:00:00")
+    ada.get_by_role("button", name="for one week").click()
+
+    assert [ada.locator(f"[name=ends_at_{part}]").input_value() for part in (0, 1)] == ["2026-12-31", "08:00:00"]
+    expect(ada.get_by_role("heading", name="New rule")).to_be_visible()
+
+
+def test_a_changed_list_is_opened_with_the_draft(users: None, shop: Shop, ada: Page) -> None:
+    product = products_of_home(shop)[0]
+    ada.goto(f"{shop.url}{ADD}?effect=exclude&products={product}&placements=home")
+    with ada.context.expect_page() as opened:
+        ada.get_by_role("link", name="shopper 1 on home").click(timeout=15_000)
+    opened.value.wait_for_load_state()
+
+    expect(opened.value.get_by_role("heading", name="With the draft rule")).to_be_visible()
+    slates = opened.value.locator(".v-slate")
+    expect(slates.nth(0)).to_contain_text(product)
+    expect(slates.nth(1)).not_to_contain_text(product)
+
+
 def test_without_its_scripts_a_button_opens_the_check(users: None, shop: Shop, ada: Page) -> None:
     ada.route("**/static/personalization/*.js", lambda route: route.abort())
     ada.goto(shop.url + ADD)
     ada.select_option("[name=effect]", "exclude")
-    ada.fill("[name=products]", "P0001")
+    ada.fill("[name=products]", "P0001")  # without the script it is a field of text
 
     with ada.context.expect_page() as opened:
         ada.get_by_role("button", name="Check the draft").click()
@@ -119,8 +155,9 @@ def test_a_merchandiser_builds_previews_replays_publishes_and_undoes(
     ada.select_option("[name=effect]", "exclude")
     ada.get_by_role("combobox", name="Products", exact=True).press_sequentially(product)
     ada.locator(".v-offers [role=option]").first.click()
-    ada.fill("[name=placements]", "home")
-    expect(ada.locator("[data-matched]")).to_contain_text("Changes 20 of 20 shoppers' lists", timeout=15_000)
+    ada.get_by_role("combobox", name="Placements").fill("home")
+    ada.get_by_role("combobox", name="Placements").press("Enter")
+    expect(ada.locator("[data-matched]")).to_contain_text("Changes the lists of 20 of 20 shoppers", timeout=15_000)
 
     with ada.context.expect_page() as opened:
         ada.get_by_role("button", name="Preview it").click()
@@ -146,7 +183,7 @@ def test_a_merchandiser_builds_previews_replays_publishes_and_undoes(
     assert seconds_until(lambda: product not in products_of_home(shop)) < 2
     ada.get_by_role("link", name="Undo the last change").click()
     ada.get_by_role("button", name="Undo").click()
-    expect(ada.locator("body")).to_contain_text("Undone. The rule is off.")
+    expect(ada.locator("body")).to_contain_text("Undone. The rule is what it was before, as a new version. It is off.")
     assert seconds_until(lambda: products_of_home(shop) == before) < 2
 
 

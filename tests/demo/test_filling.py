@@ -15,6 +15,8 @@ from demo.datasets import simulated
 from demo.datasets.base import DemoData
 from events.log import get_log
 from personalization.selectors.placements import active_placements
+from personalization.services.rules import create_rule
+from profiles.selectors.segments import active_keys
 
 
 @pytest.fixture
@@ -40,6 +42,20 @@ def test_prepare_is_idempotent(db: None) -> None:
     assert resolve_key(setup.SECRET_KEY).id == before
     assert active_placements()["home-svd"].strategy == "svd"
     assert all(authenticate(username=name, password=setup.PASSWORD) for name in setup.LOGINS)
+
+
+def test_segments_to_try_rules_on_are_made_once(small: DemoData) -> None:
+    filling.fill_catalog(small, ignore)
+    setup.make_segments()
+    setup.make_segments()
+
+    assert set(active_keys()) == {"big-spenders", "new-visitors", "category-lookers"}
+    rule = create_rule(
+        name="For big spenders",
+        wording={"effect": "boost", "brands": ["Nord"], "segments": ["big-spenders"]},
+        actor="staff:1",
+    )
+    assert rule.current is not None
 
 
 def test_revoked_key_stays_revoked(db: None) -> None:

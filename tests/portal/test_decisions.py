@@ -28,8 +28,10 @@ def titles(client: Client) -> list[str]:
 def test_a_merchandiser_decides_about_rules(log_in: LogIn, settings: LazySettings) -> None:
     settings.SHOP_TIME_ZONE = "Pacific/Auckland"
     pin = {"effect": "pin", "position": 1, "products": ["lamp"]}
-    ends_at = clock.now() + timedelta(days=3)
+    ends_at = clock.now() + timedelta(days=4)
     rule = create_rule(name="Autumn", wording={**pin, "ends_at": ends_at}, actor="staff:1")
+    short = {**pin, "position": 8, "products": ["sofa"], "ends_at": clock.now() + timedelta(days=2)}
+    create_rule(name="For two days", wording=short, actor="staff:1")
     create_rule(name="Twin", wording={**pin, "products": ["rug"]}, actor="staff:1")
     create_rule(name="Next year", wording={**pin, "position": 9, "ends_at": ends_at + timedelta(days=365)}, actor="a")
 
@@ -93,4 +95,24 @@ def test_a_merchandiser_sees_what_recommendations_brought_and_no_metric_of_model
     tiles = {tile.title: tile.value for tile in page.context["week"]}
     assert (tiles["Answers"], tiles["Revenue"]) == ("1", "50.00 EUR")
     assert "NDCG" not in page.content.decode()
+    text = page.content.decode()
+    assert "The live model" not in text
+    assert "Waiting to be recorded" not in text
+    assert [(one.title, one.orders, one.revenue) for one in page.context["best_sellers"]] == [
+        ("Desk lamp", 1, "50.00 EUR")
+    ]
     assert "NDCG@10" in log_in("data scientist").get("/admin/").content.decode()
+
+
+def test_a_merchandiser_sees_rules_that_run_and_that_nothing_waits(log_in: LogIn) -> None:
+    up = {"effect": "boost", "products": ["lamp"], "placements": ["home"]}
+    create_rule(name="Up", wording=up, actor="staff:1")
+    create_rule(name="Later", wording={**up, "starts_at": clock.now() + timedelta(days=1)}, actor="staff:1")
+    create_rule(name="Off", wording=up, active=False, actor="staff:1")
+
+    page = log_in("merchandiser").get("/admin/")
+
+    assert [name for _, name, _ in page.context["running_rules"]] == ["Up"]
+    assert "Move up ×2: products Desk lamp (lamp); on home." in page.content.decode()
+    assert "Nothing waits for you today." in page.content.decode()
+    assert "To decide today" in log_in("compliance officer").get("/admin/").content.decode()

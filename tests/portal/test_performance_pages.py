@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
+from pytest_django import Settings
 
 from common import clock
+from events.models import ServedAnswer
 from events.services import performance
 from personalization.models import Placement
 from personalization.services.placements import save_placement
@@ -49,6 +52,9 @@ def test_a_merchandiser_sees_how_home_did(log_in: LogIn) -> None:
     assert tiles["Revenue"].value == "50.00 EUR"
     text = page.content.decode()
     assert "By position" in text
+    assert "A chart follows from 100 impressions on." in text
+    first = ServedAnswer.objects.earliest("at").at
+    assert f"Recommendations are counted since {first:%Y-%m-%d %H:%M}" in text
     assert "in the time zone UTC" in text
     positions = client.get(reverse("portal:performance-placement", args=["home"]), {"csv": "positions"})
     assert positions.content.decode().splitlines() == [
@@ -56,6 +62,33 @@ def test_a_merchandiser_sees_how_home_did(log_in: LogIn) -> None:
         "1,1,0,0.00%",
         "2,1,1,100.00%",
     ]
+
+
+def test_since_when_is_counted_is_in_the_time_zone_of_the_shop(
+    log_in: LogIn, settings: Settings, request: pytest.FixtureRequest
+) -> None:
+    settings.SHOP_TIME_ZONE = "Pacific/Auckland"
+    request.getfixturevalue("a_week")
+    first = ServedAnswer.objects.earliest("at").at.astimezone(ZoneInfo("Pacific/Auckland"))
+
+    page = log_in("merchandiser").get(reverse("portal:performance")).content.decode()
+
+    assert f"counted since {first:%Y-%m-%d %H:%M} (Pacific/Auckland)" in page
+
+
+@pytest.mark.usefixtures("a_week")
+def test_rates_of_positions_are_drawn_from_enough_impressions_on(
+    log_in: LogIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, address = log_in("merchandiser"), reverse("portal:performance-placement", args=["home"])
+
+    few = {one.slug: one for one in client.get(address).context["sections"]}["positions"]
+    monkeypatch.setattr("portal.performance_tables.FEWEST_IMPRESSIONS", 2)
+    enough = {one.slug: one for one in client.get(address).context["sections"]}["positions"]
+
+    assert few.figure is None
+    assert enough.figure["layout"]["xaxis"]["title"]["text"] == "position"
+    assert "95 % interval" in enough.note
 
 
 @pytest.mark.usefixtures("a_week")
@@ -72,6 +105,9 @@ def test_a_merchandiser_sees_how_a_product_did_and_where(log_in: LogIn) -> None:
     client = log_in("merchandiser")
     home = client.get(reverse("portal:performance-placement", args=["home"]))
     products = {one.slug: one for one in home.context["sections"]}["products"]
+    assert [row[:3] for row in products.rows] == [("Desk lamp", "1", "100.0%"), ("Wool rug", "1", "0.0%")], (
+        "shown, never clicked"
+    )
 
     page = client.get(products.links[0])
 
@@ -95,14 +131,18 @@ def test_changes_of_a_placement_are_marked_in_its_chart(log_in: LogIn) -> None:
     page = client.get(reverse("portal:performance-placement", args=["home"]))
 
     sections = {one.slug: one for one in page.context["sections"]}
-    assert [row[1] for row in sections["changes"].rows] == [
-        "Placement changed",
-        "“Push” switched off",
-        "“Push” created",
+    assert [(row[0], row[2]) for row in sections["changes"].rows] == [
+        ("Placement changed", "staff:1"),
+        ("“Push” switched off", "staff:1"),
+        ("“Push” created", "staff:1"),
     ]
+    assert sections["changes"].links[1:] == [reverse("admin:personalization_rule_change", args=[pushed.pk])] * 2
+    assert "A mark ▼2 stands over a day with two changes" in sections["days"].note
     layout = sections["days"].figure["layout"]
     today = f"{clock.now():%m-%d}"
     assert [shape["x0"] for shape in layout["shapes"]] == [today]
+    assert layout["xaxis"]["nticks"] == 4, "on a phone more days run together"
+    assert [mark["text"] for mark in layout["annotations"]] == ["▼3"]
     assert layout["annotations"][0]["hovertext"].startswith("“Push” created<br>“Push” switched off")
 
 
@@ -117,7 +157,8 @@ def test_the_rules_of_a_placement_stand_in_the_order_in_which_they_apply(log_in:
     page = client.get(reverse("portal:placement-rules", args=["home"]))
 
     rules, conflicts = page.context["sections"]
-    assert [(row[0], row[1]) for row in rules.rows] == [
+    assert rules.columns[:3] == ("Rule", "State", "Step")
+    assert [(row[0], row[2]) for row in rules.rows] == [
         ("Hide", "1. filter"),
         ("Other pin", "4. pin"),
         ("Pin", "4. pin"),

@@ -117,6 +117,67 @@ def test_draft_rule_is_shown_but_not_saved(dee: Client) -> None:
     assert get_log().length() == 0
 
 
+def test_the_page_begins_with_home_and_names_the_attributes_of_the_shop(dee: Client, settings: Settings) -> None:
+    settings.SHOPPER_ATTRIBUTES = ("region", "age")
+
+    page = dee.get("/portal/preview")
+
+    assert page.context["form"]["placement"].value() == "home"
+    assert "Name and value, as region=…, age=…. This shop has region, age." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "is_open"),
+    [
+        ({"attributes": "north"}, (True, False)),
+        ({"effect": "pin", "position": "none"}, (False, True)),
+        ({"limit": "99"}, (False, False)),
+    ],
+)
+def test_an_error_opens_its_block(dee: Client, query: dict[str, str], is_open: tuple[bool, bool]) -> None:
+    page = dee.get("/portal/preview", query).content.decode()
+
+    blocks = re.findall(r"<details( open)?>\s*<summary>(?:An invented persona|Try a rule)", page)
+    assert tuple(map(bool, blocks)) == is_open
+
+
+def test_a_saved_rule_is_shown_against_the_shop_without_it(dee: Client) -> None:
+    rule = create_rule(name="Hide", wording={"effect": "exclude", "products": ["P1"]}, actor="staff:1")
+    query = {"placement": "home", "effect": "exclude", "products": "P1", "rule_id": str(rule.pk)}
+
+    page = dee.get("/portal/preview", query)
+    reworded = dee.get("/portal/preview", {**query, "products": "P2"})
+
+    assert [heading for heading, *_ in page.context["columns"]] == ["Without the rule", "With the rule"]
+    assert (products_of(page)[0], products_of(page, 1)[0]) == ("P1", "P2")
+    assert not page.context["alike"]
+    assert f'href="/admin/personalization/rule/{rule.pk}/change/">Back to the rule' in page.content.decode()
+    assert [heading for heading, *_ in reworded.context["columns"]] == ["As it is saved", "As it is changed"]
+    assert (products_of(reworded)[0], products_of(reworded, 1)[0]) == ("P2", "P1")
+
+
+def test_a_product_that_moves_down_is_no_alarm(dee: Client) -> None:
+    page = dee.get("/portal/preview?placement=home&effect=pin&products=P5&position=1").content.decode()
+
+    assert '<span class="v-chip">down 1</span>' in page
+    assert "moved -" not in page
+
+
+def test_staff_who_may_name_shoppers_open_a_sample_too(dee: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    Customer.objects.bulk_create(Customer(raw_id=f"user:shopper-{number}") for number in range(30))
+    asks = list[Ask]()
+
+    def noted(ask: Ask, **more: Any) -> Trial:
+        asks.append(ask)
+        return try_rule(ask)
+
+    monkeypatch.setattr("portal.preview.try_rule", noted)
+    name, user_id = next(iter(sample_shoppers().items()))
+    dee.get("/portal/preview", {"placement": "home", "subject": name})
+
+    assert asks[-1].who.user_id == user_id
+
+
 def test_draft_has_the_lowest_precedence_among_equals(dee: Client) -> None:
     wording = {"effect": "pin", "products": ["P6"], "position": 1}
     create_rule(name="First", wording=wording, actor="staff:1")

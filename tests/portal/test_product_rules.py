@@ -1,7 +1,10 @@
 """A product's page says which rules touch it, and hides it from all answers with one button."""
 
+from unittest.mock import patch
+
 import pytest
 from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from audit.selectors import entries
@@ -75,6 +78,36 @@ def test_never_show_this_and_back(dee: Client) -> None:
 
     dee.post(HIDE, {"product_id": "P3", "page": page_of("P3")})
     assert shown() == ["P1", "P2", "P4", "P5", "P6"]
+
+
+def test_a_hidden_product_is_marked_and_its_rule_named_at_once(dee: Client) -> None:
+    before = snapshot_refresher.current()
+    dee.post(HIDE, {"product_id": "P1", "page": page_of("P1")})
+
+    with patch("personalization.admin.product_rules.snapshot_refresher") as process:  # it has not read the new rule yet
+        process.current.return_value = before
+        page = dee.get(page_of("P1")).content.decode()
+    assert ">Never show these</a>" in page
+    assert "in no recommendation; the shop&#x27;s search and the product&#x27;s own page still show it" in page
+    products = dee.get("/admin/catalog/product/")
+    assert [row.product_id for row in products.context["cl"].result_list if row.labels] == ["P1"]
+    assert "never shown" in products.content.decode()
+
+
+def test_undo_after_hide_take_back_hide_hides_nothing_else(dee: Client) -> None:
+    dee.post(HIDE, {"product_id": "P1", "page": page_of("P1")})
+    dee.post(HIDE, {"product_id": "P1", "again": "1", "page": page_of("P1")})
+    dee.post(HIDE, {"product_id": "P2", "page": page_of("P2")})
+    rule = Rule.objects.get()
+    undo = reverse("admin:personalization_rule_undo_page", args=[rule.pk])
+
+    page = dee.get(undo)
+    assert "off, “Never show these”" in page.content.decode()
+    dee.post(undo, {"number": page.context["number"]})
+    assert len(shown()) == 6
+
+    dee.post(undo, {"number": dee.get(undo).context["number"]})
+    assert shown() == ["P1", "P3", "P4", "P5", "P6"], "undone once more, it is as it was"
 
 
 def test_a_reworded_list_is_left_alone(dee: Client) -> None:

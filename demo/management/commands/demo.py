@@ -68,6 +68,7 @@ class Command(BaseCommand):
         with Bar("products", total=data.n_products) as bar:
             filling.fill_catalog(data, bar)
         setup.set_rest_days(data.rest_days)
+        setup.make_segments()
         with Bar("events sent", total=data.n_items) as bar:
             filling.send_events(data, bar)
         self._wait_for_recorder(data)

@@ -1,6 +1,7 @@
 """The admin of rules, placements, versions and runs: permissions, forms, warnings, confirmation pages."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from django.urls import reverse
 
 from audit.selectors import entries
 from catalog.models import Product
+from catalog.selectors import titles_of
 from catalog.services import remove_product
 from common import clock
 from common.errors import InvalidInput
@@ -31,9 +33,9 @@ from modelops.services.registry import promote
 from personalization.models import Placement, Rule
 from personalization.rules.rule_set import RuleSet
 from personalization.selectors import conflicts
-from personalization.selectors.rules import places_of, products_of, window_of
+from personalization.selectors.rules import places_of, products_of, window_of, with_title
 from personalization.services.placements import save_placement
-from personalization.services.rules import create_rule, edit_rule
+from personalization.services.rules import create_rule, edit_rule, switch_rule, undo_rule
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from profiles.services.segments import create_segment
 from tests.modelops.releases import passed_version
@@ -45,6 +47,7 @@ RULE = {
     "name": "Rugs first", "active": "on", "effect": "boost", "factor": "3", "priority": "0", "cap_by": "",
     "products": "rug, throw", "placements": "home",
 }  # fmt: skip
+NOT_ON_SALE = "Not on sale now: Wool rug (rug), Wool throw (throw)"
 NUMBERS = {
     "explore_share": "0.2", "explore_cap": "50", "explore_days": "7", "explore_enough": "300", "rest_days": "21",
     "discovery_share": "0.5",
@@ -121,11 +124,17 @@ def test_list_and_history_describe_the_conditions(log_in: LogIn) -> None:
     list_page = dee.get(reverse("admin:personalization_rule_changelist")).content.decode()
     page = dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
 
-    assert "products desk, desk-xl, chair, stool, lamp and 5 more" in list_page
-    places = "looking at products mug, bowl or looking at categories Furniture/Chairs"
+    def named(*product_ids: str) -> str:
+        titles = titles_of(product_ids)
+        return ", ".join(with_title(one, titles) for one in product_ids)
+
+    assert named("desk") != "desk", "a product is named by its title"
+    assert f"products {named('desk', 'desk-xl', 'chair', 'stool', 'lamp')} and 5 more" in list_page
+    places = f"looking at products {named('mug', 'bowl')} or looking at categories Furniture/Chairs"
     assert places in list_page
-    assert f"boosted ×3: products {', '.join(PRODUCTS)}; {places}; always" in page
-    assert "UTC merchandiser: boosted ×3: products rug, throw; brands Weft; price to 80.00; on home; always" in page
+    assert f"boosted ×3: products {named(*PRODUCTS)}; {places}; always" in page
+    first = f"boosted ×3: products {named('rug', 'throw')}; brands Weft; price to 80.00; on home; always"
+    assert f"UTC by merchandiser, on, “Rugs first”: {first}" in page
 
 
 def test_pin_without_position_is_rejected(log_in: LogIn) -> None:
@@ -278,8 +287,8 @@ def test_rules_switched_on_together_are_compiled_once(log_in: LogIn) -> None:
 @pytest.mark.parametrize(
     ("effect", "expected"),
     [
-        ("pin", ["Not on sale now: rug, throw", "“Wool” matches no product on sale now"]),
-        ("require", ["Not on sale now: rug, throw", "“Wool” matches no product on sale now: nothing is left to show"]),
+        ("pin", [NOT_ON_SALE, "“Wool” matches no product on sale now"]),
+        ("require", [NOT_ON_SALE, "“Wool” matches no product on sale now: nothing is left to show"]),
         ("exclude", []),
     ],
 )
@@ -689,7 +698,7 @@ def test_view_only_roles_see_rules_and_filters_as_text(log_in: LogIn, role: str)
 
     assert [page.status_code for page in pages] == [200, 200]
     of_rule, of_placement = (page.content.decode() for page in pages)
-    assert all(words in of_rule for words in ("boosted ×3", "brands Weft", "system:x: boosted"))
+    assert all(words in of_rule for words in ("boosted ×3", "brands Weft", "by system:x, on, “Rugs up”: boosted"))
     assert all(
         words in of_placement for words in ("Only brands: Weft, Yes: True", "Only attributes: color=oak", "content 0.5")
     )
@@ -817,26 +826,70 @@ def test_the_last_change_of_a_rule_is_undone_and_taken_back(log_in: LogIn) -> No
     undo = reverse("admin:personalization_rule_undo_page", args=[rule.pk])
     assert "off, as before it was made" in dee.get(undo).content.decode()
     dee.post(undo, {"number": "1"})
-    rule.refresh_from_db()
-    assert not rule.active
-    assert undo not in dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
+    assert [one.active for one in Rule.objects.all()] == [False]
+    dee.post(undo, {"number": "2"})
+    assert [one.active for one in Rule.objects.all()] == [True], (
+        "the page says: undone once more, the rule is as it is now"
+    )
     edit_rule(rule.pk, wording={"effect": "bury", "factor": 2.0, "products": ["rug"]}, actor="staff:1")
-    assert undo in dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
 
     page = dee.get(undo).content.decode()
     assert "buried ×2" in page
     assert "boosted ×3" in page
-    late = [dee.post(undo, {"number": "2"}, follow=True) for _ in range(2)]
+    assert "by merchandiser, on, “" in page, "the version to come back has its author"
+    late = [dee.post(undo, {"number": "4"}, follow=True) for _ in range(2)]
 
     rule.refresh_from_db()
     assert rule.current is not None
-    assert (rule.current.number, rule.current.effect, rule.current.products) == (3, "boost", ["rug", "throw"])
+    assert (rule.current.number, rule.current.effect, rule.current.products) == (5, "boost", ["rug", "throw"])
     assert any("look again" in str(message) for message in late[1].context["messages"])
-    dee.post(undo, {"number": "3"})
+    dee.post(undo, {"number": "5"})
     rule.refresh_from_db()
     assert rule.current is not None
-    assert (rule.current.number, rule.current.effect) == (4, "bury")
+    assert (rule.current.number, rule.current.effect) == (6, "bury")
     assert [one.action for one in entries(object=f"rule:{rule.pk}")][:2] == ["rule.undone", "rule.undone"]
+
+
+def test_undo_brings_back_exactly_what_was_before(log_in: LogIn) -> None:
+    dee = log_in("merchandiser")
+    rule = create_rule(name="Pushed", wording={"effect": "boost", "products": ["rug"]}, actor="staff:1")
+
+    def state() -> tuple[object, ...]:
+        now = Rule.objects.select_related("current").get(pk=rule.pk)
+        assert now.current is not None
+        assert (now.name, now.active) == (now.current.name, now.current.active)
+        return now.name, now.active, now.current.effect, now.current.products
+
+    bury = {"effect": "bury", "products": ["throw"]}
+    changes: tuple[Callable[[], Rule], ...] = (
+        lambda: switch_rule(rule.pk, active=False, actor="staff:1"),
+        lambda: edit_rule(rule.pk, wording=bury, name="Buried", active=True, actor="staff:1"),
+        lambda: edit_rule(rule.pk, wording=bury, name="Renamed", actor="staff:1"),
+        lambda: switch_rule(rule.pk, active=False, actor="staff:1"),
+        lambda: switch_rule(rule.pk, active=True, actor="staff:1"),
+    )
+    for change in changes:
+        before = state()
+        change()
+        after = state()
+        for expected in (before, after):
+            number = rule.versions.count()
+            undo_rule(rule.pk, version=number, actor="staff:1")
+            assert state() == expected
+            assert rule.versions.count() == number + 1
+
+    page = dee.get(reverse("admin:personalization_rule_change", args=[rule.pk])).content.decode()
+    assert "v2 " in page
+    assert "by staff:1, off, “Pushed”" in page
+
+
+def test_a_rule_whose_wording_is_no_longer_possible_can_be_switched_off(db: None) -> None:
+    save_placement("gone", data={"name": "Gone"}, actor="staff:1")
+    wording = {"effect": "boost", "products": ["rug"], "placements": ["gone"]}
+    rule = create_rule(name="Pushed", wording=wording, actor="staff:1")
+    Placement.objects.filter(key="gone").delete()
+
+    assert not switch_rule(rule.pk, active=False, actor="staff:1").active
 
 
 @pytest.mark.parametrize(

@@ -135,4 +135,4 @@ def test_concurrent_edit_and_switch_are_both_kept(log_in: LogIn) -> None:
     assert [one.status_code for one in (switched, reworded, again)] == [302, 302, 302]
     rule.refresh_from_db()
     assert not rule.active
-    assert list(rule.versions.values_list("number", "factor")) == [(2, 5.0), (1, 3.0)]
+    assert list(rule.versions.values_list("number", "factor")) == [(3, 5.0), (2, 3.0), (1, 3.0)]

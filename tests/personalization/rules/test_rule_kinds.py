@@ -28,7 +28,7 @@ SHELF = Columns.of(
     prices=[9.0] * 6,
     stocks=[5] * 6,
 )
-OF_EVERY_VERSION = {"id", "version", "versions", "rule", "number", "name", "created_at", "created_by"}
+OF_EVERY_VERSION = {"id", "version", "versions", "rule", "number", "name", "active", "created_at", "created_by"}
 
 
 def slate(*rules: Rule) -> tuple[str, ...]:

@@ -50,14 +50,18 @@ def test_it_says_what_matches_and_whose_lists_change(dee: Client) -> None:
     page, result = answer.content.decode(), answer.context["check"]
     n = result.n_shoppers
     assert n == 20
-    assert f"Matches 2 products, 1 of them on sale and in stock. Changes {n} of {n} shoppers' lists." in page
-    assert result.sentence == "Never show: products P01, P12; on home."
+    assert "Matches 2 products, 1 of them on sale and in stock." in page
+    assert f"Changes the lists of {n} of {n} shoppers." in page
+    assert "Compared with the shop without this rule. The shoppers are drawn by lot" in page
+    assert result.sentence == "Never show: products Thing 1 (P01), Lamp (P12); on home."
     assert result.disappears == (("Thing 1", n),)
     assert result.appears == (("Thing 11", n),)
     assert 'src="https://pictures.test/1.png"' in page
     assert "Disappears: Thing 1" in page
     assert "shopper-" not in page
-    assert "sample-" not in page
+    opened = dee.get("/portal/preview", result.examples[0].fields)
+    assert opened.status_code == 200
+    assert "Thing 1" in opened.content.decode()
     assert "<!DOCTYPE" in page, "without the script the button opens a page"
 
 
@@ -71,13 +75,24 @@ def test_a_check_writes_nothing(dee: Client) -> None:
     assert get_log().length() == 0
 
 
-def test_a_saved_rule_is_compared_with_itself(dee: Client) -> None:
-    rule = create_rule(name="Hide", wording={"effect": "exclude", "products": ["P01"]}, actor="staff:1")
+def test_a_saved_rule_is_compared_with_the_shop_without_it(dee: Client) -> None:
+    rule = create_rule(
+        name="Hide", wording={"effect": "exclude", "products": ["P01"], "placements": ["home"]}, actor="staff:1"
+    )
 
-    assert check(dee, products="P01", rule_id=rule.pk, placements="home").n_changed == 0
-    eased = check(dee, products="P02", rule_id=rule.pk, placements="home")
-    assert [title for title, _ in eased.appears] == ["Thing 1"]
-    assert [title for title, _ in eased.disappears] == ["Thing 2"]
+    own = check(dee, products="P01", rule_id=rule.pk, placements="home")
+    assert (own.against, own.n_changed, own.obstacle) == ("without", 20, "")
+    assert [title for title, _ in own.disappears] == ["Thing 1"]
+    assert (
+        "changes nothing"
+        not in dee.post(
+            CHECK, {"effect": "exclude", "products": "P01", "placements": "home", "rule_id": rule.pk}
+        ).content.decode()
+    )
+    other = check(dee, products="P02", rule_id=rule.pk, placements="home")
+    assert other.against == "saved"
+    assert [title for title, _ in other.appears] == ["Thing 1"]
+    assert [title for title, _ in other.disappears] == ["Thing 2"]
 
 
 def test_conflicts_and_other_rules_stand_in_the_order_of_answers(dee: Client) -> None:

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from catalog.services import bulk_upsert
 from common import clock
 from events.log import get_log
+from personalization.services.rules import create_rule
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from personalization.trials.rule_replay import RuleReplay, replay_rule
 from tests.personalization.trials.served import served
@@ -42,9 +43,23 @@ def test_lists_and_places_are_counted(dee: Client) -> None:
     result = replay(products=["P05"], placements=["home"])
 
     assert (result.total.n_requests, result.total.n_lists) == (5, 5)
-    assert (result.total.n_places_changed, result.total.n_places) == (5 * 6, 5 * 10)
+    assert (result.total.n_new, result.total.n_gone, result.total.moves) == (5, 5, {-1: 5 * 5})
+    assert result.total.in_words == "1 product new, 1 drops out, 5 others move up 1"
+    assert result.is_too_few
     assert result.total.n_short == 0
     assert set(replay(products=["P05"]).placements) == {"home", "trending"}
+
+
+def test_an_unchanged_rule_is_replayed_against_the_shop_without_it(dee: Client) -> None:
+    served(3)
+    wording = {"effect": "exclude", "products": ["P05"], "placements": ["home"]}
+    rule = create_rule(name="Hide", wording=wording, actor="staff:1")
+
+    own = replay_rule(wording, instead_of=rule.pk)
+    other = replay_rule({**wording, "products": ["P06"]}, instead_of=rule.pk)
+
+    assert (own.against, own.total.n_lists) == ("without", 3)
+    assert (other.against, other.total.n_lists) == ("saved", 3)
 
 
 def test_starved_and_crowded_lists_are_warned_of(dee: Client) -> None:
@@ -58,6 +73,7 @@ def test_starved_and_crowded_lists_are_warned_of(dee: Client) -> None:
     assert (starved.total.n_short, starved.placements["home"].shortest) == (4, 2)
     assert "Starvation: 4 lists would be shorter than now." in page
     assert "4, down to 2" in page
+    assert "Only 4 requests: too few to judge." in page
     assert "answered again now: shoppers, products and model are as they are now" in page
     assert starved.share_with_draft == pytest.approx(0.2)
 
