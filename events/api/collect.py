@@ -41,7 +41,9 @@ EXAMPLE = OpenApiExample(
         "anonymousId": "a1",
         "event": "Product Viewed",
         "properties": {"product_id": "P123"},
-        "context": {"consent": {"categoryPreferences": {"analytics": True, "personalization": True}}},
+        "context": {
+            "consent": {"categoryPreferences": {"analytics": True, "personalization": True, "train_models": True}}
+        },
     },
     request_only=True,
 )
