@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
@@ -20,6 +21,7 @@ from modelops.admin.versions import verdict_html
 from modelops.models import RunState, Sampler, TrainingRun
 from modelops.selectors.comparison import search_of
 from modelops.selectors.forecast import forecast
+from modelops.selectors.permission import LATER_CONSENT, WHERE_SHOWN, missing_permission
 from modelops.selectors.runs import REFUSED, message_of, outcome_of, state_of, with_verdicts
 from modelops.selectors.steps import step_bars
 from modelops.selectors.verdict import verdict_of
@@ -117,7 +119,8 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         form = TrainingForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
             context = {"title": "Train a new model?", "back": back, "form": form, "samplers": Sampler.choices,
-                       "forecast": forecast()}  # fmt: skip
+                       "forecast": forecast(), "refusal": missing_permission(),
+                       "later_consent": LATER_CONSENT}  # fmt: skip
             return render(
                 request,
                 "modelops/confirm_training.html",
@@ -217,7 +220,9 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         version = run.model_version
         if version is not None and version.failed:
             return f"{version.version}. {verdict_of(version).sentence}"
-        return message_of(run)
+        before, shown, after = message_of(run).partition(WHERE_SHOWN)
+        link = format_html('<a href="{}">{}</a>', reverse("docs"), "The API documentation") if shown else ""
+        return format_html("{}{}{}", before, link, after)
 
     @admin.display(description="verdict")
     def verdict_panel(self, run: TrainingRun) -> str:
