@@ -106,10 +106,10 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         return [live, *urls]
 
     def live(self, request: HttpRequest) -> HttpResponse:
-        """Return state, step and percent of the latest runs."""
+        """Return state, outcome, step and percent of the latest runs."""
         if not self.has_view_permission(request):
             return HttpResponse(status=403)
-        runs = TrainingRun.objects.order_by("-created_at")[:N_LIVE_RUNS]
+        runs = with_verdicts(TrainingRun.objects.order_by("-created_at")).defer("data_report", "steps")[:N_LIVE_RUNS]
         return JsonResponse({"runs": [_run_body(run) for run in runs]}, headers={"Cache-Control": "no-store"})
 
     @action(description="Train now", url_path="train", permissions=["train"])
@@ -245,6 +245,7 @@ def _run_body(run: TrainingRun) -> dict[str, Any]:
     return {
         "id": run.pk,
         "state": state_of(run),
+        "outcome": outcome_of(run),
         "step": run.step,
         "percent": round(100 * run.progress),
         "message": message_of(run),
