@@ -9,12 +9,11 @@ from django.db import transaction
 from access.scopes import SCOPE_NAMES
 from access.selectors import key_exists
 from access.services import create_key, sync_roles
+from common.demo_keys import PUBLIC_KEY, SECRET_KEY
 from personalization.selectors.placements import active_placements
 from personalization.services.placements import save_placement
 
 ACTOR: Final = "system:demo"
-PUBLIC_KEY: Final = "pk_demo"
-SECRET_KEY: Final = "sk_demo"
 PASSWORD: Final = "vitrine-demo"
 LOGINS: Final = {
     "merchandiser": "merchandiser",

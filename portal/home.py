@@ -20,7 +20,7 @@ from modelops.selectors.overview import live_model
 from modelops.selectors.runs import latest_run, unfinished_run
 from personalization.selectors.placements import active_placements
 from personalization.serving.snapshot_refresher import snapshot_refresher
-from portal.checklist import open_steps
+from portal.checklist import checklist_for
 from portal.decisions import decisions_for
 from portal.model_card import card_of
 from portal.performance import this_week
@@ -83,7 +83,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "title": "What is happening",
         "doors": doors,
-        "steps": open_steps(user),
+        "checklist": checklist_for(user),
         "has_no_role": not user.get_all_permissions(),
         **(_events() if may(user, "events.view_count") else {}),
         **(_stream() if may(user, WATCH) else {}),

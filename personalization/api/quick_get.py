@@ -24,7 +24,7 @@ from common.queueing import waited_ms
 from consents import gpc
 from personalization.api.answers import answer_body, answer_digest
 from personalization.api.fields import RecommendFields, query_fields
-from personalization.api.reading import SCOPE, ask_of, check_strategy, validated, who_of
+from personalization.api.reading import SCOPE, ask_of, check_strategy, note_answer, validated, who_of
 from personalization.services.recommend import recommend
 from personalization.serving.answers import Answer
 from personalization.serving.asking import NOBODY, Ask
@@ -71,6 +71,7 @@ def _counted(request: HttpRequest, placement: str, key: KeyRecord, count: Reques
     answer = recommend(
         ask, count=count, waited_ms=waited, unless=lambda answer: copy is not None and copy == _etag(answer)
     )
+    note_answer(request, key)
     etag = "" if ask.personalized else _etag(answer)
     if etag and etag == copy:
         response = HttpResponse(status=304)

@@ -19,6 +19,7 @@ from events.services.resend import resend_alike
 from events.stream import minutes
 from events.types.registry import EVENT_TYPES
 from portal.permissions import NAMED_SHOPPERS, WATCH, may, staff_page
+from portal.setup_blocks import event_blocks, here
 from portal.stream.failures import failures, midnight
 from portal.stream.filters import CHOICES, Filters, cursor_in, first_lines, next_lines
 from portal.stream.hour import Section, sections, summary
@@ -50,6 +51,7 @@ def page(request: HttpRequest) -> HttpResponse:
         context |= {
             "cursor": cursor,
             "views": views,
+            "blocks": () if views or filters.query else event_blocks(here()),
             "share": share_of(hour),
             "sections": figures,
             "figures": {one.slug: one.figure for one in figures},
