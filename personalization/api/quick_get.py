@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from rest_framework.exceptions import APIException
 
-from access.authentication import admit, key_from_request
+from access.authentication import admit, key_from_request, page_origin
 from access.keys import KeyRecord
 from access.throttles import RequestCount, address_of
 from common.errors import DomainError, Forbidden, InvalidInput, NotFound, Unavailable
@@ -51,7 +51,7 @@ def quick_get(request: HttpRequest, placement: str) -> HttpResponse:
 def _answered(request: HttpRequest, placement: str) -> HttpResponse:
     if (waited := waited_ms(request)) > settings.SERVING_MOST_WAIT_MILLISECONDS:
         raise Unavailable("Too many requests at once; try again soon.", retry_after=1)
-    key = admit(key_from_request(request), origin=request.META.get("HTTP_ORIGIN"))
+    key = admit(key_from_request(request), origin=page_origin(request))
     if not key.may(SCOPE):
         raise Forbidden(f"This key lacks the scope {SCOPE}.")
     count = RequestCount.of(key, client=address_of(request))

@@ -105,7 +105,7 @@
   // Copies the text beside a button; without the clipboard, which needs HTTPS or localhost, it is selected.
   async function copy(event) {
     const button = event.target.closest("[data-copy]");
-    const text = button?.closest(".v-copy").querySelector("code");
+    const text = button?.closest(".v-copy, .v-copy-line").querySelector("code");
     if (!text) return;
     try {
       await navigator.clipboard.writeText(text.textContent);
