@@ -1,6 +1,7 @@
 """A new shop's home says what comes next, with what to copy, and what comes after the last step."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from common import clock
 from demo import filling, setup
 from modelops.services.registry import promote
 from portal import checklist
+from portal.setup_blocks import Here, shelf_blocks
 from tests.events.builders import event
 from tests.events.test_performance import HOME, record, served
 from tests.modelops.releases import passed_version
@@ -144,3 +146,9 @@ def test_a_shop_that_the_demo_filled_is_not_new(log_in: LogIn) -> None:
 
 def test_who_may_do_none_of_it_sees_no_steps(log_in: LogIn) -> None:
     assert log_in("account manager").get(reverse("admin:index")).context["checklist"] is None
+
+
+def test_the_page_of_the_docs_is_the_page_to_copy(settings: Any) -> None:
+    (block,) = shelf_blocks(Here("https://vitrine.example", "pk_…", "sk_…"))
+
+    assert f"```html\n{block.text}\n```" in Path(settings.BASE_DIR, "docs/snippet.md").read_text()
