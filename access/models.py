@@ -30,7 +30,7 @@ class User(AbstractUser):
 
 
 class ApiKey(models.Model):
-    """A key of a storefront or server. Only digests are stored; while a key is rotated two digests are valid."""
+    """A key of a storefront or server. Of a secret key only digests are stored; while one is rotated, two are valid."""
 
     name = models.CharField(max_length=100, help_text="Which storefront or server holds this key.")
     kind = models.CharField(max_length=2, choices=KINDS)
@@ -63,10 +63,16 @@ class ApiKey(models.Model):
         "the same order id.",
     )
     identity_sealed = models.BinaryField(editable=False)
+    text_sealed = models.BinaryField(
+        null=True, editable=False, help_text="The text of a publishable key, which stands in pages anyway"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
     revoked_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
+    last_answer_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a page or a server last asked for recommendations"
+    )
 
     class Meta:
         verbose_name = "API key"

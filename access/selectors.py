@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from django.db import InterfaceError, OperationalError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from access.keys import KeyRecord, digest, start_of
 from access.models import ApiKey
@@ -17,6 +17,9 @@ FRESH_SECONDS: Final = 2.0
 STALE_SECONDS: Final = 600.0
 MAX_KEYS: Final = 10_000
 MAX_LENGTH: Final = 200
+RECENT_KEYS: Final = 20
+GENERATED: Final = "^[ps]k_[0-9a-f]{10}$"
+"""The prefix of a key whose text is random."""
 SENDER: Final = "vitrine.sender"
 """In `request.META`: the label of a key that did not come in the headers."""
 UNKNOWN: Final = "no key of ours"
@@ -79,9 +82,20 @@ def key_titles() -> dict[str, str]:
     return {label: str(key) for key in ApiKey.objects.all() for label in (f"key:{key.pk}", f"{key.prefix}_…")}
 
 
-def has_keys() -> bool:
-    """Return whether any key was made."""
-    return ApiKey.objects.exists()
+def generated_keys() -> QuerySet[ApiKey]:
+    """Return the keys that somebody made here; the demo's, whose text is fixed, are not among them."""
+    return ApiKey.objects.filter(prefix__regex=GENERATED)
+
+
+def publishable_text(row: ApiKey) -> str:
+    """Return the text of a publishable key, "" of a secret one, whose text is not stored."""
+    return sealed.unseal(bytes(row.text_sealed), purpose="access.text").decode() if row.text_sealed else ""
+
+
+def storefront_key() -> str:
+    """Return the text of the newest valid publishable key that somebody made here, "" where there is none."""
+    rows = [row for row in generated_keys().filter(kind="pk", revoked_at=None)[:RECENT_KEYS] if row.live(clock.now())]
+    return publishable_text(rows[0]) if rows else ""
 
 
 def key_exists(raw: str) -> bool:

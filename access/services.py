@@ -29,7 +29,7 @@ ORIGIN_LENGTH: Final = 255
 OVERLAP: Final = timedelta(days=7)
 """How long the old text stays valid after a rotation."""
 log = logging.getLogger(__name__)
-_last_noted: dict[int, float] = {}
+_last_noted: dict[tuple[int, str], float] = {}
 
 
 def create_key(
@@ -44,7 +44,7 @@ def create_key(
     raw: str | None = None,
     actor: str = "system:setup",
 ) -> tuple[ApiKey, str]:
-    """Return a new key and its raw text. The text is not stored, so this is the only time it is seen.
+    """Return a new key and its raw text. That of a secret key is not stored, so this is the only time it is seen.
 
     `raw` sets the text instead of 256 random bits; only the demo uses it.
     """
@@ -62,6 +62,7 @@ def create_key(
             confirms_orders=confirms_orders,
             expires_at=expires_at,
             identity_sealed=sealed.seal(secrets.token_urlsafe(32).encode(), purpose="access.identity"),
+            text_sealed=_sealed_text(kind, raw or new_raw),
         )
         _record("api_key.created", key, actor=actor, data=_settings_of(key))
     return key, raw or new_raw
@@ -78,8 +79,8 @@ def rotate_key(key_id: int, *, actor: str) -> tuple[ApiKey, str]:
             raise Conflict("A revoked key cannot be rotated.")
         prefix, raw = _new_key_text(key.kind)
         key.previous_digest, key.previous_expires_at = key.digest, clock.now() + OVERLAP
-        key.prefix, key.digest = prefix, digest(raw)
-        key.save(update_fields=["previous_digest", "previous_expires_at", "prefix", "digest"])
+        key.prefix, key.digest, key.text_sealed = prefix, digest(raw), _sealed_text(key.kind, raw)
+        key.save(update_fields=["previous_digest", "previous_expires_at", "prefix", "digest", "text_sealed"])
         _record("api_key.rotated", key, actor=actor, data={"old_opens_until": key.previous_expires_at})
     return key, raw
 
@@ -140,15 +141,25 @@ def forget_uses() -> None:
 
 def note_use(key_id: int) -> None:
     """Note the use of a key, at most once a minute and process. A database that is down does not stop the request."""
+    _note(key_id, "last_used_at")
+
+
+def note_answer(key_id: int) -> None:
+    """Note, as `note_use` does, that a storefront asked for recommendations with the key."""
+    _note(key_id, "last_answer_at")
+
+
+def _note(key_id: int, field: str) -> None:
     now = time.monotonic()
-    if now - _last_noted.get(key_id, -NOTE_INTERVAL_SECONDS) < NOTE_INTERVAL_SECONDS:
+    if now - _last_noted.get((key_id, field), -NOTE_INTERVAL_SECONDS) < NOTE_INTERVAL_SECONDS:
         return
-    _last_noted[key_id] = now
+    _last_noted[key_id, field] = now
     moment = clock.now()
-    stale = Q(last_used_at=None) | Q(last_used_at__lt=moment - timedelta(seconds=NOTE_INTERVAL_SECONDS))
+    oldest = moment - timedelta(seconds=NOTE_INTERVAL_SECONDS)
+    stale = Q(**{field: None}) | Q(**{f"{field}__lt": oldest})
     try:
         with postgres.optional_query():
-            ApiKey.objects.filter(stale, pk=key_id).update(last_used_at=moment)
+            ApiKey.objects.filter(stale, pk=key_id).update(**{field: moment})
     except (OperationalError, InterfaceError) as error:
         log.warning("api_key.use_not_noted key=%s error=%s", key_id, error)
 
@@ -187,6 +198,11 @@ def _new_key_text(kind: str) -> tuple[str, str]:
     """Return a visible prefix and the whole key: the prefix, then 256 random bits."""
     prefix = f"{kind}_{secrets.token_hex(5)}"
     return prefix, f"{prefix}_{secrets.token_urlsafe(32)}"
+
+
+def _sealed_text(kind: str, raw: str) -> bytes | None:
+    """Return the text of a publishable key, sealed; None for a secret one, whose text nobody may see again."""
+    return sealed.seal(raw.encode(), purpose="access.text") if kind == "pk" else None
 
 
 def _settings_of(key: ApiKey) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access.authentication import key_of
-from catalog import limits, selectors, services
+from catalog import examples, limits, selectors, services
 from catalog.bulk_body import read_lines
 from catalog.records import BulkResult, ProductRow
 from common import attribute_filters
@@ -107,7 +107,10 @@ class ProductView(APIView):
     scope: ClassVar = {"GET": "catalog:read", "PUT": "catalog:write", "DELETE": "catalog:write"}
 
     @extend_schema(
-        operation_id="product_read", responses={200: StoredProductSerializer, 404: ProblemSerializer}, tags=["catalog"]
+        operation_id="product_read",
+        responses={200: StoredProductSerializer, 404: ProblemSerializer},
+        examples=[examples.STORED],
+        tags=["catalog"],
     )
     def get(self, request: Request, product_id: str) -> Response:
         """Return the product."""
@@ -122,6 +125,7 @@ class ProductView(APIView):
             413: ProblemSerializer,
             415: ProblemSerializer,
         },
+        examples=examples.ONE,
         tags=["catalog"],
     )
     def put(self, request: Request, product_id: str) -> Response:
@@ -201,6 +205,7 @@ class ProductBulkView(APIView):
             "application/octet-stream": OpenApiTypes.BINARY,
         },
         responses={200: BulkResultSerializer, 413: ProblemSerializer},
+        examples=examples.BULK,
         tags=["catalog"],
     )
     def post(self, request: Request) -> Response:

@@ -1,10 +1,10 @@
 """Doors of consent: read and change a subject's decisions; say that Global Privacy Control is honored."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -22,6 +22,11 @@ from consents.subjects import parse_subject
 
 _SUBJECT = OpenApiParameter("subject", str, OpenApiParameter.PATH, description="`user:ID`, `anonymous:ID`, or a user.")
 _HASH = OpenApiParameter("user_hash", str, description="HMAC of the user id, needed with a publishable key.")
+DECIDED: Final = {
+    "decisions": {"analytics": True, "personalization": True, "train_models": True, "experiments": False},
+    "policy_version": "3",
+    "source": "banner",
+}
 GPC_DECLARED = "2025-01-01"
 """Since when the signal is honored, as `/.well-known/gpc.json` must say."""
 
@@ -49,6 +54,7 @@ class ConsentView(APIView):
         parameters=[_SUBJECT],
         request=DecisionsSerializer,
         responses={200: StateSerializer, 413: ProblemSerializer, 415: ProblemSerializer},
+        examples=[OpenApiExample("A banner's answer", value=DECIDED, request_only=True)],
         tags=["consents"],
     )
     def put(self, request: Request, subject: str) -> Response:

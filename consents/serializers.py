@@ -1,11 +1,14 @@
 """Shapes of the consent doors."""
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
 from common.clock import from_microseconds
 from consents.person import Verdict
+from consents.rules import BUILT_IN
+
+PURPOSES: Final = ", ".join(name for name, terms in BUILT_IN.items() if not terms.essential)
 
 
 class StrictBooleanField(serializers.BooleanField):
@@ -21,7 +24,9 @@ class StrictBooleanField(serializers.BooleanField):
 class DecisionsSerializer(serializers.Serializer[Any]):
     """Body of a PUT."""
 
-    decisions = serializers.DictField(child=StrictBooleanField(), allow_empty=False, help_text="Purpose to yes or no.")
+    decisions = serializers.DictField(
+        child=StrictBooleanField(), allow_empty=False, help_text=f"Purpose to yes or no. Purposes: {PURPOSES}."
+    )
     policy_version = serializers.CharField(
         required=False, allow_blank=True, max_length=40, default="", help_text="The text the shopper was shown."
     )

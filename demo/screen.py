@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from demo.setup import LOGINS, PASSWORD, SECRET_KEY
+from common.demo_keys import SECRET_KEY
+from demo.setup import LOGINS, PASSWORD
 
 WIDTH: Final = 92
 TIMEOUT_S: Final = 10

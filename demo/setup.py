@@ -10,14 +10,13 @@ from access.scopes import SCOPE_NAMES
 from access.selectors import key_exists
 from access.services import create_key, sync_roles
 from catalog.browsing import top_categories
+from common.demo_keys import PUBLIC_KEY, SECRET_KEY
 from personalization.selectors.placements import active_placements
 from personalization.services.placements import save_placement
 from profiles.selectors.segments import titles as segment_titles
 from profiles.services.segments import create_segment
 
 ACTOR: Final = "system:demo"
-PUBLIC_KEY: Final = "pk_demo"
-SECRET_KEY: Final = "sk_demo"
 PASSWORD: Final = "vitrine-demo"
 LOGINS: Final = {
     "merchandiser": "merchandiser",

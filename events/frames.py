@@ -10,24 +10,20 @@ import numpy as np
 import orjson
 import pandas as pd
 from django.conf import settings
-from django.db import connection
 
 from common.clock import to_microseconds
 from consents.selectors import refusing, withdrawn
 from customers.identity import People
 from customers.selectors import people
 from events.streaming import stream_rows
+from events.training_counts import PURPOSE, names_of_products
 from events.types.base import Event
-from events.types.registry import EVENT_TYPES, interactions
+from events.types.registry import interactions
 
-PURPOSE: Final = "train_models"
 QUERY: Final = """
 SELECT message_id, name, at, user_id, anonymous_id, sender, properties, context #>> '{device,type}' FROM events_event
 WHERE kind = 'track' AND lower(name) = ANY(%s) AND %s = ANY(allowed) AND at >= %s
 ORDER BY at, message_id
-"""
-NOT_ALLOWED: Final = """
-SELECT count(*) FROM events_event WHERE kind = 'track' AND lower(name) = ANY(%s) AND NOT %s = ANY(allowed)
 """
 BEGINNING: Final = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
 
@@ -45,24 +41,13 @@ def training_frame(*, since: datetime | None = None) -> pd.DataFrame:
     """
     resolver = people()
     excluded = Excluded(resolver)
-    names = _names()
+    names = names_of_products()
     columns = _Columns()
     for event, device in _events(names, since or BEGINNING):
         person = resolver.person(user_id=event.user_id, anonymous_id=event.anonymous_id, at=event.at)
         if not excluded(event, person):
             columns.add(person, event, device)
     return columns.frame()
-
-
-def n_not_allowed() -> int:
-    """Return how many events that name products were kept without the permission to learn from them."""
-    with connection.cursor() as cursor:
-        cursor.execute(NOT_ALLOWED, [_names(), PURPOSE])
-        return int(cursor.fetchone()[0])
-
-
-def _names() -> list[str]:
-    return [name.lower() for name, kind in EVENT_TYPES.items() if kind.reader]
 
 
 def _events(names: list[str], since: datetime) -> Iterator[tuple[Event, str | None]]:

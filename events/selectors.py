@@ -8,10 +8,11 @@ import orjson
 from django.db.models import Q
 
 from common.clock import to_microseconds
-from events.frames import PURPOSE, n_not_allowed, training_frame
+from events.frames import training_frame
 from events.models import Order
 from events.shoppers import shoppers_frame
 from events.streaming import stream_rows
+from events.training_counts import PURPOSE, n_not_allowed
 from events.types.base import Event
 
 __all__ = ["PURPOSE", "n_not_allowed", "recorded", "refunds_of", "shoppers_frame", "training_frame"]

@@ -6,23 +6,25 @@ from django.urls import URLPattern, path
 from drf_spectacular.utils import extend_schema, extend_schema_view
 
 from events.api.collect import BatchView, CollectView, MetricsView, SingleView
+from events.api.examples import examples_of
 from events.api.ga4 import Ga4View
 from events.api.settings import SettingsView
 from events.types.base import KINDS
 
 
-def view_for_route(view: type[CollectView], operation: str, **attributes: str) -> type[CollectView]:
+def view_for_route(route: str, kind: str) -> type[CollectView]:
     """Return a subclass for one route, so that the OpenAPI document distinguishes the routes."""
-    subclass = type(f"{operation.title()}View", (view,), {**attributes, "__doc__": view.__doc__})
-    return extend_schema_view(post=extend_schema(operation_id=f"collect_{operation}"))(subclass)
+    view, attributes = (BatchView, {}) if kind == "batch" else (SingleView, {"kind": kind})
+    subclass = type(f"{route.title()}View", (view,), {**attributes, "__doc__": view.__doc__})
+    schema = extend_schema(operation_id=f"collect_{route}", examples=examples_of(kind))
+    return extend_schema_view(post=schema)(subclass)
 
 
 def event_routes() -> Iterator[URLPattern]:
     """Yield the long and the one-letter route of a batch, and of each kind of event."""
     for long in ("batch", *KINDS):
         for route in (long, long[0]):
-            view = view_for_route(BatchView, route) if long == "batch" else view_for_route(SingleView, route, kind=long)
-            yield path(f"v1/{route}", view.as_view(), name=f"collect-{route}")
+            yield path(f"v1/{route}", view_for_route(route, long).as_view(), name=f"collect-{route}")
 
 
 urlpatterns = [

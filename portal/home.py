@@ -22,7 +22,7 @@ from modelops.selectors.runs import latest_run, unfinished_run
 from personalization.selectors.placements import active_placements
 from personalization.selectors.rules import running_rules
 from personalization.serving.snapshot_refresher import snapshot_refresher
-from portal.checklist import open_steps
+from portal.checklist import checklist_for
 from portal.decisions import decisions_for
 from portal.failed_today import failed_today
 from portal.model_card import card_of
@@ -91,7 +91,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "title": "What is happening",
         "doors": doors,
-        "steps": open_steps(user),
+        "checklist": checklist_for(user),
         "has_no_role": not user.get_all_permissions(),
         "sells": sells,
         **(_sales() if sells else {}),

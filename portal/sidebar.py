@@ -65,6 +65,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Staff", "badge", "access.User"),
         Door("Roles", "groups", "auth.Group"),
         Door("Schedules", "schedule", "django_celery_beat.PeriodicTask"),
+        Door("API docs", "api", "docs"),
     ),
 }
 """Registered models without a link here appear under "More"."""
@@ -82,7 +83,7 @@ def _group(title: str, items: list[dict[str, Any]], *, collapsible: bool = False
 
 
 def _item(door: Door) -> dict[str, Any]:
-    link = reverse(door.to) if ":" in door.to else list_of(door.to)
+    link = list_of(door.to) if "." in door.to else reverse(door.to)
     return {"title": door.title, "icon": door.icon, "link": link}
 
 
@@ -91,7 +92,7 @@ def _model_item(label: str) -> dict[str, Any]:
 
 
 def _open(door: Door, request: HttpRequest) -> bool:
-    if ":" in door.to:
+    if "." not in door.to:
         permissions = [one for one in (door.permission, door.or_permission) if one]
         return not permissions or any(may(request.user, one) for one in permissions)
     return _may_list(door.to, request)

@@ -8,7 +8,7 @@
   const MOST_QUEUED = 500, MOST_SENT = 50, LONGEST_WAIT = 60000;
   const settings = { key: "", host: "", user: null, debug: false };
   const started = Date.now();
-  let held = [], timer = 0, failures = 0, sending = null, deepest = 0, ready = false;
+  let held = [], timer = 0, failures = 0, sending = null, inFlight = [], entrusted = [], deepest = 0, ready = false;
 
   const note = (...words) => settings.debug && console.info("vitrine:", ...words);
   const guard = (work) => (...given) => { try { return work(...given); } catch (error) { note(error); return undefined; } };
@@ -91,13 +91,22 @@
   }
   /** Send what is queued; `leaving` hands it to the browser, which sends it after the page is gone. */
   function flush(leaving) {
-    const batch = (read(STORE.queue) || []).slice(0, MOST_SENT);
-    if (!batch.length) return Promise.resolve();
-    const body = JSON.stringify({ writeKey: settings.key, batch, sentAt: new Date().toISOString() });
-    const url = settings.host + "/v1/batch";
-    if (leaving === true) { if (navigator.sendBeacon && navigator.sendBeacon(url, body)) sent(batch); return Promise.resolve(); }
+    const queue = read(STORE.queue) || [], url = settings.host + "/v1/batch";
+    const bodyOf = (batch) => JSON.stringify({ writeKey: settings.key, batch, sentAt: new Date().toISOString() });
+    if (leaving === true) {
+      // What a request carries that outlives the page is not sent twice; should it fail in a page that stays, it comes back.
+      const carried = new Set(inFlight.map((entry) => entry.messageId));
+      entrusted = queue.filter((entry) => carried.has(entry.messageId));
+      sent(entrusted);
+      const rest = queue.filter((entry) => !carried.has(entry.messageId)).slice(0, MOST_SENT);
+      if (rest.length && navigator.sendBeacon && navigator.sendBeacon(url, bodyOf(rest))) sent(rest);
+      return Promise.resolve();
+    }
     if (sending) return sending;
-    sending = fetch(url, { method: "POST", body, keepalive: body.length < 60000, headers: { "Content-Type": "text/plain" } })
+    const batch = queue.slice(0, MOST_SENT), body = bodyOf(batch), keepalive = body.length < 60000;
+    if (!batch.length) return Promise.resolve();
+    inFlight = keepalive ? batch : [];
+    sending = fetch(url, { method: "POST", body, keepalive, headers: { "Content-Type": "text/plain" } })
       .then((answer) => {
         const retry = answer.status >= 500 || [408, 410, 429].includes(answer.status);
         if (retry) throw Object.assign(new Error("status " + answer.status), { wait: 1000 * answer.headers.get("Retry-After") });
@@ -107,10 +116,11 @@
       })
       .catch((error) => {
         note(error);
+        if (mayCollect() && entrusted.length) write(STORE.queue, [...entrusted, ...(read(STORE.queue) || [])]);
         failures += 1;
         later(flush, Math.max(error.wait || 0, Math.min(LONGEST_WAIT, 1000 * 2 ** failures * (0.5 + Math.random()))));
       })
-      .finally(() => { sending = null; });
+      .finally(() => { sending = null; inFlight = []; entrusted = []; });
     return sending;
   }
 

@@ -8,4 +8,9 @@ document.documentElement.lang = "en";
   if (!ui.specSelectors.specJson().size) return setTimeout(fill, 50);
   ui.preauthorizeApiKey("header", "{{ demo_key|escapejs }}");
 };
-fill();{% endif %}
+fill();
+const choices = document.querySelectorAll("[data-key]");
+for (const choice of choices) choice.addEventListener("click", () => {
+  ui.preauthorizeApiKey("header", choice.dataset.key);
+  choices.forEach((one) => one.setAttribute("aria-pressed", String(one === choice)));
+});{% endif %}

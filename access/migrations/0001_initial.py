@@ -172,10 +172,26 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("identity_sealed", models.BinaryField()),
+                (
+                    "text_sealed",
+                    models.BinaryField(
+                        editable=False,
+                        help_text="The text of a publishable key, which stands in pages anyway",
+                        null=True,
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("expires_at", models.DateTimeField(blank=True, help_text="Empty: never.", null=True)),
                 ("revoked_at", models.DateTimeField(editable=False, null=True)),
                 ("last_used_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "last_answer_at",
+                    models.DateTimeField(
+                        editable=False,
+                        help_text="When a page or a server last asked for recommendations",
+                        null=True,
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "API key",

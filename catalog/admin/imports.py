@@ -16,6 +16,8 @@ from catalog import imports, limits
 from catalog.import_files import FORMATS, check_file, format_of, rows_of
 from catalog.import_preview import Preview, preview_of
 from catalog.models import ImportState, ProductImport
+from catalog.table import COLUMNS
+from catalog.validation import REQUIRED
 from common import clock
 from common.errors import DomainError, InvalidInput
 
@@ -78,6 +80,7 @@ def upload_view(request: HttpRequest) -> HttpResponse:
         "title": "Import products",
         "form": form,
         "limits": limits,
+        "columns": [(name, name in (COLUMNS[0], *REQUIRED)) for name in COLUMNS],
         "mb": limits.IMPORT_BYTES // 1024 // 1024,
         "back": reverse("admin:catalog_product_changelist"),
     }

@@ -33,9 +33,21 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": 1,
 }
 
+START_HERE = """Collect what shoppers do, and answer with what each should see.
+
+### Start here
+
+1. **Keys.** Make them in the admin under *API keys*: `pk_…` for pages, `sk_…` for servers. *Authorize* sends one.
+2. **Products.** `PUT /api/v1/products/{product_id}`, or many by `/api/v1/products/bulk`, with a secret key.
+3. **Events.** `POST /v1/track` with the shopper's consent. Models learn only from events that allow `train_models`;
+   consent given later does not count for events before it.
+4. **Shelves.** `GET /api/v1/recommendations/home?anonymous_id=a1` answers what to show, and why.
+5. **What came of it.** Send `Product List Viewed`, `Product Clicked` and `Order Completed` with `list_id`, which is the
+   answer's `recommendation_id`.
+"""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Vitrine",
-    "DESCRIPTION": "Collect what shoppers do, and answer with what each should see.",
+    "DESCRIPTION": START_HERE,
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -53,5 +65,6 @@ SPECTACULAR_SETTINGS = {
         "common.openapi.describe_problems",
         "common.openapi.tell_defaults",
         "common.openapi.summarize",
+        "common.openapi_order.arrange",
     ],
 }

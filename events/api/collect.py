@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.views import APIView
 
 from access.authentication import key_from_request
@@ -33,17 +33,6 @@ SET_ASIDE_HEADER = OpenApiParameter(
     OpenApiParameter.HEADER,
     response=[200, 204],
     description="How many events were rejected, if any; the others are accepted.",
-)
-
-EXAMPLE = OpenApiExample(
-    "Product Viewed",
-    value={
-        "anonymousId": "a1",
-        "event": "Product Viewed",
-        "properties": {"product_id": "P123"},
-        "context": {"consent": {"categoryPreferences": {"analytics": True, "personalization": True}}},
-    },
-    request_only=True,
 )
 
 
@@ -94,7 +83,6 @@ class SingleView(CollectView):
     @extend_schema(
         request=EventSerializer,
         responses={200: AcceptedSerializer, 413: ProblemSerializer},
-        examples=[EXAMPLE],
         tags=["collect"],
     )
     def post(self, request: HttpRequest) -> HttpResponse:

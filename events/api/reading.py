@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from access.authentication import admit, key_from_request
+from access.authentication import admit, key_from_request, page_origin
 from access.keys import KeyRecord
 from access.selectors import SENDER, label_of
 from access.throttles import RequestCount, address_of
@@ -60,7 +60,7 @@ def admit_key(request: HttpRequest, raw: Any) -> KeyRecord:
     """Return the record of a raw key that may write events. Raises as `admit_sender`, but counts nothing."""
     text = raw if isinstance(raw, str) else None
     try:
-        key = admit(text, origin=request.META.get("HTTP_ORIGIN"))
+        key = admit(text, origin=page_origin(request))
     except DomainError:
         request.META[SENDER] = label_of(text) if text else ""
         raise

@@ -1,10 +1,22 @@
 """Schemas of collection for the OpenAPI document. `events.intake` reads the bodies, and accepts far more spellings."""
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
+from consents.rules import BUILT_IN
+from events.activity import SERVER_EVENTS
 from events.types.base import KINDS
+from events.types.registry import EVENT_TYPES
+
+NAMES: Final = (
+    f"Known names, in any case: {', '.join(name for name in EVENT_TYPES if name not in SERVER_EVENTS)}. "
+    "Any other is kept as custom."
+)
+PURPOSES: Final = (
+    f"Purposes: {', '.join(name for name, terms in BUILT_IN.items() if not terms.essential)}. "
+    "Models learn only from events whose shopper allowed `train_models` when they came."
+)
 
 
 class EventSerializer(serializers.Serializer[Any]):
@@ -14,12 +26,12 @@ class EventSerializer(serializers.Serializer[Any]):
     userId = serializers.CharField(required=False, allow_null=True)
     anonymousId = serializers.CharField(required=False, allow_null=True)
     previousId = serializers.CharField(required=False, help_text="Alias: the user id that joins.")
-    event = serializers.CharField(required=False, help_text="Track: the event's name.")
+    event = serializers.CharField(required=False, help_text=f"Track: the event's name. {NAMES}")
     name = serializers.CharField(required=False, help_text="Page, screen: the name.")
     properties = serializers.DictField(required=False)
     traits = serializers.DictField(required=False, help_text="Identify: what is known of the customer.")
     context = serializers.DictField(  # type: ignore[assignment]
-        required=False, help_text="`consent.categoryPreferences`: purpose to yes or no."
+        required=False, help_text=f"`consent.categoryPreferences`: purpose to yes or no. {PURPOSES}"
     )
     integrations = serializers.DictField(required=False)
     timestamp = serializers.DateTimeField(required=False)

@@ -21,6 +21,7 @@ from modelops.admin.versions import verdict_html
 from modelops.models import RunState, Sampler, TrainingRun
 from modelops.selectors.comparison import search_of
 from modelops.selectors.forecast import forecast
+from modelops.selectors.permission import LATER_CONSENT, WHERE_SHOWN, missing_permission
 from modelops.selectors.runs import REFUSED, advice_of, message_of, outcome_of, state_of, with_verdicts
 from modelops.selectors.steps import duration_text, seconds_of, step_bars
 from modelops.selectors.verdict import verdict_of
@@ -113,10 +114,10 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         return [live, *urls]
 
     def live(self, request: HttpRequest) -> HttpResponse:
-        """Return state, step and percent of the latest runs."""
+        """Return state, outcome, step and percent of the latest runs."""
         if not self.has_view_permission(request):
             return HttpResponse(status=403)
-        runs = TrainingRun.objects.order_by("-created_at")[:N_LIVE_RUNS]
+        runs = with_verdicts(TrainingRun.objects.order_by("-created_at")).defer("data_report", "steps")[:N_LIVE_RUNS]
         return JsonResponse({"runs": [_run_body(run) for run in runs]}, headers={"Cache-Control": "no-store"})
 
     @action(description="Train now", url_path="train", permissions=["train"])
@@ -126,7 +127,8 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         form = TrainingForm(request.POST if request.method == "POST" else None)
         if not form.is_valid():
             context = {"title": "Train a new model?", "back": back, "form": form, "samplers": Sampler.choices,
-                       "forecast": forecast()}  # fmt: skip
+                       "forecast": forecast(), "refusal": missing_permission(),
+                       "later_consent": LATER_CONSENT}  # fmt: skip
             return render(
                 request,
                 "modelops/confirm_training.html",
@@ -248,7 +250,9 @@ class TrainingRunAdmin(NamesActors, LightList, ReadOnly, ModelAdmin):
         version = run.model_version
         if version is not None and version.failed:
             return f"{version.version}. {verdict_of(version).sentence}"
-        return message_of(run)
+        before, shown, after = message_of(run).partition(WHERE_SHOWN)
+        link = format_html('<a href="{}">{}</a>', reverse("docs"), "The API documentation") if shown else ""
+        return format_html("{}{}{}", before, link, after)
 
     @admin.display(description="verdict")
     def verdict_panel(self, run: TrainingRun) -> str:
@@ -271,6 +275,7 @@ def _run_body(run: TrainingRun) -> dict[str, Any]:
     return {
         "id": run.pk,
         "state": state_of(run),
+        "outcome": outcome_of(run),
         "step": run.step,
         "percent": round(100 * run.progress),
         "message": message_of(run),

@@ -17,6 +17,7 @@ from common.errors import Conflict, DomainError, NotFound
 from events.selectors import PURPOSE, n_not_allowed
 from modelops.live import Champion, champion
 from modelops.models import ModelVersion, RunState, TrainingRun
+from modelops.selectors.permission import LATER_CONSENT, WHERE_SHOWN
 from modelops.selectors.registry import version_named
 from modelops.selectors.runs import OVER, alive_runs, outcome_message
 from modelops.services.atomic_files import check_disk
@@ -224,7 +225,7 @@ def _check_permission(dataset: "Dataset") -> None:
     if not len(dataset.interactions) and (count := n_not_allowed()):
         raise ValueError(
             f"no event may be learned from. {count:,} name products, but their shoppers did not allow the purpose "
-            f"{PURPOSE}: send it with their consent, as docs/storefront.md shows"
+            f"{PURPOSE}. {LATER_CONSENT} {WHERE_SHOWN} shows how"
         )
 
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from rest_framework.exceptions import APIException
 
-from access.authentication import admit, key_from_request
+from access.authentication import admit, key_from_request, page_origin
 from access.keys import KeyRecord
 from access.throttles import RequestCount, address_of
 from common.errors import DomainError, Forbidden, InvalidInput, NotFound, Unavailable
@@ -24,7 +24,7 @@ from common.queueing import waited_ms
 from consents import gpc
 from personalization.api.answers import answer_body, answer_digest
 from personalization.api.fields import RecommendFields, query_fields
-from personalization.api.reading import SCOPE, ask_of, check_strategy, validated, who_of
+from personalization.api.reading import SCOPE, ask_of, check_strategy, note_answer, validated, who_of
 from personalization.services.recommend import recommend
 from personalization.serving.answers import Answer
 from personalization.serving.asking import NOBODY, Ask
@@ -51,7 +51,7 @@ def quick_get(request: HttpRequest, placement: str) -> HttpResponse:
 def _answered(request: HttpRequest, placement: str) -> HttpResponse:
     if (waited := waited_ms(request)) > settings.SERVING_MOST_WAIT_MILLISECONDS:
         raise Unavailable("Too many requests at once; try again soon.", retry_after=1)
-    key = admit(key_from_request(request), origin=request.META.get("HTTP_ORIGIN"))
+    key = admit(key_from_request(request), origin=page_origin(request))
     if not key.may(SCOPE):
         raise Forbidden(f"This key lacks the scope {SCOPE}.")
     count = RequestCount.of(key, client=address_of(request))
@@ -71,6 +71,7 @@ def _counted(request: HttpRequest, placement: str, key: KeyRecord, count: Reques
     answer = recommend(
         ask, count=count, waited_ms=waited, unless=lambda answer: copy is not None and copy == _etag(answer)
     )
+    note_answer(request, key)
     etag = "" if ask.personalized else _etag(answer)
     if etag and etag == copy:
         response = HttpResponse(status=304)

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 from django.http import HttpRequest
 from rest_framework import serializers
 
+from access import services
 from access.identity import proves_user
 from access.keys import KeyRecord
 from common.errors import Forbidden
@@ -55,6 +56,12 @@ def ask_of(fields: Mapping[str, Any], *, placement: str, who: Who) -> Ask:
         strategy=fields.get("strategy") or None,
         explain=fields["explain"],
     )
+
+
+def note_answer(request: HttpRequest, key: KeyRecord) -> None:
+    """Note that a storefront asked: a server, or a page. A publishable key from elsewhere is somebody trying it."""
+    if not key.publishable or "HTTP_ORIGIN" in request.META or "HTTP_REFERER" in request.META:
+        services.note_answer(key.id)
 
 
 def check_strategy(fields: Mapping[str, Any], key: KeyRecord) -> None:

@@ -17,7 +17,7 @@ from personalization.api import examples
 from personalization.api.answers import AnswerBody, PageBody, RankBody, answer_body, rank_body
 from personalization.api.fields import PageFields, RankFields, RecommendFields, slot_key
 from personalization.api.quick_get import quick_get
-from personalization.api.reading import SCOPE, ask_of, check_strategy, validated, who_of
+from personalization.api.reading import SCOPE, ask_of, check_strategy, note_answer, validated, who_of
 from personalization.api.rendering import FastJSONRenderer
 from personalization.services.recommend import Slot, rank, recommend, recommend_page
 
@@ -77,6 +77,7 @@ class RecommendationsView(ShopperView):
         check_strategy(fields, key)
         ask = ask_of(fields, placement=placement, who=who_of(request._request, key, fields))
         body = answer_body(recommend(ask), tells_removed=not key.publishable, fields=fields.get("fields", ()))
+        note_answer(request._request, key)
         return Response(body)
 
 
@@ -119,8 +120,8 @@ class PageView(ShopperView):
 
         A placement that is not there, or switched off, is left out; 404 where none of them is.
         """
-        fields = validated(PageFields, request.data)
-        who = who_of(request._request, key_of(request), fields)
+        fields, page_key = validated(PageFields, request.data), key_of(request)
+        who = who_of(request._request, page_key, fields)
         by_key = {slot_key(slot): slot for slot in fields["placements"]}
         slots = {
             key: Slot(
@@ -129,9 +130,10 @@ class PageView(ShopperView):
             )
             for key, slot in by_key.items()
         }
-        secret = not key_of(request).publishable
+        secret = not page_key.publishable
         bodies = {
             key: answer_body(one, tells_removed=secret, fields=by_key[key].get("fields", ()))
             for key, one in recommend_page(slots).items()
         }
+        note_answer(request._request, page_key)
         return Response({"placements": bodies})

@@ -52,3 +52,10 @@ def without_owned(allowed: Bools, shopper: Shopper, repurchase_seconds: Times) -
     remaining = allowed.copy()
     remaining[bought[np.isinf(repurchase_seconds[bought])]] = False
     return remaining if remaining.any() else allowed
+
+
+def without_cart(allowed: Bools, shopper: Shopper) -> Bools:
+    """Return the mask without what lies in the shopper's cart: they have chosen it. Unchanged if nothing is left."""
+    remaining = allowed.copy()
+    remaining[shopper.in_cart(days=JUST_DAYS)] = False
+    return remaining if remaining.any() else allowed

@@ -260,6 +260,11 @@ def _fallbacks(snapshot: Snapshot, question: Question, proposals: Proposals) -> 
     """
     if question.strategy not in COMPLETING and (question.context.items or question.strategy in (HYBRID, KINSHIP)):
         yield from _similar(snapshot, question, proposals)
+    bundle, is_for_shopper = snapshot.bundle, not question.context.items
+    if question.strategy == HYBRID and is_for_shopper and bundle is not None and bundle.stage == "single":
+        # One source that earned its stage on few data knows few products: what is alike comes before the popular.
+        ranked = _recommend(snapshot, KINSHIP, question)
+        yield KINSHIP, ranked.items, ranked.scores.tolist()
     completes, names = _completes(question), question.placement.fallback
     for name in sorted(names, key=lambda name: name not in COMPLETING) if completes else names:
         if completes and name not in COMPLETING:

@@ -12,7 +12,7 @@ from personalization.rules.slate import (
 )
 from personalization.selectors.placements import CLOSED_STRATEGIES, OWN_PRODUCTS, Filters, PlacementConfig
 from personalization.serving.asking import Ask
-from personalization.serving.familiar import discovery_cap, known_items, without_owned
+from personalization.serving.familiar import discovery_cap, known_items, without_cart, without_owned
 from personalization.serving.page_cursor import codes_of_hashes
 from personalization.serving.shoppers import Shopper, nobody
 from personalization.serving.snapshot import Snapshot
@@ -87,6 +87,8 @@ def request_state_of(
     allowed = _without_disliked(allowed, shopper, is_onboarding=strategy == ONBOARDING)
     if strategy != Recent.name:
         allowed = without_owned(allowed, shopper, snapshot.repurchase_seconds)
+    if placement.about == "shopper" and strategy not in OWN_PRODUCTS:
+        allowed = without_cart(allowed, shopper)
     size, past_deadline = ask.limit or placement.size, past_deadline and strategy not in OWN_PRODUCTS
     return RequestState(
         ask=ask,

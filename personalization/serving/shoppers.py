@@ -43,10 +43,11 @@ from recsys.data.opinions import (
     without_disliked,
 )
 from recsys.data.profile import Profile
-from recsys.data.signals import PURCHASE, SIGNAL_CODES
+from recsys.data.signals import CART, PURCHASE, REMOVE, SIGNAL_CODES
 
 PURPOSE = "personalization"
 HOUR_SECONDS = 3600.0
+CART_SIGNALS = (CART, REMOVE, PURCHASE)
 N_LATEST = 3
 """Text similarity uses the products of this many latest events."""
 MOST_ROUNDS = 4
@@ -93,6 +94,13 @@ class Shopper:
         """Codes of the items the shopper bought."""
         codes: Ints = self.profile.items[self.profile.signals == PURCHASE]
         return codes
+
+    def in_cart(self, *, days: float) -> Ints:
+        """Return the codes of what was put into the cart in the last `days`, and neither taken out nor bought since."""
+        profile = self.profile
+        of_cart = np.isin(profile.signals, CART_SIGNALS) & (profile.times > profile.now - days * DAY)
+        latest = dict(zip(profile.items[of_cart].tolist(), profile.signals[of_cart].tolist(), strict=True))
+        return np.asarray([code for code, signal in latest.items() if signal == CART], np.int32)
 
     def bought_within(self, days: int) -> Ints:
         """Return the codes of the items the shopper bought in the last `days`, as of the profile's hour."""

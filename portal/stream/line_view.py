@@ -20,6 +20,7 @@ OPEN_FIELDS: Final = frozenset(
 """Fields of a payload that name no shopper."""
 HIDDEN: Final = "Your role sees no payload that cannot be read."
 TOO_LARGE: Final = "Too large for this page. Whole events are under Events a moment later."
+REPEATED: Final = "received again: counted once"
 CHIPS: Final = {"kept": "yes", "consent": "yes", "rejected": "no", "refused": "no"}
 
 
@@ -55,6 +56,11 @@ class LineView:
     def at(self) -> datetime:
         """When it was judged."""
         return from_microseconds(self.line.at * 1000)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in words: a repeat is no fault, and changes nothing."""
+        return REPEATED if self.line.verdict == "duplicate" else self.line.verdict
 
     @property
     def chip(self) -> str:

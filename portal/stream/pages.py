@@ -21,6 +21,7 @@ from events.stream import minutes
 from events.types.registry import EVENT_TYPES
 from portal.failed_today import midnight
 from portal.permissions import NAMED_SHOPPERS, WATCH, may, staff_page
+from portal.setup_blocks import event_blocks, here
 from portal.stream.failures import failures
 from portal.stream.filters import CHOICES, Filters, cursor_in, first_lines, next_lines
 from portal.stream.hour import arrived, sections, summary
@@ -52,6 +53,7 @@ def page(request: HttpRequest) -> HttpResponse:
         context |= {
             "cursor": cursor,
             "views": views,
+            "blocks": () if views or filters.query else event_blocks(here()),
             "share": share_of(hour),
             "arrived": arrived(hour),
             "sections": figures,

@@ -102,7 +102,22 @@
     event.target.click();
   }
 
+  // Copies the text beside a button; without the clipboard, which needs HTTPS or localhost, it is selected.
+  async function copy(event) {
+    const button = event.target.closest("[data-copy]");
+    const text = button?.closest(".v-copy, .v-copy-line").querySelector("code");
+    if (!text) return;
+    try {
+      await navigator.clipboard.writeText(text.textContent);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(text);
+      button.textContent = "Selected";
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", prepare);
+  document.addEventListener("click", copy);
   document.addEventListener("keydown", press);
   document.addEventListener("toggle", lead, true);
   window.addEventListener("resize", lead);

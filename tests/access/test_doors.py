@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIClient, APIRequestFactory
@@ -160,3 +161,15 @@ def test_a_user_hash_proves_one_user_to_one_key() -> None:
     assert not proves(other, "ada", proof)
     assert not proves(ada, "ada", None)
     assert not proves(ada, "ada", "ключ\ud800")
+
+
+@pytest.mark.parametrize(("demo", "origin", "status"), [(True, "http://testserver", 200), (True, HERE, 403),
+                                                        (False, "http://testserver", 403)])  # fmt: skip
+def test_the_demos_own_docs_may_try_its_secret_key(settings: Settings, demo: bool, origin: str, status: int) -> None:
+    settings.DEMO = demo
+    _, raw = create_key(kind="sk", name="server", scopes=["events:write"])
+    body = {"userId": "U1", "event": "Product Viewed", "properties": {"product_id": "P1"}}
+
+    answer = APIClient(headers={"authorization": f"Bearer {raw}", "origin": origin}).post("/v1/track", body, "json")
+
+    assert answer.status_code == status

@@ -55,6 +55,38 @@ def test_docs_are_drawn(shop: Shop, page: Page) -> None:
     page.wait_for_function(f"{authorized.removeprefix('() => ')}.includes('header')")
 
 
+def test_the_docs_of_the_demo_write_a_product_with_its_secret_key(shop: Shop, page: Page) -> None:
+    page.goto(f"{shop.url}/api/docs")
+    page.locator(".opblock").first.wait_for()
+    page.get_by_role("button", name="Send sk_demo").click()
+    page.get_by_text("Make the product what the body says", exact=True).click()
+    block = page.locator(".opblock.is-open")
+    block.locator(".try-out__btn").click()
+    block.locator("input[placeholder=product_id]").fill("P9001")
+    block.locator(".execute").click()
+
+    expect(block.locator(".live-responses-table .response .response-col_status").first).to_contain_text("201")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_labels_of_examples_and_inputs_are_readable_on_a_phone(
+    shop: Shop, page: Page, scheme: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{shop.url}/api/docs")
+    page.locator(".opblock").first.wait_for()
+    page.get_by_text("Accept one event (track)", exact=True).click()
+    label = page.locator(".opblock.is-open .examples-select__section-label").first
+    light = "(one) => getComputedStyle(one).color.match(/\\d+/g).slice(0, 3).every((part) => part > 180)"
+    assert label.evaluate(light) is (scheme == "dark")
+    page.get_by_text("Answer what to show at a placement", exact=True).click()
+    page.locator(".opblock.is-open .try-out__btn").last.click()
+
+    width = page.locator("input[placeholder=placement]").evaluate("(one) => one.getBoundingClientRect().width")
+    assert width > 250
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_docs_are_readable_in_light_and_dark(shop: Shop, page: Page, scheme: Literal["light", "dark"]) -> None:
     page.emulate_media(color_scheme=scheme)

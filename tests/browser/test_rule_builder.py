@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from common import clock
+from common.demo_keys import PUBLIC_KEY
 from customers.models import Customer
-from demo.setup import PUBLIC_KEY
 from personalization.models import Rule
 from tests.browser.conftest import Shoot, Shop
 from tests.browser.test_accessibility import FITS, barred

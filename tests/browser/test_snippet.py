@@ -217,3 +217,29 @@ def test_invalid_attribute_does_not_stop_the_snippet(page: Page, host: Host) -> 
     soon(page, lambda: host.events_named("Product Added"))
     assert [one["properties"] for one in host.events_named("Products Searched")] == [{"query": "desk"}]
     assert host.events_named("Cart Viewed") == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_a_request_carries_is_not_sent_again_when_the_page_is_left(page: Page, host: Host, fails: bool) -> None:
+    open_requests: list[Route] = []
+    page.context.route(f"{HOST}/v1/batch", lambda route: open_requests.append(route))
+    open_page(page)
+    page.evaluate("vitrine.track('Product Clicked', {product_id: 'P1'})")
+    soon(page, lambda: bool(open_requests))
+    carried = {item["messageId"] for item in json.loads(open_requests[0].request.post_data or "{}")["batch"]}
+    page.context.unroute(f"{HOST}/v1/batch")
+    page.evaluate(
+        "Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+
+    page.wait_for_timeout(300)
+    assert [item for item in host.items if item["messageId"] in carried] == []
+    if fails:
+        open_requests[0].abort()
+        soon(page, lambda: carried <= {item["messageId"] for item in host.items})
+    else:
+        open_requests[0].fulfill(json={"success": True}, headers=OPEN)
+    page.wait_for_timeout(300)
+    repeats = [item["messageId"] for item in host.items if item["messageId"] in carried]
+    assert len(repeats) == (len(carried) if fails else 0)

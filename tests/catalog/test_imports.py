@@ -17,12 +17,15 @@ from rest_framework.test import APIClient
 
 from audit import selectors as audit
 from catalog import imports, limits, selectors, services
+from catalog.import_files import rows_of
 from catalog.models import ImportState, Product, ProductImport
+from catalog.table import COLUMNS
 from common import clock
 from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
 UPLOAD = "/admin/catalog/product/import/"
+SAMPLE = Path(__file__).parents[2] / "static" / "catalog" / "products.csv"
 GOOD = """product_id,title,price,category,stock,active,attributes.color,attributes
 P1,Oak chair,89.90,Furniture > Chairs,12,yes,oak,
 P2,"Desk, large",,,,No,,"{""width"": 120}"
@@ -463,3 +466,14 @@ def test_an_export_that_comes_again_changes_nothing(dee: Client, shop: APIClient
 
     assert (again.created, again.changed, again.unchanged) == (0, 0, 1)
     assert selectors.get("P456").description == "Of oak.\r\nFor two."
+
+
+def test_the_form_names_the_columns_and_has_a_sample_that_imports(dee: Client) -> None:
+    page = dee.get(UPLOAD).content.decode()
+
+    assert [name for name in COLUMNS if f"<code>{name}</code>" not in page] == []
+    assert "<code>price</code> (needed)" in page
+    assert "catalog/products.csv" in page
+    with SAMPLE.open("rb") as sample:
+        result = services.bulk_upsert(rows_of(sample, format="csv"), actor="system:test")
+    assert (result.rejected, result.accepted) == ((), 3)

@@ -21,6 +21,7 @@ ANCHOR = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 NAMED_FILE = re.compile(r"`((?:[a-z_]+/)+(?:[\w-]+\.(?:py|html|js|mjs|sh))?)`")
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+CONSENT = re.compile(r"\{[^{}]*\b(?:analytics|personalization)\"?: ?[Tt]rue[^{}]*\}")
 PAGES = [name for name in tracked() if name.endswith(".md")]
 MEASUREMENTS = [name for name in PAGES if name.startswith("docs/adr/") and name.endswith("-measurements.md")]
 DECISIONS = [name for name in PAGES if name.startswith("docs/adr/") and name not in MEASUREMENTS]
@@ -92,6 +93,14 @@ def test_measurements_can_be_found_from_their_decision() -> None:
     linked = {(Path(name).name[:4], target) for name in DECISIONS for target in LINK.findall(text_of(name))}
 
     assert {(Path(name).name[:4], Path(name).name) for name in MEASUREMENTS} - linked == set()
+
+
+def test_every_example_of_consent_lets_models_learn() -> None:
+    shown = [name for name in tracked() if not name.startswith(("tests/", "bench/"))]
+    examples = {name: CONSENT.findall(text_of(name)) for name in shown if name.endswith((".md", ".py", ".html", ".js"))}
+
+    assert [(name, text) for name, texts in examples.items() for text in texts if "train_models" not in text] == []
+    assert {"docs/storefront.md", "docs/recommend.md"} <= {name for name, texts in examples.items() if texts}
 
 
 def test_every_process_is_described() -> None:

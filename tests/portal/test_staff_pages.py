@@ -133,6 +133,10 @@ def test_sidebar_hides_links_without_permission(log_in: LogIn) -> None:
     assert 'href="/admin/access/apikey/"' not in page
 
 
+def test_the_sidebar_leads_everybody_to_the_api_docs(log_in: LogIn) -> None:
+    assert 'href="/api/docs"' in log_in("nobody").get("/admin/").content.decode()
+
+
 @pytest.mark.parametrize("address", ["/portal/customers", "/portal/customers/user:u1", "/portal/preview"])
 def test_staff_page_needs_login_and_permission(log_in: LogIn, address: str) -> None:
     stranger = Client().get(address)

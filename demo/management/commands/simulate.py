@@ -10,10 +10,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from common import fast_clock
+from common.demo_keys import SECRET_KEY
 from common.errors import DomainError
 from demo import filling, simulated_runs
 from demo.progress import Bar
-from demo.setup import SECRET_KEY
 from demo.simulated_runs import PLACEMENTS, Run
 from demo.simulation.effects import Effects
 from demo.simulation_report import outcome_lines, truth_lines

@@ -17,7 +17,7 @@ from common.errors import Forbidden, InvalidInput, TooLarge, Unauthenticated
 from consents import gpc
 from consents.region import region_of
 from personalization.api.fields import RecommendFields
-from personalization.api.reading import SCOPE, ask_of, check_strategy, validated, who_of
+from personalization.api.reading import SCOPE, ask_of, check_strategy, note_answer, validated, who_of
 from personalization.api.sockets.tickets import Ticket
 from personalization.serving.asking import Ask, Who
 
@@ -85,6 +85,7 @@ def read_opening(request: HttpRequest, placement: str, message: str | bytes) -> 
     except (serializers.ValidationError, InvalidInput, Forbidden):
         count.run()  # a wrong request counts too
         raise
+    note_answer(request, key)
     who = who_of(request, key, fields) if ticket is None else _who_of(request, ticket)
     who = replace(who, gpc=who.gpc or credentials["gpc"])
     return Opening(

@@ -766,6 +766,7 @@ def test_live_progress_needs_permission(log_in: LogIn) -> None:
         {
             "id": run.pk,
             "state": "queued",
+            "outcome": "queued",
             "step": "Fitting",
             "percent": 40,
             "message": "It waits until a worker is free.",

@@ -224,3 +224,15 @@ def test_without_redis_the_page_says_so(log_in: LogIn, settings: LazySettings) -
 def test_the_sidebar_leads_here(log_in: LogIn) -> None:
     assert f'href="{reverse("portal:stream")}"' in log_in("operator").get("/admin/").content.decode()
     assert reverse("portal:stream") not in log_in("merchandiser", "dee").get("/admin/").content.decode()
+
+
+def test_an_empty_stream_says_how_to_send_an_event() -> None:
+    _, raw = create_key(kind="pk", name="shop")
+    browser = watcher()
+    empty = browser.get(PAGE).content.decode().partition('id="stream-empty"')[2].partition('id="failures"')[0]
+    note(1)
+    full = browser.get(PAGE).content.decode()
+
+    assert f"curl -u {raw}: " in empty
+    assert "train_models" in empty
+    assert "curl -u" not in full
