@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from events.frames import PURPOSE
+from events.training_counts import PURPOSE
 
 PATHS: Final[Mapping[str, str]] = {"device": "{device,type}", "region": "{region}"}
 """Names that may be requested, with their path in a context."""

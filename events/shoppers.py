@@ -8,9 +8,10 @@ import pandas as pd
 
 from common.clock import to_microseconds
 from customers.selectors import people
-from events.frames import PURPOSE, Excluded
+from events.frames import Excluded
 from events.shopper_attributes import attributes_in
 from events.streaming import stream_rows
+from events.training_counts import PURPOSE
 from events.types.base import Event
 
 QUERY: Final = """

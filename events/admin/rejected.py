@@ -64,9 +64,10 @@ class ColumnFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the values, the most frequent first, and the chosen one."""
         recent = SetAside.objects.filter(received_at__gte=clock.now() - timedelta(days=LOOKUP_DAYS))
-        counted = recent.values_list(self.parameter_name).annotate(n=Count("pk")).order_by("-n", self.parameter_name)
+        column = str(self.parameter_name)
+        counted = recent.values_list(column).annotate(n=Count("pk")).order_by("-n", column)
         values = [value for value, _ in counted[:MOST_CHOICES] if value]
-        chosen = request.GET.get(self.parameter_name or "")
+        chosen = request.GET.get(column)
         return [(value, self.title_of(value)) for value in dict.fromkeys([*values, *([chosen] if chosen else [])])]
 
     def title_of(self, value: str) -> str:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from catalog.models import Product
 from common import clock
-from demo.setup import PUBLIC_KEY
+from common.demo_keys import PUBLIC_KEY
 from personalization.models import Placement
 from tests.browser.conftest import Shoot, Shop
 from tests.browser.test_accessibility import FITS, STILL, barred

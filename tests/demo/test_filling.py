@@ -9,6 +9,7 @@ from django.contrib.auth import authenticate
 from access.selectors import forget_keys, resolve_key
 from access.services import revoke_key
 from catalog.selectors import catalog_rows
+from common.demo_keys import PUBLIC_KEY, SECRET_KEY
 from common.errors import Conflict, Unauthenticated
 from demo import filling, setup
 from demo.datasets import simulated
@@ -34,12 +35,12 @@ def test_prepare_is_idempotent(db: None) -> None:
     forget_keys()
     setup.prepare()
     forget_keys()
-    before = resolve_key(setup.SECRET_KEY).id
+    before = resolve_key(SECRET_KEY).id
 
     setup.prepare()
 
     forget_keys()
-    assert resolve_key(setup.SECRET_KEY).id == before
+    assert resolve_key(SECRET_KEY).id == before
     assert active_placements()["home-svd"].strategy == "svd"
     assert all(authenticate(username=name, password=setup.PASSWORD) for name in setup.LOGINS)
 
@@ -61,14 +62,14 @@ def test_segments_to_try_rules_on_are_made_once(small: DemoData) -> None:
 def test_revoked_key_stays_revoked(db: None) -> None:
     forget_keys()
     setup.prepare()
-    revoke_key(resolve_key(setup.PUBLIC_KEY).id, actor="staff:1")
+    revoke_key(resolve_key(PUBLIC_KEY).id, actor="staff:1")
     forget_keys()
 
     setup.prepare()
 
     with pytest.raises(Unauthenticated):
-        resolve_key(setup.PUBLIC_KEY)
-    assert resolve_key(setup.SECRET_KEY)
+        resolve_key(PUBLIC_KEY)
+    assert resolve_key(SECRET_KEY)
 
 
 def test_all_products_and_events_are_accepted(small: DemoData) -> None:

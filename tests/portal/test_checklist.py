@@ -13,6 +13,7 @@ from access.services import create_key, forget_uses
 from audit.services import record as audit
 from catalog.services import bulk_upsert
 from common import clock
+from common.demo_keys import PUBLIC_KEY, SECRET_KEY
 from demo import filling, setup
 from modelops.services.registry import promote
 from portal import checklist
@@ -46,8 +47,8 @@ def test_a_shelf_counts_once_a_page_or_a_server_asked_with_a_key_of_the_shop(log
     _, publishable = create_key(kind="pk", name="shop")
     _, secret = create_key(kind="sk", name="server", scopes=["recommendations:read"])
 
-    ask(setup.SECRET_KEY)
-    ask(setup.PUBLIC_KEY, origin="https://shop.example")
+    ask(SECRET_KEY)
+    ask(PUBLIC_KEY, origin="https://shop.example")
     ask(publishable)
     assert shelf in undone(client.get(home)), "neither the demo's keys nor somebody's curl with a publishable one"
 

@@ -16,10 +16,11 @@ from profiles import keys, services
 from profiles.models import Segment, SegmentClustering, SegmentCount, SegmentFlow, SegmentJob
 from profiles.segments.rules.parsing import parse
 from profiles.selectors import read_person
+from profiles.selectors.jobs import DEAD_AFTER
 from profiles.selectors.segments import live_segments
 from profiles.services.segment_counts import count_segments
 from profiles.services.segment_estimates import estimate
-from profiles.services.segment_jobs import DEAD_AFTER, close_dead_jobs, queue_job, run_job
+from profiles.services.segment_jobs import close_dead_jobs, queue_job, run_job
 from profiles.services.segments import create_segment
 from profiles.tasks import WORK, refit_segments
 from tests.events.builders import event
