@@ -23,10 +23,10 @@ def flag_values(design: Design) -> tuple[Any, ...]:
     has a decimal point, all have one, so that typed SDKs see a float everywhere.
     """
     payloads = [arm.payload for arm in design.arms]
-    given = [payload for payload in payloads if payload is not None]
-    if design.payload_kind or not given:
+    own_payloads = [payload for payload in payloads if payload is not None]
+    if design.payload_kind or not own_payloads:
         return tuple(arm.key for arm in design.arms)
-    values = [type(given[0])() if payload is None else payload for payload in payloads]
+    values = [type(own_payloads[0])() if payload is None else payload for payload in payloads]
     if any(isinstance(value, float) for value in values) and all(map(_is_number, values)):
         return tuple(map(float, values))
     return tuple(values)

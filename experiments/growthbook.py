@@ -80,14 +80,14 @@ def _feature(design: Design, live: LiveExperiments, consent: ConsentMode) -> dic
 
 
 def _rules(design: Design, live: LiveExperiments, consent: ConsentMode) -> Iterator[dict[str, Any]]:
-    agreed, filters = _CONSENT_CONDITIONS[consent], live.filters_of(design)
+    consent_condition, filters = _CONSENT_CONDITIONS[consent], live.filters_of(design)
     rule = _rule(design)
-    yield rule | _restricted(filters, HASH_ATTRIBUTE, design.condition, agreed)
+    yield rule | _restricted(filters, HASH_ATTRIBUTE, design.condition, consent_condition)
     by_device = {name: value for name, value in rule.items() if name != "fallbackAttribute"}
     by_device["hashAttribute"] = FALLBACK_ATTRIBUTE
-    yield by_device | _restricted(filters, FALLBACK_ATTRIBUTE, _WITHOUT_ID, design.condition, agreed)
+    yield by_device | _restricted(filters, FALLBACK_ATTRIBUTE, _WITHOUT_ID, design.condition, consent_condition)
     if filters or design.condition:
-        yield rule | {"coverage": 0} | _restricted((), HASH_ATTRIBUTE, agreed)
+        yield rule | {"coverage": 0} | _restricted((), HASH_ATTRIBUTE, consent_condition)
 
 
 def _rule(design: Design) -> dict[str, Any]:
@@ -119,9 +119,9 @@ def _restricted(
     result: dict[str, Any] = {}
     if filters:
         result["filters"] = [_filter(one.seed, one.ranges, attribute) for one in filters]
-    needed = [condition for condition in conditions if condition]
-    if needed:
-        result["condition"] = needed[0] if len(needed) == 1 else {"$and": needed}
+    restrictions = [condition for condition in conditions if condition]
+    if restrictions:
+        result["condition"] = restrictions[0] if len(restrictions) == 1 else {"$and": restrictions}
     return result
 
 

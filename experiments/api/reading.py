@@ -74,15 +74,15 @@ def asker_of(request: HttpRequest, key: KeyRecord, attributes: Mapping[str, Any]
     """
     one, device = id_text(attributes.get(HASH_ATTRIBUTE)), id_text(attributes.get(FALLBACK_ATTRIBUTE))
     user = id_text(attributes.get(USER_ATTRIBUTE)) or (one if one != device else "")
-    alone = one if not device and not attributes.get(USER_ATTRIBUTE) else ""
+    lone_id = one if not device and not attributes.get(USER_ATTRIBUTE) else ""
     user_hash = attributes.get("user_hash") or request.META.get("HTTP_X_USER_HASH")
     proof = user_hash if isinstance(user_hash, str) else None
     is_proven = bool(user) and proves_user(key, user_id=user, user_hash=proof)
     return Asker(
         attributes=attributes,
-        named=tuple(raw_ids(user, device or alone)),
+        named=tuple(raw_ids(user, device or lone_id)),
         user_id=_knowable(user) if is_proven else None,
-        anonymous_id=_knowable(device or alone),
+        anonymous_id=_knowable(device or lone_id),
         gpc=gpc.signaled(request),
         region=region_of(request) if key.publishable else None,
     )

@@ -31,23 +31,23 @@ def evaluate(asker: Asker, *, only: str | None = None) -> Evaluation:
     live = latest_experiments()
     if only is not None and only not in {design.key for design in live.designs}:
         return Evaluation(Subject({}), {})
-    known = read_subject(asker, live)
-    wanted = [design for design in live.designs if only in (None, design.key)]
-    assignments = {design.key: assign(design, known.subject, live) for design in wanted}
-    _keep([*assignments.values(), *_holdout(live, known.subject)], known)
-    return Evaluation(known.subject, assignments)
+    reading = read_subject(asker, live)
+    designs = [design for design in live.designs if only in (None, design.key)]
+    assignments = {design.key: assign(design, reading.subject, live) for design in designs}
+    _keep([*assignments.values(), *_holdout(live, reading.subject)], reading)
+    return Evaluation(reading.subject, assignments)
 
 
-def _keep(assignments: Iterable[Assignment], known: KnownSubject) -> None:
+def _keep(assignments: Iterable[Assignment], reading: KnownSubject) -> None:
     """Keep the arms for the ids that are the subject's own. A user id that nobody proved is none of them.
 
     Of who said no meanwhile, what was kept is deleted.
     """
-    if known.refuses and any(known.sticky.values()):
-        arm_keeper.release(known.own_ids)
-    owner = replace(known.subject, raw_ids=known.own_ids)
+    if reading.refuses and any(reading.sticky.values()):
+        arm_keeper.release(reading.own_ids)
+    owner = replace(reading.subject, raw_ids=reading.own_ids)
     for one in assignments:
-        arm_keeper.keep(one, owner, known.sticky)
+        arm_keeper.keep(one, owner, reading.sticky)
 
 
 def _holdout(live: LiveExperiments, subject: Subject) -> list[Assignment]:

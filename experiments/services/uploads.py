@@ -58,9 +58,9 @@ def take_uploads(events: Sequence[Any], *, sender: Sender, envelope: Envelope) -
     states = states_of_people(raw_id for one in uploads for raw_id in one.raw_ids)
     withheld = [one for one in uploads if one.is_exposure and one.names_somebody and not _may(one, states, sender)]
     dropped = {id(one) for one in withheld}
-    kept: list[Any] = [one.item for one in uploads if id(one) not in dropped]
-    kept += [item for item in items if item is not None and not isinstance(item, dict)]
-    outcome = collect(kept, sender=sender, envelope=envelope, prefix="") if kept else Outcome(0, 0, ())
+    items_to_log: list[Any] = [one.item for one in uploads if id(one) not in dropped]
+    items_to_log += [item for item in items if item is not None and not isinstance(item, dict)]
+    outcome = collect(items_to_log, sender=sender, envelope=envelope, prefix="") if items_to_log else Outcome(0, 0, ())
     _count(one.arm for one in withheld)
     return outcome
 
