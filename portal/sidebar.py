@@ -118,7 +118,7 @@ def group_by_link(link: str) -> str:
 
 def _list_doors() -> Iterator[tuple[str, Door]]:
     """Yield the entries of lists, each with its group."""
-    yield from ((group, door) for group, doors in GROUPS.items() for door in doors if ":" not in door.to)
+    yield from ((group, door) for group, doors in GROUPS.items() for door in doors if "." in door.to)
 
 
 def title_of(opts: Any) -> str:
