@@ -20,7 +20,7 @@ ORDERED: Final[dict[str, Any]] = {
         "products": [{"product_id": "P456", "price": 89.9, "quantity": 2, "list_id": LIST_ID}],
     },
 }
-SHOWN: Final[dict[str, Any]] = {
+LIST_VIEWED: Final[dict[str, Any]] = {
     "event": "Product List Viewed",
     "properties": {"list_id": LIST_ID, "products": [{"product_id": "P456", "position": 1}]},
 }
@@ -30,7 +30,7 @@ BY_KIND: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "track": {
         "Product Viewed": VIEWED,
         "Order Completed": {"userId": "U1", **ORDERED},
-        "Product List Viewed: a list came into view": SHOWN,
+        "Product List Viewed: a list came into view": LIST_VIEWED,
         "Product Clicked: in a recommended list": CLICKED,
     },
     "identify": {"A login": IDENTIFIED},

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from personalization.serving.answer_inputs import HistoryRead, digest_of
 from personalization.serving.answer_memory import OWN_ANSWERS, SHARED_ANSWERS, AnswerMemory
 from personalization.serving.answers import FallbackReason
 from personalization.serving.asking import Who
+from personalization.serving.caught_up import caught_up
 from personalization.serving.experiment_subject import PURPOSE as EXPERIMENTS
 from personalization.serving.experiment_subject import ExperimentSubject, subject_of_request
 from personalization.serving.gauges import LOOKUPS
@@ -52,8 +53,6 @@ N_LATEST = 3
 """Text similarity uses the products of this many latest events."""
 MOST_ROUNDS = 4
 """How far a read follows logins that no profile holds yet."""
-MOST_NAMES = 10_000
-"""Entries of the log remembered as applied."""
 MOST_SHOPPERS = 5_000
 """Shoppers remembered by one process: some 10 KB each, with their answers some 60."""
 Ids = tuple[str | None, str | None]
@@ -357,28 +356,6 @@ def _caught_up(who: Who, read: PersonRead) -> PersonRead:
     except (redis.RedisError, Unavailable) as error:
         log.warning("profile.behind error=%s", error)
     return read
-
-
-class CaughtUp:
-    """The entries that this process applied ahead of the profiler, the latest of them."""
-
-    def __init__(self) -> None:
-        self._names: LRUCache[bytes, bool] = LRUCache(MOST_NAMES)
-        self._lock = threading.Lock()
-
-    def covers(self, names: Iterable[bytes]) -> bool:
-        """Return whether all of them were applied."""
-        with self._lock:
-            return all(name in self._names for name in names)
-
-    def note(self, names: Iterable[bytes]) -> None:
-        """Note them as applied."""
-        with self._lock:
-            self._names.update(dict.fromkeys(names, True))
-
-
-caught_up = CaughtUp()
-"""The memory of this process."""
 
 
 def _read(

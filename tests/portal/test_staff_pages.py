@@ -40,7 +40,8 @@ def test_home_respects_permissions(log_in: LogIn) -> None:
     merchandiser = log_in("merchandiser").get("/admin/").content.decode()
     compliance = log_in("compliance officer").get("/admin/").content.decode()
 
-    assert "The live model" in merchandiser
+    assert "The live model" not in merchandiser, "models are judged by others"
+    assert "Rules that run now" in merchandiser
     assert "Recent decisions" not in merchandiser
     assert "The live model" in compliance, "who approves waivers sees what they are for"
     assert "Recent decisions" in compliance
@@ -270,7 +271,7 @@ def test_heading_keeps_the_case_of_an_id(log_in: LogIn) -> None:
     placement = heading(admin.get(f"/admin/personalization/placement/{home.pk}/change/").content.decode())
 
     assert customer == ["shopper-1"]
-    assert placement == ["Personalization", "Placements", "home"]
+    assert placement == ["What is shown", "Placements", "home"], "the menu's group"
 
 
 def test_show_all_link_needs_hidden_rows(log_in: LogIn) -> None:
