@@ -98,7 +98,7 @@ def test_a_check_of_the_rule_asks_what_it_does_where_it_applies() -> None:
     wording = {**PIN, "products": [product], "placements": ["home"]}
     rule = create_rule(name="Pin", wording=wording, actor="staff:1")
 
-    assert check_rule(wording, instead_of=rule.pk).n_changed == 0
+    assert check_rule(wording, instead_of=rule.pk).n_changed == 1, "against the shop without it"
     assert check_rule(wording).sentence.endswith("on home; held out for 50 % of shoppers.")
 
 

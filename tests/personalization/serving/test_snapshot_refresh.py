@@ -219,7 +219,7 @@ def test_config_changes_are_noticed_without_redis_counters(settings: Any, monkey
     switch_rule(rule.pk, active=False, actor="staff:1")
     assert state()[0] == []
     switch_rule(rule.pk, active=True, actor="staff:1")
-    assert state()[0] == [("Cups", 2)]
+    assert state()[0] == [("Cups", 4)], "off and on are versions"
     save_placement("home", data={"size": 7}, actor="staff:1")
     assert state()[1] == 7
     Placement.objects.filter(key="home").update(size=6)
