@@ -254,8 +254,8 @@ def test_while_the_database_is_away_the_last_payload_is_answered(
 
 
 def test_a_page_may_ask_whether_anything_changed(client: Client, key: str) -> None:
-    asked = {"Origin": "https://shop.example", "Access-Control-Request-Headers": "authorization,if-none-match"}
-    answer = client.options("/ofrep/v1/evaluate/flags", headers=asked)
+    preflight = {"Origin": "https://shop.example", "Access-Control-Request-Headers": "authorization,if-none-match"}
+    answer = client.options("/ofrep/v1/evaluate/flags", headers=preflight)
 
     assert {"authorization", "if-none-match"} <= set(answer["Access-Control-Allow-Headers"].split(", "))
     run()
