@@ -2,7 +2,7 @@
 
 import pytest
 from django.urls import reverse
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from common import clock
@@ -24,13 +24,17 @@ def test_a_run_that_changed_before_the_first_poll_is_shown_as_it_is(
     run = TrainingRun.objects.create(actor="system:test", state=before, heartbeat_at=clock.real_now())
     loads: list[str] = []
 
+    def count(request: Request) -> None:
+        if request.is_navigation_request():
+            loads.append(request.url)
+
     def change(route: Route) -> None:
         fields = {"state": after, "message": "so it went", "progress": 0.3, "heartbeat_at": clock.real_now()}
         TrainingRun.objects.filter(pk=run.pk).update(**fields)
         route.continue_()
 
     ada.route("**/trainingrun/live", change)
-    ada.on("load", lambda page: loads.append(page.url))
+    ada.on("request", count)
     ada.goto(f"{live_server.url}{reverse('admin:modelops_trainingrun_changelist')}")
 
     row = ada.locator("#result_list tr", has=ada.locator(f"a[href*='/{run.pk}/change/']"))
