@@ -3,12 +3,14 @@
 import uuid
 
 import django.contrib.postgres.constraints
+import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
 from django.db import migrations, models
 
 from experiments.migrations._experiment import EXPERIMENT_FIELDS
+from experiments.migrations._measurement import MEASUREMENT
 
 
 class Migration(migrations.Migration):
@@ -198,6 +200,19 @@ class Migration(migrations.Migration):
                 ("first_at", models.DateTimeField()),
                 ("switches", models.PositiveIntegerField(default=0)),
                 (
+                    "groups",
+                    models.JSONField(default=dict, help_text="Its value of each dimension at the first exposure"),
+                ),
+                (
+                    "values",
+                    django.contrib.postgres.fields.ArrayField(
+                        models.DecimalField(decimal_places=4, max_digits=18),
+                        default=list,
+                        help_text="One for each variable",
+                        size=None,
+                    ),
+                ),
+                (
                     "experiment",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE, related_name="+", to="experiments.experiment"
@@ -269,4 +284,5 @@ class Migration(migrations.Migration):
                 fields=("experiment", "day", "arm", "reason"), name="experiment_withheld_once"
             ),
         ),
+        *MEASUREMENT,
     ]

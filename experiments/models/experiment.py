@@ -1,4 +1,4 @@
-"""Experiments with their arms, epochs and steps; namespaces; the arms that subjects got, and who saw which."""
+"""Experiments with their arms, epochs, steps and proposals; namespaces."""
 
 import uuid
 from typing import ClassVar
@@ -216,70 +216,31 @@ class Step(models.Model):
         return f"{self.experiment} {self.action}"
 
 
-class StickyArm(models.Model):
-    """The arm that a raw id got, so that a login moves nobody. Redis holds the same for answers."""
+class Proposal(models.Model):
+    """What the policy of an experiment would do, or did: the rule, the numbers it saw, and the answer."""
 
-    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="+")
-    epoch = models.PositiveIntegerField()
-    raw_id = models.TextField(help_text="user:ID or anonymous:ID")
-    arm = models.CharField(max_length=60)
+    class State(models.TextChoices):
+        """What became of it. Of a policy that only recommends, a proposal stays open until it no longer holds."""
+
+        OPEN = "open", "Open"
+        APPLIED = "applied", "Applied"
+        DECLINED = "declined", "Declined"
+        EXPIRED = "expired", "No longer holds"
+
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="proposals")
+    action = models.CharField(max_length=20)
+    arm = models.CharField(max_length=60, blank=True, default="")
+    rule = models.CharField(max_length=40)
+    reason = models.TextField(help_text="The sentence that pages show")
+    inputs = models.JSONField(help_text="The numbers that the rule saw")
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN, db_index=True)
     at = models.DateTimeField()
-    personal_fields: ClassVar[dict[str, str]] = {"raw_id": "experiments: the same arm at each visit"}
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=120, blank=True, default="")
+    step = models.ForeignKey(Step, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["raw_id", "experiment", "epoch"], name="experiment_sticky_once")
-        ]
+        ordering: ClassVar[list[str]] = ["experiment", "-at", "-pk"]
 
     def __str__(self) -> str:
-        return f"{self.raw_id} {self.arm}"
-
-
-class Exposure(models.Model):
-    """One unit that saw an arm in an epoch: the first arm, when, and how often it saw another one.
-
-    A unit is a customer, merged over login: `user:ID`, the smallest of joined ids, or `anonymous:ID`. One with switches
-    is quarantined: it is counted, and not analyzed. All rows follow from the recorded events.
-    """
-
-    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="+")
-    epoch = models.PositiveIntegerField()
-    unit = models.TextField()
-    arm = models.CharField(max_length=60)
-    first_at = models.DateTimeField()
-    switches = models.PositiveIntegerField(default=0)
-    personal_fields: ClassVar[dict[str, str]] = {"unit": "experiments: who saw which arm"}
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["experiment", "epoch", "unit"], name="experiment_exposure_once")
-        ]
-        indexes: ClassVar = [models.Index(fields=["unit"], name="experiment_exposure_unit")]
-
-    def __str__(self) -> str:
-        return f"{self.unit} {self.arm}"
-
-
-class Withheld(models.Model):
-    """How many answers and exposures of a day did not count, by reason; nobody is named."""
-
-    class Reason(models.TextChoices):
-        """Why they did not count."""
-
-        NO_CONSENT = "no_consent", "The shopper may not be experimented on and got the control"
-        UNDECIDED = "undecided", "An SDK reported an exposure of a shopper who did not consent"
-
-    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="+")
-    day = models.DateField()
-    arm = models.CharField(max_length=60)
-    reason = models.CharField(max_length=20, choices=Reason)
-    n = models.BigIntegerField(default=0)
-
-    class Meta:
-        verbose_name_plural = "withheld"
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["experiment", "day", "arm", "reason"], name="experiment_withheld_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.experiment} {self.day} {self.reason}"
+        return f"{self.experiment} {self.action} {self.state}"

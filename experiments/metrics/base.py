@@ -1,0 +1,71 @@
+"""What a metric is: variables of a unit, and how their means become one number."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from experiments.stats.estimands import Estimand, Mean, Ratio
+
+Source = Literal["events", "orders", "answers", "clicks"]
+"""`orders`: confirmed orders in the shop's currency, less refunds. `answers`: lists that name the experiment, and
+`clicks`: products clicked in them."""
+Aggregate = Literal["any", "count", "sum"]
+MetricKind = Literal["proportion", "mean", "ratio"]
+Display = Literal["share", "money", "number"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A condition on one property of an event: `is`, `is_not`, `at_least`, `at_most`."""
+
+    field: str
+    operator: Literal["is", "is_not", "at_least", "at_most"]
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One number of a unit: an aggregate over what it did after its exposure, within the metric's window.
+
+    `field` is the property to add up where `aggregate` is "sum": of an event, or of an order (`revenue`, `items`,
+    `margin`). `any` is 1 or 0. Two equal variables are counted once, so the union of all metrics is one query.
+    """
+
+    source: Source
+    aggregate: Aggregate = "count"
+    events: tuple[str, ...] = ()
+    field: str = ""
+    filters: tuple[Filter, ...] = ()
+    window_hours: int | None = None
+    """How long after the exposure it counts; None: as long as the experiment runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. A ratio divides the sum of `numerator` by the sum of `denominator`; others have no denominator.
+
+    `margin` is the harm that a guardrail allows, as a share of the control's value. `winsor_share` .99 cuts the values
+    of units above that quantile of all arms joined; None leaves them.
+    """
+
+    key: str
+    name: str
+    kind: MetricKind
+    numerator: Variable
+    denominator: Variable | None = None
+    description: str = ""
+    display: Display = "number"
+    higher_is_better: bool = True
+    winsor_share: float | None = None
+    margin: float = 0.02
+    has_quantiles: bool = False
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The variables of a unit that it needs."""
+        return (self.numerator,) if self.denominator is None else (self.numerator, self.denominator)
+
+    def estimand(self, places: dict[Variable, int]) -> Estimand:
+        """Return how it is computed from an arm whose variables stand at these places."""
+        if self.denominator is None:
+            return Mean(places[self.numerator])
+        return Ratio(places[self.numerator], places[self.denominator])
