@@ -1,16 +1,20 @@
 """What a metric is: variables of a unit, and how their means become one number."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 from experiments.stats.estimands import Estimand, Mean, Ratio
 
-Source = Literal["events", "orders", "answers", "clicks"]
+Source = Literal["events", "orders", "answers", "clicks", "visits"]
 """`orders`: confirmed orders in the shop's currency, less refunds. `answers`: lists that name the experiment, and
-`clicks`: products clicked in them."""
+`clicks`: products clicked in them. `visits`: the one around the first exposure, where it saw a single page."""
 Aggregate = Literal["any", "count", "sum"]
 MetricKind = Literal["proportion", "mean", "ratio"]
 Display = Literal["share", "money", "number"]
+BEFORE_DAYS: Final = 28
+"""How long before the first exposure the same variable is counted, to adjust for what units did anyway."""
+VISIT_MINUTES: Final = 30
+"""Page views within this time of the first exposure, before or after, are its visit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,15 @@ class Variable:
     filters: tuple[Filter, ...] = ()
     window_hours: int | None = None
     """How long after the exposure it counts; None: as long as the experiment runs."""
+    is_before: bool = False
+    """Whether it counts the `BEFORE_DAYS` before the first exposure instead."""
+
+    @property
+    def before(self) -> "Variable | None":
+        """The same before the exposure, None where there can be none: a list names no experiment before it began."""
+        if self.source not in ("events", "orders"):
+            return None
+        return replace(self, window_hours=None, is_before=True)
 
 
 @dataclass(frozen=True, slots=True)

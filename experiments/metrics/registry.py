@@ -12,6 +12,7 @@ MARGIN: Final = Variable("orders", "sum", field="margin")
 ANSWERS: Final = Variable("answers")
 CLICKS: Final = Variable("clicks")
 CARTED: Final = Variable("events", "any", events=("Product Added",))
+BOUNCED: Final = Variable("visits", "any")
 
 METRICS: Final[dict[str, Metric]] = {
     one.key: one
@@ -23,6 +24,7 @@ METRICS: Final[dict[str, Metric]] = {
         Metric("items_per_order", "Items per order", "ratio", ITEMS, ORDERS),
         Metric("add_to_cart_rate", "Add-to-cart rate", "proportion", CARTED, display="share"),
         Metric("margin_per_visitor", "Margin per visitor", "mean", MARGIN, display="money", has_quantiles=True),
+        Metric("bounce_rate", "Bounce rate", "proportion", BOUNCED, display="share", higher_is_better=False),
     )
 }
-"""By key. `bounce_rate` needs visits."""
+"""By key."""

@@ -13,8 +13,9 @@ from common.errors import FieldError, InvalidInput
 from consents.subjects import KINDS
 from experiments.conditions import errors_of
 from experiments.edits import check_edits
-from experiments.models import SLUG_PATTERN, Experiment, Namespace, Step
+from experiments.models import SLUG_PATTERN, Experiment, Namespace, Status, Step
 from experiments.payloads import payload_kind, payload_kinds
+from experiments.selectors.metrics import all_metrics
 from experiments.services.steps import Change, locked, namespace_of, save, state_of, write_step
 
 MOST_ARMS: Final = 32
@@ -206,6 +207,33 @@ def _metric_errors(row: Experiment) -> list[FieldError]:
     keys = [one.get("metric") if isinstance(one, Mapping) else one for one in guardrails]
     if not all(isinstance(key, str) and key for key in keys):
         errors.append(FieldError("guardrail_metrics", "must be a list of keys, or of objects with metric and margin"))
+    if not all(_is_margin(one.get("margin", 0.0)) for one in guardrails if isinstance(one, Mapping)):
+        errors.append(FieldError("guardrail_metrics", "margins must be shares from 0 to below 1"))
     if row.minimum_runtime_days > row.maximum_runtime_days:
         errors.append(FieldError("maximum_runtime_days", "must not be less than the minimum"))
+    return errors or _unknown_metrics(row, keys)
+
+
+def _is_margin(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1)
+
+
+def _unknown_metrics(row: Experiment, guardrails: Sequence[Any]) -> list[FieldError]:
+    """Return an error for each metric that nothing defines, and for an activation that is no yes-or-no."""
+    known = all_metrics(with_archived=row.status != Status.DRAFT)
+    by_field = {
+        "goal_metric": [row.goal_metric],
+        "secondary_metrics": row.secondary_metrics,
+        "guardrail_metrics": guardrails,
+        "activation_metric": [row.activation_metric],
+    }
+    errors = [
+        FieldError(name, f"there is no metric {key}")
+        for name, keys in by_field.items()
+        for key in keys
+        if key and key not in known
+    ]
+    activation = known.get(row.activation_metric)
+    if activation is not None and (activation.kind != "proportion" or activation.numerator.source == "visits"):
+        errors.append(FieldError("activation_metric", "must be a proportion: something that a unit did or did not do"))
     return errors

@@ -30,6 +30,8 @@ def start_holdout(*, share: float, actor: str, key: str = HOLDOUT) -> Step:
         hypothesis="Personalization as a whole sells more than the same shop without it.",
         seed=secrets.token_hex(8),
         created_by=actor,
+        goal_metric="conversion_rate",
+        secondary_metrics=["revenue_per_visitor", "average_order_value"],
         policy_mode="off",
         maximum_runtime_days=10_000,
     )

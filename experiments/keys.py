@@ -1,0 +1,9 @@
+"""The names of this room's channels in Redis."""
+
+from typing import Final
+
+CHANGED: Final = "v:experiment:changed"
+"""A Redis channel (PUBLISH): the payload is the key of an experiment whose numbers changed, once they are committed.
+
+A message is a hint. Who misses one reads the numbers at the next message or at its own tick.
+"""
