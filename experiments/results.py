@@ -119,7 +119,11 @@ class ArmUnits:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the numbers may be trusted. `warnings` are sentences; with a mismatch nothing may be concluded."""
+    """Whether the numbers may be trusted. `warnings` are sentences; with a mismatch nothing may be concluded.
+
+    `srm_p_value` is that of χ² on the sizes of arms, which holds for one look. While the experiment runs, the test that
+    may be watched decides whether there is a mismatch; `srm_watched_p_value` is its own.
+    """
 
     srm_p_value: float
     is_mismatch: bool
@@ -128,6 +132,7 @@ class Health:
     is_imbalanced: bool
     counted_until: datetime | None
     warnings: tuple[str, ...] = ()
+    srm_watched_p_value: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

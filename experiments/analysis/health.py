@@ -1,0 +1,97 @@
+"""May the numbers be trusted? Sizes of arms, shoppers seen in two arms, arms that differed before, the A/A mode."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from experiments.analysis.effects import first_arms, moments_of
+from experiments.analysis.metrics import Measured
+from experiments.analysis.plan import Plan
+from experiments.analysis.readings import Reading
+from experiments.analysis.tables import Table
+from experiments.results import ArmUnits, Health
+from experiments.stats.checks import imbalance_check, switch_check
+from experiments.stats.estimands import Mean
+from experiments.stats.srm import sequential_srm, srm_check
+
+FEWEST_UNITS: Final = 100
+"""Of an arm, before arms are compared in what they did before: sums of so few are not near normal."""
+
+
+def arm_units(plan: Plan, table: Table, reading: Reading) -> tuple[ArmUnits, ...]:
+    """Return the sizes of the arms, beside what was planned: the weights of each epoch for the units that it had."""
+    units = table.sums.n[:, 0].astype(np.int64)
+    sizes, total = units.sum(axis=0).tolist(), max(int(units.sum()), 1)
+    planned = (np.array(_weights(plan, table)) * units.sum(axis=1, keepdims=True)).sum(axis=0) / total
+    weights = [arm.weight for arm in plan.design.arms] if not units.sum() else planned.tolist()
+    quarantined = table.quarantined.sum(axis=0).tolist()
+    return tuple(
+        ArmUnits(
+            arm=arm.key,
+            name=arm.name,
+            units=size,
+            share=size / total,
+            planned_share=weight,
+            quarantined=switched,
+            withheld=reading.withheld.get(arm.key, 0),
+        )
+        for arm, size, weight, switched in zip(plan.design.arms, sizes, weights, quarantined, strict=True)
+    )
+
+
+def health_of(plan: Plan, table: Table, reading: Reading, measured: Sequence[Measured]) -> Health:
+    """Return the health. Sizes count quarantined units as well: who switches may do so in one arm more often."""
+    counts = (table.sums.n[:, 0].astype(np.int64) + table.quarantined).tolist()
+    weights = _weights(plan, table)
+    watched = sequential_srm(counts, weights)
+    at_end = srm_check(counts, weights)
+    is_over = plan.ended_at is not None
+    quarantined, units = int(table.quarantined.sum()), int(np.sum(counts))
+    switches = switch_check(quarantined, units)
+    is_imbalanced = _is_imbalanced(table, measured, plan.n_star)
+    # χ² holds for one look, so it decides only once nobody comes any more.
+    is_mismatch = watched.is_mismatch or (is_over and at_end.is_mismatch)
+    return Health(
+        srm_p_value=at_end.p_value,
+        srm_watched_p_value=watched.p_value,
+        is_mismatch=is_mismatch,
+        switch_share=switches.share,
+        has_switchers=switches.is_too_many,
+        is_imbalanced=is_imbalanced,
+        counted_until=reading.counted_until,
+        warnings=tuple(_warnings(plan, is_mismatch, switches.share if switches.is_too_many else 0.0, is_imbalanced)),
+    )
+
+
+def _weights(plan: Plan, table: Table) -> list[list[float]]:
+    """Return the intended weights of each epoch of the table, those of the design where an epoch has none."""
+    own = {arm.key: arm.weight for arm in plan.design.arms}
+    rows = [plan.weights.get(epoch, own) for epoch in table.epochs]
+    return [[max(row.get(arm, 0.0), 0.0) for arm in table.arms] for row in rows]
+
+
+def _is_imbalanced(table: Table, measured: Sequence[Measured], n_star: float) -> bool:
+    """Tell whether the arms differed in the means of covariates, stratified by epoch."""
+    places = sorted({place for one in measured if one.layout.covariate for place in one.layout.covariate.places})
+    width = table.sums.sums.shape[-1]
+    usable = [epoch for epoch in range(len(table.epochs)) if table.sums.n[epoch, 0].min() >= FEWEST_UNITS]
+    if not places or not usable:
+        return False
+    moments = moments_of(table.sums.rows(slice(0, 1)), places, width=width)
+    arms = first_arms(moments, usable)
+    means = [Mean(index) for index in range(len(places)) if all(arm.covariance[index][index] > 0 for arm in arms)]
+    return imbalance_check(arms, means, n_star=n_star).is_imbalanced
+
+
+def _warnings(plan: Plan, is_mismatch: bool, switch_share: float, is_imbalanced: bool) -> list[str]:
+    warnings = []
+    if is_mismatch:
+        warnings.append("The sizes of the arms contradict their weights: units are lost or counted wrongly.")
+    if switch_share:
+        warnings.append(f"{switch_share:.1%} of the units saw more than one arm; they are not analyzed.")
+    if is_imbalanced:
+        warnings.append("The arms differed before the experiment already: the assignment may be biased.")
+    if plan.is_placebo:
+        warnings.append("All arms are the same: this is an A/A test of the measuring itself.")
+    return warnings
