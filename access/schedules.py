@@ -51,6 +51,9 @@ TASKS: Final = {
     ),
     "profiles.count_segments": Task("counts the members of each segment", "Explorer", "portal:segments"),
     "events.count_performance": Task("counts what placements brought", "Performance", "portal:performance"),
+    "experiments.apply_policies": Task(
+        "applies the policies of experiments", "Experiments", "admin:experiments_experiment_changelist"
+    ),
     "personalization.forget_old_inputs": Task("deletes old inputs of answers"),
     "catalog.resume_imports": Task("continues interrupted imports", "Imports", IMPORTS),
 }

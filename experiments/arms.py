@@ -16,6 +16,7 @@ Why = Literal[
     "hash",
     "sticky",
     "ended",
+    "ramped",
     "test_unit",
     "no_consent",
     "no_id",
@@ -82,7 +83,7 @@ class Assignment:
     @property
     def is_in_force(self) -> bool:
         """Whether the arm was chosen, by lot or by staff, and is no mere default."""
-        return self.participates or self.why in ("ended", "test_unit")
+        return self.participates or self.why in ("ended", "ramped", "test_unit")
 
 
 def subject_of(
@@ -103,7 +104,8 @@ def subject_of(
 def assign(design: Design, subject: Subject, live: LiveExperiments | None = None) -> Assignment:
     """Return the arm of a subject. `live` are all experiments: the hold-out and those that exclude this one.
 
-    Without `live` the design stands alone.
+    Without `live` the design stands alone. During a ramp nobody loses the arm that grows: who had it in an earlier
+    epoch and would draw another one now keeps it, and is not counted.
     """
     fixed = _fixed(design, subject)
     if fixed is not None:
@@ -111,14 +113,10 @@ def assign(design: Design, subject: Subject, live: LiveExperiments | None = None
     sticky = subject.sticky.get(design.key)
     if sticky is not None and sticky.epoch == design.epoch and sticky.arm in design.arm_indexes:
         return Assignment(design, design.arm_indexes[sticky.arm], "sticky")
-    obstacle = _obstacle(design, subject, live)
-    if obstacle is not None:
-        return Assignment(design, design.default_arm, obstacle)
-    bucket = hash_v2(design.seed, subject.hash_value)
-    index = choose_arm(bucket, design.ranges)
-    if index is None:
-        return Assignment(design, design.default_arm, "coverage", bucket)
-    return Assignment(design, index, "hash", bucket)
+    lot = _lot(design, subject, live)
+    if sticky is None or design.ramp_arm in (None, lot.index) or not design.keeps(sticky.epoch, sticky.arm):
+        return lot
+    return Assignment(design, design.arm_indexes[sticky.arm], "ramped", lot.bucket)
 
 
 def assignments(live: LiveExperiments, subject: Subject) -> Iterator[Assignment]:
@@ -137,6 +135,18 @@ def passes(bucket_filter: BucketFilter, attributes: Mapping[str, Any]) -> bool:
     """Return whether the filter lets a subject with these attributes in; nobody without the filter's attribute."""
     value = _text(attributes.get(bucket_filter.attribute))
     return value != "" and choose_arm(hash_v2(bucket_filter.seed, value), bucket_filter.ranges) is not None
+
+
+def _lot(design: Design, subject: Subject, live: LiveExperiments | None) -> Assignment:
+    """Return the arm of a newcomer."""
+    obstacle = _obstacle(design, subject, live)
+    if obstacle is not None:
+        return Assignment(design, design.default_arm, obstacle)
+    bucket = hash_v2(design.seed, subject.hash_value)
+    index = choose_arm(bucket, design.ranges)
+    if index is None:
+        return Assignment(design, design.default_arm, "coverage", bucket)
+    return Assignment(design, index, "hash", bucket)
 
 
 def _fixed(design: Design, subject: Subject) -> Assignment | None:
@@ -169,7 +179,7 @@ def _is_taken(design: Design, subject: Subject, live: LiveExperiments | None) ->
     if live is None or not design.namespace or not subject.sticky:
         return False
     return any(
-        (sticky := subject.sticky.get(other.key)) is not None and sticky.epoch == other.epoch
+        (sticky := subject.sticky.get(other.key)) is not None and other.keeps(sticky.epoch, sticky.arm)
         for other in live.by_namespace.get(design.namespace, ())
         if other.key != design.key
     )

@@ -47,9 +47,10 @@ class Design:
     """One experiment. The first arm is the control.
 
     `epoch` counts the weights that were tried; a weight step starts the next one. `forced_arm` is the index of the arm
-    that everybody gets: the winner after shipping, the control after stopping. `test_units` maps raw ids (`user:ID`,
-    `anonymous:ID`) to the index of an arm, for staff who want to see it. `condition` is a targeting condition in
-    GrowthBook's grammar. `targets` names what the payloads change; their room gives the names their meaning.
+    that everybody gets: the winner after shipping, the control after stopping. `ramp_arm` is the index of the arm on
+    its way to everybody, which nobody loses who has it. `test_units` maps raw ids (`user:ID`, `anonymous:ID`) to the
+    index of an arm, for staff who want to see it. `condition` is a targeting condition in GrowthBook's grammar.
+    `targets` names what the payloads change; their room gives the names their meaning.
     """
 
     key: str
@@ -66,6 +67,7 @@ class Design:
     payload_kind: str = ""
     targets: frozenset[str] = frozenset()
     forced_arm: int | None = None
+    ramp_arm: int | None = None
     test_units: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -87,6 +89,10 @@ class Design:
     def server_only(self) -> bool:
         """Whether the condition reads what only the server knows."""
         return bool(roots_of(self.condition) & SERVER_ATTRIBUTES)
+
+    def keeps(self, epoch: int, arm: str) -> bool:
+        """Return whether who got this arm in this epoch has it still, whatever the hash says."""
+        return epoch == self.epoch or (self.ramp_arm is not None and self.arms[self.ramp_arm].key == arm)
 
     @property
     def outside_filter(self) -> BucketFilter:

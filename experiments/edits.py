@@ -9,7 +9,7 @@ from experiments.design import Status
 
 Permission = Literal["yes", "no", "raise", "epoch"]
 """`raise`: the value may grow, in a step of its own. `epoch`: a step of its own, which starts an epoch."""
-Action = Literal["start", "change_coverage", "change_weights", "stop", "ship", "archive"]
+Action = Literal["start", "change_coverage", "change_weights", "ramp", "stop", "ship", "archive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ EDIT_RULES: Final = (
         "Shoppers would enter or leave one arm more than another.",
     ),
     EditRule(
-        ("hypothesis", "goal_metric", "secondary_metrics", "guardrail_metrics", "activation_metric"),
+        ("hypothesis", "goal_metric", "goal_margin", "secondary_metrics", "guardrail_metrics", "activation_metric"),
         "What is measured is decided before anybody has seen numbers.",
     ),
     EditRule(
@@ -66,6 +66,7 @@ STEPS: Final[Mapping[Action, tuple[Status, ...]]] = {
     "start": ("draft",),
     "change_coverage": ("running",),
     "change_weights": ("running",),
+    "ramp": ("running",),
     "stop": ("running",),
     "ship": ("running", "stopped"),
     "archive": ("draft", "stopped", "shipped"),

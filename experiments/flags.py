@@ -11,6 +11,7 @@ _REASONS: Final[Mapping[Why, Reason]] = {
     "hash": "SPLIT",
     "sticky": "SPLIT",
     "ended": "STATIC",
+    "ramped": "STATIC",
     "test_unit": "TARGETING_MATCH",
 }
 

@@ -11,11 +11,12 @@ Level = Literal["waiting", "unhealthy", "undecided", "better", "worse", "futile"
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """An effect with its interval; None where nothing can be said yet."""
+    """An effect with its interval and standard error; None where nothing can be said yet."""
 
     value: float | None
     low: float | None
     high: float | None
+    standard_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ CELERY_TASK_ROUTES = {
     "profiles.run_segment_job": {"queue": "quick"},
     "profiles.count_segments": {"queue": "quick"},
     "events.count_performance": {"queue": "quick"},
+    # A guardrail that is breached does not wait behind a training.
+    "experiments.apply_policies": {"queue": "quick"},
 }
 # In KiB. A process above it ends with its task, because it never returns much of a training's memory.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 512 * 1024

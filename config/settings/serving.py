@@ -57,6 +57,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expire_seconds": 60},
     },
+    "policies of experiments": {
+        "task": "experiments.apply_policies",
+        "schedule": timedelta(seconds=30),
+        "options": {"expire_seconds": 30},
+    },
     "old inputs of answers": {
         "task": "personalization.forget_old_inputs",
         "schedule": crontab(minute=23),

@@ -52,6 +52,7 @@ EXPERIMENT_FIELDS: Final[list[tuple[str, Any]]] = [
     ),
     ("epoch", models.PositiveIntegerField(default=0, editable=False)),
     ("final_arm", models.CharField(blank=True, default="", editable=False, max_length=60)),
+    ("ramp_arm", models.CharField(blank=True, default="", editable=False, max_length=60)),
     ("hypothesis", models.TextField(blank=True, default="")),
     (
         "payload_kind",
@@ -84,6 +85,18 @@ EXPERIMENT_FIELDS: Final[list[tuple[str, Any]]] = [
         models.JSONField(blank=True, default=dict, help_text="Raw ids of staff and the arm that each gets"),
     ),
     ("goal_metric", models.CharField(blank=True, default="", max_length=60)),
+    (
+        "goal_margin",
+        models.FloatField(
+            blank=True,
+            help_text="Ship what is not worse by more than this share; empty: ship only what is better",
+            null=True,
+            validators=[
+                django.core.validators.MinValueValidator(0.0001),
+                django.core.validators.MaxValueValidator(1.0),
+            ],
+        ),
+    ),
     ("secondary_metrics", models.JSONField(blank=True, default=list)),
     ("guardrail_metrics", models.JSONField(blank=True, default=list)),
     ("activation_metric", models.CharField(blank=True, default="", max_length=60)),

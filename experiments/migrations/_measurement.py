@@ -73,6 +73,7 @@ MEASUREMENT: Final[list[Any]] = [
             ("at", models.DateTimeField()),
             ("decided_at", models.DateTimeField(null=True)),
             ("decided_by", models.CharField(blank=True, default="", max_length=120)),
+            ("answer", models.TextField(blank=True, default="", help_text="Why it was declined")),
             (
                 "experiment",
                 models.ForeignKey(

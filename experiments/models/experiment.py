@@ -64,8 +64,10 @@ class PolicyMode(models.TextChoices):
 class Experiment(models.Model):
     """One experiment: the design, where it is in its life, and the plan of its analysis.
 
-    `epoch` is 0 before the start. `final_arm` is the key of the arm that everybody gets after shipping or stopping.
-    Metrics are named by their keys. An entry of `guardrail_metrics` is a key, or an object with `metric` and `margin`.
+    `epoch` is 0 before the start. `final_arm` is the key of the arm that everybody gets after shipping or stopping,
+    `ramp_arm` that of the arm on its way to everybody. `goal_margin` is the harm to the goal that shipping accepts.
+    Metrics are named by their keys. An entry of `guardrail_metrics` is a key, or an object with `metric`, `margin` and
+    perhaps `dimension`: then no group of that dimension may lose more than the margin, either.
     """
 
     key = models.CharField(max_length=60, unique=True, validators=[SLUG])
@@ -75,6 +77,7 @@ class Experiment(models.Model):
     seed = models.CharField(max_length=64, editable=False, help_text="Fixed for the life of the experiment")
     epoch = models.PositiveIntegerField(default=0, editable=False)
     final_arm = models.CharField(max_length=60, blank=True, default="", editable=False)
+    ramp_arm = models.CharField(max_length=60, blank=True, default="", editable=False)
 
     hypothesis = models.TextField(blank=True, default="")
     payload_kind = models.CharField(
@@ -91,6 +94,12 @@ class Experiment(models.Model):
     test_units = models.JSONField(default=dict, blank=True, help_text="Raw ids of staff and the arm that each gets")
 
     goal_metric = models.CharField(max_length=60, blank=True, default="")
+    goal_margin = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.0001), MaxValueValidator(1.0)],
+        help_text="Ship what is not worse by more than this share; empty: ship only what is better",
+    )
     secondary_metrics = models.JSONField(default=list, blank=True)
     guardrail_metrics = models.JSONField(default=list, blank=True)
     activation_metric = models.CharField(max_length=60, blank=True, default="")
@@ -237,6 +246,7 @@ class Proposal(models.Model):
     at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
     decided_by = models.CharField(max_length=120, blank=True, default="")
+    answer = models.TextField(blank=True, default="", help_text="Why it was declined")
     step = models.ForeignKey(Step, null=True, on_delete=models.SET_NULL, related_name="+")
 
     class Meta:

@@ -41,6 +41,7 @@ def design_of(row: Experiment) -> Design:
         payload_kind=row.payload_kind,
         targets=targets_of(row.payload_kind, [arm.payload for arm in arms]),
         forced_arm=indexes.get(row.final_arm),
+        ramp_arm=indexes.get(row.ramp_arm),
         test_units={raw_id: indexes[arm] for raw_id, arm in row.test_units.items() if arm in indexes},
     )
     _ = design.ranges

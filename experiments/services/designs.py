@@ -22,8 +22,9 @@ MOST_ARMS: Final = 32
 EDITABLE: Final = frozenset(
     {
         *("key", "name", "hypothesis", "payload_kind", "factors", "coverage", "condition", "namespace"),
-        *("namespace_low", "namespace_high", "test_units", "goal_metric", "secondary_metrics", "guardrail_metrics"),
-        *("activation_metric", "inference", "alpha", "power", "minimum_effect", "planned_units", "planned_looks"),
+        *("namespace_low", "namespace_high", "test_units", "goal_metric", "goal_margin", "secondary_metrics"),
+        *("guardrail_metrics", "activation_metric", "inference", "alpha", "power", "minimum_effect"),
+        *("planned_units", "planned_looks"),
         *("minimum_runtime_days", "maximum_runtime_days", "policy_mode", "learnings", "arms"),
     }
 )
@@ -85,6 +86,7 @@ def check_design(row: Experiment, arms: Sequence[Mapping[str, Any]]) -> None:
         *(FieldError("condition", text) for text in errors_of(row.condition)),
         *_test_unit_errors(row.test_units, arms),
         *_metric_errors(row),
+        *_policy_errors(row, arms),
     ]
     if errors:
         raise InvalidInput(str(errors[0]), errors=tuple(errors))
@@ -209,9 +211,13 @@ def _metric_errors(row: Experiment) -> list[FieldError]:
         errors.append(FieldError("guardrail_metrics", "must be a list of keys, or of objects with metric and margin"))
     if not all(_is_margin(one.get("margin", 0.0)) for one in guardrails if isinstance(one, Mapping)):
         errors.append(FieldError("guardrail_metrics", "margins must be shares from 0 to below 1"))
-    if row.minimum_runtime_days > row.maximum_runtime_days:
-        errors.append(FieldError("maximum_runtime_days", "must not be less than the minimum"))
+    if not all(_is_dimension(one.get("dimension")) for one in guardrails if isinstance(one, Mapping)):
+        errors.append(FieldError("guardrail_metrics", "a dimension must be a name, such as device"))
     return errors or _unknown_metrics(row, keys)
+
+
+def _is_dimension(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value != "")
 
 
 def _is_margin(value: Any) -> bool:
@@ -236,4 +242,13 @@ def _unknown_metrics(row: Experiment, guardrails: Sequence[Any]) -> list[FieldEr
     activation = known.get(row.activation_metric)
     if activation is not None and (activation.kind != "proportion" or activation.numerator.source == "visits"):
         errors.append(FieldError("activation_metric", "must be a proportion: something that a unit did or did not do"))
+    return errors
+
+
+def _policy_errors(row: Experiment, arms: Sequence[Mapping[str, Any]]) -> list[FieldError]:
+    errors = []
+    if row.minimum_runtime_days > row.maximum_runtime_days:
+        errors.append(FieldError("maximum_runtime_days", "must not be less than the minimum"))
+    if row.goal_margin is not None and len(arms) > 2:
+        errors.append(FieldError("goal_margin", "needs two arms: among several, shipping must show a gain"))
     return errors

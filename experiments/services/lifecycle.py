@@ -17,6 +17,9 @@ from experiments.services.designs import check_design
 from experiments.services.steps import Change, State, begin_epoch, locked, namespace_of, save, state_of, write_step
 
 HOLDOUT: Final = "global-holdout"
+Basis = Mapping[str, Any]
+"""The rule of a policy and the numbers that it saw, for the audit log."""
+NO_BASIS: Final[Basis] = {}
 
 
 @transaction.atomic
@@ -62,24 +65,24 @@ def change_weights(key: str, *, weights: Mapping[str, float], actor: str, reason
 
 
 @transaction.atomic
-def stop(key: str, *, actor: str, reason: str = "") -> Step:
+def stop(key: str, *, actor: str, reason: str = "", basis: Basis = NO_BASIS) -> Step:
     """End the experiment with the control for everybody; of a hold-out, with personalization for everybody.
 
     Raises NotFound and Conflict.
     """
     row = _locked_for("stop", key)
-    return _end(row, "stopped", _arm_after_stop(row), Change("stopped", actor, reason))
+    return _end(row, "stopped", _arm_after_stop(row), Change("stopped", actor, reason, basis))
 
 
 @transaction.atomic
-def ship(key: str, *, arm: str, actor: str, reason: str = "") -> Step:
+def ship(key: str, *, arm: str, actor: str, reason: str = "", basis: Basis = NO_BASIS) -> Step:
     """End the experiment with one arm for everybody. Raises NotFound, Conflict, and InvalidInput for another arm."""
     row = _locked_for("ship", key)
     if row.kind == Kind.HOLDOUT:
         raise Conflict("A hold-out has no winner: stop it.")
     if not row.arms.filter(key=arm).exists():
         raise InvalidInput.of("arm", f"there is no arm {arm}")
-    return _end(row, "shipped", arm, Change("shipped", actor, reason))
+    return _end(row, "shipped", arm, Change("shipped", actor, reason, basis))
 
 
 @transaction.atomic
@@ -127,7 +130,7 @@ def _locked_for(action: Action, key: str) -> Experiment:
 
 def _end(row: Experiment, status: Status, arm: str, change: Change) -> Step:
     before = state_of(row)
-    row.status, row.final_arm, row.ended_at = status, arm, clock.now()
+    row.status, row.final_arm, row.ramp_arm, row.ended_at = status, arm, "", clock.now()
     save(row)
     return write_step(row, change, before=before)
 

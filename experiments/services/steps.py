@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
@@ -16,9 +16,10 @@ from common.ids import uuid7
 from experiments.models import Arm, Epoch, Experiment, Namespace, Step
 
 FIELDS: Final = (
-    *("key", "name", "status", "final_arm", "hypothesis", "payload_kind", "factors", "coverage", "condition"),
-    *("namespace_low", "namespace_high", "test_units", "goal_metric", "secondary_metrics", "guardrail_metrics"),
-    *("activation_metric", "inference", "alpha", "power", "minimum_effect", "planned_units", "planned_looks"),
+    *("key", "name", "status", "final_arm", "ramp_arm", "hypothesis", "payload_kind", "factors", "coverage"),
+    *("condition", "namespace_low", "namespace_high", "test_units", "goal_metric", "goal_margin"),
+    *("secondary_metrics", "guardrail_metrics", "activation_metric", "inference", "alpha", "power", "minimum_effect"),
+    *("planned_units", "planned_looks"),
     *("minimum_runtime_days", "maximum_runtime_days", "policy_mode", "learnings", "started_at", "ended_at"),
 )
 """What a step may change, besides namespace and arms."""
@@ -81,11 +82,12 @@ def _conflicts(row: Experiment) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The one who changes an experiment, and why."""
+    """The one who changes an experiment, and why. `basis` is what a policy decided on: the rule and its numbers."""
 
     action: str
     actor: str
     reason: str = ""
+    basis: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_step(row: Experiment, change: Change, *, before: State) -> Step:
@@ -119,6 +121,7 @@ def write_step(row: Experiment, change: Change, *, before: State) -> Step:
             "fields": names,
             "before": _plain({name: before.get(name) for name in names}),
             "after": _plain({name: after[name] for name in names}),
+            **({"basis": audit_value(change.basis)} if change.basis else {}),
         },
         detail={"reason": change.reason} if change.reason else None,
     )
@@ -130,15 +133,16 @@ def write_step(row: Experiment, change: Change, *, before: State) -> Step:
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that the audit log may hold; it has no floats."""
-    return {name: _text(value) for name, value in values.items() if name not in NOT_AUDITED}
+    return {name: audit_value(value) for name, value in values.items() if name not in NOT_AUDITED}
 
 
-def _text(value: Any) -> Any:
+def audit_value(value: Any) -> Any:
+    """Return a JSON value as the audit log may hold it: floats as text."""
     if isinstance(value, float):
         return f"{value:.10g}"
-    if isinstance(value, dict):
-        return {str(name): _text(inner) for name, inner in value.items()}
-    return [_text(inner) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, Mapping):
+        return {str(name): audit_value(inner) for name, inner in value.items()}
+    return [audit_value(inner) for inner in value] if isinstance(value, list) else value
 
 
 def begin_epoch(row: Experiment) -> None:

@@ -18,6 +18,7 @@ from experiments.selectors.live import LiveReader
 from experiments.services.designs import EDITABLE, create_experiment, create_namespace, edit_experiment
 from experiments.services.holdout import start_holdout
 from experiments.services.lifecycle import archive, change_coverage, change_weights, ship, start, stop, undo
+from experiments.services.ramps import ramp
 
 pytestmark = pytest.mark.django_db
 MO = "staff:7"
@@ -92,7 +93,7 @@ def test_an_edit_is_allowed_or_refused_as_the_table_says(status: Any, draft: str
     in_status(draft, status)
     steps, before = Step.objects.count(), Experiment.objects.values().get(key=draft)
 
-    for field in sorted((EDITABLE | {"weights"}) - {"factors", "payload_kind"}):
+    for field in sorted((EDITABLE | {"weights"}) - {"factors", "payload_kind", "goal_margin"}):
         name = "arms" if field == "weights" else field
         with transaction.atomic():
             if permission(field, status) == "yes":
@@ -104,6 +105,21 @@ def test_an_edit_is_allowed_or_refused_as_the_table_says(status: Any, draft: str
                 assert Experiment.objects.values().get(key=draft) == before
                 assert Step.objects.count() == steps
             transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("status", ["draft", "running", "stopped", "shipped", "archived"])
+def test_a_margin_of_the_goal_is_set_before_the_start_and_for_two_arms_alone(status: Any, draft: str) -> None:
+    with pytest.raises(InvalidInput, match="goal_margin: needs two arms"):
+        edit_experiment(draft, data={"goal_margin": 0.02}, actor=MO)
+    two = [{"key": "control", "weight": 0.5}, {"key": "warm", "weight": 0.5}]
+    edit_experiment(draft, data={"arms": two}, actor=MO)
+    in_status(draft, status)
+
+    if status == "draft":
+        assert edit_experiment(draft, data={"goal_margin": 0.02}, actor=MO) is not None
+    else:
+        with pytest.raises(Conflict, match=status):
+            edit_experiment(draft, data={"goal_margin": 0.02}, actor=MO)
 
 
 def test_the_table_is_about_every_field_that_may_be_set() -> None:
@@ -120,6 +136,7 @@ def test_a_step_is_possible_or_refused_as_the_table_says(action: str, status: An
         "change_coverage": lambda: change_coverage(draft, coverage=0.5, actor=MO),
         "change_weights": lambda: change_weights(draft, weights={"control": 0.2, "warm": 0.4, "cold": 0.4}, actor=MO),
         "stop": lambda: stop(draft, actor=MO),
+        "ramp": lambda: ramp(draft, arm="warm", share=0.1, actor=MO),
         "ship": lambda: ship(draft, arm="warm", actor=MO),
         "archive": lambda: archive(draft, actor=MO),
     }
@@ -319,6 +336,8 @@ def test_a_multivariate_design_is_every_combination(draft: str) -> None:
         ({"guardrail_metrics": [3]}, "guardrail_metrics"),
         ({"guardrail_metrics": [{"metric": "conversion_rate", "margin": 2}]}, "guardrail_metrics"),
         ({"guardrail_metrics": ["joy"]}, "guardrail_metrics"),
+        ({"guardrail_metrics": [{"metric": "conversion_rate", "dimension": 3}]}, "guardrail_metrics"),
+        ({"goal_margin": 0.0}, "goal_margin"),
         ({"secondary_metrics": "clicks"}, "secondary_metrics"),
         ({"secondary_metrics": ["joy"]}, "secondary_metrics"),
         ({"goal_metric": "joy"}, "goal_metric"),

@@ -1,0 +1,110 @@
+"""What the policies of experiments would do now, and what waits for a person's answer."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from common import clock
+from common.errors import NotFound
+from experiments.fairness import GroupGuardrail
+from experiments.models import Experiment, PolicyMode, Proposal, Status
+from experiments.policy import Limits, Outlook, PolicyState, Ramp, outlook
+from experiments.ramp import Traffic
+from experiments.selectors.results import results_of
+from experiments.stats.sequential import DEFAULT_N_STAR
+
+GROUP_MARGIN = 0.05
+"""The share that a group may lose where its guardrail names no margin."""
+ANSWERED = (PolicyMode.RECOMMEND, PolicyMode.APPROVE)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingProposal:
+    """An open proposal, for pages. `can_be_approved`: a click applies it; else a person takes the step."""
+
+    id: int
+    experiment_id: int
+    key: str
+    name: str
+    action: str
+    arm: str
+    sentence: str
+    at: datetime
+    can_be_approved: bool
+
+
+def waiting_proposals(*, experiment_id: int | None = None) -> list[WaitingProposal]:
+    """Return the open proposals of all experiments, or of one, the oldest first."""
+    rows = Proposal.objects.filter(state=Proposal.State.OPEN).select_related("experiment").order_by("at", "pk")
+    rows = rows if experiment_id is None else rows.filter(experiment_id=experiment_id)
+    return [
+        WaitingProposal(
+            id=row.pk,
+            experiment_id=row.experiment_id,
+            key=row.experiment.key,
+            name=row.experiment.name,
+            action=row.action,
+            arm=row.arm,
+            sentence=row.reason,
+            at=row.at,
+            can_be_approved=row.experiment.policy_mode == PolicyMode.APPROVE,
+        )
+        for row in rows
+    ]
+
+
+def policy_outlook(key: str, *, now: datetime | None = None) -> Outlook:
+    """Return what the policy would do now whatever its mode, or what it waits for. Raises NotFound."""
+    row = Experiment.objects.filter(key=key).first()
+    if row is None:
+        raise NotFound(f"There is no experiment {key}.")
+    if row.status != Status.RUNNING:
+        return Outlook(None, "Only a running experiment has a next step.")
+    return read_outlook(row, now=now or clock.now())
+
+
+def read_outlook(row: Experiment, *, now: datetime) -> Outlook:
+    """Return the outlook of a running experiment, from its results at this moment."""
+    groups = group_guardrails(row.guardrail_metrics)
+    results = results_of(row.key, at=now, with_breakdowns=bool(groups))
+    state = PolicyState(
+        now=now,
+        traffic=Traffic(row.coverage, dict(row.arms.order_by("position").values_list("key", "weight"))),
+        limits=limits(),
+        ramp=_ramp(row, now),
+        goal_margin=row.goal_margin,
+        groups=groups,
+        n_star=2.0 * row.planned_units if row.planned_units else DEFAULT_N_STAR,
+        is_settled=row.proposals.filter(rule="plan_complete").exists(),
+    )
+    return outlook(results, state)
+
+
+def limits() -> Limits:
+    """Return what this installation asks of every experiment."""
+    return Limits(
+        minimum_units=settings.EXPERIMENT_MINIMUM_UNITS,
+        stale_after=timedelta(hours=settings.EXPERIMENT_STALE_HOURS),
+        stage_time=timedelta(hours=settings.EXPERIMENT_STAGE_HOURS),
+    )
+
+
+def group_guardrails(guardrail_metrics: list[Any]) -> tuple[GroupGuardrail, ...]:
+    """Return the guardrails of a design that name a dimension."""
+    return tuple(
+        GroupGuardrail(
+            one["metric"], one["dimension"], GROUP_MARGIN if (margin := one.get("margin")) is None else margin
+        )
+        for one in guardrail_metrics
+        if isinstance(one, dict) and one.get("dimension")
+    )
+
+
+def _ramp(row: Experiment, now: datetime) -> Ramp | None:
+    """Return the ramp that is under way: its stage began with the last step that was not undone."""
+    if not row.ramp_arm:
+        return None
+    since = row.steps.filter(action="ramped", undone_by=None).order_by("-number").values_list("at", flat=True).first()
+    return Ramp(row.ramp_arm, since or now)
