@@ -6,7 +6,7 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin, TabularInline
 
 from audit.staff import ReadOnly
-from experiments.models import Arm, Experiment, Namespace, Step
+from experiments.models import Arm, Experiment, Step
 
 
 class ArmInline(ReadOnly, TabularInline):
@@ -35,11 +35,3 @@ class ExperimentAdmin(ReadOnly, ModelAdmin):
     search_fields = ("name", "key", "hypothesis", "learnings")
     exclude = ("test_units",)  # names shoppers, whom not every role may see
     inlines: ClassVar = [ArmInline, StepInline]
-
-
-@admin.register(Namespace)
-class NamespaceAdmin(ReadOnly, ModelAdmin):
-    """Namespaces, whose experiments share no shopper."""
-
-    list_display = ("name", "key")
-    search_fields = ("name", "key")
