@@ -62,7 +62,8 @@ def test_nobody_who_has_the_winner_loses_it_at_any_stage(winner: str, coverage: 
         assert len(now) / len(IDS) == pytest.approx(stage, abs=0.02)
         have = now
     ship("button", arm=winner, actor=MO)
-    assert {assign(design("button"), subject_of(name, None)).arm_key for name in IDS} == {winner}
+    shipped = design("button")
+    assert {assign(shipped, subject_of(name, None)).arm_key for name in IDS} == {winner}
 
 
 @pytest.mark.django_db
