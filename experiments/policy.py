@@ -53,8 +53,8 @@ class Ramp:
 class PolicyState:
     """What is known besides the results.
 
-    `goal_margin` is a share of the control's value. `n_star` counts the units of two arms. `is_look` says whether a
-    group-sequential test may be read now, `is_settled` whether a test with a planned end was read there without a gain.
+    `goal_margin` is a share of the control's value. `n_star` counts the units of two arms. `has_final_look` says
+    whether a test with a planned end was read there.
     """
 
     now: datetime
@@ -64,8 +64,7 @@ class PolicyState:
     goal_margin: float | None = None
     groups: tuple[GroupGuardrail, ...] = ()
     n_star: float = DEFAULT_N_STAR
-    is_look: bool = True
-    is_settled: bool = False
+    has_final_look: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +135,11 @@ class _Rules:
     def _launch(self) -> Iterator[Decision]:
         if self._is_distrusted() or not self._is_long_enough() or not self._may_be_read():
             return
-        winner = None if self.state.is_settled else self._winner()
+        winner = self._winner()
         if winner is not None:
             if not self._is_held_up(winner.arm):
                 yield self._toward_everybody(winner)
-        elif self.results.inference != "always_valid" and self._is_complete():
+        elif self._is_planned and self._is_complete() and self.state.has_final_look:
             text = "The plan is complete, and no arm is shown to be better."
             yield self._decision("stop_at_maximum", self._control, "plan_complete", text)
         elif self.results.progress.is_futile:
@@ -190,20 +189,19 @@ class _Rules:
         return self.results.progress.days >= least
 
     def _may_be_read(self) -> bool:
-        """Fixed tests are read at their end alone, group-sequential ones at their looks."""
+        """A fixed test is read at its end alone. Of others the results say themselves what a look found."""
         if self.results.inference == "fixed" and not self._is_complete():
             self.reason_to_wait = "This test is read once, at its planned end."
-            return False
-        if self.results.inference == "group_sequential" and not self.state.is_look:
-            self.reason_to_wait = "This test is read at its planned looks."
             return False
         self.reason_to_wait = "No arm is shown to be better so far."
         return True
 
     def _is_complete(self) -> bool:
+        """Tell whether the plan is full, or the runtime where no size is planned."""
         progress = self.results.progress
-        is_full = progress.information is not None and progress.information >= 1
-        return is_full or progress.days >= progress.maximum_days
+        if progress.information is None:
+            return progress.days >= progress.maximum_days
+        return progress.information >= 1
 
     def _winner(self) -> ArmComparison | None:
         """Return the arm with the greatest gain among those that are shown to be good enough."""
@@ -212,12 +210,17 @@ class _Rules:
         return max(good, key=lambda one: gain_value(goal, one), default=None)
 
     def _is_good(self, one: ArmComparison) -> bool:
-        """Judge by the absolute effect. Several arms are corrected by Holm; a margin is for one arm alone."""
+        """Judge by the absolute effect. Several arms are corrected by Holm; a margin is for one arm alone.
+
+        What a planned look found stands, as long as the arm is ahead: later numbers are no further looks.
+        """
         low = gain_low(self.results.goal, one)
         if low is None:
             return False
         if self.state.goal_margin is not None and len(self.results.arms) == 2:
             return low > -self._margin()
+        if self._is_planned:
+            return one.is_significant and gain_value(self.results.goal, one) > 0
         return one.is_significant and one.adjusted_p_value <= self.results.alpha and low > 0
 
     def _margin(self) -> float:
@@ -243,7 +246,7 @@ class _Rules:
 
     def _toward_everybody(self, winner: ArmComparison) -> Decision:
         low = gain_low(self.results.goal, winner)
-        is_better = low is not None and low > 0
+        is_better = self.state.goal_margin is None or (low is not None and low > 0)
         finding = "is better" if is_better else "is not worse than the margin allows"
         text = f"it {finding}: {effect_in_words(winner)}, and all guardrails hold."
         return self._step(winner.arm, "goal_better" if is_better else "goal_not_worse", text)
@@ -258,6 +261,11 @@ class _Rules:
 
     def _decision(self, action: Action, arm: str, rule: Rule, text: str, share: float | None = None) -> Decision:
         return Decision(action, arm, rule, text, inputs_of(self.results, self.state, self.checks, share), share)
+
+    @property
+    def _is_planned(self) -> bool:
+        """Whether the test has a planned end."""
+        return self.results.inference != "always_valid"
 
     @property
     def _control(self) -> str:

@@ -77,7 +77,7 @@ def read_outlook(row: Experiment, *, now: datetime) -> Outlook:
         goal_margin=row.goal_margin,
         groups=groups,
         n_star=2.0 * row.planned_units if row.planned_units else DEFAULT_N_STAR,
-        is_settled=row.proposals.filter(rule="plan_complete").exists(),
+        has_final_look=_has_final_look(row),
     )
     return outlook(results, state)
 
@@ -100,6 +100,15 @@ def group_guardrails(guardrail_metrics: list[Any]) -> tuple[GroupGuardrail, ...]
         for one in guardrail_metrics
         if isinstance(one, dict) and one.get("dimension")
     )
+
+
+def _has_final_look(row: Experiment) -> bool:
+    """Tell whether a look was stored at the planned size, or as the last one planned. True where no size is planned."""
+    if not row.planned_units:
+        return True
+    looks = list(row.looks.values_list("units", flat=True))
+    total = row.planned_units * row.arms.count()
+    return len(looks) >= row.planned_looks or any(sum(units.values()) >= total for units in looks)
 
 
 def _ramp(row: Experiment, now: datetime) -> Ramp | None:

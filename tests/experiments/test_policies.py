@@ -303,10 +303,12 @@ def test_the_clock_of_celery_drives_the_policies_every_half_minute(shop: Shop, r
 
 def test_a_guardrail_of_groups_reads_the_breakdowns(shop: Shop, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(
-        "experiments.selectors.policies.results_of",
-        lambda key, *, at, with_breakdowns: asked.append(with_breakdowns) or shop.results_of(key, at=at),
-    )
+
+    def results_of(key: str, *, at: Any, with_breakdowns: bool) -> ExperimentResults:
+        asked.append(with_breakdowns)
+        return shop.results_of(key, at=at)
+
+    monkeypatch.setattr("experiments.selectors.policies.results_of", results_of)
     run("automatic", guardrail_metrics=[{"metric": "conversion_rate", "dimension": "device", "margin": 0.05}])
     shop.tick()
     edit_experiment("button", data={"policy_mode": "off"}, actor=MO)

@@ -165,7 +165,8 @@ def test_a_breached_guardrail_rolls_back_at_once(fields: dict[str, Any], ramp: R
 
 
 def test_with_a_mismatch_of_shares_nothing_ships_and_it_is_said_why() -> None:
-    for fields in ({}, {"progress": {"is_futile": True}}):
+    more: list[dict[str, Any]] = [{}, {"progress": {"is_futile": True}}]
+    for fields in more:
         one = outlook(results(health={"is_mismatch": True}, **fields), state())
         assert (one.decision, "shares of the arms differ" in one.sentence) == (None, True)
 
@@ -218,32 +219,32 @@ def test_a_fixed_test_is_read_at_its_end_alone() -> None:
     early = outlook(results(inference="fixed", progress={"information": 0.99}), state())
     end = decide(results(inference="fixed", progress={"information": 1.0}), state())
     late = decide(results(inference="fixed", progress={"information": None, "days": 28.0}), state())
+    short = decide(results(inference="fixed", progress={"information": 0.7, "days": 28.0}), state())
 
     assert (early.decision, early.sentence) == (None, "This test is read once, at its planned end.")
     assert what(end) == what(late) == ("ramp", "warm", "goal_better")
+    assert what(short) == ("stop_at_maximum", "control", "maximum_runtime")
 
 
 @pytest.mark.parametrize("inference", ["fixed", "group_sequential"])
-def test_a_complete_plan_without_a_gain_ends_and_is_not_read_again(inference: str) -> None:
-    full = {"inference": inference, "progress": {"information": 1.0}}
+def test_a_complete_plan_without_a_gain_ends_once_its_last_look_is_taken(inference: str) -> None:
+    full = results(UNDECIDED, inference=inference, progress={"information": 1.0})
 
-    assert what(decide(results(UNDECIDED, **full), state())) == ("stop_at_maximum", "control", "plan_complete")
-    assert what(decide(results(BETTER, **full), state(is_settled=True))) == (
-        "stop_at_maximum",
-        "control",
-        "plan_complete",
-    )
+    assert decide(full, state(has_final_look=False)) is None
+    assert what(decide(full, state())) == ("stop_at_maximum", "control", "plan_complete")
+
+
+@pytest.mark.parametrize("inference", ["fixed", "group_sequential"])
+def test_what_a_planned_look_found_stands_while_the_arm_is_ahead(inference: str) -> None:
+    full: dict[str, Any] = {"inference": inference, "progress": {"information": 1.0}}
+    ahead, behind = (replace(comparison(low, 0.05), is_significant=True) for low in (-0.01, -0.06))
+
+    assert what(decide(results(ahead, **full), state())) == ("ramp", "warm", "goal_better")
+    assert what(decide(results(behind, **full), state())) == ("stop_at_maximum", "control", "plan_complete")
 
 
 def test_an_always_valid_test_may_go_on_beyond_its_plan() -> None:
     assert decide(results(UNDECIDED, progress={"information": 1.4}), state()) is None
-
-
-def test_a_group_sequential_test_is_read_at_its_looks_alone() -> None:
-    one = results(inference="group_sequential")
-
-    assert what(decide(one, state(is_look=True))) == ("ramp", "warm", "goal_better")
-    assert decide(one, state(is_look=False)) is None
 
 
 def test_each_stage_of_a_ramp_is_watched_for_its_time() -> None:
@@ -288,7 +289,7 @@ def test_a_ramp_is_under_the_same_watch(fields: dict[str, Any]) -> None:
 
 
 def test_the_maximum_runtime_ends_a_ramp_that_waits_and_none_that_goes_on() -> None:
-    late = {"progress": {"days": 29.0}}
+    late: dict[str, Any] = {"progress": {"days": 29.0}}
     over, watched = (Ramp("warm", NOW - timedelta(hours=hours)) for hours in (30, 3))
 
     assert decide(results(BETTER, **late), state(ramp=watched)) is None
