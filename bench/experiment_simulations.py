@@ -70,7 +70,7 @@ def main() -> int:
             continue
         for figure in part(np.random.default_rng(options.seed), options.runs):
             figures.append(figure)
-            print(_line(figure), flush=True)
+            print(line(figure), flush=True)
     write_results("experiment_simulations", {f.name: asdict(f) | {"is_met": f.is_met} for f in figures})
     return int(not all(figure.is_met for figure in figures))
 
@@ -289,7 +289,7 @@ def _median_bias(effects: Floats, truth: float) -> float:
     return float(np.median(effects) / truth - 1)
 
 
-def _line(figure: Figure) -> str:
+def line(figure: Figure) -> str:
     bar = " ".join(
         part
         for part in (
