@@ -43,8 +43,8 @@ class Comparer:
         reach = self.bounds.reach(effects)
         with np.errstate(invalid="ignore"):
             columns = [
-                _triples(effects.values, reach * effects.errors),
-                _triples(effects.shares, reach * effects.share_errors),
+                _numbers(effects.values, reach, effects.errors),
+                _numbers(effects.shares, reach, effects.share_errors),
                 p_values.tolist(),
                 adjusted.tolist(),
                 is_significant.tolist(),
@@ -61,7 +61,7 @@ class Comparer:
 
     def effect(self, effects: Effects, treatment: int) -> Effect:
         """Return the absolute effect of the first row."""
-        row = _triples(effects.values[:1], self.bounds.reach(effects)[:1] * effects.errors[:1])[0]
+        row = _numbers(effects.values[:1], self.bounds.reach(effects)[:1], effects.errors[:1])[0]
         return Effect(*row[treatment])
 
     @staticmethod
@@ -82,12 +82,12 @@ def number(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def _triples(values: Floats, radius: Floats) -> list[list[tuple[float | None, float | None, float | None]]]:
-    """Return value, low and high of each estimate; None where nothing can be said."""
-    lows, highs = (values - radius).tolist(), (values + radius).tolist()
+def _numbers(values: Floats, reach: Floats, errors: Floats) -> list[list[tuple[float | None, ...]]]:
+    """Return value, low, high and standard error of each estimate; None where nothing can be said."""
+    columns = values, values - reach * errors, values + reach * errors, errors
     return [
-        [(number(value), number(low), number(high)) for value, low, high in zip(*row, strict=True)]
-        for row in _zipped(values.tolist(), lows, highs)
+        [tuple(map(number, one)) for one in zip(*row, strict=True)]
+        for row in _zipped(*(column.tolist() for column in columns))
     ]
 
 
