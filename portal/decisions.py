@@ -15,6 +15,7 @@ from common import clock
 from common.errors import Unavailable
 from events.activity import n_rejected
 from events.rejections import n_refused_again
+from experiments.selectors.policies import waiting_proposals
 from modelops.selectors.overview import open_alarms, version_to_promote, waiting_waivers
 from modelops.selectors.runs import REFUSED, latest_run
 from personalization.selectors.conflicts import warnings_of_rules
@@ -87,6 +88,13 @@ def _version(user: Person) -> Iterator[Decision]:
         yield Decision(f"Version {waiting[1]} passed all checks", "it is not live: promote it, or leave it.", link)
 
 
+def _proposals(user: Person) -> Iterator[Decision]:
+    for one in waiting_proposals():
+        link = reverse("admin:experiments_experiment_change", args=[one.experiment_id])
+        what = "waits for your approval" if one.can_be_approved else "has a recommendation"
+        yield Decision(f"“{one.name}” {what}", one.sentence, link)
+
+
 def _ending_rules(user: Person) -> Iterator[Decision]:
     for rule_id, name, ends_at in rules_that_end(before=clock.now() + ENDS_SOON):
         link = reverse("admin:personalization_rule_change", args=[rule_id])
@@ -126,6 +134,7 @@ WAITING: Final[tuple[tuple[str, Callable[[Person], Iterator[Decision]]], ...]] =
     (WATCH, _refused_run),
     (WATCH, _late_schedules),
     (WATCH, _failed_jobs),
+    ("experiments.change_experiment", _proposals),
     ("modelops.change_modelversion", _version),
     ("personalization.change_rule", _conflicting_rules),
     ("personalization.change_rule", _ending_rules),

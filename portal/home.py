@@ -25,6 +25,7 @@ from personalization.serving.snapshot_refresher import snapshot_refresher
 from portal.checklist import checklist_for
 from portal.decisions import decisions_for
 from portal.failed_today import failed_today
+from portal.holdout import holdout_context
 from portal.model_card import card_of
 from portal.performance import this_week, this_week_products
 from portal.permissions import WATCH, may
@@ -98,6 +99,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         **(_events() if may(user, "events.view_count") else {}),
         **(_stream() if may(user, WATCH) else {}),
         **(_model(metrics=may(user, JUDGE)) if may(user, "modelops.view_modelversion") and not sells else {}),
+        **holdout_context(user),
         "decisions": decisions_for(user),
         "failures": failed_today(user) if may(user, WATCH) else [],
         "week": this_week() if may(user, "personalization.view_placement") else [],
