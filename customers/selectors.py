@@ -168,3 +168,41 @@ def first_links() -> Iterator[tuple[str, str, int]]:
     for row in rows.iterator(chunk_size=10_000):
         for kind in kinds[row["kind"]]:
             yield f"user:{row['user_id']}", f"{kind}:{row['from_id']}", to_microseconds(row["first"])
+
+
+def roots_of_joined(user_ids: Iterable[str] | None = None) -> dict[str, str]:
+    """Return the smallest user id of each person with several, by every user id of the person.
+
+    With `user_ids`, only those of these persons. Users that were never joined are left out.
+    """
+    joins: dict[str, set[str]] = defaultdict(set)
+    rows = CustomerLink.objects.filter(kind="join")
+    waiting = None if user_ids is None else set(user_ids)
+    visited: set[str] = set()
+    while waiting is None or waiting:
+        near = rows if waiting is None else rows.filter(Q(from_id__in=waiting) | Q(user_id__in=waiting))
+        for one, other in near.values_list("from_id", "user_id"):
+            joins[one].add(other)
+            joins[other].add(one)
+        if waiting is None:
+            break
+        visited |= waiting
+        waiting = set(joins) - visited
+    roots: dict[str, str] = {}
+    for user_id in joins:
+        if user_id not in roots:
+            users = component(user_id, joins)
+            roots |= dict.fromkeys(users, min(users))
+    return roots
+
+
+def claimants_of(anonymous_ids: Iterable[str]) -> set[str]:
+    """Return the users that ever claimed one of the anonymous ids."""
+    rows = CustomerLink.objects.filter(kind="claim", from_id__in=list(anonymous_ids))
+    return set(rows.values_list("user_id", flat=True).distinct())
+
+
+def claims_of(users: Iterable[str]) -> set[tuple[str, str]]:
+    """Return each of the users with each anonymous id that it ever claimed."""
+    rows = CustomerLink.objects.filter(kind="claim", user_id__in=list(users))
+    return set(rows.values_list("user_id", "from_id").distinct())

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from common import privacy
 from experiments.models import Experiment, Exposure, Step, StickyArm
 from experiments.selectors.sticky import read_sticky
+from experiments.services import measuring
 from experiments.services.sticky import forget
 
 
@@ -21,7 +22,8 @@ def _rows(person: privacy.Person) -> tuple[QuerySet[StickyArm], QuerySet[Exposur
 
 
 def _erase(person: privacy.Person) -> int:
-    erased = forget(person.subjects) + sum(rows.delete()[0] for rows in _rows(person))
+    arms, _ = _rows(person)
+    erased = forget(person.subjects) + arms.delete()[0] + measuring.forget(person.subjects)
     for row, name in _test_units(person):
         fields = getattr(row, name)
         units = fields if name == "test_units" else fields["test_units"]

@@ -27,7 +27,9 @@ CREATE INDEX events_event_user ON events_event (user_id, at) WHERE user_id IS NO
 CREATE INDEX events_event_anonymous ON events_event (anonymous_id, at) WHERE anonymous_id IS NOT NULL;
 CREATE INDEX events_event_claimed ON events_event (claimed_user_id) WHERE claimed_user_id IS NOT NULL;
 CREATE INDEX events_event_at ON events_event USING brin (at);
-CREATE INDEX events_event_offset ON events_event USING brin (log_offset);
+CREATE INDEX events_event_offset ON events_event USING brin (log_offset) WITH (autosummarize = on);
+CREATE INDEX events_event_segment ON events_event (coalesce(user_id, anonymous_id), at)
+    WHERE name IN ('Segment Entered', 'Segment Left');
 CREATE TABLE events_event_default PARTITION OF events_event DEFAULT;
 """
 

@@ -198,17 +198,26 @@ class Migration(migrations.Migration):
                 ("unit", models.TextField()),
                 ("arm", models.CharField(max_length=60)),
                 ("first_at", models.DateTimeField()),
+                (
+                    "counts_from",
+                    models.DateTimeField(help_text="The first exposure, or the activation; empty before it", null=True),
+                ),
                 ("switches", models.PositiveIntegerField(default=0)),
                 (
                     "groups",
-                    models.JSONField(default=dict, help_text="Its value of each dimension at the first exposure"),
+                    django.contrib.postgres.fields.ArrayField(
+                        models.TextField(),
+                        default=list,
+                        help_text="Dimension and value at the first exposure: device:mobile",
+                        size=None,
+                    ),
                 ),
                 (
                     "values",
                     django.contrib.postgres.fields.ArrayField(
                         models.DecimalField(decimal_places=4, max_digits=18),
                         default=list,
-                        help_text="One for each variable",
+                        help_text="One for each variable; empty where all are 0",
                         size=None,
                     ),
                 ),
@@ -220,9 +229,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "indexes": [models.Index(fields=["unit"], name="experiment_exposure_unit")],
                 "constraints": [
-                    models.UniqueConstraint(fields=("experiment", "epoch", "unit"), name="experiment_exposure_once")
+                    models.UniqueConstraint(fields=("unit", "experiment", "epoch"), name="experiment_exposure_once")
                 ],
             },
         ),

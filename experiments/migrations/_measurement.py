@@ -92,6 +92,37 @@ MEASUREMENT: Final[list[Any]] = [
         },
     ),
     migrations.CreateModel(
+        name="CountedPlan",
+        fields=[
+            (
+                "experiment",
+                models.OneToOneField(
+                    on_delete=django.db.models.deletion.CASCADE,
+                    primary_key=True,
+                    related_name="+",
+                    serialize=False,
+                    to="experiments.experiment",
+                ),
+            ),
+            ("plan", models.CharField(blank=True, max_length=64)),
+            (
+                "moments",
+                models.JSONField(default=dict, help_text="When each epoch began, and the end: seconds since 1970"),
+            ),
+        ],
+    ),
+    migrations.CreateModel(
+        name="BusyUnit",
+        fields=[
+            ("unit", models.TextField(primary_key=True, serialize=False)),
+            ("due_at", models.DateTimeField(db_index=True)),
+            (
+                "has_news",
+                models.BooleanField(default=False, help_text="Whether it did something since it was counted"),
+            ),
+        ],
+    ),
+    migrations.CreateModel(
         name="Cell",
         fields=[
             ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),

@@ -13,12 +13,23 @@ from experiments.models.experiment import (
     Status,
     Step,
 )
-from experiments.models.measurement import Cell, Exposure, Look, MetricDefinition, StickyArm, Withheld
+from experiments.models.measurement import (
+    BusyUnit,
+    Cell,
+    CountedPlan,
+    Exposure,
+    Look,
+    MetricDefinition,
+    StickyArm,
+    Withheld,
+)
 
 __all__ = [
     "SLUG_PATTERN",
     "Arm",
+    "BusyUnit",
     "Cell",
+    "CountedPlan",
     "Epoch",
     "Experiment",
     "Exposure",

@@ -91,27 +91,59 @@ class Exposure(models.Model):
     unit = models.TextField()
     arm = models.CharField(max_length=60)
     first_at = models.DateTimeField()
+    counts_from = models.DateTimeField(null=True, help_text="The first exposure, or the activation; empty before it")
     switches = models.PositiveIntegerField(default=0)
-    groups = models.JSONField(default=dict, help_text="Its value of each dimension at the first exposure")
+    groups = ArrayField(
+        models.TextField(), default=list, help_text="Dimension and value at the first exposure: device:mobile"
+    )
     values = ArrayField(
-        models.DecimalField(max_digits=18, decimal_places=4), default=list, help_text="One for each variable"
+        models.DecimalField(max_digits=18, decimal_places=4),
+        default=list,
+        help_text="One for each variable; empty where all are 0",
     )
     personal_fields: ClassVar[dict[str, str]] = {"unit": "experiments: who saw which arm"}
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["experiment", "epoch", "unit"], name="experiment_exposure_once")
+            models.UniqueConstraint(fields=["unit", "experiment", "epoch"], name="experiment_exposure_once")
         ]
-        indexes: ClassVar = [models.Index(fields=["unit"], name="experiment_exposure_unit")]
 
     def __str__(self) -> str:
         return f"{self.unit} {self.arm}"
 
 
+class CountedPlan(models.Model):
+    """What an experiment's numbers were counted by: a hash of arms, variables, time zone and currency; epochs and end.
+
+    Another hash means that the numbers of the experiment are counted again from the log. It is "" while nothing is
+    counted, as after archiving. Another moment means that units with events since then are counted again.
+    """
+
+    experiment = models.OneToOneField(Experiment, on_delete=models.CASCADE, related_name="+", primary_key=True)
+    plan = models.CharField(max_length=64, blank=True)
+    moments = models.JSONField(default=dict, help_text="When each epoch began, and the end: seconds since 1970")
+
+    def __str__(self) -> str:
+        return f"{self.experiment} {self.plan}"
+
+
+class BusyUnit(models.Model):
+    """A unit with so many events that it is counted anew only now and then: a robot, most likely."""
+
+    unit = models.TextField(primary_key=True)
+    due_at = models.DateTimeField(db_index=True)
+    has_news = models.BooleanField(default=False, help_text="Whether it did something since it was counted")
+    personal_fields: ClassVar[dict[str, str]] = {"unit": "experiments: who saw which arm"}
+
+    def __str__(self) -> str:
+        return f"{self.unit} {self.due_at}"
+
+
 class Cell(models.Model):
     """Sufficient statistics: the units of an arm in one epoch that share a value of one dimension.
 
-    The dimension "" holds all units; `day` is the day of the first exposure; others are device, visitor, segment.
+    The dimension "" holds all units; `day` is the day of the first exposure; others are device, visitor, segment and
+    placement.
     `sums` and `products` follow the variables of the experiment: Σxᵢ, and Σxᵢxⱼ for i ≤ j, row by row. They are decimal
     numbers, so adding and taking out is exact and a rebuild gives the same. `sketches` maps the place of a variable
     to a sketch of its values. Quarantined units are in no cell but count in `quarantined`.

@@ -74,7 +74,8 @@ def consumers(transactional_db: None) -> Iterator[None]:
     from events.consumer import Consumer
     from events.log import get_log
     from events.sweeper import sweep
-    from profiles.management.commands.consume import WORKS
+    from experiments import counter
+    from experiments.management.commands.consume import WORKS
 
     stop = threading.Event()
     consumers = [Consumer(work(), get_log(), redis.client(), stop) for work in WORKS.values()]
@@ -86,7 +87,8 @@ def consumers(transactional_db: None) -> Iterator[None]:
             connection.close()
 
     threads = [
-        threading.Thread(target=run, args=(steps,)) for steps in (*(one.run for one in consumers), lambda: sweep(stop))
+        threading.Thread(target=run, args=(steps,))
+        for steps in (*(one.run for one in consumers), lambda: sweep(stop), lambda: counter.run(stop))
     ]
     for thread in threads:
         thread.start()

@@ -1,4 +1,4 @@
-"""Run the consumers of the log: the recorder (PostgreSQL) and the profiler (Redis)."""
+"""Run the consumers of the log: the recorder (PostgreSQL), the profiler (Redis), the counter of experiments."""
 
 import logging
 import os
@@ -19,9 +19,13 @@ from events.consumer import STORE_ERRORS, Consumer, Housekeeping, Work, relax_ga
 from events.log import get_log
 from events.services.recorder_work import RecorderWork
 from events.sweeper import sweep
+from experiments import counter
 from profiles.profiler_work import ProfilerWork
 
 WORKS: Final[dict[str, type[Work]]] = {"recorder": RecorderWork, "profiler": ProfilerWork}
+COUNTER: Final = "counter"
+"""It reads what the recorder wrote, not the log, and has no shards: of several, one counts and the others wait."""
+NAMES: Final = (*WORKS, COUNTER)
 HOUR_MS: Final = 3_600_000
 log = logging.getLogger(__name__)
 
@@ -29,11 +33,11 @@ log = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Without --only: one process for each work, restarted when it dies, stopped together on SIGTERM."""
 
-    help = "Run the recorder and the profiler. Start it as often as you like: they share the shards."
+    help = "Run the recorder, the profiler and the counter. Start it as often as you like: they share the shards."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the choice of one work."""
-        parser.add_argument("--only", choices=sorted(WORKS), help="Run one work in this very process.")
+        parser.add_argument("--only", choices=sorted(NAMES), help="Run one work in this very process.")
         parser.add_argument("--parent", type=int, help="Stop when the process of this number is gone.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -78,6 +82,9 @@ def take_log(stop: threading.Event) -> None:
 def run(name: str, stop: threading.Event) -> None:
     """Run one work in this process."""
     relax_garbage_collection()
+    if name == COUNTER:
+        counter.run(stop)
+        return
     source, client = get_log(), redis.client()
     housekeeping = None
     if name == "recorder":
@@ -90,7 +97,7 @@ def run(name: str, stop: threading.Event) -> None:
 
 def supervise(stop: threading.Event) -> None:
     """Run each work in a process of its own; start it again when it dies."""
-    processes = {name: start(name) for name in WORKS}
+    processes = {name: start(name) for name in NAMES}
     while not stop.wait(0.2):
         for name, process in processes.items():
             if process.poll() is not None:

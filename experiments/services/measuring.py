@@ -1,0 +1,238 @@
+"""Counts who saw which arm and what they did then: rows of units, and the cells that results are computed from.
+
+What is recorded is counted up to where the recorder is, in one transaction with the offsets. A unit's rows are always
+computed anew from all of its events, so the order in which events came does not matter. The difference to the old rows
+goes into the cells. `recount` does the same for everybody at once and finds the same numbers.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Set
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from django.db import connection, transaction
+from redis.exceptions import RedisError
+
+from common import clock, redis
+from events.log.offsets import SEQUENCE_BITS
+from events.services.positions import first_after, move, positions, recorded_positions
+from experiments.keys import CHANGED
+from experiments.measuring.cells import read_changes, write_changes
+from experiments.measuring.plan import ExperimentPlan, Plan, PlanReader, plan_of, read_plan
+from experiments.measuring.rows import (
+    ALL_ROWS,
+    compute_all,
+    compute_none,
+    compute_some,
+    many_events,
+    write_rows,
+)
+from experiments.measuring.units import Touched, Units, ids_of_kind, touched_by, touched_since, units_of
+from experiments.models import BusyUnit, Cell, CountedPlan, Exposure
+
+CONSUMER: Final = "experiments"
+STEP: Final = 60_000 << SEQUENCE_BITS
+"""The part of the log of one transaction: a minute."""
+MANY_EVENTS: Final = 5_000
+"""A unit with more events is counted anew only now and then."""
+WAIT_PER_EVENT: Final = timedelta(milliseconds=1)
+"""How long such a unit waits for each of its events: reading them then takes about 1 % of the time."""
+LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtext('experiments.measuring'))"
+WAIT_FOR_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtext('experiments.measuring'))"
+log = logging.getLogger(__name__)
+_read_plan: Final = PlanReader()
+
+
+def count_new() -> frozenset[str]:
+    """Count the next part of what was recorded; return the keys of the experiments whose numbers changed.
+
+    At most a minute of the log at a time: call it until `is_behind` is false. While another process counts, it does
+    nothing. An experiment whose plan changed is counted again from the beginning of the log.
+    """
+    with transaction.atomic():
+        if not _execute(LOCK):
+            return frozenset()
+        # Before the plan: who is named by an event up to there was started before, and stands in the plan.
+        after, upto = _next_part()
+        if after is None:
+            return _recount_all(upto)
+        plan = _read_plan()
+        changed, since = _follow_plans(plan)
+        touched = _touched(after, upto, since)
+        if plan.experiments and (touched.users or touched.visitors):
+            changed |= _count_units(plan, units_of(touched), exposed=touched.exposed)
+        if upto:
+            move(CONSUMER, upto)
+        return _announce(plan, changed)
+
+
+def is_behind() -> bool:
+    """Return whether something is recorded that is not counted yet."""
+    mine = positions(CONSUMER)
+    return any(offset > mine.get(shard, 0) for shard, offset in recorded_positions().items())
+
+
+def recount() -> frozenset[str]:
+    """Count all live experiments again from the log; return their keys. What was erased since is counted no more."""
+    with transaction.atomic():
+        _execute(WAIT_FOR_LOCK)
+        return _recount_all(recorded_positions())
+
+
+def forget(raw_ids: Iterable[str]) -> int:
+    """Take erased ids out of rows and cells, also of archived experiments; return the number of rows deleted.
+
+    Call it after the events of these ids are erased.
+    """
+    ids = sorted(raw_ids)
+    with transaction.atomic():
+        _execute(WAIT_FOR_LOCK)
+        plan, rows = read_plan(), Exposure.objects.filter(unit__in=ids)
+        before = rows.count()
+        BusyUnit.objects.filter(unit__in=ids).delete()
+        changed: set[int] = set()
+        if plan.experiments:
+            touched = Touched(frozenset(ids_of_kind(ids, "user")), frozenset(ids_of_kind(ids, "anonymous")))
+            changed = _count_units(plan, units_of(touched), exposed=frozenset())
+        archived = plan_of(set(rows.values_list("experiment_id", flat=True)))
+        if archived.experiments:
+            changed |= _take_out(archived, Units({raw_id: {raw_id} for raw_id in ids}))
+        rows.delete()
+        _announce(Plan((*plan.experiments, *archived.experiments)), changed)
+        return before
+
+
+def publish(keys: Iterable[str]) -> None:
+    """Tell who shows experiments that their numbers changed. Without Redis nobody is told, and nothing is lost."""
+    try:
+        pipe = redis.client().pipeline(transaction=False)
+        for key in sorted(keys):
+            pipe.publish(CHANGED, key)
+        pipe.execute()
+    except RedisError as error:
+        log.warning("experiments.not_published error=%s", error)
+
+
+def _execute(query: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return bool(cursor.fetchone()[0])
+
+
+def _next_part() -> tuple[dict[int, int] | None, dict[int, int]]:
+    """Return where the next part of the log begins and ends on each shard; None before anything was counted."""
+    recorded, mine = recorded_positions(), positions(CONSUMER)
+    if recorded and not mine:
+        return None, recorded
+    after = {shard: mine.get(shard, 0) for shard, offset in recorded.items() if offset > mine.get(shard, 0)}
+    upto = {shard: recorded[shard] for shard in after}
+    if after and max(upto.values()) - min(after.values()) > STEP:
+        first = first_after(after, upto)
+        if first is not None:
+            upto = {shard: min(offset, first + STEP) for shard, offset in upto.items() if after[shard] < first + STEP}
+    return {shard: after[shard] for shard in upto}, upto
+
+
+def _follow_plans(plan: Plan) -> tuple[set[int], datetime | None]:
+    """Count experiments with another plan again; return them, and since when a new epoch or end changes others."""
+    stored = {row.experiment_id: row for row in CountedPlan.objects.select_for_update()}
+    plans = {one.pk: one for one in plan.experiments}
+    gone = [pk for pk, row in stored.items() if row.plan and pk not in plans]
+    CountedPlan.objects.filter(pk__in=gone).update(plan="")
+    changed = {pk for pk, one in plans.items() if pk in stored and stored[pk].plan != one.digest}
+    if changed:
+        _recount(plan.only(changed))
+    moments = [
+        moment
+        for pk, one in plans.items()
+        if pk in stored
+        for _, moment in set(stored[pk].moments.items()) ^ set(one.moments.items())
+    ]
+    _write_plans(one for pk, one in plans.items() if pk not in stored or pk in changed or _moved(stored[pk], one))
+    return changed, datetime.fromtimestamp(min(moments), UTC) if moments else None
+
+
+def _moved(row: CountedPlan, plan: ExperimentPlan) -> bool:
+    return bool(row.moments != plan.moments)
+
+
+def _write_plans(plans: Iterable[ExperimentPlan]) -> None:
+    CountedPlan.objects.bulk_create(
+        [CountedPlan(experiment_id=one.pk, plan=one.digest, moments=one.moments) for one in plans],
+        update_conflicts=True,
+        unique_fields=["experiment"],
+        update_fields=["plan", "moments"],
+    )
+
+
+def _touched(after: Mapping[int, int], upto: Mapping[int, int], since: datetime | None) -> Touched:
+    """Return whom new events are about, with units that waited long enough."""
+    new = touched_by(after, upto) if after else Touched()
+    late = touched_since(since) if since is not None else Touched()
+    due = list(BusyUnit.objects.filter(has_news=True, due_at__lte=clock.now()).values_list("unit", flat=True))
+    users = {*new.users, *late.users, *ids_of_kind(due, "user")}
+    return Touched(users, {*new.visitors, *late.visitors, *ids_of_kind(due, "anonymous")}, new.exposed | late.exposed)
+
+
+def _count_units(plan: Plan, units: Units, *, exposed: Set[str]) -> set[int]:
+    """Count the units among these that are exposed; return the experiments that changed."""
+    known = set(Exposure.objects.filter(unit__in=units.keys).values_list("unit", flat=True).distinct())
+    units = _without_busy(_near(units, known | exposed))
+    if not units.ids:
+        return set()
+    compute_some(plan, units)
+    busy = many_events(MANY_EVENTS)
+    BusyUnit.objects.bulk_create(
+        [BusyUnit(unit=unit, due_at=clock.now() + n * WAIT_PER_EVENT) for unit, n in busy.items()],
+        update_conflicts=True,
+        unique_fields=["unit"],
+        update_fields=["due_at", "has_news"],
+    )
+    write_rows(plan, units=units)
+    return write_changes(read_changes(plan, rows="m_signed"))
+
+
+def _near(units: Units, wanted: Set[str]) -> Units:
+    """Return the units with one of these raw ids, and those that share an id with such a unit: it may change hands."""
+    shared = {raw_id for ids in units.ids.values() if not wanted.isdisjoint(ids) for raw_id in ids} | wanted
+    near = {unit: ids for unit, ids in units.ids.items() if unit in shared or not shared.isdisjoint(ids)}
+    return Units(near, units.roots)
+
+
+def _without_busy(units: Units) -> Units:
+    """Return the units without those that were counted lately with very many events; these are noted for later."""
+    resting = set(BusyUnit.objects.filter(unit__in=units.ids, due_at__gt=clock.now()).values_list("unit", flat=True))
+    BusyUnit.objects.filter(unit__in=resting, has_news=False).update(has_news=True)
+    return Units({unit: ids for unit, ids in units.ids.items() if unit not in resting}, units.roots)
+
+
+def _take_out(plan: Plan, units: Units) -> set[int]:
+    """Delete the rows of units, and take them out of the cells; return the experiments that changed."""
+    compute_none(plan)
+    write_rows(plan, units=units)
+    return write_changes(read_changes(plan, rows="m_signed"))
+
+
+def _recount_all(upto: Mapping[int, int]) -> frozenset[str]:
+    plan = read_plan()
+    BusyUnit.objects.all().delete()
+    if plan.experiments:
+        _recount(plan)
+        _write_plans(plan.experiments)
+    move(CONSUMER, upto)
+    return _announce(plan, plan.keys)
+
+
+def _recount(plan: Plan) -> None:
+    compute_all(plan)
+    write_rows(plan, units=None)
+    Cell.objects.filter(experiment__in=plan.keys).delete()
+    write_changes(read_changes(plan, rows=ALL_ROWS))
+
+
+def _announce(plan: Plan, changed: Iterable[int]) -> frozenset[str]:
+    keys = frozenset(plan.keys[pk] for pk in changed)
+    if keys:
+        transaction.on_commit(partial(publish, keys))
+    return keys
