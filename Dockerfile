@@ -31,7 +31,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     MLFLOW_DISABLE_TELEMETRY=true \
     STATIC_ROOT=/srv/static \
     MODEL_DIR=/var/lib/vitrine/models \
-    MEDIA_ROOT=/var/lib/vitrine/media
+    MEDIA_ROOT=/var/lib/vitrine/media \
+    AUDIT_KEY_FILE=/var/lib/vitrine/audit/signing.key \
+    AUDIT_PUBLISH_TO=/var/lib/vitrine/audit/checkpoints
 RUN SECRET_KEY=only-while-building python manage.py collectstatic --no-input
 USER vitrine
 EXPOSE 8000

@@ -55,6 +55,12 @@ TASKS: Final = {
         "applies the policies of experiments", "Experiments", "admin:experiments_experiment_changelist"
     ),
     "personalization.forget_old_inputs": Task("deletes old inputs of answers"),
+    "audit.verify": Task(
+        "compares the audit log with its signed tree", "Audit log", "admin:audit_auditevent_changelist"
+    ),
+    "audit.resume_exports": Task(
+        "continues interrupted exports of the audit log", "Exports", "admin:audit_auditexport_changelist"
+    ),
     "catalog.resume_imports": Task("continues interrupted imports", "Imports", IMPORTS),
 }
 

@@ -12,13 +12,13 @@ class AuditConfig(AppConfig):
     verbose_name = "Audit log"
     app_role_privileges: ClassVar[dict[str, tuple[str, ...]]] = {
         "audit_event": ("SELECT", "INSERT"),
-        "audit_leaf": ("SELECT", "INSERT"),
+        "audit_leaf": ("SELECT",),
         "audit_checkpoint": ("SELECT", "INSERT"),
-        "audit_pending": ("SELECT", "INSERT", "DELETE"),
+        "audit_pending": ("SELECT",),
         "audit_detail": ("SELECT", "INSERT", "DELETE"),
         "audit_subject_key": ("SELECT", "INSERT", "DELETE"),
     }
-    app_role_functions: ClassVar[tuple[str, ...]] = ("audit_ensure_month(timestamptz)",)
+    app_role_functions: ClassVar[tuple[str, ...]] = ("audit_ensure_month(timestamptz)", "audit_append(integer)")
 
     def ready(self) -> None:
         """Register erasure and export. The audit log is erased last, because it proves that the rest was erased."""

@@ -36,6 +36,7 @@ class AuditLeaf(models.Model):
 
     idx = models.BigIntegerField(primary_key=True)
     event_id = models.UUIDField(unique=True)
+    at = models.DateTimeField()
     hash = models.BinaryField(max_length=32)
 
     class Meta:
@@ -63,7 +64,7 @@ class AuditCheckpoint(models.Model):
 
 
 class AuditPending(models.Model):
-    """Outbox: events without a leaf yet."""
+    """Outbox: events without a leaf yet. Triggers write it; the function `audit_append` empties it into the tree."""
 
     seq = models.BigAutoField(primary_key=True)
     event_id = models.UUIDField()
@@ -104,3 +105,86 @@ class AuditDetail(models.Model):
 
     def __str__(self) -> str:
         return f"detail of {self.event_id}"
+
+
+class AuditPublication(models.Model):
+    """Up to which checkpoint a place has the log; what went wrong at the last try."""
+
+    place = models.TextField(primary_key=True)
+    size = models.BigIntegerField(default=0)
+    at = models.DateTimeField(null=True)
+    problem = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "audit_publication"
+
+    def __str__(self) -> str:
+        return f"{self.size} at {self.place}"
+
+
+class AuditVerification(models.Model):
+    """One comparison of the stored rows with the signed tree."""
+
+    at = models.DateTimeField()
+    size = models.BigIntegerField()
+    problems = models.JSONField(default=list, blank=True)
+    seconds = models.FloatField(default=0)
+
+    class Meta:
+        db_table = "audit_verification"
+
+    def __str__(self) -> str:
+        return f"{self.size} at {self.at}"
+
+
+class ExportState(models.TextChoices):
+    """What became of an export."""
+
+    QUEUED = "queued", "waits for a worker"
+    RUNNING = "running", "is being written"
+    DONE = "done", "is ready"
+    FAILED = "failed", "failed"
+
+
+class ExportFormat(models.TextChoices):
+    """How the events of an export are written."""
+
+    JSONL = "jsonl", "JSON lines"
+    CSV = "csv", "CSV"
+    OCSF = "ocsf", "OCSF (JSON lines)"
+
+
+class AuditExport(models.Model):
+    """One export: its filter and, once written, its file. `filter` holds what the manifest declares."""
+
+    id = models.UUIDField(primary_key=True)
+    actor = models.TextField()
+    format = models.CharField(max_length=8, choices=ExportFormat)
+    filter = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=8, choices=ExportState, default=ExportState.QUEUED)
+    created_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    starts = models.IntegerField(default=0)
+    first = models.BigIntegerField(null=True)
+    end = models.BigIntegerField(null=True)
+    position = models.BigIntegerField(null=True)
+    rows = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, default="", blank=True)
+    message = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "audit_export"
+        verbose_name = "audit export"
+        ordering: ClassVar[list[str]] = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.get_format_display()} of {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def percent(self) -> int:
+        """The share that is written."""
+        if self.first is None or self.end is None or self.position is None:
+            return 0
+        return 100 * (self.position - self.first) // max(1, self.end - self.first)

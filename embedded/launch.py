@@ -189,6 +189,8 @@ def prepare_environment(stores: instance.Instance, port: dict[str, int]) -> dict
         "TUNING_MINUTES": os.environ.get("TUNING_MINUTES") or previous.get("TUNING_MINUTES", "0"),
         "STATIC_ROOT": str(FOLDER / "static"),
         "MEDIA_ROOT": str(FOLDER / "media"),
+        "AUDIT_KEY_FILE": str(FOLDER / "audit" / "signing.key"),
+        "AUDIT_PUBLISH_TO": str(FOLDER / "audit" / "checkpoints"),
         "PROMETHEUS_MULTIPROC_DIR": str(FOLDER / "metrics"),
         "GRANIAN_WORKERS": os.environ.get("GRANIAN_WORKERS", "2"),
         "BUFFER": f"127.0.0.1:{port['buffer']}",

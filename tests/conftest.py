@@ -29,7 +29,10 @@ EMPTY_AUDIT_LOG = """
 DO $$
 DECLARE part regclass;
 BEGIN
-    FOR part IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit_event'::regclass LOOP
+    FOR part IN
+        SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit_event'::regclass
+        UNION SELECT unnest(ARRAY['audit_leaf', 'audit_checkpoint'])::regclass
+    LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', part);
         EXECUTE format('TRUNCATE %s', part);
         EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', part);
@@ -60,6 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Of this process alone: another one's first version of the day has the same name.
     config.stash[MODELS] = TemporaryDirectory(prefix="vitrine-models-")
     os.environ["MODEL_DIR"] = config.stash[MODELS].name
+    os.environ["AUDIT_KEY_FILE"] = f"{config.stash[MODELS].name}/audit/signing.key"
+    os.environ["AUDIT_PUBLISH_TO"] = f"{config.stash[MODELS].name}/audit/checkpoints"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
     os.environ.setdefault("DEMO", "1")

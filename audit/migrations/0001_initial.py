@@ -1,4 +1,4 @@
-"""The tables of the audit log, its append-only triggers and its monthly partitions."""
+"""The tables of the audit log, its triggers, its monthly partitions, and the function that extends the tree."""
 
 from typing import ClassVar
 
@@ -38,8 +38,41 @@ CREATE TRIGGER audit_event_rows BEFORE UPDATE OR DELETE ON audit_event FOR EACH 
 CREATE TRIGGER audit_event_truncate BEFORE TRUNCATE ON audit_event FOR EACH STATEMENT EXECUTE FUNCTION audit_deny();
 """
 
+# Triggers, not the app: it could leave out its own time or the outbox. AFTER INSERT, because a row that a conflict keeps
+# out must not wait for a leaf. SECURITY DEFINER: the app's role cannot write the outbox by itself.
+ADMISSION = """
+CREATE FUNCTION audit_admit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NEW.at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp() + interval '1 minute' THEN
+        RAISE EXCEPTION 'the audit log takes events of now alone: % is over a minute from %', NEW.at, clock_timestamp()
+            USING ERRCODE = 'check_violation';
+    END IF;
+    INSERT INTO audit_pending (event_id, at) VALUES (NEW.id, NEW.at);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_event_admit AFTER INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION audit_admit();
+"""
+
+# When the transaction commits. Verifiers refuse events that are over an hour older than those before them.
+COMMITTED = """
+CREATE FUNCTION audit_committed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.at < clock_timestamp() - interval '1 hour' THEN
+        RAISE EXCEPTION 'a transaction with an audit event must end within an hour'
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER audit_pending_committed AFTER INSERT ON audit_pending
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit_committed();
+"""
+
 TREE = """
-CREATE TABLE audit_leaf (idx bigint PRIMARY KEY CHECK (idx >= 0), event_id uuid NOT NULL UNIQUE, hash bytea NOT NULL);
+CREATE TABLE audit_leaf (
+    idx bigint PRIMARY KEY CHECK (idx >= 0), event_id uuid NOT NULL UNIQUE, at timestamptz NOT NULL,
+    hash bytea NOT NULL
+);
+CREATE INDEX audit_leaf_at ON audit_leaf (at, idx);
 CREATE TABLE audit_checkpoint (
     size bigint PRIMARY KEY CHECK (size > 0), root bytea NOT NULL, frontier bytea NOT NULL, note text NOT NULL
 );
@@ -49,6 +82,29 @@ CREATE TRIGGER audit_checkpoint_rows BEFORE UPDATE OR DELETE ON audit_checkpoint
     FOR EACH ROW EXECUTE FUNCTION audit_deny();
 CREATE TRIGGER audit_checkpoint_truncate BEFORE TRUNCATE ON audit_checkpoint
     FOR EACH STATEMENT EXECUTE FUNCTION audit_deny();
+"""
+
+# The only way from the outbox into the tree: an event leaves the outbox with a leaf, which hashes its stored bytes. An
+# event that is gone has no hash, and its leaf is refused.
+APPEND = """
+CREATE FUNCTION audit_append(most integer) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE size bigint; appended bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('audit_append'));
+    SELECT coalesce(max(idx) + 1, 0) INTO size FROM audit_leaf;
+    WITH taken AS (
+        DELETE FROM audit_pending WHERE seq IN (SELECT seq FROM audit_pending ORDER BY seq LIMIT most)
+        RETURNING seq, event_id, at
+    )
+    INSERT INTO audit_leaf (idx, event_id, at, hash)
+    SELECT size + row_number() OVER (ORDER BY taken.seq) - 1, taken.event_id, taken.at, sha256('\\x00'::bytea || event.body)
+    FROM taken LEFT JOIN audit_event event ON event.id = taken.event_id AND event.at = taken.at;
+    GET DIAGNOSTICS appended = ROW_COUNT;
+    RETURN appended;
+END $$;
+COMMENT ON FUNCTION audit_append IS 'Give events of the outbox their leaves, in its order; return how many.';
+REVOKE ALL ON FUNCTION audit_append FROM PUBLIC;
 """
 
 # Attached rather than created as a partition: attaching does not lock out those who are inserting.
@@ -77,7 +133,7 @@ SELECT audit_ensure_month(now()), audit_ensure_month(now() + interval '1 month')
 
 UNDO = """
 DROP TABLE audit_event, audit_leaf, audit_checkpoint;
-DROP FUNCTION audit_ensure_month, audit_json, audit_deny;
+DROP FUNCTION audit_ensure_month, audit_json, audit_deny, audit_admit, audit_append;
 """
 
 
@@ -88,7 +144,7 @@ class Migration(migrations.Migration):
     dependencies: ClassVar[list[tuple[str, str]]] = []
 
     operations: ClassVar[list[migrations.operations.base.Operation]] = [
-        migrations.RunSQL(APPEND_ONLY + EVENT + TREE + MONTHS, UNDO),
+        migrations.RunSQL(APPEND_ONLY + EVENT + ADMISSION + TREE + APPEND + MONTHS, UNDO),
         migrations.CreateModel(
             name="AuditEvent",
             fields=[
@@ -113,6 +169,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("idx", models.BigIntegerField(primary_key=True, serialize=False)),
                 ("event_id", models.UUIDField(unique=True)),
+                ("at", models.DateTimeField()),
                 ("hash", models.BinaryField(max_length=32)),
             ],
             options={"db_table": "audit_leaf", "managed": False},
@@ -136,6 +193,9 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "audit_pending"},
         ),
+        migrations.RunSQL(
+            COMMITTED, "DROP TRIGGER audit_pending_committed ON audit_pending; DROP FUNCTION audit_committed"
+        ),
         migrations.CreateModel(
             name="SubjectKey",
             fields=[
@@ -155,5 +215,65 @@ class Migration(migrations.Migration):
                 ("ciphertext", models.BinaryField()),
             ],
             options={"db_table": "audit_detail"},
+        ),
+        migrations.CreateModel(
+            name="AuditExport",
+            fields=[
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("actor", models.TextField()),
+                (
+                    "format",
+                    models.CharField(
+                        choices=[("jsonl", "JSON lines"), ("csv", "CSV"), ("ocsf", "OCSF (JSON lines)")], max_length=8
+                    ),
+                ),
+                ("filter", models.JSONField(blank=True, default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "waits for a worker"),
+                            ("running", "is being written"),
+                            ("done", "is ready"),
+                            ("failed", "failed"),
+                        ],
+                        default="queued",
+                        max_length=8,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("heartbeat_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("starts", models.IntegerField(default=0)),
+                ("first", models.BigIntegerField(null=True)),
+                ("end", models.BigIntegerField(null=True)),
+                ("position", models.BigIntegerField(null=True)),
+                ("rows", models.BigIntegerField(default=0)),
+                ("bytes", models.BigIntegerField(default=0)),
+                ("sha256", models.CharField(blank=True, default="", max_length=64)),
+                ("message", models.TextField(blank=True, default="")),
+            ],
+            options={"verbose_name": "audit export", "db_table": "audit_export", "ordering": ["-created_at"]},
+        ),
+        migrations.CreateModel(
+            name="AuditPublication",
+            fields=[
+                ("place", models.TextField(primary_key=True, serialize=False)),
+                ("size", models.BigIntegerField(default=0)),
+                ("at", models.DateTimeField(null=True)),
+                ("problem", models.TextField(blank=True, default="")),
+            ],
+            options={"db_table": "audit_publication"},
+        ),
+        migrations.CreateModel(
+            name="AuditVerification",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("size", models.BigIntegerField()),
+                ("problems", models.JSONField(blank=True, default=list)),
+                ("seconds", models.FloatField(default=0)),
+            ],
+            options={"db_table": "audit_verification"},
         ),
     ]

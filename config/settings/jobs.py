@@ -23,6 +23,8 @@ CELERY_TASK_ROUTES = {
     "modelops.mirror": {"queue": "mlflow"},
     # A person waits for an import: it has a worker of its own, too.
     "catalog.*": {"queue": "quick"},
+    # And for an export of the audit log.
+    "audit.*": {"queue": "quick"},
     # So does one for the exact size of a segment.
     "profiles.run_segment_job": {"queue": "quick"},
     "profiles.count_segments": {"queue": "quick"},

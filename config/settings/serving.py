@@ -67,6 +67,17 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=23),
         "options": {"expire_seconds": 3600},
     },
+    "audit log": {
+        "task": "audit.verify",
+        "schedule": crontab(minute=33),
+        "options": {"expire_seconds": 3600},
+    },
+    # An export whose worker died is written again; old files are deleted.
+    "exports of the audit log": {
+        "task": "audit.resume_exports",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
+    },
     # An import whose worker died continues with the next one.
     "interrupted imports": {
         "task": "catalog.resume_imports",

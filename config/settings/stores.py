@@ -43,3 +43,13 @@ MODELS_KEPT = env.integer("MODELS_KEPT", 14, minimum=0)
 # models that were live are kept, and the number of increments whose files are kept in that time.
 REPLAY_DAYS = env.integer("REPLAY_DAYS", 7, minimum=0)
 REPLAY_INCREMENTS = env.integer("REPLAY_INCREMENTS", 24, minimum=0)
+
+# The audit log's signing key, created at the first start. Keep it out of the database and in the backup.
+AUDIT_KEY_FILE = env.path("AUDIT_KEY_FILE", "var/audit/signing.key")
+# Where signed checkpoints are published: a folder, or an address that takes POST; best one this host cannot change.
+AUDIT_PUBLISH_TO = env.text("AUDIT_PUBLISH_TO")
+if not AUDIT_PUBLISH_TO.startswith(("http://", "https://")):
+    AUDIT_PUBLISH_TO = str(env.path("AUDIT_PUBLISH_TO", "var/audit/checkpoints"))
+AUDIT_PUBLISH_SECONDS = env.integer("AUDIT_PUBLISH_SECONDS", 10, minimum=1)
+# Finished exports are deleted after this time.
+AUDIT_EXPORT_DAYS = env.integer("AUDIT_EXPORT_DAYS", 7, minimum=1)

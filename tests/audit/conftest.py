@@ -1,11 +1,14 @@
 """The app's role, as production has it."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from pytest_django import Settings
 
 
 @pytest.fixture
@@ -25,3 +28,38 @@ class AppRole(AbstractContextManager[None]):
     def __exit__(self, *exc: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute("RESET ROLE")
+
+
+GUARDED = ("audit_event", "audit_leaf", "audit_checkpoint", "audit_pending")
+
+
+@contextmanager
+def behind_triggers() -> Iterator[None]:
+    """Do what the owner of the database can: write with the triggers switched off."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+        for table in GUARDED:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        yield
+        for table in GUARDED:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+@pytest.fixture
+def key_file(settings: Settings, tmp_path: Path) -> Path:
+    """A key file of this test alone."""
+    settings.AUDIT_KEY_FILE = tmp_path / "signing.key"
+    settings.AUDIT_PUBLISH_TO = str(tmp_path / "checkpoints")
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return tmp_path / "signing.key"
+
+
+def put_events(count: int, *, actor: str = "staff:4", subject: str | None = None, at_once: int = 100) -> None:
+    """Record and sequence events about the products P0, P1, …"""
+    from audit.services import record
+    from audit.services.sequencing import sequence
+
+    for number in range(count):
+        record(category="catalog", action="product.put", actor=actor, object=f"product:P{number}", subject=subject)
+    while sequence(most=at_once):
+        pass

@@ -3,9 +3,10 @@
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from audit.models import AuditEvent
+from audit.models import AuditEvent, AuditLeaf, AuditPending
 from audit.services import record
-from tests.audit.conftest import AppRole
+from audit.tree import leaf_hash
+from tests.audit.conftest import AppRole, behind_triggers
 
 pytestmark = pytest.mark.django_db
 CHANGES = [
@@ -57,7 +58,7 @@ def test_the_app_role_is_refused_by_its_grants(change: str, as_app_role: type[Ap
 def test_the_tree_is_append_only_too(table: str, change: str) -> None:
     column = {"audit_leaf": "hash", "audit_checkpoint": "note"}[table]
     with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO audit_leaf VALUES (0, gen_random_uuid(), 'h')")
+        cursor.execute("INSERT INTO audit_leaf VALUES (0, gen_random_uuid(), now(), 'h')")
         cursor.execute("INSERT INTO audit_checkpoint VALUES (1, 'r', 'f', 'n')")
 
     assert "append-only" in refused(change.format(table, column, column))
@@ -104,3 +105,71 @@ def test_search_columns_cannot_contradict_the_body() -> None:
 
     assert "audit_event_id_in_body" in other_id
     assert "audit_event_at_in_body" in other_time
+
+
+FORGED = """
+INSERT INTO audit_event (id, at, body)
+SELECT '00000000-0000-7000-8000-000000000001', at + interval '{shift}',
+    convert_to(replace(replace(convert_from(body, 'UTF8'), id::text, '00000000-0000-7000-8000-000000000001'),
+        to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
+        to_char((at + interval '{shift}') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')), 'UTF8')
+FROM audit_event LIMIT 1
+"""
+"""A copy of an event with another id and time, in column and body alike."""
+
+
+@pytest.mark.parametrize("shift", ["-20 days", "-61 seconds", "2 minutes"])
+def test_nobody_inserts_an_event_of_another_time(shift: str, as_app_role: type[AppRole]) -> None:
+    record(category="catalog", action="product.put", actor="staff:dee", object="product:P1")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_ensure_month(now() - interval '20 days')")
+    statement = FORGED.format(shift=shift)
+
+    assert "takes events of now alone" in refused(statement)
+    with as_app_role():
+        assert "takes events of now alone" in refused(statement)
+    assert AuditEvent.objects.count() == 1
+
+
+def test_an_inserted_event_waits_for_its_leaf_whoever_inserts_it(as_app_role: type[AppRole]) -> None:
+    record(category="catalog", action="product.put", actor="staff:dee", object="product:P1")
+
+    with as_app_role(), connection.cursor() as cursor:
+        cursor.execute(FORGED.format(shift="1 second"))
+
+    assert AuditPending.objects.filter(event_id="00000000-0000-7000-8000-000000000001").exists()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM audit_pending",
+        "INSERT INTO audit_pending (event_id, at) VALUES (gen_random_uuid(), now())",
+        "INSERT INTO audit_leaf VALUES (0, gen_random_uuid(), now(), 'h')",
+    ],
+)
+def test_the_app_role_reaches_outbox_and_tree_through_the_function_alone(
+    statement: str, as_app_role: type[AppRole]
+) -> None:
+    event = record(category="catalog", action="product.put", actor="staff:dee", object="product:P1")
+
+    with as_app_role():
+        assert "permission denied" in refused(statement)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT audit_append(10)")
+
+    leaf = AuditLeaf.objects.get()
+    assert (leaf.idx, leaf.event_id, bytes(leaf.hash)) == (0, event.id, leaf_hash(event.body))
+    assert not AuditPending.objects.exists()
+
+
+def test_a_transaction_that_ends_after_an_hour_is_refused() -> None:
+    record(category="catalog", action="product.put", actor="staff:dee", object="product:P1")
+    with behind_triggers(), connection.cursor() as cursor:
+        cursor.execute("UPDATE audit_pending SET at = at - interval '2 hours'")
+
+    assert "must end within an hour" in refused(
+        "SET CONSTRAINTS ALL DEFERRED;"
+        "INSERT INTO audit_pending (event_id, at) SELECT gen_random_uuid(), at FROM audit_pending;"
+        "SET CONSTRAINTS ALL IMMEDIATE"
+    )

@@ -1,4 +1,4 @@
-"""Run the consumers of the log: the recorder (PostgreSQL), the profiler (Redis), the counter of experiments."""
+"""Run the consumers of the log: recorder (PostgreSQL), profiler (Redis), counter of experiments; and the sequencer."""
 
 import logging
 import os
@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
+from audit.services import sequencing
 from common import installation, redis
 from events.consumer import STORE_ERRORS, Consumer, Housekeeping, Work, relax_garbage_collection
 from events.log import get_log
@@ -96,7 +97,12 @@ def run(name: str, stop: threading.Event) -> None:
 
 
 def supervise(stop: threading.Event) -> None:
-    """Run each work in a process of its own; start it again when it dies."""
+    """Run each work in a process of its own; start it again when it dies.
+
+    This process, which otherwise waits, sequences the audit log: a further one would take 280 MB.
+    """
+    sequencer = threading.Thread(target=sequencing.run, args=(stop,), name="audit-sequencer", daemon=True)
+    sequencer.start()
     processes = {name: start(name) for name in NAMES}
     while not stop.wait(0.2):
         for name, process in processes.items():
@@ -108,6 +114,7 @@ def supervise(stop: threading.Event) -> None:
         process.terminate()
     for process in processes.values():
         process.wait()
+    sequencer.join(timeout=10)
 
 
 def start(name: str) -> "subprocess.Popen[bytes]":

@@ -17,10 +17,7 @@ from audit.subjects import SealedDetail, SubjectKeys, encrypt_detail, lookup_of
 from common import clock, sealed
 from common.ids import uuid7
 
-INSERT: Final = """
-WITH event AS (INSERT INTO audit_event (id, at, body) VALUES (%(id)s, %(at)s, %(body)s))
-INSERT INTO audit_pending (event_id, at) VALUES (%(id)s, %(at)s)
-"""
+INSERT: Final = "INSERT INTO audit_event (id, at, body) VALUES (%s, %s, %s)"
 _open_months: set[tuple[object, int, int]] = set()
 
 
@@ -48,13 +45,15 @@ def record(
     a pseudonym. Identifying data (e-mail, address, order id, free text) belongs in `detail`, which is encrypted under
     the key of the subject, or of the actor without one. `data` is kept forever and must not identify anybody.
 
-    Its time is the real one, also while the product's clock runs fast.
+    Its time is this server's real one, also while the product's clock runs fast. PostgreSQL refuses a time that is more
+    than a minute from its own.
 
     Raises ValueError for values that canonical JSON does not hold, floats among them.
     """
-    id, at = uuid7(), clock.real_now()
+    id = uuid7()
     with transaction.atomic(savepoint=False):
         keys = _keys_for(subject or actor) if subject or detail else None
+        at = clock.real_now()  # after a wait for another transaction's new keys
         hidden = _encrypt(detail, keys, id) if detail and keys else None
         body = event_bytes(
             id=id,
@@ -87,7 +86,7 @@ def destroy_subject(subject: str) -> int:
 def _insert(id: UUID, at: datetime, body: bytes) -> None:
     _ensure_month(at)
     with connection.cursor() as cursor:
-        cursor.execute(INSERT, {"id": id, "at": at, "body": body})
+        cursor.execute(INSERT, [id, at, body])
 
 
 def _ensure_month(at: datetime) -> None:

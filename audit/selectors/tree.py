@@ -1,0 +1,64 @@
+"""Reads of the tree: leaves, checkpoints, and how far the log is signed and published."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+
+from audit.models import AuditCheckpoint, AuditLeaf, AuditPending, AuditPublication, AuditVerification
+from audit.notes import parse_checkpoint
+
+CHUNK: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """How far the log is signed, published and verified. Sizes count events from the first one on."""
+
+    size: int
+    signed_at: datetime | None
+    waiting: int
+    oldest_waiting_at: datetime | None
+    publication: AuditPublication | None
+    verification: AuditVerification | None
+
+
+def log_state() -> LogState:
+    """Return the state of the log."""
+    newest = newest_checkpoint()
+    oldest = AuditPending.objects.order_by("seq").first()
+    return LogState(
+        size=newest.size if newest else 0,
+        signed_at=parse_checkpoint(newest.note).at if newest else None,
+        waiting=AuditPending.objects.count() if oldest else 0,
+        oldest_waiting_at=oldest.at if oldest else None,
+        publication=AuditPublication.objects.filter(place=settings.AUDIT_PUBLISH_TO).first(),
+        verification=AuditVerification.objects.order_by("-pk").first(),
+    )
+
+
+def newest_checkpoint() -> AuditCheckpoint | None:
+    """Return the newest checkpoint."""
+    return AuditCheckpoint.objects.order_by("-size").first()
+
+
+def checkpoint_before(position: int) -> AuditCheckpoint | None:
+    """Return the newest checkpoint that covers no event from this position on; None stands for the empty log."""
+    return AuditCheckpoint.objects.filter(size__lte=position).order_by("-size").first()
+
+
+def checkpoint_after(position: int) -> AuditCheckpoint | None:
+    """Return the first checkpoint that covers the event at this position."""
+    return AuditCheckpoint.objects.filter(size__gt=position).order_by("size").first()
+
+
+def leaf_hashes(start: int, end: int | None = None) -> Iterator[bytes]:
+    """Yield the hashes of the leaves from a position on, in order. Raises ValueError where one is missing."""
+    rows = AuditLeaf.objects.filter(idx__gte=start).order_by("idx").values_list("idx", "hash")
+    rows = rows if end is None else rows.filter(idx__lt=end)
+    for position, (idx, hash) in enumerate(rows.iterator(chunk_size=CHUNK), start):
+        if idx != position:
+            raise ValueError(f"the leaf at {position} is missing")
+        yield bytes(hash)

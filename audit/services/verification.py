@@ -1,0 +1,83 @@
+"""Compares the stored rows with the signed tree: what somebody altered behind the triggers shows here."""
+
+import logging
+import time
+from typing import Final
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from audit.models import AuditVerification
+from audit.selectors.tree import leaf_hashes, newest_checkpoint
+from audit.services.sequencing import BrokenLog, head_of
+from audit.tree import Frontier
+from common import clock
+
+CHUNK: Final = 20_000
+MOST_PROBLEMS: Final = 20
+KEPT: Final = 200
+ALTERED: Final = """
+SELECT leaf.idx, event.body IS NULL
+FROM audit_leaf leaf LEFT JOIN audit_event event ON event.id = leaf.event_id AND event.at = leaf.at
+WHERE leaf.idx >= %s AND leaf.idx < %s
+    AND (event.body IS NULL OR sha256('\\x00'::bytea || event.body) <> leaf.hash)
+ORDER BY leaf.idx LIMIT %s
+"""
+# An event enters the outbox with its row; only a row that was written behind the triggers is in neither.
+FORGED: Final = """
+SELECT event.id, event.at FROM audit_event event
+WHERE NOT EXISTS (SELECT FROM audit_leaf leaf WHERE leaf.event_id = event.id)
+    AND NOT EXISTS (SELECT FROM audit_pending pending WHERE pending.event_id = event.id)
+ORDER BY event.at LIMIT %s
+"""
+# The times of an order that nobody can have written.
+BACKDATED: Final = """
+SELECT idx, at FROM (
+    SELECT idx, at, max(at) OVER (ORDER BY idx) AS latest FROM audit_leaf WHERE idx < %s
+) leaf WHERE at < latest - interval '1 hour' ORDER BY idx LIMIT %s
+"""
+log = logging.getLogger(__name__)
+
+
+def verify_log() -> AuditVerification:
+    """Verify all stored events up to the newest checkpoint; keep the result and return it."""
+    began, at, newest = time.monotonic(), clock.real_now(), newest_checkpoint()
+    size, problems = (newest.size if newest else 0), list[str]()
+    problems += _altered(size) + _forged() + _backdated(size)
+    try:
+        head = head_of(newest)
+        root = Frontier().extended(leaf_hashes(0, size)).root()
+        if head.checkpoint and root != head.checkpoint.root:
+            problems.append(f"the tree does not have the root that was signed at {size}")
+    except (BrokenLog, ImproperlyConfigured, ValueError) as error:
+        problems.append(str(error))
+    if problems:
+        log.error("audit.not_verified size=%s problems=%s", size, problems)
+    row = AuditVerification.objects.create(
+        at=at, size=size, problems=problems[:MOST_PROBLEMS], seconds=time.monotonic() - began
+    )
+    AuditVerification.objects.filter(pk__lte=row.pk - KEPT).delete()
+    return row
+
+
+def _altered(size: int) -> list[str]:
+    problems: list[str] = []
+    for start in range(0, size, CHUNK):
+        with connection.cursor() as cursor:
+            cursor.execute(ALTERED, [start, min(start + CHUNK, size), MOST_PROBLEMS])
+            problems += [f"event {idx} {'is gone' if gone else 'was altered'}" for idx, gone in cursor]
+        if len(problems) >= MOST_PROBLEMS:
+            break
+    return problems
+
+
+def _forged() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(FORGED, [MOST_PROBLEMS])
+        return [f"event {id} of {at:%Y-%m-%d %H:%M:%S} is not in the tree: it was forged" for id, at in cursor]
+
+
+def _backdated(size: int) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(BACKDATED, [size, MOST_PROBLEMS])
+        return [f"event {idx} is back-dated to {at:%Y-%m-%d %H:%M:%S}" for idx, at in cursor]
