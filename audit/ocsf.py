@@ -1,9 +1,10 @@
 """The audit log in OCSF 1.6.0 (Open Cybersecurity Schema Framework). Pure."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SESSIONS: Final = {"signed_in": (1, 1), "signed_out": (2, 1), "sign_in_refused": (1, 2)}
 """Activity and status of Authentication, class 3002."""
 ACTIVITIES: Final = {
@@ -28,7 +29,7 @@ def ocsf(event: dict[str, Any], index: int, body: bytes, hash: str, origin: str)
         "type_uid": 100 * class_uid + activity,
         "severity_id": 1,
         "status_id": status,
-        "time": round(1000 * datetime.fromisoformat(event["at"]).astimezone(UTC).timestamp()),
+        "time": (datetime.fromisoformat(event["at"]) - EPOCH) // timedelta(milliseconds=1),
         "message": event["action"],
         "metadata": {
             "version": "1.6.0",
