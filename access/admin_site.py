@@ -58,7 +58,10 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         return False
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Answer the menu's search with the entries of the menu that hold the words, by their own names."""
+        """Answer the menu's search with the entries of the menu that hold the words, by their own names.
+
+        A page of the admin with a method `menu_results(request, words)` adds rows of its table.
+        """
         words = request.GET.get("s", "").strip().lower()
         if not words:
             return HttpResponse()
@@ -68,6 +71,9 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
             for item in group["items"]
             if words in f"{item['title']} {group['title']}".lower()
         ]
+        for page in self._registry.values():
+            if hasattr(page, "menu_results") and page.has_view_permission(request):
+                results += page.menu_results(request, words)
         return render(request, "unfold/helpers/search_results.html", {"results": results, "words": words})
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -41,6 +41,11 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Products", "chair", "catalog.Product"),
         Door("Imports", "upload_file", "catalog.ProductImport"),
     ),
+    "What is tested": (
+        Door("Experiments", "science", "experiments.Experiment"),
+        Door("Metrics", "straighten", "experiments.MetricDefinition"),
+        Door("Namespaces", "workspaces", "experiments.Namespace"),
+    ),
     "What is learned": (
         Door("Models", "balance", "portal:models", "modelops.view_modelversion"),
         Door("Model versions", "model_training", "modelops.ModelVersion"),

@@ -4,7 +4,18 @@ from django.conf import settings
 from django.urls import path
 
 from common import converters  # noqa: F401
-from portal import customers, landing, model_desk, objectives, performance, preview, replay, rules, segments
+from portal import (
+    customers,
+    experiment_preview,
+    landing,
+    model_desk,
+    objectives,
+    performance,
+    preview,
+    replay,
+    rules,
+    segments,
+)
 from portal.shop import views as shop
 from portal.stream import pages as stream
 
@@ -35,6 +46,7 @@ urlpatterns = [
     path("portal/models", model_desk.overview, name="models"),
     path("portal/models/<int:version_id>", model_desk.comparison, name="model-comparison"),
     path("portal/preview", preview.page, name="preview"),
+    path("portal/experiments/preview", experiment_preview.page, name="experiment-preview"),
     path("portal/replay", replay.page, name="replay"),
     path("portal/stream", stream.page, name="stream"),
     path("portal/stream/lines", stream.poll, name="stream-lines"),

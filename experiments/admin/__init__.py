@@ -1,3 +1,3 @@
 """The admin pages of experiments."""
 
-from experiments.admin import experiments, namespaces  # noqa: F401
+from experiments.admin import experiments, metrics, namespaces  # noqa: F401
