@@ -1,6 +1,7 @@
 """Runs the steps: computes the rows of some units or of all, and writes those that differ."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -179,43 +180,53 @@ class Run:
     def fill_plan(self) -> None:
         """Fill the tables of arms and variables."""
         plans = self.plan.experiments
-        self._insert("m_arm", (row for plan in plans for row in _arm_rows(plan)))
-        self._insert("m_variable", (row for plan in plans for row in self._variable_rows(plan)))
-        self._insert(
-            "m_activation",
-            (
-                (plan.pk, *self._place(plan.activation), plan.ended_at or "infinity")
+        tables.fill(self.cursor, "m_arm", [row for plan in plans for row in _arm_rows(plan)])
+        tables.fill(
+            self.cursor,
+            "m_variable",
+            [
+                {**self._place(one, plan), "place": place, "is_before": one.is_before}
                 for plan in plans
-                if plan.activation
-            ),
+                for place, one in enumerate(plan.variables)
+            ],
         )
-        self._insert(
-            "m_layout",
-            ((plan.pk, [one.aggregate == "any" for one in plan.variables], sorted(plan.sketched)) for plan in plans),
-        )
+        activations = [self._place(plan.activation, plan) for plan in plans if plan.activation is not None]
+        tables.fill(self.cursor, "m_activation", activations)
+        tables.fill(self.cursor, "m_layout", [_layout_row(plan) for plan in plans])
 
-    def _variable_rows(self, plan: ExperimentPlan) -> Iterable[tuple[Any, ...]]:
-        for place, one in enumerate(plan.variables):
-            base, span = self._place(one)
-            yield plan.pk, place, base, one.is_before, span, plan.ended_at or "infinity"
-
-    def _place(self, variable: Variable) -> tuple[int, str | None]:
+    def _place(self, variable: Variable, plan: ExperimentPlan) -> dict[str, Any]:
         hours = variable.window_hours
-        return self.plan.base_numbers[base_of(variable)], None if hours is None else f"{hours} hours"
+        return {
+            "experiment_id": plan.pk,
+            "base": self.plan.base_numbers[base_of(variable)],
+            "span": None if hours is None else f"{hours} hours",
+            "ended_at": _moment(plan.ended_at),
+        }
 
-    def _insert(self, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        many = list(rows)
-        if many:
-            places = ", ".join(["%s"] * len(many[0]))
-            self.cursor.executemany(f"INSERT INTO {name} VALUES ({places})", many)
+
+def _layout_row(plan: ExperimentPlan) -> dict[str, Any]:
+    is_any = [one.aggregate == "any" for one in plan.variables]
+    return {"experiment_id": plan.pk, "is_any": is_any, "sketched": sorted(plan.sketched)}
 
 
 def _bases(plan: ExperimentPlan) -> set[Variable]:
     return {base_of(one) for one in (*plan.variables, plan.activation) if one is not None}
 
 
-def _arm_rows(plan: ExperimentPlan) -> Iterable[tuple[Any, ...]]:
+def _arm_rows(plan: ExperimentPlan) -> Iterable[dict[str, Any]]:
     for epoch in plan.epochs:
         for stated, arm in plan.arms:
-            until = epoch.until or "infinity"
-            yield plan.pk, plan.key, epoch.number, stated, arm, epoch.since, until, plan.ended_at or "infinity"
+            yield {
+                "experiment_id": plan.pk,
+                "key": plan.key,
+                "epoch": epoch.number,
+                "stated": stated,
+                "arm": arm,
+                "since": _moment(epoch.since),
+                "until": _moment(epoch.until),
+                "ended_at": _moment(plan.ended_at),
+            }
+
+
+def _moment(moment: datetime | None) -> str:
+    return "infinity" if moment is None else moment.isoformat()

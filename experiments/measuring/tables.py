@@ -3,7 +3,10 @@
 They live as long as the connection and are empty after each transaction, so a pass leaves nothing in the catalog.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import orjson
 
 from events.relations import EVENTS, SEGMENT_CHANGES
 
@@ -35,6 +38,10 @@ TABLES: Final = {
     "m_combo": "experiment_id bigint, epoch int, arm text, groups text[], is_quarantined boolean, vals numeric(18,4)[],"
     " n bigint",
 }
+CREATE: Final = tuple(
+    f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DELETE ROWS" for name, columns in TABLES.items()
+)
+EMPTY: Final = tuple(f"DELETE FROM {name}" for name in TABLES)
 WHOSE: Final = """
 coalesce('user:' || coalesce(joined.root, {0}.user_id), owner.unit, 'anonymous:' || {0}.anonymous_id)
 """
@@ -115,7 +122,11 @@ WHERE at IS NOT NULL GROUP BY unit
 
 def prepare(cursor: Any) -> None:
     """Create what is missing, and empty what an outer transaction left."""
-    cursor.execute("SET LOCAL client_min_messages = warning")
-    for name, columns in TABLES.items():
-        cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DELETE ROWS")
-        cursor.execute(f"DELETE FROM {name}")
+    cursor.execute("SET LOCAL client_min_messages = warning; " + "; ".join((*CREATE, *EMPTY)))
+
+
+def fill(cursor: Any, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows into a table by the names of its columns, with one statement."""
+    if rows:
+        query = f"INSERT INTO {name} SELECT * FROM jsonb_to_recordset(%s::jsonb) AS row ({TABLES[name]})"
+        cursor.execute(query, [orjson.dumps(rows).decode()])

@@ -197,7 +197,9 @@ class _Reference:
             paid = sum(((line.price or 0) * line.quantity for line in lines), Decimal(0))
             share = min(Decimal(1), order.refunded / paid) if paid else Decimal(0)
             gains = [
-                (line.price - costs[line.product_id]) * line.quantity for line in lines if line.product_id in costs
+                (line.price - cost) * line.quantity
+                for line in lines
+                if line.price is not None and (cost := costs.get(line.product_id)) is not None
             ]
             amounts = {
                 "": Decimal(1),

@@ -159,7 +159,10 @@ class Story:
         arm = "treatment" if self.chance.random() < 0.2 else "control"
         epoch = 2 if key == "button" and second > 3 * DAY else 1
         self.lists.append(list_id(self.number))
-        stated = {"recommendation_id": self.lists[-1], "placement": self.chance.choice(["home", "cart"])}
+        stated: dict[str, Any] = {
+            "recommendation_id": self.lists[-1],
+            "placement": self.chance.choice(["home", "cart"]),
+        }
         stated |= {"experiments": [{"key": key, "variation": arm, "epoch": epoch}]} if second >= 0 else {}
         return self.make(second, name="Recommendation Served", properties=stated, context={})
 
@@ -170,14 +173,8 @@ class Story:
 
     def order(self) -> Event:
         second, revenue = self.second(), self.chance.choice([10, 19.99, 250.5])
-        one = ordered(second, f"o{self.number}", revenue, **self.who())
-        return event(
-            second,
-            **{
-                **{name: getattr(one, name) for name in ("name", "properties", "user_id", "anonymous_id")},
-                "message_id": f"s{self.number}",
-            },
-        )
+        stated = ordered(second, f"o{self.number}", revenue).properties
+        return self.make(second, name="Order Completed", properties=stated)
 
     def after_order(self) -> Event:
         order = f"o{self.chance.randrange(1, self.number + 2)}"
