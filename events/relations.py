@@ -10,8 +10,6 @@ PRODUCT: Final = (
     "coalesce({0} ->> 'product_id', {0} ->> 'productId', {0} ->> 'sku', {0} ->> 'id')"  # as events.types.products
 )
 """The product that the properties `{0}` of an event name."""
-ANSWER_ID: Final = "'^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'"
-"""The ids of our own answers; other list ids are the shop's."""
 ORDERS: Final = """
 SELECT bought.user_id, bought.anonymous_id, bought.placed_at,
     greatest(0, coalesce(bought.revenue, 0) - bought.refunded) AS revenue,
@@ -31,19 +29,20 @@ WHERE bought.confirmed AND bought.placed_at IS NOT NULL AND bought.currency = %(
 
 Lines without a price or a cost have no margin. `%(currency)s` is the shop's currency.
 """
-EARLIER_OWNERS: Final = """
+OWNERS: Final = """
+SELECT DISTINCT user_id, anonymous_id FROM events_order WHERE order_id = ANY(%(orders)s)
+UNION
 SELECT DISTINCT stated.user_id, stated.anonymous_id
 FROM events_order AS bought JOIN events_event AS stated
     ON stated.at = bought.placed_at AND stated.kind = 'track' AND stated.name = 'Order Completed'
     AND stated.properties ->> 'order_id' = bought.order_id
-WHERE bought.order_id = ANY(%(orders)s)
-UNION
-SELECT DISTINCT user_id, anonymous_id FROM events_order WHERE order_id = ANY(%(orders)s)
+WHERE bought.order_id = ANY(%(updated)s)
 """
-"""Whose some orders are, and whose they were by the event that placed them."""
+"""Whose some orders are, and of updated ones whose they were by the event that placed them."""
 NEW: Final = """
 SELECT recorded.user_id, recorded.anonymous_id, recorded.previous_id,
     CASE WHEN recorded.name LIKE 'Order %%' THEN recorded.properties ->> 'order_id' END AS order_id,
+    recorded.name = 'Order Updated' AS is_update,
     recorded.name = 'Experiment Viewed' OR recorded.properties ? 'experiments' AS is_exposure
 FROM events_event AS recorded
 JOIN unnest(%(shards)s::smallint[], %(after)s::bigint[], %(upto)s::bigint[]) AS part (shard, after, upto)

@@ -14,6 +14,7 @@ from experiments.measuring.branches import branches
 from experiments.measuring.plan import ExperimentPlan, Plan, base_of
 from experiments.measuring.units import Units, ids_of_kind
 from experiments.metrics.base import Variable
+from experiments.metrics.registry import ANSWERS
 
 FILL_SPANS: Final = f"""
 INSERT INTO m_span
@@ -70,7 +71,8 @@ def compute_all(plan: Plan) -> None:
     """Fill `m_new` with the rows of everybody."""
     with connection.cursor() as cursor:
         tables.prepare(cursor)
-        cursor.execute("SET LOCAL work_mem = '256MB'")
+        # Nothing is known of how many events carry what, and a nested loop over everybody would take hours.
+        cursor.execute("SET LOCAL work_mem = '256MB'; SET LOCAL enable_nestloop = off")
         _fill_links(cursor, roots=roots_of_joined(), visitors=None)
         run = Run(cursor, plan, tables.ALL_EVENTS, orders="", changes=tables.ALL_SEGMENTS, is_large=True)
         run.compute(seen=tables.ALL_SEEN)
@@ -133,9 +135,8 @@ class Run:
         self._step(steps.ACTIVATED, "")
         self._own("visits", steps.BOUNCED)
         self._look("m_outcome", "m_own_outcome")
-        sums = [f"sum(amount) FILTER (WHERE place = {place})" for place in range(self.plan.width)]
-        values = ", ".join(f"coalesce({one}, 0)" for one in sums) or "0"
-        self._step(steps.VALUES.format(sums=values), "m_value")
+        slots = ", ".join(steps.SLOT.format(place=place) for place in range(self.plan.width))
+        self._step(steps.VALUES.format(sums=slots or "0"), "m_value")
         self._step(steps.DEVICE, "m_device")
         self._step(steps.SEGMENTS.format(changes=self.changes), "m_segment")
         self._step(seen, "m_seen")
@@ -163,8 +164,8 @@ class Run:
     def _own(self, source: str, query: str) -> None:
         """Run a step about what belongs to an experiment by itself, if any of them needs it."""
         for base, number in self.plan.base_numbers.items():
-            if base.source == source:
-                needing = [one.pk for one in self.plan.experiments if base in _bases(one)]
+            needing = [one.pk for one in self.plan.experiments if base in _bases(one)]
+            if base.source == source and needing:
                 self._step(query, "", base=number, experiments=needing)
 
     def _step(self, query: str, filled: str, **values: Any) -> None:
@@ -181,18 +182,18 @@ class Run:
         """Fill the tables of arms and variables."""
         plans = self.plan.experiments
         tables.fill(self.cursor, "m_arm", [row for plan in plans for row in _arm_rows(plan)])
-        tables.fill(
-            self.cursor,
-            "m_variable",
-            [
-                {**self._place(one, plan), "place": place, "is_before": one.is_before}
-                for plan in plans
-                for place, one in enumerate(plan.variables)
-            ],
-        )
+        variables = [row for plan in plans for row in self._variable_rows(plan)]
+        tables.fill(self.cursor, "m_variable", variables)
         activations = [self._place(plan.activation, plan) for plan in plans if plan.activation is not None]
         tables.fill(self.cursor, "m_activation", activations)
         tables.fill(self.cursor, "m_layout", [_layout_row(plan) for plan in plans])
+        self._look("m_arm", "m_variable", "m_activation", "m_layout", "m_root", "m_span")
+
+    def _variable_rows(self, plan: ExperimentPlan) -> Iterable[dict[str, Any]]:
+        for place, one in enumerate(plan.variables):
+            if place != _answers_place(plan):
+                slot = -1 - place if one.aggregate == "any" else place
+                yield {**self._place(one, plan), "slot": slot, "is_before": one.is_before}
 
     def _place(self, variable: Variable, plan: ExperimentPlan) -> dict[str, Any]:
         hours = variable.window_hours
@@ -205,12 +206,30 @@ class Run:
 
 
 def _layout_row(plan: ExperimentPlan) -> dict[str, Any]:
-    is_any = [one.aggregate == "any" for one in plan.variables]
-    return {"experiment_id": plan.pk, "is_any": is_any, "sketched": sorted(plan.sketched)}
+    answers, width = _answers_place(plan), len(plan.variables)
+    return {
+        "experiment_id": plan.pk,
+        "width": width,
+        "zeros": [0] * width,
+        "answers": None if answers is None else 1 + answers,
+        "sketched": sorted(plan.sketched),
+    }
+
+
+def _answers_place(plan: ExperimentPlan) -> int | None:
+    """Return the place of the number of all lists, which is found together with the first exposures.
+
+    Most experiments have it, and every exposure counts. A list within a window, or after an activation, is an outcome
+    as any other.
+    """
+    return None if plan.activation is not None or ANSWERS not in plan.variables else plan.variables.index(ANSWERS)
 
 
 def _bases(plan: ExperimentPlan) -> set[Variable]:
-    return {base_of(one) for one in (*plan.variables, plan.activation) if one is not None}
+    """Return what must be looked for."""
+    place = _answers_place(plan)
+    variables = [one for number, one in enumerate(plan.variables) if number != place]
+    return {base_of(one) for one in (*variables, plan.activation) if one is not None}
 
 
 def _arm_rows(plan: ExperimentPlan) -> Iterable[dict[str, Any]]:

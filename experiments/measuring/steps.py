@@ -6,19 +6,18 @@
 from typing import Final
 
 from catalog.relations import COSTS
-from events.relations import ANSWER_ID, ORDERS, PRODUCT
+from events.relations import ORDERS, PRODUCT
 from experiments.measuring.tables import OWNER, WHOSE
 from experiments.metrics.base import BEFORE_DAYS, VISIT_MINUTES
 
 MOST: Final = "99999999999999"
 """The most that a unit's value may be: more than its column holds would stop the count."""
-SERVED: Final = f"""
+SERVED: Final = """
 INSERT INTO m_exposed
 SELECT happened.unit, arms.experiment_id, arms.epoch, arms.arm, happened.at, happened.message_id,
-    CASE WHEN happened.properties ->> 'recommendation_id' ~ {ANSWER_ID}
-        THEN (happened.properties ->> 'recommendation_id')::uuid END,
+    happened.properties ->> 'recommendation_id',
     left(happened.properties ->> 'placement', 100)
-FROM {{events}} AS happened
+FROM {events} AS happened
 CROSS JOIN LATERAL jsonb_array_elements(happened.properties -> 'experiments') AS named
 JOIN m_arm AS arms ON arms.key = named ->> 'key' AND arms.stated = named ->> 'variation'
     AND arms.epoch = (named ->> 'epoch')::int
@@ -36,13 +35,14 @@ WHERE happened.kind = 'track' AND happened.name = 'Experiment Viewed' AND happen
 """
 FIRST: Final = """
 INSERT INTO m_first
-SELECT unit, experiment_id, epoch, arm, first_at, switches, placement,
+SELECT unit, experiment_id, epoch, arm, first_at, switches, placement, answers,
     min(first_at) OVER (PARTITION BY unit, experiment_id),
     coalesce(lead(first_at) OVER (PARTITION BY unit, experiment_id ORDER BY epoch), 'infinity'),
     CASE WHEN experiment_id IN (SELECT experiment_id FROM m_activation) THEN NULL ELSE first_at END
 FROM (
     SELECT unit, experiment_id, epoch, min(first_arm) AS arm, min(at) AS first_at,
-        count(*) FILTER (WHERE arm <> first_arm) AS switches, min(placement) FILTER (WHERE number = 1) AS placement
+        count(*) FILTER (WHERE arm <> first_arm) AS switches, min(placement) FILTER (WHERE number = 1) AS placement,
+        count(answer) AS answers
     FROM (
         SELECT *, first_value(arm) OVER story AS first_arm, row_number() OVER story AS number
         FROM m_exposed
@@ -74,6 +74,11 @@ FROM {events} AS happened CROSS JOIN LATERAL ({branches}) AS found
 WHERE happened.kind = 'track' AND happened.name = ANY(%(names)s) AND found.amount IS NOT NULL
     AND happened.unit IN (SELECT unit FROM m_first)
 """
+SLOT: Final = f"""
+round(least({MOST}, greatest(-{MOST},
+    coalesce(sum(amount) FILTER (WHERE slot = {{place}}), max(amount) FILTER (WHERE slot = -1 - {{place}}), 0))), 4)
+"""
+"""The value at one place: a sum, or for `any`, whose slot is negative, whether there was something."""
 ANSWERED: Final = """
 INSERT INTO m_own_outcome
 SELECT unit, experiment_id, epoch, %(base)s, at, 1 FROM m_exposed
@@ -84,9 +89,9 @@ INSERT INTO m_own_outcome
 SELECT DISTINCT ON (list.unit, list.experiment_id, list.answer, product)
     list.unit, list.experiment_id, list.epoch, %(base)s, clicked.at, 1
 FROM (
-    SELECT unit, at, message_id, (properties ->> 'list_id')::uuid AS answer, {PRODUCT.format("properties")} AS product
+    SELECT unit, at, message_id, properties ->> 'list_id' AS answer, {PRODUCT.format("properties")} AS product
     FROM {{events}} AS happened
-    WHERE kind = 'track' AND name = 'Product Clicked' AND properties ->> 'list_id' ~ {ANSWER_ID}
+    WHERE kind = 'track' AND name = 'Product Clicked' AND properties ->> 'list_id' IS NOT NULL
 ) AS clicked
 JOIN m_exposed AS list ON list.answer = clicked.answer AND list.unit = clicked.unit
     AND list.experiment_id = ANY(%(experiments)s)
@@ -145,7 +150,7 @@ VALUES: Final = f"""
 INSERT INTO m_value
 SELECT unit, experiment_id, epoch, ARRAY[{{sums}}]
 FROM (
-    SELECT first.unit, first.experiment_id, first.epoch, variable.place, outcome.amount
+    SELECT first.unit, first.experiment_id, first.epoch, variable.slot, outcome.amount
     FROM m_first AS first
     JOIN m_variable AS variable USING (experiment_id)
     JOIN m_outcome AS outcome ON outcome.unit = first.unit AND outcome.base = variable.base
@@ -156,7 +161,7 @@ FROM (
                 OR (variable.span IS NULL AND outcome.at <= variable.ended_at)) END
         AND first.counts_from IS NOT NULL
     UNION ALL
-    SELECT first.unit, first.experiment_id, first.epoch, variable.place, outcome.amount
+    SELECT first.unit, first.experiment_id, first.epoch, variable.slot, outcome.amount
     FROM m_own_outcome AS outcome
     JOIN m_first AS first USING (unit, experiment_id, epoch)
     JOIN m_variable AS variable ON variable.experiment_id = first.experiment_id AND variable.base = outcome.base
@@ -177,11 +182,11 @@ SELECT first.experiment_id, first.epoch, first.unit, first.arm, first.first_at, 
     ]
     || CASE WHEN first.placement > '' THEN ARRAY['placement:' || first.placement] ELSE ARRAY[]::text[] END
     || coalesce(segment.segments, ARRAY[]::text[]),
-    CASE WHEN value.found IS NULL THEN ARRAY[]::numeric[] ELSE ARRAY(
-        SELECT greatest(-{MOST}, least({MOST}, CASE WHEN layout.is_any[place] THEN least(1, round(amount, 4))
-            ELSE round(amount, 4) END))
-        FROM unnest(value.found[1:cardinality(layout.is_any)]) WITH ORDINALITY AS one (amount, place) ORDER BY place
-    ) END
+    CASE WHEN layout.answers IS NULL THEN coalesce(value.found[1:layout.width], ARRAY[]::numeric[])
+        WHEN value.found IS NULL
+            THEN layout.zeros[1:layout.answers - 1] || first.answers::numeric || layout.zeros[layout.answers + 1:]
+        ELSE value.found[1:layout.answers - 1] || first.answers::numeric
+            || value.found[layout.answers + 1:layout.width] END
 FROM m_first AS first
 JOIN m_layout AS layout USING (experiment_id)
 LEFT JOIN m_value AS value USING (unit, experiment_id, epoch)

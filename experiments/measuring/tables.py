@@ -18,13 +18,13 @@ TABLES: Final = {
     "m_event": "unit text, at timestamptz, message_id text, kind text, name text, properties jsonb, device text",
     "m_arm": "experiment_id bigint, key text, epoch int, stated text, arm text, since timestamptz, until timestamptz,"
     " ended_at timestamptz",
-    "m_variable": "experiment_id bigint, place int, base int, is_before boolean, span interval, ended_at timestamptz",
+    "m_variable": "experiment_id bigint, slot int, base int, is_before boolean, span interval, ended_at timestamptz",
     "m_activation": "experiment_id bigint, base int, span interval, ended_at timestamptz",
-    "m_layout": "experiment_id bigint, is_any boolean[], sketched int[]",
-    "m_exposed": "unit text, experiment_id bigint, epoch int, arm text, at timestamptz, message_id text, answer uuid,"
+    "m_layout": "experiment_id bigint, width int, zeros numeric[], answers int, sketched int[]",
+    "m_exposed": "unit text, experiment_id bigint, epoch int, arm text, at timestamptz, message_id text, answer text,"
     " placement text",
     "m_first": "unit text, experiment_id bigint, epoch int, arm text, first_at timestamptz, switches int,"
-    " placement text, began_at timestamptz, until_at timestamptz, counts_from timestamptz",
+    " placement text, answers int, began_at timestamptz, until_at timestamptz, counts_from timestamptz",
     "m_outcome": "unit text, base int, at timestamptz, amount numeric",
     "m_own_outcome": "unit text, experiment_id bigint, epoch int, base int, at timestamptz, amount numeric",
     "m_device": "unit text, experiment_id bigint, epoch int, device text",

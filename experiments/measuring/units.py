@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db import connection
 
 from customers.selectors import claimants_of, claims_of, roots_of_joined
-from events.relations import EARLIER_OWNERS, NEW, SINCE
+from events.relations import NEW, OWNERS, SINCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,20 @@ def touched_by(after: Mapping[int, int], upto: Mapping[int, int]) -> Touched:
     visitors: set[str] = set()
     exposed: set[str] = set()
     orders: set[str] = set()
+    updated: set[str] = set()
     with connection.cursor() as cursor:
         cursor.execute(NEW, values)
-        for user, visitor, previous, order, is_exposure in cursor:
+        for user, visitor, previous, order, is_update, is_exposure in cursor:
             users |= {one for one in (user, previous) if one is not None}
             visitors |= {one for one in (visitor, previous) if one is not None}
             if is_exposure:
                 exposed.add(f"user:{user}" if user is not None else f"anonymous:{visitor}")
             if order is not None:
                 orders.add(order)
+            if order is not None and is_update:
+                updated.add(order)
         if orders:
-            cursor.execute(EARLIER_OWNERS, {"orders": sorted(orders)})
+            cursor.execute(OWNERS, {"orders": sorted(orders), "updated": sorted(updated)})
             for user, visitor in cursor:
                 users |= {user} - {None}
                 visitors |= {visitor} - {None}
