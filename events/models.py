@@ -1,5 +1,7 @@
 """Tables of events (by month), rejected events, counts without ids, offsets and orders."""
 
+from typing import Final
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
@@ -197,6 +199,9 @@ class OrderLine(models.Model):
         return f"{self.quantity.normalize():f} x {self.product_id}"
 
 
+RANDOM_GROUP: Final = "One of 128 groups of shoppers, by a hash of the id: all answers of a shopper fall into one."
+
+
 class ServedAnswer(models.Model):
     """One answer, by the id that clicks and order lines name. It names no shopper."""
 
@@ -206,6 +211,7 @@ class ServedAnswer(models.Model):
     at = models.DateTimeField()
     measured_rules = ArrayField(models.TextField(), null=True, help_text="Rules applied by lot: `id.version`.")
     held_out_rules = ArrayField(models.TextField(), null=True, help_text="Rules held out by lot: `id.version`.")
+    random_group = models.SmallIntegerField(db_default=0, help_text=RANDOM_GROUP)
 
     class Meta:
         db_table = "events_served_answer"
@@ -263,11 +269,16 @@ class RuleImpressions(models.Model):
     rule = models.TextField(help_text="`id.version`")
     day = models.DateField()
     held_out = models.BooleanField()
+    random_group = models.SmallIntegerField(help_text=RANDOM_GROUP)
     n = models.BigIntegerField()
 
     class Meta:
         db_table = "events_rule_impressions"
-        constraints = [models.UniqueConstraint(fields=["rule", "day", "held_out"], name="events_rule_impressions_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule", "day", "held_out", "random_group"], name="events_rule_impressions_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.n} x {self.rule} {self.day}"
@@ -292,6 +303,7 @@ class Outcome(models.Model):
     personalized = models.BooleanField(default=False)
     measured_rules = ArrayField(models.TextField(), null=True)
     held_out_rules = ArrayField(models.TextField(), null=True)
+    random_group = models.SmallIntegerField(db_default=0, help_text=RANDOM_GROUP)
 
     class Meta:
         db_table = "events_outcome"

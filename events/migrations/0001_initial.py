@@ -291,12 +291,20 @@ class Migration(migrations.Migration):
                 ("rule", models.TextField(help_text="`id.version`")),
                 ("day", models.DateField()),
                 ("held_out", models.BooleanField()),
+                (
+                    "random_group",
+                    models.SmallIntegerField(
+                        help_text="One of 128 groups of shoppers, by a hash of the id: all answers of a shopper fall into one."
+                    ),
+                ),
                 ("n", models.BigIntegerField()),
             ],
             options={
                 "db_table": "events_rule_impressions",
                 "constraints": [
-                    models.UniqueConstraint(fields=("rule", "day", "held_out"), name="events_rule_impressions_once")
+                    models.UniqueConstraint(
+                        fields=("rule", "day", "held_out", "random_group"), name="events_rule_impressions_once"
+                    )
                 ],
             },
         ),
@@ -333,6 +341,13 @@ class Migration(migrations.Migration):
                 (
                     "held_out_rules",
                     django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), null=True, size=None),
+                ),
+                (
+                    "random_group",
+                    models.SmallIntegerField(
+                        db_default=0,
+                        help_text="One of 128 groups of shoppers, by a hash of the id: all answers of a shopper fall into one.",
+                    ),
                 ),
             ],
             options={
@@ -378,6 +393,13 @@ class Migration(migrations.Migration):
                         help_text="Rules held out by lot: `id.version`.",
                         null=True,
                         size=None,
+                    ),
+                ),
+                (
+                    "random_group",
+                    models.SmallIntegerField(
+                        db_default=0,
+                        help_text="One of 128 groups of shoppers, by a hash of the id: all answers of a shopper fall into one.",
                     ),
                 ),
             ],

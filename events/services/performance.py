@@ -44,28 +44,32 @@ RULES: Final = (
     "nullif(ARRAY(SELECT rule #>> '{}' FROM jsonb_path_query(properties, '$.holdout.%s[*]') AS rule), ARRAY[]::text[])"
 )
 """Rules that were applied or held out by lot, as the exposure names them; null for none."""
+RANDOM_GROUP: Final = "abs(hashtext(coalesce(user_id, anonymous_id, '')) %% 128)"
+"""Names nobody, and yet tells how much answers of the same shoppers hang together."""
 ANSWERS: Final = f"""
 WITH served AS (
-    SELECT DISTINCT ON (recommendation_id) properties ->> 'recommendation_id' AS recommendation_id, properties, at
+    SELECT DISTINCT ON (recommendation_id) properties ->> 'recommendation_id' AS recommendation_id, properties, at,
+        {RANDOM_GROUP} AS random_group
     FROM {NEW_EVENTS} AND kind = 'track' AND name = 'Recommendation Served'
     ORDER BY recommendation_id, at
 ), answers AS (
     INSERT INTO events_served_answer
-        (recommendation_id, placement, personalized, at, measured_rules, held_out_rules)
+        (recommendation_id, placement, personalized, at, measured_rules, held_out_rules, random_group)
     SELECT recommendation_id, coalesce(properties ->> 'placement', ''),
-        coalesce((properties ->> 'personalized')::boolean, false), at, {RULES % "applied"}, {RULES % "held_out"}
+        coalesce((properties ->> 'personalized')::boolean, false), at, {RULES % "applied"}, {RULES % "held_out"},
+        random_group
     FROM served WHERE recommendation_id IS NOT NULL
     ON CONFLICT DO NOTHING
     RETURNING recommendation_id, placement, personalized, measured_rules, held_out_rules
 ), lots AS (
-    INSERT INTO events_rule_impressions (rule, day, held_out, n)
-    SELECT rule, {DAY}, held_out, count(*)
+    INSERT INTO events_rule_impressions (rule, day, held_out, random_group, n)
+    SELECT rule, {DAY}, held_out, random_group, count(*)
     FROM answers JOIN served USING (recommendation_id) CROSS JOIN LATERAL (
         SELECT unnest(measured_rules) AS rule, false AS held_out
         UNION ALL SELECT unnest(held_out_rules), true
     ) AS lot
-    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-    ON CONFLICT (rule, day, held_out) DO UPDATE SET n = events_rule_impressions.n + excluded.n
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (rule, day, held_out, random_group) DO UPDATE SET n = events_rule_impressions.n + excluded.n
 ), places AS (
     INSERT INTO events_impressions (placement, day, personalized, position, n)
     SELECT placement, {DAY}, personalized, position, count(*)
@@ -143,7 +147,7 @@ GROUP BY answer_id, product_id, order_id
 """
 FIND_PLACEMENTS: Final = """
 UPDATE events_outcome AS o SET placement = a.placement, personalized = a.personalized,
-    measured_rules = a.measured_rules, held_out_rules = a.held_out_rules
+    measured_rules = a.measured_rules, held_out_rules = a.held_out_rules, random_group = a.random_group
 FROM events_served_answer AS a WHERE a.recommendation_id = o.recommendation_id AND o.placement = ''
 """
 FORGET_OLD: Final = """

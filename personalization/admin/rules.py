@@ -84,10 +84,9 @@ class RuleAdmin(RuleBuilderPages, ModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show a rule, with what its hold-out says below."""
-        results = results_in_words(int(object_id)) if object_id.isdecimal() else []
-        page: HttpResponse = super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), "holdout": results}
-        )
+        rows, findings = results_in_words(int(object_id)) if object_id.isdecimal() else ([], [])
+        context = {**(extra_context or {}), "holdout": rows, "findings": findings}
+        page: HttpResponse = super().change_view(request, object_id, form_url, context)
         return page
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:

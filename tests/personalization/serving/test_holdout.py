@@ -4,6 +4,8 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from common import clock
+from personalization.admin.holdout_results import results_in_words
 from personalization.models import Rule
 from personalization.rules.holdout import is_held_out, split
 from personalization.rules.rule_set import Rule as PureRule
@@ -117,8 +119,36 @@ def test_the_page_of_the_rule_shows_both_groups(log_in: LogIn, settings: Setting
     page = dee.get("/admin/personalization/rule/7/change/").content.decode()
 
     assert "What it brings: its hold-out" in page
-    assert "50.0% (9.5% to 90.5%)" in page
+    assert "50.0%" in page
+    assert "Too early to say anything: 20 groups of shoppers are needed on both sides." in page
     assert "30.00 EUR" in page
     assert "15000.00 EUR" in page
     wrong = dee.post("/admin/personalization/rule/check/", {"effect": "boost", "holdout_percent": "51"})
     assert "less than or equal to 50" in wrong.content.decode()
+
+
+def test_the_page_states_each_effect_with_an_interval_that_may_be_watched() -> None:
+    from events.models import Outcome, RuleImpressions
+
+    now, n = clock.now(), 0
+    for group in range(40):
+        for held_out, clicks in ((False, 30 + group % 3), (True, 10 + group % 4)):
+            lot = {"held_out_rules" if held_out else "measured_rules": ["7.1"], "random_group": group}
+            RuleImpressions.objects.create(rule="7.1", day=now.date(), held_out=held_out, random_group=group, n=100)
+            for _ in range(clicks):
+                n += 1
+                Outcome.objects.create(
+                    recommendation_id=f"r{n}", product_id="p", kind="click", at=now, day=now.date(), **lot
+                )
+    rows, (finding,) = results_in_words(7)
+
+    assert [(row.group, row.answers, row.click_rate) for row in rows] == [
+        ("applied", 4_000, "31.0%"),
+        ("held out", 4_000, "11.5%"),
+    ]
+    of_clicks, of_orders, of_revenue = finding.sentences
+    assert of_clicks.startswith("The rule raises the share of answers with a click: +169.")
+    assert (of_orders, of_revenue) == (
+        "Nothing was counted for the share of answers with an order yet.",
+        "Nothing was counted for the revenue for an answer yet.",
+    )
