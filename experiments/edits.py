@@ -87,6 +87,14 @@ def check_edits(fields: Iterable[str], status: Status) -> None:
             raise Conflict(f"{field} cannot be edited while the experiment is {status}. {why}")
 
 
+def check_undo(fields: Iterable[str], status: Status) -> None:
+    """Raise Conflict, with the reason, where taking a step back would edit what this status does not allow to change.
+
+    Coverage and weights of a running experiment may go back. A status and what comes with it are no edits.
+    """
+    check_edits((one for one in fields if one in RULE_OF and permission(one, status) == "no"), status)
+
+
 def check_coverage(before: float, after: float) -> None:
     """Raise Conflict for a ramp that would take the experiment away from shoppers who have it."""
     if after <= before:

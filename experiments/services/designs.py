@@ -60,7 +60,7 @@ def edit_experiment(key: str, *, data: Mapping[str, Any], actor: str) -> Step | 
     changed = {name: value for name, value in data.items() if name not in before or before[name] != value}
     if "arms" in changed and _completed(changed["arms"]) == before["arms"]:
         del changed["arms"]
-    check_edits(_named_by_edits(changed, before), row.status)  # type: ignore[arg-type]  # a choice of the model
+    check_edits(fields_of_table(changed, before), row.status)  # type: ignore[arg-type]  # a choice of the model
     if not changed:
         return None
     _apply(row, changed)
@@ -92,7 +92,7 @@ def check_design(row: Experiment, arms: Sequence[Mapping[str, Any]]) -> None:
         raise InvalidInput(str(errors[0]), errors=tuple(errors))
 
 
-def _named_by_edits(changed: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
+def fields_of_table(changed: Mapping[str, Any], before: Mapping[str, Any]) -> list[str]:
     """Return the changed fields by the names of the edit table: arms that differ in weights only are `weights`."""
     if "arms" not in changed:
         return list(changed)

@@ -10,10 +10,10 @@ from django.db import transaction
 from common import clock
 from common.errors import Conflict, InvalidInput, NotFound
 from experiments.design import Status
-from experiments.edits import Action, check_coverage, check_step
+from experiments.edits import Action, check_coverage, check_step, check_undo
 from experiments.models import Experiment, Exposure, Kind, Step, StickyArm
 from experiments.payloads import targets_of
-from experiments.services.designs import check_design
+from experiments.services.designs import check_design, fields_of_table
 from experiments.services.steps import Change, State, begin_epoch, locked, namespace_of, save, state_of, write_step
 
 HOLDOUT: Final = "global-holdout"
@@ -99,7 +99,8 @@ def archive(key: str, *, actor: str, learnings: str | None = None, reason: str =
 def undo(handle: UUID | str, *, actor: str, reason: str = "") -> Step:
     """Take a step back; return the step that did so, which can be undone itself.
 
-    Raises NotFound, and Conflict where a later step changed the same, or where shoppers saw a started experiment.
+    Raises NotFound, and Conflict where a later step changed the same, where shoppers saw a started experiment, or where
+    the table of edits does not allow it any more.
     """
     step = Step.objects.filter(pk=handle).select_related("experiment").first()
     if step is None:
@@ -108,6 +109,7 @@ def undo(handle: UUID | str, *, actor: str, reason: str = "") -> Step:
     before = state_of(row)
     step.refresh_from_db()
     _check_undo(step, before)
+    check_undo(fields_of_table(step.before, before), cast(Status, row.status))
     if step.action == "created":
         row.status = "archived"
         save(row)

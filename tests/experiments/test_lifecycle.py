@@ -203,6 +203,34 @@ def test_every_step_can_be_undone_in_reverse_order(draft: str) -> None:
     assert (row().started_at, row().ended_at, row().status) == (None, None, "archived")
 
 
+def test_an_undo_is_no_way_around_the_table(draft: str) -> None:
+    edit = edit_experiment(draft, data={"goal_metric": "conversion_rate"}, actor=MO)
+    assert edit is not None
+    start(draft, actor=MO)
+    for status in ("running", "stopped", "archived"):
+        with pytest.raises(Conflict, match=f"goal_metric cannot be edited while the experiment is {status}"):
+            undo(edit.pk, actor=MO)
+        if status == "running":
+            stop(draft, actor=MO)
+        elif status == "stopped":
+            archive(draft, actor=MO)
+    assert row().goal_metric == "conversion_rate"
+
+
+def test_the_undoing_of_an_edit_is_no_way_around_the_table_either(draft: str) -> None:
+    edit = edit_experiment(draft, data={"alpha": 0.01}, actor=MO)
+    assert edit is not None
+    back = undo(edit.pk, actor=MO)
+    start(draft, actor=MO)
+
+    with pytest.raises(Conflict, match="alpha cannot be edited"):
+        undo(back.pk, actor=MO)
+    named = edit_experiment(draft, data={"name": "Other"}, actor=MO)
+    assert named is not None
+    undo(named.pk, actor=MO)
+    assert (row().alpha, row().name) == (0.05, "Button")
+
+
 def test_a_step_under_a_later_one_is_not_undone(running: str) -> None:
     first = change_coverage(running, coverage=0.25, actor=MO)
     change_coverage(running, coverage=0.5, actor=MO)
