@@ -8,6 +8,7 @@ Welch's interval, which holds for the one look at the planned size.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,11 @@ class Bounds:
 
     plan: Plan
     look_bounds: tuple[float, ...] = ()
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Return all that bounds of an estimate depend on."""
+        return self.plan.inference, self.plan.alpha, self.plan.n_star, self.look_bounds
 
     def reach(self, effects: Effects) -> Floats:
         """Return how many standard errors intervals reach to each side, float64[R, T]."""

@@ -1,15 +1,23 @@
 """From arrays to records: each arm against the control, in every row."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import isfinite
+from threading import Lock
+from typing import Any, Final
 
 import numpy as np
 
 from experiments.analysis.bounds import Bounds, holm
-from experiments.analysis.effects import Effects
+from experiments.analysis.effects import Effects, Layout, strata_of
+from experiments.analysis.tables import Sums, triangle_place
 from experiments.results import ArmComparison, Effect
 from experiments.stats.moments import Floats
+
+MOST_ROWS: Final = 20_000
+"""Rows kept of all experiments that a process shows: about 40 MB, 50 dashboards."""
+Row = tuple[ArmComparison, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +31,8 @@ class Claims:
     past: frozenset[str] = frozenset()
 
 
-ALWAYS = Claims(present=True)
-NEVER = Claims(present=False)
+ALWAYS: Final = Claims(present=True)
+NEVER: Final = Claims(present=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,46 +43,72 @@ class Comparer:
     bounds: Bounds
     higher_is_better: bool
 
-    def rows(self, effects: Effects, claims: Claims) -> list[tuple[ArmComparison, ...]]:
+    def rows(self, effects: Effects, claims: Claims) -> list[Row]:
         """Return the comparisons of each row."""
         p_values = self.bounds.p_values(effects)
         adjusted = holm(p_values)
-        is_significant = self.bounds.significant(effects, adjusted) & claims.present
         reach = self.bounds.reach(effects)
-        with np.errstate(invalid="ignore"):
-            columns = [
-                _numbers(effects.values, reach, effects.errors),
-                _numbers(effects.shares, reach, effects.share_errors),
-                p_values.tolist(),
-                adjusted.tolist(),
-                is_significant.tolist(),
-                ((effects.values > 0) == self.higher_is_better).tolist(),
-            ]
-        return [tuple(map(self._comparison, self.arms, *row)) for row in zip(*columns, strict=True)]
+        columns = [
+            _triples(effects.values, reach * effects.errors),
+            _triples(effects.shares, reach * effects.share_errors),
+            p_values.tolist(),
+            adjusted.tolist(),
+            (self.bounds.significant(effects, adjusted) & claims.present).tolist(),
+            ((effects.values > 0) == self.higher_is_better).tolist(),
+        ]
+        return [tuple(map(_comparison, self.arms, *row)) for row in zip(*columns, strict=True)]
 
-    def first(self, effects: Effects, claims: Claims) -> tuple[ArmComparison, ...]:
-        """Return the comparisons of the first row, with what earlier looks found."""
-        return tuple(
-            replace(one, is_significant=True) if one.arm in claims.past else one
-            for one in self.rows(effects, claims)[0]
-        )
+    def total(self, effects: Effects, claims: Claims) -> Row:
+        """Return the comparisons of all units, with what earlier looks found."""
+        (row,) = self.rows(effects, claims)
+        return tuple(replace(one, is_significant=True) if one.arm in claims.past else one for one in row)
 
-    def effect(self, effects: Effects, treatment: int) -> Effect:
-        """Return the absolute effect of the first row."""
-        row = _numbers(effects.values[:1], self.bounds.reach(effects)[:1], effects.errors[:1])[0]
-        return Effect(*row[treatment])
+    def effects(self, effects: Effects) -> list[Effect]:
+        """Return the absolute effects of the first row."""
+        (row,) = _triples(effects.values[:1], self.bounds.reach(effects)[:1] * effects.errors[:1])
+        return [Effect(*one) for one in row]
 
-    @staticmethod
-    def _comparison(
-        arm: str,
-        absolute: tuple[float | None, ...],
-        relative: tuple[float | None, ...],
-        p_value: float,
-        adjusted: float,
-        is_significant: bool,
-        is_better: bool,
-    ) -> ArmComparison:
-        return ArmComparison(arm, Effect(*absolute), Effect(*relative), p_value, adjusted, is_significant, is_better)
+
+class RowMemory:
+    """Keeps the comparisons of rows by what is in their cells: between two ticks of a page few cells change."""
+
+    def __init__(self, most: int = MOST_ROWS) -> None:
+        self._rows: dict[bytes, Row] = {}
+        self._most, self._lock = most, Lock()
+
+    def rows(self, sums: Sums, layout: Layout, comparer: Comparer, claims: Claims) -> list[Row]:
+        """Return the comparisons of each row, computing in one pass those that are new."""
+        shared = repr((comparer.arms, comparer.bounds.key, comparer.higher_is_better, claims.present, layout)).encode()
+        keys = [shared + content for content in _contents(sums, layout)]
+        known = {key: row for key in keys if (row := self._rows.get(key)) is not None}
+        missing = [place for place, key in enumerate(keys) if key not in known]
+        if missing:
+            new = comparer.rows(strata_of(sums.rows(missing), layout).effects(), claims)
+            known |= {keys[place]: row for place, row in zip(missing, new, strict=True)}
+        self._keep(known)
+        return [known[key] for key in keys]
+
+    def _keep(self, rows: dict[bytes, Row]) -> None:
+        """Put these rows last; the first ones go when there are too many."""
+        with self._lock:
+            for key, row in rows.items():
+                self._rows.pop(key, None)
+                self._rows[key] = row
+            excess = len(self._rows) - self._most
+            for key in list(islice(self._rows, max(excess, 0))):
+                del self._rows[key]
+
+
+remembered_rows: Final = RowMemory()
+
+
+def _contents(sums: Sums, layout: Layout) -> list[bytes]:
+    """Return for each row the numbers that its comparisons depend on."""
+    places = layout.places
+    pairs = sorted({triangle_place(one, other, layout.width) for one in places for other in places})
+    parts = [sums.n[..., None], sums.sums[..., places], sums.products[..., pairs]]
+    table = np.ascontiguousarray(np.concatenate(parts, axis=-1).swapaxes(0, 1))
+    return [row.tobytes() for row in table]
 
 
 def number(value: float) -> float | None:
@@ -82,14 +116,28 @@ def number(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def _numbers(values: Floats, reach: Floats, errors: Floats) -> list[list[tuple[float | None, ...]]]:
-    """Return value, low, high and standard error of each estimate; None where nothing can be said."""
-    columns = values, values - reach * errors, values + reach * errors, errors
-    return [
-        [tuple(map(number, one)) for one in zip(*row, strict=True)]
-        for row in _zipped(*(column.tolist() for column in columns))
-    ]
+def plain(values: Floats) -> list[Any]:
+    """Return the numbers as nested lists, None where they are not finite."""
+    objects = values.astype(object)
+    objects[~np.isfinite(values)] = None
+    numbers: list[Any] = objects.tolist()
+    return numbers
 
 
-def _zipped(*tables: list[list[float]]) -> Iterable[tuple[list[float], ...]]:
-    return zip(*tables, strict=True)
+def _comparison(
+    arm: str,
+    absolute: Sequence[float | None],
+    relative: Sequence[float | None],
+    p_value: float,
+    adjusted: float,
+    is_significant: bool,
+    is_better: bool,
+) -> ArmComparison:
+    return ArmComparison(arm, Effect(*absolute), Effect(*relative), p_value, adjusted, is_significant, is_better)
+
+
+def _triples(values: Floats, radius: Floats) -> list[list[list[float | None]]]:
+    """Return value, low and high of each estimate; None where nothing can be said."""
+    with np.errstate(invalid="ignore"):
+        table: list[list[list[float | None]]] = plain(np.stack([values, values - radius, values + radius], axis=-1))
+    return table

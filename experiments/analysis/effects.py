@@ -144,12 +144,25 @@ def arm_values(sums: Sums, layout: Layout) -> Floats:
         return np.asarray(np.where((n > 0) & (below != 0), totals[..., 0] / below, np.nan))
 
 
-def effects_of(sums: Sums, layout: Layout) -> Effects:
-    """Return the effects of all rows and treatments, adjusted by the covariate if there is one."""
+@dataclass(frozen=True, slots=True)
+class Strata:
+    """Control and treatments of all rows, [R, T], stratified by epoch."""
+
+    control: Moments
+    treatment: Moments
+    layout: Layout
+
+    def effects(self, *, with_covariate: bool = True) -> Effects:
+        """Return the effects of all rows and treatments, adjusted by the covariate if there is one."""
+        layout = self.layout if with_covariate else self.layout.without_covariate()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return _compare(self.control, self.treatment, layout, _theta(self.control, self.treatment, layout))
+
+
+def strata_of(sums: Sums, layout: Layout) -> Strata:
+    """Return what effects are computed from."""
     moments = moments_of(sums, layout.places, width=layout.width, is_binary=layout.is_binary)
-    control, treatment = _strata(moments)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return _compare(control, treatment, layout, _theta(control, treatment, layout))
+    return Strata(*_strata(moments), layout)
 
 
 def _strata(moments: Moments) -> tuple[Moments, Moments]:

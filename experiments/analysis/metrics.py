@@ -1,12 +1,15 @@
 """One metric in all arms: values, comparisons, breakdowns, days, windows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Final
 
+import numpy as np
+
 from experiments.analysis.bounds import Bounds
-from experiments.analysis.comparisons import ALWAYS, NEVER, Claims, Comparer, number
-from experiments.analysis.effects import Effects, Fraction, Layout, arm_values, effects_of
+from experiments.analysis.comparisons import ALWAYS, NEVER, Claims, Comparer, Row, number, plain, remembered_rows
+from experiments.analysis.effects import Effects, Fraction, Layout, Strata, arm_values, strata_of
 from experiments.analysis.plan import MetricUse, Plan
 from experiments.analysis.quantiles import quantiles_of, winsorized
 from experiments.analysis.stopped import stopped_estimate
@@ -17,21 +20,22 @@ from experiments.results import (
     ArmValue,
     Breakdown,
     DayValue,
+    Effect,
     Group,
     GuardrailState,
     MetricResult,
 )
 from experiments.stats.bayesian import bayesian_summary
 from experiments.stats.guardrails import guardrail_check
-from experiments.stats.moments import Floats
 from experiments.stats.power import InferenceKind
 
-FIRST: Final = slice(0, 1)
+TOTAL_ROW: Final = slice(0, 1)
+NO_QUANTILES: Final[Mapping[float, float]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A metric with the effects of all rows: the record for readers, and the arrays that others go on with."""
+    """A metric: the record for readers, and the effects of all units, which others go on with."""
 
     result: MetricResult
     effects: Effects
@@ -51,38 +55,34 @@ class Analysis:
 
 
 def measure(use: MetricUse, analysis: Analysis, claims: Claims, *, with_breakdowns: bool) -> Measured:
-    """Return the results of one metric. Without breakdowns the first row alone is computed."""
-    plan, table = analysis.plan, analysis.table
-    layout, sums = layout_of(use.metric, plan), table.sums
-    if use.metric.winsor_share is not None:
-        sums = winsorized(table, layout.outcome.top, use.metric.winsor_share)
+    """Return the results of one metric. Without breakdowns all units alone are compared."""
+    plan, table, metric = analysis.plan, analysis.table, use.metric
+    layout, sums = layout_of(metric, plan), table.sums
+    if metric.winsor_share is not None:
+        sums = winsorized(table, layout.outcome.top, metric.winsor_share)
         layout = Layout(1, Fraction(0))
-    if not with_breakdowns:
-        sums = sums.rows(FIRST)
-    comparer = Comparer(table.arms[1:], analysis.bounds, use.metric.higher_is_better)
-    effects = effects_of(sums, layout)
-    values = arm_values(sums, layout)
-    quantiles = quantiles_of(table, plan.places[use.metric.numerator], use.metric, with_breakdowns=with_breakdowns)
-    arms = [
-        _arm_values(table.arms, row, units, quantiles.get(place, {})) for place, (row, units) in _rows(values, sums)
+    total = sums.rows(TOTAL_ROW)
+    strata = strata_of(total, layout)
+    effects = strata.effects()
+    comparer = Comparer(table.arms[1:], analysis.bounds, metric.higher_is_better)
+    compared = [
+        _with_totals(one, place, effects, use, analysis) for place, one in enumerate(comparer.total(effects, claims))
     ]
-    first = tuple(
-        _with_totals(one, place, effects, use, analysis) for place, one in enumerate(comparer.first(effects, claims))
-    )
-    first = _with_others(first, comparer, sums, layout)
+    count = table.rows.group_slice.stop if with_breakdowns else 1
+    quantiles = quantiles_of(table, plan.places[metric.numerator], count) if metric.has_quantiles else []
+    values = _arm_values(table.arms, sums if with_breakdowns else total, layout, quantiles)
     result = MetricResult(
-        key=use.metric.key,
-        name=use.metric.name,
+        key=metric.key,
+        name=metric.name,
         role=use.role,
-        display=use.metric.display,
-        higher_is_better=use.metric.higher_is_better,
-        arms=arms[0],
-        comparisons=first,
+        display=metric.display,
+        higher_is_better=metric.higher_is_better,
+        arms=values[0],
+        comparisons=_with_others(compared, comparer, total, strata),
     )
     if with_breakdowns:
-        rows = comparer.rows(effects, ALWAYS if plan.inference is InferenceKind.ALWAYS_VALID else NEVER)
-        result = _with_rows(result, table, arms, rows)
-    return Measured(result, effects, layout, sums)
+        result = _with_rows(result, table, values, _compared_rows(table, sums, layout, comparer))
+    return Measured(result, effects, layout, total)
 
 
 def layout_of(metric: Metric, plan: Plan) -> Layout:
@@ -99,18 +99,25 @@ def layout_of(metric: Metric, plan: Plan) -> Layout:
     )
 
 
-def _rows(values: Floats, sums: Sums) -> list[tuple[int, tuple[list[float], list[float]]]]:
-    units = sums.n.sum(axis=0).tolist()
-    return list(enumerate(zip(values.tolist(), units, strict=True)))
-
-
 def _arm_values(
-    arms: Sequence[str], values: Sequence[float], units: Sequence[float], quantiles: dict[int, dict[float, float]]
-) -> tuple[ArmValue, ...]:
-    return tuple(
-        ArmValue(arm, int(n), number(value), quantiles.get(place, {}))
-        for place, (arm, value, n) in enumerate(zip(arms, values, units, strict=True))
-    )
+    arms: Sequence[str], sums: Sums, layout: Layout, quantiles: Sequence[Sequence[Mapping[float, float]]]
+) -> list[tuple[ArmValue, ...]]:
+    """Return the values of each row. The first rows have quantiles, where the metric has them."""
+    values, units = plain(arm_values(sums, layout)), sums.n.sum(axis=0).astype(np.int64).tolist()
+    none = [NO_QUANTILES] * len(arms)
+    rows = zip_longest(values, units, quantiles[: len(values)], fillvalue=none)
+    return [tuple(map(ArmValue, arms, n, value, shares)) for value, n, shares in rows]
+
+
+def _compared_rows(table: Table, sums: Sums, layout: Layout, comparer: Comparer) -> dict[int, Row]:
+    """Return the comparisons by row: groups, days added up, windows. They claim nothing but in always-valid tests."""
+    rows = table.rows
+    places = [
+        *range(rows.group_slice.start, rows.group_slice.stop),
+        *range(rows.cumulative_slice.start, sums.n.shape[1]),
+    ]
+    claims = ALWAYS if comparer.bounds.plan.inference is InferenceKind.ALWAYS_VALID else NEVER
+    return dict(zip(places, remembered_rows.rows(sums.rows(places), layout, comparer, claims), strict=True))
 
 
 def _with_totals(one: ArmComparison, place: int, effects: Effects, use: MetricUse, analysis: Analysis) -> ArmComparison:
@@ -143,36 +150,33 @@ def _with_totals(one: ArmComparison, place: int, effects: Effects, use: MetricUs
 
 
 def _with_others(
-    comparisons: tuple[ArmComparison, ...], comparer: Comparer, sums: Sums, layout: Layout
+    comparisons: Sequence[ArmComparison], comparer: Comparer, total: Sums, strata: Strata
 ) -> tuple[ArmComparison, ...]:
     """Return the comparisons with the estimates that stand beside: pooled over epochs, and without adjustment."""
-    first = sums.rows(FIRST)
-    pooled = effects_of(first.pooled(), layout)
-    plain = None if layout.covariate is None else effects_of(first, layout.without_covariate())
-    return tuple(
-        replace(
-            one,
-            pooled=comparer.effect(pooled, place),
-            unadjusted=None if plain is None else comparer.effect(plain, place),
-        )
-        for place, one in enumerate(comparisons)
-    )
+    pooled = [one.absolute for one in comparisons]
+    if total.n.shape[0] > 1:
+        pooled = comparer.effects(strata_of(total.pooled(), strata.layout).effects())
+    unadjusted: Sequence[Effect | None] = [None] * len(comparisons)
+    if strata.layout.covariate is not None:
+        unadjusted = comparer.effects(strata.effects(with_covariate=False))
+    together = zip(comparisons, pooled, unadjusted, strict=True)
+    return tuple(replace(one, pooled=first, unadjusted=second) for one, first, second in together)
 
 
 def _with_rows(
-    result: MetricResult,
-    table: Table,
-    arms: Sequence[tuple[ArmValue, ...]],
-    rows: Sequence[tuple[ArmComparison, ...]],
+    result: MetricResult, table: Table, values: Sequence[tuple[ArmValue, ...]], compared: Mapping[int, Row]
 ) -> MetricResult:
-    names, groups = table.rows.groups, table.rows.group_slice
+    rows = table.rows
     by_dimension: dict[str, list[Group]] = {}
-    for (dimension, value), values, compared in zip(names, arms[groups], rows[groups], strict=True):
-        by_dimension.setdefault(dimension, []).append(Group(value, values, compared))
-    days = zip(table.rows.days, arms[table.rows.day_slice], rows[table.rows.cumulative_slice], strict=True)
+    for place, (dimension, value) in enumerate(rows.groups, start=rows.group_slice.start):
+        by_dimension.setdefault(dimension, []).append(Group(value, values[place], compared[place]))
+    days = zip(
+        rows.days, values[rows.day_slice], range(rows.cumulative_slice.start, rows.cumulative_slice.stop), strict=True
+    )
+    windows = range(rows.window_slice.start, rows.window_slice.stop)
     return replace(
         result,
-        breakdowns=tuple(Breakdown(dimension, tuple(found)) for dimension, found in by_dimension.items()),
-        days=tuple(DayValue(day, values, compared) for day, values, compared in days),
-        windows=dict(zip(WINDOWS, rows[table.rows.window_slice], strict=False)),
+        breakdowns=tuple(Breakdown(dimension, tuple(groups)) for dimension, groups in by_dimension.items()),
+        days=tuple(DayValue(day, arms, compared[place]) for day, arms, place in days),
+        windows={length: compared[place] for length, place in zip(WINDOWS, windows, strict=False)},
     )

@@ -10,38 +10,30 @@ import orjson
 
 from experiments.analysis.readings import CellRow
 from experiments.analysis.tables import Sums, Table, with_days
-from experiments.metrics.base import Metric
 from experiments.stats.sketches import Sketch, merge_sketches, quantiles, sketch_from_json, winsor_limit, winsorized_arm
 
 SHARES: Final = (0.5, 0.75, 0.9, 0.95, 0.99)
 
 
-def quantiles_of(
-    table: Table, place: int, metric: Metric, *, with_breakdowns: bool
-) -> dict[int, dict[int, dict[float, float]]]:
-    """Return the quantiles by row, arm and share, where the metric has them: of all units and of groups."""
-    if not metric.has_quantiles:
-        return {}
-    count = table.rows.group_slice.stop if with_breakdowns else 1
-    arms = range(len(table.arms))
-    return {row: {arm: _quantiles(table, row, arm, place) for arm in arms} for row in range(count)}
+def quantiles_of(table: Table, place: int, count: int) -> list[list[Mapping[float, float]]]:
+    """Return the quantiles by share of the variable at a place, of the first `count` rows and each arm."""
+    epochs = [epoch[:count] for epoch in table.cells]
+    return [[_quantiles(cells, place) for cells in zip(*row, strict=True)] for row in zip(*epochs, strict=True)]
 
 
-def _quantiles(table: Table, row: int, arm: int, place: int) -> dict[float, float]:
-    cells = [epoch[row][arm] for epoch in table.cells]
-    texts = tuple(cell.sketches for cell in cells if cell is not None)
-    return dict(_of_texts(texts, place))
+def _quantiles(cells: Sequence[CellRow | None], place: int) -> Mapping[float, float]:
+    return _of_texts(tuple(cell.sketches for cell in cells if cell is not None), place)
 
 
-@lru_cache(maxsize=65_536)
-def _of_texts(texts: tuple[str, ...], place: int) -> tuple[tuple[float, float], ...]:
-    """Return share and value of the quantiles; the same sketches are read once, however often a page is drawn."""
+@lru_cache(maxsize=20_000)
+def _of_texts(texts: tuple[str, ...], place: int) -> Mapping[float, float]:
+    """Return the quantiles by share; the same sketches are read once, however often a page is drawn."""
     sketches = [one for text in texts if (one := _sketch(text, place)) is not None]
     if not sketches:
-        return ()
+        return {}
     merged = sketches[0] if len(sketches) == 1 else merge_sketches(sketches)
     pairs = zip(SHARES, quantiles(merged, SHARES), strict=True)
-    return tuple((share, value) for share, value in pairs if isfinite(value))
+    return {share: value for share, value in pairs if isfinite(value)}
 
 
 def _sketch(text: str, place: int) -> Sketch | None:

@@ -30,7 +30,7 @@ class Sums:
     sums: Floats
     products: Floats
 
-    def rows(self, which: slice) -> "Sums":
+    def rows(self, which: slice | list[int]) -> "Sums":
         """Return some of the rows."""
         return Sums(self.n[:, which], self.sums[:, which], self.products[:, which])
 

@@ -1,55 +1,94 @@
 """The results of an experiment: reads rows, and leaves all arithmetic to `experiments.analysis`."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
+import orjson
 from django.db import connection
-from django.db.models import Sum
 
 from common import clock
 from common.errors import NotFound
 from experiments.analysis.analyze import Moment, analyze, is_decisive
 from experiments.analysis.plan import MetricUse, Plan
-from experiments.analysis.readings import CellRow, LookRow, Reading
-from experiments.models import Experiment, Look, Withheld
+from experiments.analysis.readings import LookRow, Reading
+from experiments.models import Experiment, Look
 from experiments.results import ExperimentResults, Role
+from experiments.selectors.cells import read_cells
 from experiments.selectors.designs import design_of
 from experiments.selectors.metrics import metrics_of, variables
 from experiments.stats.power import InferenceKind
 
-CELLS: Final = """
-SELECT epoch, arm, dimension, value, n, quarantined, sums::float8[], products::float8[], sketches::text
-FROM experiments_cell WHERE experiment_id = %s AND (dimension IN ('', 'day') OR %s)
+HEAD: Final = """
+SELECT e.id, e.status, concat_ws(' ', e.xmin, e.ctid),
+    (SELECT concat_ws(' ', count(*), max(number)) FROM experiments_look WHERE experiment_id = e.id),
+    (SELECT jsonb_object_agg(arm, n)
+     FROM (SELECT arm, sum(n) AS n FROM experiments_withheld WHERE experiment_id = e.id GROUP BY arm) AS by_arm)
+FROM experiments_experiment AS e WHERE e.key = %s
 """
+"""Arms and epochs change only together with their experiment's row, looks are only added and deleted."""
 
 
-def results_of(key: str, *, at: datetime | None = None, with_breakdowns: bool = True) -> ExperimentResults:
-    """Return the results of an experiment now, or as if it were `at`. Raises NotFound."""
-    row = experiment_row(key)
-    return results_of_row(row, at=at, with_breakdowns=with_breakdowns)
+class Head(NamedTuple):
+    """An experiment's id and status, versions of its row and of its looks, and how many answers did not count."""
+
+    id: int
+    status: str
+    version: str
+    looks_version: str
+    withheld: str | None
 
 
-def results_of_row(
-    row: Experiment, *, at: datetime | None = None, with_breakdowns: bool = True, is_look: bool = False
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The looks of an experiment, and what the last one that decided called significant: metric and arm."""
+
+    looks: tuple[LookRow, ...]
+    significant: frozenset[tuple[str, str]] | None
+
+
+def results_of(
+    key: str, *, at: datetime | None = None, with_breakdowns: bool = True, is_look: bool = False
 ) -> ExperimentResults:
-    """Return the results of a row of `experiment_row`; `is_look` takes a look of the plan with the present numbers."""
-    plan = plan_of(row)
-    reading = reading_of(row, plan, with_breakdowns=with_breakdowns)
+    """Return the results of an experiment now, or as if it were `at`. Raises NotFound.
+
+    `is_look` reads them as a look of the plan, which may decide: `experiments.services.looks` takes one and stores it.
+    """
+    head = _head(key)
+    plan = plan_of(head)
+    past = _past(head.id, head.version, head.looks_version)
+    reading = Reading(
+        cells=read_cells(head.id, with_groups=with_breakdowns),
+        withheld=orjson.loads(head.withheld or "{}"),
+        looks=past.looks,
+        significant=past.significant,
+    )
     return analyze(plan, reading, Moment(at or clock.now(), is_look), with_breakdowns=with_breakdowns)
 
 
-def experiment_row(key: str) -> Experiment:
-    """Return the row with its arms, epochs and namespace. Raises NotFound."""
-    rows = Experiment.objects.select_related("namespace").prefetch_related("arms", "epochs")
-    row = rows.filter(key=key).first()
+def plan_of(head: Head) -> Plan:
+    """Return the plan of an experiment. It is remembered once the experiment started, when metrics change no more."""
+    return _read_plan(head.id) if head.status == "draft" else _plan(head.id, head.version)
+
+
+def _head(key: str) -> Head:
+    with connection.cursor() as cursor:
+        cursor.execute(HEAD, [key])
+        row = cursor.fetchone()
     if row is None:
         raise NotFound(f"There is no experiment {key}.")
-    return row
+    return Head(*row)
 
 
-def plan_of(row: Experiment) -> Plan:
-    """Return the plan of an experiment."""
+@lru_cache(maxsize=512)
+def _plan(experiment: int, _version: str) -> Plan:
+    return _read_plan(experiment)
+
+
+def _read_plan(experiment: int) -> Plan:
+    rows = Experiment.objects.select_related("namespace").prefetch_related("arms", "epochs")
+    row = rows.get(pk=experiment)
     metrics = metrics_of(row)
     return Plan(
         design=design_of(row),
@@ -71,35 +110,26 @@ def plan_of(row: Experiment) -> Plan:
     )
 
 
-def reading_of(row: Experiment, plan: Plan, *, with_breakdowns: bool = True) -> Reading:
-    """Return what was measured. Without breakdowns the cells of groups are left out."""
-    with connection.cursor() as cursor:
-        cursor.execute(CELLS, [row.pk, with_breakdowns])
-        cells = tuple(CellRow(*one) for one in cursor.fetchall())
-    withheld = Withheld.objects.filter(experiment=row).values_list("arm").annotate(total=Sum("n"))
-    looks = tuple(
-        LookRow(*one)
-        for one in Look.objects.filter(experiment=row).order_by("number").values_list("number", "at", "units")
-    )
-    return Reading(cells, dict(withheld), looks, _significant(row, plan, looks))
-
-
 def _role(row: Experiment, key: str) -> Role:
     if key == row.goal_metric:
         return "goal"
     return "secondary" if key in row.secondary_metrics else "guardrail"
 
 
-def _significant(row: Experiment, plan: Plan, looks: tuple[LookRow, ...]) -> frozenset[tuple[str, str]] | None:
-    """Return metric and arm of what the last look that decided called significant; None before there is one."""
+@lru_cache(maxsize=512)
+def _past(experiment: int, version: str, _looks_version: str) -> Past:
+    plan = _plan(experiment, version)
+    rows = Look.objects.filter(experiment_id=experiment).order_by("number").values_list("number", "at", "units")
+    looks = tuple(LookRow(*one) for one in rows)
     deciding = [look.number for look in looks if is_decisive(plan, sum(look.units.values()))]
     if not deciding:
-        return None
+        return Past(looks, None)
     number = deciding[0] if plan.inference is InferenceKind.FIXED else deciding[-1]
-    results: Mapping[str, Any] = Look.objects.values_list("results", flat=True).get(experiment=row, number=number)
-    return frozenset(
-        (metric["key"], one["arm"])
-        for metric in results["metrics"]
-        for one in metric["comparisons"]
-        if one["is_significant"]
-    )
+    results: Any = Look.objects.values_list("results", flat=True).get(experiment_id=experiment, number=number)
+    return Past(looks, frozenset(_significant(results)))
+
+
+def _significant(results: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return metric and arm of what a stored look called significant."""
+    pairs = [(metric["key"], one) for metric in results["metrics"] for one in metric["comparisons"]]
+    return [(key, one["arm"]) for key, one in pairs if one["is_significant"]]

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.analysis.bounds import bounds_of
 from experiments.analysis.comparisons import ALWAYS, Comparer
-from experiments.analysis.effects import effects_of
+from experiments.analysis.effects import strata_of
 from experiments.analysis.metrics import layout_of
 from experiments.analysis.plan import Plan
 from experiments.analysis.tables import table_of
@@ -96,7 +96,7 @@ def test_effects_equal_those_of_the_scalar_functions(
     layout = layout_of(METRICS[metric], plan)
     layout = layout if with_covariate else layout.without_covariate()
 
-    rows = Comparer(plan.arm_keys[1:], bounds_of(plan, []), True).rows(effects_of(table.sums, layout), ALWAYS)
+    rows = Comparer(plan.arm_keys[1:], bounds_of(plan, []), True).rows(strata_of(table.sums, layout).effects(), ALWAYS)
 
     for place, arm in enumerate(plan.arm_keys[1:]):
         expected = scalar(plan, units, arm, with_covariate=with_covariate)
