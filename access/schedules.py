@@ -54,6 +54,9 @@ TASKS: Final = {
     "experiments.apply_policies": Task(
         "applies the policies of experiments", "Experiments", "admin:experiments_experiment_changelist"
     ),
+    "experiments.take_looks": Task(
+        "stores the results of experiments as they were", "Experiments", "admin:experiments_experiment_changelist"
+    ),
     "personalization.forget_old_inputs": Task("deletes old inputs of answers"),
     "audit.verify": Task(
         "compares the audit log with its signed tree", "Audit log", "admin:audit_auditevent_changelist"

@@ -31,6 +31,7 @@ CELERY_TASK_ROUTES = {
     "events.count_performance": {"queue": "quick"},
     # A guardrail that is breached does not wait behind a training.
     "experiments.apply_policies": {"queue": "quick"},
+    "experiments.take_looks": {"queue": "quick"},
 }
 # In KiB. A process above it ends with its task, because it never returns much of a training's memory.
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 512 * 1024

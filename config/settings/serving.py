@@ -62,6 +62,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=30),
         "options": {"expire_seconds": 30},
     },
+    # A look that the plan of a group-sequential test asks for must not wait long.
+    "looks of experiments": {
+        "task": "experiments.take_looks",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
+    },
     "old inputs of answers": {
         "task": "personalization.forget_old_inputs",
         "schedule": crontab(minute=23),

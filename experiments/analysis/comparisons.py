@@ -49,8 +49,8 @@ class Comparer:
         adjusted = holm(p_values)
         reach = self.bounds.reach(effects)
         columns = [
-            _triples(effects.values, reach * effects.errors),
-            _triples(effects.shares, reach * effects.share_errors),
+            _numbers(effects.values, effects.errors, reach),
+            _numbers(effects.shares, effects.share_errors, reach),
             p_values.tolist(),
             adjusted.tolist(),
             (self.bounds.significant(effects, adjusted) & claims.present).tolist(),
@@ -65,7 +65,7 @@ class Comparer:
 
     def effects(self, effects: Effects) -> list[Effect]:
         """Return the absolute effects of the first row."""
-        (row,) = _triples(effects.values[:1], self.bounds.reach(effects)[:1] * effects.errors[:1])
+        (row,) = _numbers(effects.values[:1], effects.errors[:1], self.bounds.reach(effects)[:1])
         return [Effect(*one) for one in row]
 
 
@@ -136,8 +136,8 @@ def _comparison(
     return ArmComparison(arm, Effect(*absolute), Effect(*relative), p_value, adjusted, is_significant, is_better)
 
 
-def _triples(values: Floats, radius: Floats) -> list[list[list[float | None]]]:
-    """Return value, low and high of each estimate; None where nothing can be said."""
+def _numbers(values: Floats, errors: Floats, reach: Floats) -> list[list[list[float | None]]]:
+    """Return value, low, high and standard error of each estimate; None where nothing can be said."""
     with np.errstate(invalid="ignore"):
-        table: list[list[list[float | None]]] = plain(np.stack([values, values - radius, values + radius], axis=-1))
-    return table
+        columns = [values, values - reach * errors, values + reach * errors, errors]
+    return plain(np.stack(columns, axis=-1))

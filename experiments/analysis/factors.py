@@ -68,7 +68,8 @@ def _interactions(plan: Plan, analysis: FactorialAnalysis, pair: Estimate | None
 
 
 def _result(name: str, conclusion: Conclusion) -> FactorResult:
-    effect = Effect(*(number(one) for one in (conclusion.estimate.value, conclusion.low, conclusion.high)))
+    estimate = conclusion.estimate
+    effect = Effect(*map(number, (estimate.value, conclusion.low, conclusion.high, estimate.standard_error)))
     return FactorResult(name, effect, conclusion.p_value)
 
 

@@ -51,15 +51,14 @@ def verdict_of(situation: Situation) -> Verdict:
 
 def percent(share: float) -> str:
     """Return a share as text: 3.1 %."""
-    digits = 1 if abs(share) < 0.0995 else 0
-    text = f"{100 * share:.{digits}f}"
-    return f"{text.replace('-', '−')} %"
+    text = f"{abs(100 * share):.{1 if abs(share) < 0.0995 else 0}f}"
+    return f"−{text} %" if share < 0 and float(text) else f"{text} %"
 
 
 def _mismatch(situation: Situation) -> str:
-    shares = " and ".join(f"{one.name} has {percent(one.share)} of the units" for one in situation.units[:2])
-    planned = " and ".join(percent(one.planned_share) for one in situation.units[:2])
-    return f"Nothing may be concluded: {shares}, planned were {planned}, so units are lost or counted wrongly."
+    worst = max(situation.units, key=lambda one: abs(one.share - one.planned_share))
+    sizes = f"{100 * worst.share:.1f} % of the units instead of {100 * worst.planned_share:.1f} %"
+    return f"Nothing may be concluded: {worst.name} has {sizes}, so units are lost or counted wrongly."
 
 
 def _waiting(situation: Situation) -> Verdict:
@@ -109,25 +108,19 @@ def _compared(situation: Situation, goal: MetricResult) -> Verdict:
 def _open(situation: Situation, goal: MetricResult, leader: str | None) -> Verdict:
     """Return the verdict where nothing is significant."""
     best = next((one for one in goal.comparisons if one.arm == leader), goal.comparisons[0])
-    numbers, progress, plan = _interval(best, goal), situation.progress, situation.plan
+    progress, plan, name = situation.progress, situation.plan, goal.name.lower()
+    numbers = f"{_arm_name(situation, best.arm)} is " if _many(situation) else ""
+    numbers += _interval(best, goal)
     if plan.inference is InferenceKind.FIXED and not situation.is_readable and plan.ended_at is None:
-        text = (
-            f"The test can be read at its planned size: {_share_of_plan(situation)}, {goal.name.lower()} now {numbers}."
-        )
+        text = f"The test can be read at its planned size: {_share_of_plan(situation)}. So far {name}: {numbers}."
         return Verdict("undecided", text, leader)
     if progress.is_futile:
         chance = percent(progress.predictive_power or 0.0)
-        text = (
-            f"An improvement of {goal.name.lower()} can hardly be shown any more: the chance is {chance} ({numbers})."
-        )
+        text = f"An improvement of {name} can hardly be shown any more: {numbers}, and the chance is {chance}."
         return Verdict("futile", text, leader)
     if _is_over(situation):
-        return Verdict(
-            "no_difference", f"The plan is full, and {goal.name.lower()} shows no difference: {numbers}.", leader
-        )
-    return Verdict(
-        "undecided", f"Nothing may be concluded about {goal.name.lower()} yet: {numbers}{_left(situation)}.", leader
-    )
+        return Verdict("no_difference", f"The plan is full, and {name} shows no difference: {numbers}.", leader)
+    return Verdict("undecided", f"Nothing may be concluded about {name} yet: {numbers}{_left(situation)}.", leader)
 
 
 def _ended(situation: Situation, verdict: Verdict) -> Verdict:
@@ -241,9 +234,11 @@ def _many(situation: Situation) -> bool:
 
 def _name_of(situation: Situation, arm: str) -> str:
     """Return `Warm: ` where there are several treatments, else nothing."""
-    if not _many(situation):
-        return ""
-    return f"{next(one.name for one in situation.units if one.arm == arm)}: "
+    return f"{_arm_name(situation, arm)}: " if _many(situation) else ""
+
+
+def _arm_name(situation: Situation, arm: str) -> str:
+    return next(one.name for one in situation.units if one.arm == arm)
 
 
 def _capital(text: str) -> str:
