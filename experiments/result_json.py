@@ -14,17 +14,18 @@ def as_json(results: ExperimentResults) -> dict[str, Any]:
     Fields have the names of `experiments.results`. Times are ISO 8601, keys of mappings texts: quantiles "0.5",
     windows "7". Numbers that are not known are null.
     """
-    document: dict[str, Any] = _plain(results)
+    document: dict[str, Any] = plain(results)
     return document
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return records, mappings, dates and sequences as JSON-able values."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):
-        return {f"{key:g}" if isinstance(key, float) else str(key): _plain(one) for key, one in value.items()}
+        return {f"{key:g}" if isinstance(key, float) else str(key): plain(one) for key, one in value.items()}
     if isinstance(value, date):
         return value.isoformat()
-    return [_plain(one) for one in value]
+    return [plain(one) for one in value]

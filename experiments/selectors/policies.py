@@ -82,6 +82,17 @@ def read_outlook(row: Experiment, *, now: datetime) -> Outlook:
     return outlook(results, state)
 
 
+def policy_answer(key: str) -> dict[str, Any]:
+    """Return the policy's mode, its next step or what it waits for, and open proposals. Raises NotFound."""
+    mode = Experiment.objects.filter(key=key).values_list("policy_mode", flat=True).first()
+    now = policy_outlook(key)
+    decision = now.decision
+    step = None if decision is None else {"action": decision.action, "arm": decision.arm, "rule": decision.rule}
+    proposals = Proposal.objects.filter(experiment__key=key, state=Proposal.State.OPEN).order_by("at", "pk")
+    ids = list(proposals.values_list("pk", flat=True))
+    return {"mode": mode, "sentence": now.sentence, "next": step, "proposals": ids}
+
+
 def limits() -> Limits:
     """Return what this installation asks of every experiment."""
     return Limits(

@@ -56,7 +56,7 @@ def results_of(
     `is_look` reads them as a look of the plan, which may decide: `experiments.services.looks` takes one and stores it.
     """
     head = _head(key)
-    plan = plan_of(head)
+    plan = _plan_at(head)
     past = _past(head.id, head.version, head.looks_version)
     reading = Reading(
         cells=read_cells(head.id, with_groups=with_breakdowns),
@@ -67,8 +67,13 @@ def results_of(
     return analyze(plan, reading, Moment(at or clock.now(), is_look), with_breakdowns=with_breakdowns)
 
 
-def plan_of(head: Head) -> Plan:
-    """Return the plan of an experiment. It is remembered once the experiment started, when metrics change no more."""
+def plan_of(key: str) -> Plan:
+    """Return the plan of an experiment's analysis. Raises NotFound."""
+    return _plan_at(_head(key))
+
+
+def _plan_at(head: Head) -> Plan:
+    """Return the plan. It is remembered once the experiment started: its metrics change no more."""
     return _read_plan(head.id) if head.status == "draft" else _plan(head.id, head.version)
 
 

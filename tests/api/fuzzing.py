@@ -113,6 +113,7 @@ def _befriend(case: Any, name: str, publishable: str, *, whole: bool) -> None:
         "customer_id": "ada",
         "key": publishable,
         "flag": "button",
+        "experiment": "button",
     }
     case.path_parameters = {part: known_ids.get(part, value) for part, value in (case.path_parameters or {}).items()}
     if not whole:
