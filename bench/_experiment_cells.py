@@ -37,6 +37,7 @@ def fill(sizes: Sizes) -> list[str]:
     """Create the experiments and their cells; return their keys. All have the cells of the first one."""
     from django.db import connection
 
+    from common import clock
     from experiments.models import Cell, Experiment
     from experiments.services.designs import create_experiment
     from experiments.services.lifecycle import start
@@ -47,7 +48,7 @@ def fill(sizes: Sizes) -> list[str]:
         start(key, actor="system:bench")
     rows = Experiment.objects.filter(key__in=keys).order_by("pk")
     first = rows[0]
-    rows.update(started_at=first.started_at - timedelta(days=sizes.days))
+    rows.update(started_at=clock.now() - timedelta(days=sizes.days))
     rng = np.random.default_rng(1)
     Cell.objects.bulk_create([cell for arm in DATA["arms"] for cell in _cells(first, arm, sizes, rng)])
     with connection.cursor() as cursor:

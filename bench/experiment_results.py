@@ -73,7 +73,7 @@ def measured(key: str, ticks: int) -> dict[str, Any]:
             )
 
     one_order = "arm = 'warm' AND value IN ('', 'device 1', 'visitor 1', 'segment 1', 'region 1', 'source 1')"
-    figures = {"cells": len(rows_of(pk))}
+    figures: dict[str, Any] = {"cells": len(rows_of(pk))}
     figures["read_of_cells"] = times(read, lambda: None, ticks)
     figures["tick_one_order"] = times(lambda: results_of(key), lambda: change(one_order), ticks)
     figures["tick_all_cells"] = times(lambda: results_of(key), lambda: change("true"), ticks)

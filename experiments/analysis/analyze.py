@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from experiments.analysis.bounds import bounds_of
 from experiments.analysis.comparisons import Claims
@@ -20,15 +20,19 @@ from experiments.stats.power import InferenceKind
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When the numbers are read. `is_look` says that a look of the plan is taken now, which may decide."""
+    """When the numbers are read, and the shop's day then.
+
+    `is_look` says that a look of the plan is taken now, which may decide.
+    """
 
     at: datetime
+    today: date
     is_look: bool = False
 
 
 def analyze(plan: Plan, reading: Reading, moment: Moment, *, with_breakdowns: bool = True) -> ExperimentResults:
     """Return the results. Breakdowns, days and windows are left out on request."""
-    table = table_of(reading.cells, plan.arm_keys, width=len(plan.variables), today=moment.at.date())
+    table = table_of(reading.cells, plan.arm_keys, width=len(plan.variables), today=moment.today)
     units = dict(zip(plan.arm_keys, map(int, table.sums.n[:, 0].sum(axis=0)), strict=True))
     looks = [look.units for look in reading.looks]
     bounds = bounds_of(plan, [*looks, units] if moment.is_look else looks)

@@ -10,6 +10,7 @@ from experiments.analysis.metrics import Measured
 from experiments.analysis.plan import Plan
 from experiments.analysis.readings import Reading
 from experiments.analysis.tables import Table
+from experiments.analysis.words import percent
 from experiments.results import ArmUnits, Health
 from experiments.stats.checks import imbalance_check, switch_check
 from experiments.stats.estimands import Mean
@@ -89,7 +90,7 @@ def _warnings(plan: Plan, is_mismatch: bool, switch_share: float, is_imbalanced:
     if is_mismatch:
         warnings.append("The sizes of the arms contradict their weights: units are lost or counted wrongly.")
     if switch_share:
-        warnings.append(f"{switch_share:.1%} of the units saw more than one arm; they are not analyzed.")
+        warnings.append(f"{percent(switch_share)} of the units saw more than one arm; they are not analyzed.")
     if is_imbalanced:
         warnings.append("The arms differed before the experiment already: the assignment may be biased.")
     if plan.is_placebo:

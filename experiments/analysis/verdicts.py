@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from experiments.analysis.plan import Plan
+from experiments.analysis.words import count_of_units, percent, short_number
 from experiments.results import ArmComparison, ArmUnits, Health, Level, MetricResult, Progress
 from experiments.stats.power import InferenceKind
 
@@ -49,14 +50,8 @@ def verdict_of(situation: Situation) -> Verdict:
     return _ended(situation, _compared(situation, goal))
 
 
-def percent(share: float) -> str:
-    """Return a share as text: 3.1 %."""
-    text = f"{abs(100 * share):.{1 if abs(share) < 0.0995 else 0}f}"
-    return f"−{text} %" if share < 0 and float(text) else f"{text} %"
-
-
 def _mismatch(situation: Situation) -> str:
-    worst = max(situation.units, key=lambda one: abs(one.share - one.planned_share))
+    worst = max(situation.units, key=lambda one: round(abs(one.share - one.planned_share), 9))
     sizes = f"{100 * worst.share:.1f} % of the units instead of {100 * worst.planned_share:.1f} %"
     return f"Nothing may be concluded: {worst.name} has {sizes}, so units are lost or counted wrongly."
 
@@ -64,7 +59,9 @@ def _mismatch(situation: Situation) -> str:
 def _waiting(situation: Situation) -> Verdict:
     smallest = min(situation.units, key=lambda one: one.units)
     if smallest.units < FEWEST:
-        return Verdict("waiting", f"It is too early to say anything: {smallest.name} has {_units(smallest.units)}.")
+        return Verdict(
+            "waiting", f"It is too early to say anything: {smallest.name} has {count_of_units(smallest.units)}."
+        )
     if situation.plan.inference is InferenceKind.GROUP_SEQUENTIAL:
         if situation.plan.planned_units is None:
             return Verdict("waiting", "The test has planned looks, but no planned size: it allows no conclusion.")
@@ -193,7 +190,7 @@ def _advice(situation: Situation, best: ArmComparison) -> str:
 
 def _interval(one: ArmComparison, metric: MetricResult) -> str:
     """Return `3.1 % higher (1.2 % to 5.0 %)`, absolute where the control has no value to compare with."""
-    effect, show = (one.relative, percent) if one.relative.value is not None else (one.absolute, _plain)
+    effect, show = (one.relative, percent) if one.relative.value is not None else (one.absolute, short_number)
     if effect.value is None:
         return "not known"
     direction = "higher" if effect.value >= 0 else "lower"
@@ -243,11 +240,3 @@ def _arm_name(situation: Situation, arm: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _plain(value: float) -> str:
-    return f"{value:.4g}".replace("-", "−")
-
-
-def _units(count: int) -> str:
-    return {0: "no unit", 1: "one unit"}.get(count, f"{count} units")

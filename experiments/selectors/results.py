@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import orjson
+from django.conf import settings
 from django.db import connection
 
 from common import clock
@@ -16,6 +18,7 @@ from experiments.analysis.readings import LookRow, Reading
 from experiments.models import Experiment, Look
 from experiments.results import ExperimentResults, Role
 from experiments.selectors.cells import read_cells
+from experiments.selectors.counting import counted_until
 from experiments.selectors.designs import design_of
 from experiments.selectors.metrics import metrics_of, variables
 from experiments.stats.power import InferenceKind
@@ -55,7 +58,7 @@ def results_of(
 
     `is_look` reads them as a look of the plan, which may decide: `experiments.services.looks` takes one and stores it.
     """
-    head = _head(key)
+    head, at = _head(key), at or clock.now()
     plan = _plan_at(head)
     past = _past(head.id, head.version, head.looks_version)
     reading = Reading(
@@ -63,8 +66,10 @@ def results_of(
         withheld=orjson.loads(head.withheld or "{}"),
         looks=past.looks,
         significant=past.significant,
+        counted_until=counted_until(at),
     )
-    return analyze(plan, reading, Moment(at or clock.now(), is_look), with_breakdowns=with_breakdowns)
+    moment = Moment(at, at.astimezone(ZoneInfo(settings.SHOP_TIME_ZONE)).date(), is_look)
+    return analyze(plan, reading, moment, with_breakdowns=with_breakdowns)
 
 
 def plan_of(key: str) -> Plan:

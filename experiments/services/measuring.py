@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from common import clock, redis
 from events.log.offsets import SEQUENCE_BITS
 from events.services.positions import first_after, move, positions, recorded_positions
-from experiments.keys import CHANGED
+from experiments.keys import CHANGED, CONSUMER
 from experiments.measuring.cells import read_changes, write_changes
 from experiments.measuring.plan import ExperimentPlan, Plan, PlanReader, plan_of, read_plan
 from experiments.measuring.rows import (
@@ -31,7 +31,6 @@ from experiments.measuring.rows import (
 from experiments.measuring.units import Touched, Units, ids_of_kind, touched_by, touched_since, units_of
 from experiments.models import BusyUnit, Cell, CountedPlan, Exposure
 
-CONSUMER: Final = "experiments"
 STEP: Final = 60_000 << SEQUENCE_BITS
 """The part of the log of one transaction: a minute."""
 MANY_EVENTS: Final = 5_000

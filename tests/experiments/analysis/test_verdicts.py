@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from experiments.analysis.verdicts import Situation, Verdict, percent, verdict_of
+from experiments.analysis.verdicts import Situation, Verdict, verdict_of
+from experiments.analysis.words import percent
 from experiments.design import Arm
 from experiments.metrics.registry import METRICS
 from experiments.results import (

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import orjson
 
+from experiments.analysis.analyze import Moment, analyze
 from experiments.analysis.plan import MetricUse, Plan
-from experiments.analysis.readings import CellRow
+from experiments.analysis.readings import CellRow, Reading
 from experiments.design import Arm, Design
 from experiments.metrics.base import Metric, Variable
-from experiments.metrics.registry import METRICS
-from experiments.results import Role
+from experiments.metrics.registry import METRICS, ORDERED, REVENUE
+from experiments.results import ArmComparison, Effect, ExperimentResults, MetricResult, Role
 from experiments.selectors.metrics import variables
-from experiments.stats.moments import Floats
+from experiments.stats.estimands import Mean
+from experiments.stats.estimates import Estimate, absolute_effect
+from experiments.stats.moments import ArmMoments, Floats, mean_arm
 from experiments.stats.sketches import sketch_of
 
 AT = datetime(2026, 12, 2, 12, tzinfo=UTC)
@@ -85,3 +88,41 @@ def _cell(plan: Plan, units: Units, dimension: str, value: str, matrix: Floats) 
         products=[float(matrix[:, one] @ matrix[:, other]) for one, other in pairs],
         sketches=orjson.dumps({str(place): sketch_of(matrix[:, place]).as_json() for place in has_sketch}).decode(),
     )
+
+
+def spenders(arm: str, n: int, *, mean: float = 10.0, seed: int = 1, **more: Any) -> Units:
+    rng = np.random.default_rng([seed, len(arm), *arm.encode()])
+    values = {REVENUE: np.round(rng.normal(mean, 4.0, n), 2), ORDERED: (rng.random(n) < 0.3).astype(float)}
+    return Units(arm, values, **more)
+
+
+def read(plan: Plan, *units: Units, **more: Any) -> ExperimentResults:
+    moment = Moment(AT, AT.date(), more.pop("is_look", False))
+    return analyze(plan, Reading(cells_of(plan, *units), **more), moment)
+
+
+def goal(results: ExperimentResults) -> MetricResult:
+    assert results.goal is not None
+    return results.goal
+
+
+def first(results: ExperimentResults) -> ArmComparison:
+    return goal(results).comparisons[0]
+
+
+def numbers(effect: Effect | None) -> tuple[float, float, float]:
+    assert effect is not None
+    assert effect.value is not None
+    assert effect.low is not None
+    assert effect.high is not None
+    return effect.value, effect.low, effect.high
+
+
+def moments(units: Units) -> ArmMoments:
+    values = units.values[REVENUE]
+    return mean_arm(len(values), float(values.sum()), float(values @ values))
+
+
+def between(units: Sequence[Units]) -> Estimate:
+    """Return the effect of the second units against the first, by the scalar functions."""
+    return absolute_effect(moments(units[0]), moments(units[1]), Mean())
