@@ -18,6 +18,8 @@ from tests.browser.test_staff_walks import signed_in
 
 ADD = "/admin/experiments/experiment/add/"
 SHOPPERS = 400
+SLOW = 20_000
+"""Milliseconds: a machine that runs many tests at once is slow."""
 
 
 @pytest.fixture
@@ -64,26 +66,26 @@ def test_a_marketer_designs_starts_ramps_stops_undoes_archives_and_finds(
     treatment.get_by_label("Strategy").select_option("popular")
     page.get_by_role("button", name="Preview the arms").click()
     expect(page.locator("[data-arms] section")).to_have_count(2)
-    expect(page.locator("[data-arms] img").first).to_be_visible()
+    expect(page.locator("[data-arms] img").first).to_be_visible(timeout=SLOW)
     expect(page.locator("[data-change]")).to_contain_text("in the control")
 
     page.get_by_label("Goal", exact=True).select_option("add_to_cart_rate")
     size = page.locator("[data-size]")
-    expect(size).to_contain_text("shoppers in each arm", timeout=15_000)
+    expect(size).to_contain_text("shoppers in each arm", timeout=SLOW)
     page.get_by_label("Smallest effect worth finding, %").fill("90")
-    expect(size).to_contain_text(re.compile(r"about \d+ days"), timeout=15_000)
+    expect(size).to_contain_text(re.compile(r"about \d+ days"), timeout=SLOW)
     expect(page.locator("[data-inferences] tbody tr")).to_have_count(3)
     page.get_by_label("Coverage, %").fill("20")
     condition = page.get_by_role("group", name="Condition 1")
     condition.get_by_label("Who").select_option("name:device")
     condition.get_by_label("Value").fill("mobile")
-    expect(page.locator("[data-audience]")).to_contain_text("Shoppers whose device is mobile.", timeout=15_000)
-    expect(page.locator("[data-server-only]")).to_be_visible()
+    expect(page.locator("[data-audience]")).to_contain_text("Shoppers whose device is mobile.", timeout=SLOW)
+    expect(page.locator("[data-server-only]")).to_be_visible(timeout=SLOW)
     shoot(page, "experiment-design")
     assert barred(page) == []
     page.get_by_role("button", name="Create the draft").click()
 
-    expect(page.get_by_text("A draft: nobody sees it yet.")).to_be_visible()
+    expect(page.get_by_text("A draft: nobody sees it yet.")).to_be_visible(timeout=SLOW)
     row = Experiment.objects.get()
     assert (row.key, row.coverage, row.payload_kind) == ("popular-on-home", 0.2, "strategy")
     assert row.planned_units
@@ -102,10 +104,12 @@ def test_a_marketer_designs_starts_ramps_stops_undoes_archives_and_finds(
 
     page.get_by_role("link", name="Edit the design").click()
     expect(page.get_by_label("Goal", exact=True)).to_be_disabled()
-    expect(page.get_by_text("What is measured is decided before anybody has seen numbers.").first).to_be_visible()
+    expect(page.get_by_text("What is measured is decided before anybody has seen numbers.").first).to_be_visible(
+        timeout=SLOW
+    )
     page.get_by_label("What happens by itself").select_option("automatic")
     page.get_by_role("button", name="Save the design").click()
-    expect(page.get_by_text("The design is saved.")).to_be_visible()
+    expect(page.get_by_text("The design is saved.")).to_be_visible(timeout=SLOW)
 
     take(page, "Stop")
     expect(page.locator("[data-history] tbody tr").first).to_contain_text("everybody gets control")
@@ -118,7 +122,7 @@ def test_a_marketer_designs_starts_ramps_stops_undoes_archives_and_finds(
     page.get_by_role("link", name="Archive with learnings").click()
     page.get_by_label("What was learned").fill("Popular products sell zebras.")
     page.get_by_role("button", name="Archive with learnings").click()
-    expect(page.get_by_text("Popular products sell zebras.")).to_be_visible()
+    expect(page.get_by_text("Popular products sell zebras.")).to_be_visible(timeout=SLOW)
 
     page.goto(f"{visited.url}/admin/experiments/experiment/?q=zebras")
     expect(page.locator("#result_list")).to_contain_text("Learned: Popular products sell zebras.")
@@ -143,22 +147,22 @@ def test_without_scripts_a_draft_is_made_and_a_wrong_one_loses_nothing(visited: 
     ada.select_option("[name=goal_metric]", "conversion_rate")
     ada.get_by_role("button", name="Create the draft").click()
 
-    expect(ada.get_by_text("is no JSON")).to_be_visible()
+    expect(ada.get_by_text("is no JSON")).to_be_visible(timeout=SLOW)
     expect(ada.locator("[name=name]")).to_have_value("Green button")
     expect(ada.locator("[name=arms-2-p_json]")).to_have_value('{"color": "blue"')
     ada.fill("[name=arms-2-p_json]", '{"color": "blue"}')
     ada.get_by_role("button", name="Create the draft").click()
-    expect(ada.get_by_text("must sum to 1")).to_be_visible()
+    expect(ada.get_by_text("must sum to 1")).to_be_visible(timeout=SLOW)
     ada.fill("[name=arms-0-weight]", "30")
     ada.get_by_role("button", name="Create the draft").click()
-    expect(ada.get_by_text("A draft: nobody sees it yet.")).to_be_visible()
+    expect(ada.get_by_text("A draft: nobody sees it yet.")).to_be_visible(timeout=SLOW)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_design_fits_phone_and_desk_in_light_and_dark(visited: Shop, ada: Page, width: int, shoot: Shoot) -> None:
     ada.goto(visited.url + ADD)
     ada.get_by_label("What is compared").select_option("parameters")
-    expect(ada.locator("[name=arms-1-p_parameters]")).to_be_visible()
+    expect(ada.locator("[name=arms-1-p_parameters]")).to_be_visible(timeout=SLOW)
     assert too_wide(ada) == []
     ada.set_viewport_size({"width": width, "height": 900})
     shoot(ada, f"experiment-design-{width}-light")

@@ -33,7 +33,9 @@ from common.ids import uuid7
 from consents.models import ConsentEvent, ConsentKey, PolicyText, Purpose, RegionRule
 from customers.models import Customer, CustomerLink
 from events.models import Event, Order, SetAside
+from experiments.models import Proposal
 from experiments.services.designs import create_experiment, create_namespace
+from experiments.services.metrics import define_metric
 from modelops.models import ModelAlarm, ModelVersion, ModelWaiver, TrainingRun
 from personalization.services.rules import create_rule
 from profiles.services.segment_jobs import queue_job
@@ -64,6 +66,12 @@ MACHINES: Final = (
 """Starts of routes that no member of staff opens by a role; keys open them, or anybody."""
 NAMED: Final = {"portal:preview of a named shopper": "/portal/preview?placement=home&subject=user:ada"}
 """Addresses that deserve a line beside the one of their page."""
+LOOKS: Final = {
+    "name": "Looks",
+    "kind": "mean",
+    "numerator": {"source": "events", "aggregate": "count", "events": ["Product Viewed"]},
+}
+"""A metric that somebody defined."""
 UNNAMED: Final = ("<path:object_id>/", "(?P<url>.*)$", "admin")
 """Ends of routes without a name: redirects, and the admin's answer to unknown addresses."""
 
@@ -144,6 +152,7 @@ def rows(db: None, settings: Settings, tmp_path: Path) -> dict[str, Any]:
         "events_order": Order.objects.create(order_id="O1", user_id="ada", currency="EUR", placed_at=now),
         "events_setaside": SetAside.objects.create(reason="no", payload="{}", received_at=now, shard=0, log_offset=1),
         "experiments_experiment": create_experiment("button", data={}, actor="staff:1").experiment,
+        "experiments_metricdefinition": define_metric("looks", data=LOOKS, actor="staff:1"),
         "experiments_namespace": create_namespace("checkout", name="Checkout", actor="staff:1"),
         "modelops_modelalarm": ModelAlarm.objects.create(kind="data", message="x", raised_at=now, latest_at=now),
         "modelops_modelversion": version,
@@ -160,6 +169,11 @@ def rows(db: None, settings: Settings, tmp_path: Path) -> dict[str, Any]:
         ),
     }
     keys = {name: row.pk for name, row in one.items()}
+    experiment = one["experiments_experiment"]
+    keys["step"] = experiment.steps.get().pk
+    keys["proposal"] = Proposal.objects.create(
+        experiment=experiment, action="stop", rule="x", reason="x", inputs={}, at=now
+    ).pk
     keys["audit_auditevent"] = record(category="x", action="x.y", actor="system:test", object="x:1").id
     for label in ("catalog.product", "consents.purpose", "personalization.placement"):
         keys[label.replace(".", "_")] = apps.get_model(label)._default_manager.values_list("pk", flat=True).first()
@@ -180,6 +194,14 @@ def address_of(name: str, rows: dict[str, Any]) -> str:
             return reverse(name, args=["catalog"])
         case "admin:personalization_plotly":
             return reverse(name, args=[get_plotlyjs_version()])
+        case "admin:experiments_experiment_step":
+            return reverse(name, args=[rows["experiments_experiment"], "start"])
+        case "admin:experiments_experiment_undo":
+            return reverse(name, args=[rows["experiments_experiment"], rows["step"]])
+        case "admin:experiments_experiment_proposal":
+            return reverse(name, args=[rows["experiments_experiment"], rows["proposal"], "approve"])
+        case "portal:experiment-preview":
+            return reverse(name) + "?experiment=button"
         case "portal:customer":
             return reverse(name, args=["user:ada"])
         case "portal:model-comparison":
