@@ -45,6 +45,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Experiments", "science", "experiments.Experiment"),
         Door("Metrics", "straighten", "experiments.MetricDefinition"),
         Door("Namespaces", "workspaces", "experiments.Namespace"),
+        Door(*("Permanent hold-out", "pan_tool", "admin:experiments_experiment_holdout", "experiments.add_experiment")),
     ),
     "What is learned": (
         Door("Models", "balance", "portal:models", "modelops.view_modelversion"),

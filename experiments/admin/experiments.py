@@ -20,7 +20,6 @@ COLORS = {"draft": "info", "running": "success", "stopped": "warning", "shipped"
 """The color of each state."""
 LONGEST = 160
 MOST_RESULTS = 8
-NOT_YET = {"draft": "Not started yet.", "running": "Nobody has looked at its numbers yet."}
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -65,7 +64,7 @@ class ExperimentAdmin(DesignPages, StepPages, HubPages, HoldoutPages, ModelAdmin
         """Read verdicts and proposals once for all rows of the page."""
         changelist = super().get_changelist_instance(request)
         ids = [row.pk for row in changelist.result_list]
-        verdicts, steps = last_verdicts(ids), next_steps(ids)
+        verdicts, steps = last_verdicts(changelist.result_list), next_steps(ids)
         for row in changelist.result_list:
             row.last_verdict, row.next_words = verdicts.get(row.pk), steps.get(row.pk, "")
         return changelist
@@ -103,7 +102,7 @@ class ExperimentAdmin(DesignPages, StepPages, HubPages, HoldoutPages, ModelAdmin
         """Return what may be concluded; of an archived experiment what was learned."""
         if row.status == Status.ARCHIVED and row.learnings:
             return f"Learned: {shortened(row.learnings)}"
-        return row.last_verdict.sentence if row.last_verdict else NOT_YET.get(row.status, "Ended without numbers.")
+        return row.last_verdict.sentence if row.last_verdict else "Not started yet."
 
     @admin.display(description="policy and next step")
     def next_step(self, row: Any) -> str:

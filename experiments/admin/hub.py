@@ -19,6 +19,7 @@ from experiments.payloads import payload_kind
 from experiments.selectors.metrics import all_metrics
 from experiments.selectors.policies import policy_outlook, waiting_proposals
 from experiments.selectors.results import results_of
+from experiments.services.steps import state_of
 
 TITLES: Final[Mapping[str, str]] = {
     "start": "Start",
@@ -123,12 +124,12 @@ def payload_in_words(kind: str, arm: Arm) -> str:
         return "as it is now"
     if payload_kind(kind) is None or not isinstance(arm.payload, Mapping):
         return json.dumps(arm.payload, ensure_ascii=False)
-    return ", ".join(f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in arm.payload.items())
+    return ", ".join(f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in sorted(arm.payload.items()))
 
 
 def history_of(row: Experiment) -> list[dict[str, Any]]:
     """Return the steps, the latest first, with who took them, and which can be undone."""
-    steps = list(row.steps.all())
+    steps, now = list(row.steps.all()), state_of(row)
     names = names_of({step.actor for step in steps})
     undone = {step.undone_by_id: step.number for step in steps if step.undone_by_id is not None}
     return [
@@ -137,10 +138,15 @@ def history_of(row: Experiment) -> list[dict[str, Any]]:
             "title": DONE.get(step.action, step.action.replace("_", " ").capitalize()),
             "what": changes_in_words(step, undone.get(step.pk)),
             "actor": names[step.actor],
-            "undo": "" if step.undone_by_id else undo_address(row, step.pk),
+            "undo": undo_address(row, step.pk) if _is_latest(step, now) else "",
         }
         for step in steps
     ]
+
+
+def _is_latest(step: Step, now: Mapping[str, Any]) -> bool:
+    """Return whether no later step changed the same, so that it can be undone."""
+    return step.undone_by_id is None and all(now[name] == value for name, value in step.after.items())
 
 
 def undo_address(row: Experiment, step_id: UUID) -> str:

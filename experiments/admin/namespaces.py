@@ -110,7 +110,7 @@ class HoldoutPages:
             "These shoppers get what a stranger gets, everywhere and for good, and take part in no experiment. "
             "Comparing them with all others shows what personalization as a whole adds."
         )
-        return _ask(self, request, form, title="Start the permanent hold-out?", text=text, verb="Start the hold-out")
+        return _ask(self, request, form, title="Permanent hold-out", text=text, verb="Start the hold-out")
 
 
 def _ask(pages: Any, request: HttpRequest, form: forms.Form, **context: Any) -> HttpResponse:

@@ -17,6 +17,9 @@ from pytest_django import Settings
 
 from common import clock
 from customers.selectors import Identity
+from experiments.services.designs import create_experiment
+from experiments.services.lifecycle import start
+from experiments.services.metrics import define_metric
 from personalization.services.rules import create_rule
 from tests.browser.conftest import Shop
 from tests.browser.waiting import until
@@ -41,11 +44,14 @@ FIRST = "#result_list tbody :is(th, td) a[href^='/admin/']"
 ADD = "a[href$='/add/']"
 VERSION = "/admin/modelops/modelversion/"
 VERSION_PAGES = ("evaluation", "promote", "ask-waiver", "against-live")
+EXPERIMENT = "/admin/experiments/experiment/"
+EXPERIMENT_PAGES = ("design", "step/ship", "step/change_weights", "step/archive")
 BEHIND_BUTTONS = (
     *("/admin/modelops/trainingrun/train/", "/admin/password_change/", "/admin/catalog/product/import/"),
     *(f"{VERSION}side-by-side/", f"{VERSION}roll-back/"),
     *("/portal/replay?answer=0198c0de-0000-7000-8000-000000000000",),
     *("/portal/performance/home/objective?objective=revenue",),
+    "/portal/experiments/preview?experiment=home-ranker",
     *("/portal/customers/user:ada", "/portal/preview?subject=ada&placement=home&effect=pin&products=P0009&position=2"),
 )
 """Pages that are linked from no list and no sidebar."""
@@ -87,6 +93,13 @@ def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> S
         requested_at=now,
         expires_at=now + timedelta(days=1),
     )
+    payload = {"placement": "home", "strategy": "popular"}
+    arms = [{"key": "control", "weight": 0.5}, {"key": "popular", "weight": 0.5, "payload": payload}]
+    data = {"arms": arms, "payload_kind": "strategy", "goal_metric": "conversion_rate"}
+    create_experiment("home-ranker", data=data, actor="staff:1")
+    start("home-ranker", actor="staff:1")
+    numerator = {"source": "events", "events": ["Product Viewed"]}
+    define_metric("looks", data={"name": "Looks", "kind": "mean", "numerator": numerator}, actor="staff:1")
     return open_shop
 
 
@@ -107,6 +120,8 @@ def staff_pages(page: Page, shop: Shop) -> Iterator[str]:
                 pages[str(leads.first.get_attribute("href")).partition("?")[0]] = None
     version = next(one for one in pages if one.startswith(VERSION) and one.endswith("/change/"))
     of_version = [version.replace("/change/", f"/{name}/") for name in VERSION_PAGES]
+    experiment = next(one for one in pages if one.startswith(EXPERIMENT) and one.endswith("/change/"))
+    of_version += [experiment.replace("/change/", f"/{name}/") for name in EXPERIMENT_PAGES]
     yield from dict.fromkeys(one for one in (*pages, *of_version, *BEHIND_BUTTONS) if one not in doors)
 
 
