@@ -7,6 +7,7 @@ from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from personalization.api.sockets.socket import Socket
+from portal.experiments.socket import ResultsSocket
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -28,6 +29,7 @@ async def no_socket(scope: Message, receive: Receive, send: Send) -> None:
 sockets = URLRouter(
     [
         path("ws/recommendations/<str:placement>", recommendations),  # type: ignore[arg-type]
+        path("ws/experiments/<slug:key>", ResultsSocket.as_asgi()),
         re_path("", no_socket),  # type: ignore[arg-type]
     ]
 )

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from django.apps import apps
-from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
@@ -11,6 +10,7 @@ from drf_spectacular.views import SpectacularAPIView
 from common.api_docs import ApiDocs
 from config.settings.apps import ROOMS
 from portal import operations
+from portal.experiments.pages import urls_of_admin
 
 
 def room_urls() -> list[URLPattern | URLResolver]:
@@ -28,7 +28,7 @@ def has_urls(room: str) -> bool:
 handler403 = "portal.forbidden.page"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin", RedirectView.as_view(pattern_name="admin:index", query_string=True)),
-    path("admin/", admin.site.urls),
+    path("admin/", urls_of_admin()),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs", ApiDocs.as_view(url_name="schema"), name="docs"),
     path("healthz", operations.healthz, name="healthz"),

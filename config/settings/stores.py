@@ -21,7 +21,9 @@ REDIS_CHANNELS_URL = env.redis("REDIS_CHANNELS_URL", env.redis_database(REDIS_UR
 
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        # By publish/subscribe: a message to a group is sent once to each process. The other backend waits for messages
+        # in Redis, where redis-py loses the cancellation of a socket that closes.
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {"hosts": [REDIS_CHANNELS_URL]},
     },
 }

@@ -6,17 +6,18 @@ It runs in the process `live`. One look at the database every half second serves
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseNotAllowed, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from access.keys import KeyRecord
 from common.errors import DomainError, Unavailable
 from common.problems import domain_error, respond
+from common.threads import in_thread
 from experiments.api.reading import key_in_address, publishable_key
 from experiments.selectors.wires import FeaturesDocument, encoded, features_document
 
@@ -24,7 +25,6 @@ LOOK_SECONDS: Final = 0.5
 HEARTBEAT_SECONDS: Final = 15.0
 HEARTBEAT: Final = b": \n\n"
 LAST_EVENT: Final = "HTTP_LAST_EVENT_ID"
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -90,19 +90,6 @@ _hubs: dict[int, Hub] = {}
 def hub() -> Hub:
     """Return the hub of the running event loop."""
     return _hubs.setdefault(id(asyncio.get_running_loop()), Hub())
-
-
-async def in_thread(function: Callable[[], T]) -> T:
-    """Return what the function returns, in a thread that may use the database."""
-
-    def work() -> T:
-        close_old_connections()
-        try:
-            return function()
-        finally:
-            close_old_connections()
-
-    return await asyncio.to_thread(work)
 
 
 async def features_stream(request: HttpRequest, key: str) -> HttpResponseBase:

@@ -37,12 +37,18 @@
     const color = colors();
     const family = getComputedStyle(place).fontFamily; // "inherit" would be measured in another font, and cut legends
     const figure = figures[place.dataset.figure];
-    const data = figure.data.map((trace, at) => ({
-      ...trace,
-      marker: { ...trace.marker, color: markers(trace, color, color.series[at % 4]) },
-      line: { ...trace.line, color: color.series[at % 4], width: 2 },
-      ...(trace.error_y ? { error_y: { ...trace.error_y, color: color.ink } } : {}),
-    }));
+    const data = figure.data.map((trace, at) => {
+      const { band, series } = { series: at, ...trace.meta }; // a band is the area of an interval
+      const own = color.series[series % 4];
+      return {
+        ...trace,
+        marker: { ...trace.marker, color: markers(trace, color, own) },
+        line: { ...trace.line, color: own, width: band ? 0 : 2 },
+        ...(band ? { fillcolor: own + "2e" } : {}),
+        ...(trace.error_y ? { error_y: { ...trace.error_y, color: color.ink } } : {}),
+        ...(trace.error_x ? { error_x: { ...trace.error_x, color: own } } : {}),
+      };
+    });
     const layout = {
       margin: { l: 56, r: 24, t: 24, b: 48 },
       font: { family, size: 12, color: color.ink },

@@ -1,0 +1,202 @@
+"""Figures of results, as plotly.js reads them and `svg` draws them. Effects are relative, in percent. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from experiments.results import ArmComparison, Effect, ExperimentResults, MetricResult
+from experiments.selectors.story import LookPoint, Story
+from modelops.selectors.plots import DASHES, HEIGHT, ROW, SYMBOLS, Figure, Interval, lines
+from portal.experiments.texts import ends
+
+EFFECT: Final = "effect on the goal, percent"
+ZERO: Final = {"color": "#8a8f98", "width": 1, "dash": "dot"}
+"""The line of no effect; readable on light and dark."""
+
+
+def funnel(results: ExperimentResults, looks: Sequence[LookPoint], names: Mapping[str, str]) -> Figure | None:
+    """Return the goal's effect with its interval at each look and now, an area and a line for each arm."""
+    goal = results.goal
+    if goal is None:
+        return None
+    series = {one.arm: _course(one, looks, results) for one in goal.comparisons}
+    traces: list[dict[str, Any]] = []
+    for at, (arm, course) in enumerate((arm, course) for arm, course in series.items() if course):
+        times = [time for time, _ in course]
+        traces += [
+            _band(times, [interval for _, interval in course], at),
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": names.get(arm, arm),
+                "x": times,
+                "y": [interval[0] for _, interval in course],
+                "marker": {"symbol": SYMBOLS[at % len(SYMBOLS)], "size": 6},
+                "line": {"dash": DASHES[at % len(DASHES)]},
+                "meta": {"series": at},
+            },
+        ]
+    if not traces:
+        return None
+    layout = {
+        "xaxis": {"type": "date"},
+        "yaxis": {"title": {"text": EFFECT}},
+        "shapes": [_no_effect("x")],
+        "height": HEIGHT + ROW * (len(traces) // 2),
+        "showlegend": True,
+    }
+    return {"data": traces, "layout": layout}
+
+
+def intervals(names: Sequence[str], series: Sequence[tuple[str, Sequence[Interval | None]]], *, title: str) -> Figure:
+    """Return a dot with its interval for each name and series, one name below the other."""
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": name,
+            "x": [interval[0] for interval in values if interval is not None],
+            "y": [one for one, interval in zip(names, values, strict=True) if interval is not None],
+            "error_x": {
+                "type": "data",
+                "symmetric": False,
+                "array": [high - value for value, _, high in filter(None, values)],
+                "arrayminus": [value - low for value, low, _ in filter(None, values)],
+                "thickness": 1.5,
+            },
+            "marker": {"symbol": SYMBOLS[at % len(SYMBOLS)], "size": 9},
+        }
+        for at, (name, values) in enumerate(series)
+    ]
+    layout = {
+        "xaxis": {"title": {"text": title}},
+        "yaxis": {"type": "category", "categoryorder": "array", "categoryarray": list(names)[::-1]},
+        "shapes": [_no_effect("y")],
+        "scattermode": "group",
+        "scattergap": 0.5,
+        "height": 110 + ROW * (len(names) * max(len(series), 2) // 2 + len(series)),
+        "showlegend": len(series) > 1,
+    }
+    return {"data": traces, "layout": layout}
+
+
+def metric_intervals(results: ExperimentResults, names: Mapping[str, str]) -> Figure | None:
+    """Return the relative effect of each arm on each metric."""
+    metrics = [(one.name, one.comparisons) for one in results.metrics]
+    return compared(metrics, names, title="effect against the control, percent")
+
+
+def compared(
+    rows: Sequence[tuple[str, Sequence[ArmComparison]]], names: Mapping[str, str], *, title: str = EFFECT
+) -> Figure | None:
+    """Return the relative effects of named rows, a series for each arm; None where nothing can be drawn yet."""
+    arms = list(dict.fromkeys(one.arm for _, comparisons in rows for one in comparisons))
+    series = [(names.get(arm, arm), [_of_arm(comparisons, arm) for _, comparisons in rows]) for arm in arms]
+    drawn = [(name, values) for name, values in series if any(values)]
+    return intervals([name for name, _ in rows], drawn, title=title) if drawn else None
+
+
+def daily(goal: MetricResult, names: Mapping[str, str]) -> Figure | None:
+    """Return the goal's value of each arm, by the day of the first exposure."""
+    if len(goal.days) < 2:
+        return None
+    arms = list(dict.fromkeys(one.arm for day in goal.days for one in day.arms))
+    scale = 100 if goal.display == "share" else 1
+    by_day = [{one.arm: one.value for one in day.arms} for day in goal.days]
+    series = [(names.get(arm, arm), [_scaled(values.get(arm), scale) for values in by_day]) for arm in arms]
+    unit = f"{goal.name.lower()}{', percent' if scale == 100 else ''}"
+    return lines([f"{day.day:%m-%d}" for day in goal.days], series, x="day of the first exposure", y=unit)
+
+
+def quantiles(metric: MetricResult, names: Mapping[str, str]) -> Figure | None:
+    """Return the quantiles of units in each arm; None for a metric without."""
+    shares = sorted({share for one in metric.arms for share in one.quantiles})
+    if not shares:
+        return None
+    series = [
+        (names.get(one.arm, one.arm), [_scaled(one.quantiles.get(share), 1) for share in shares]) for one in metric.arms
+    ]
+    return lines([f"{share:.0%}" for share in shares], series, x="share of visitors", y=metric.name.lower())
+
+
+def factor_effects(results: ExperimentResults) -> Figure | None:
+    """Return level effects and interactions of a multivariate design, in the goal's unit."""
+    goal = results.goal
+    if goal is None or not results.factors:
+        return None
+    scale = 100 if goal.display == "share" else 1
+    values = [_interval(one.effect, scale) for one in results.factors]
+    unit = "points" if scale == 100 else goal.name.lower()
+    return intervals([one.name for one in results.factors], [("effect", values)], title=f"effect, {unit}")
+
+
+def interaction(results: ExperimentResults, story: Story) -> Figure | None:
+    """Return the goal over the levels of the first factor, a line for each combination of the others.
+
+    Parallel lines mean that the factors do not depend on each other.
+    """
+    goal = results.goal
+    if goal is None or len(story.factors) < 2:
+        return None
+    first, *others = story.factors
+    values = {one.arm: one.value for one in goal.arms}
+    cells = {
+        (levels.get(first, ""), ", ".join(f"{name} {levels.get(name)}" for name in others)): values.get(arm)
+        for arm, levels in story.levels.items()
+    }
+    scale = 100 if goal.display == "share" else 1
+    rest = list(dict.fromkeys(other for _, other in cells))
+    series = [(other, [_scaled(cells.get((level, other)), scale) for level in story.factors[first]]) for other in rest]
+    unit = f"{goal.name.lower()}{', percent' if scale == 100 else ''}"
+    figure = lines(story.factors[first], series, x=first, y=unit)
+    figure["layout"]["yaxis"].pop("rangemode", None)  # what matters is whether lines are parallel
+    return figure
+
+
+def _course(
+    comparison: ArmComparison, looks: Sequence[LookPoint], results: ExperimentResults
+) -> list[tuple[str, Interval]]:
+    """Return an arm's effect at each look that had one, and now."""
+    course = [(point.at.isoformat(), _of_look(point, comparison.arm)) for point in looks if point.at < results.at]
+    course.append((results.at.isoformat(), _interval(comparison.relative)))
+    return [(time, interval) for time, interval in course if interval is not None]
+
+
+def _of_look(point: LookPoint, arm: str) -> Interval | None:
+    relative = next((one.get("relative") for one in point.comparisons if one.get("arm") == arm), None)
+    if not relative:
+        return None
+    return _interval(Effect(relative.get("value"), relative.get("low"), relative.get("high")))
+
+
+def _of_arm(comparisons: Sequence[ArmComparison], arm: str) -> Interval | None:
+    return next((_interval(one.relative) for one in comparisons if one.arm == arm), None)
+
+
+def _interval(effect: Effect, scale: float = 100) -> Interval | None:
+    numbers = ends(effect, scale=scale)
+    return None if numbers is None else (round(numbers[0], 4), round(numbers[1], 4), round(numbers[2], 4))
+
+
+def _scaled(value: float | None, scale: float) -> float | None:
+    return None if value is None else round(scale * value, 4)
+
+
+def _band(times: Sequence[str], course: Sequence[Interval], at: int) -> dict[str, Any]:
+    """Return the area between the ends of intervals."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [*times, *reversed(times)],
+        "y": [*(high for _, _, high in course), *(low for _, low, _ in reversed(course))],
+        "fill": "toself",
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "meta": {"band": True, "series": at},
+    }
+
+
+def _no_effect(along: str) -> dict[str, Any]:
+    """Return the line of no effect: along x it lies at y = 0."""
+    if along == "x":
+        return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": ZERO}
+    return {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": 0, "x1": 0, "line": ZERO}
