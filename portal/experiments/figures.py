@@ -91,8 +91,8 @@ def compared(
     """Return the relative effects of named rows, a series for each arm; None where nothing can be drawn yet."""
     arms = list(dict.fromkeys(one.arm for _, comparisons in rows for one in comparisons))
     series = [(names.get(arm, arm), [_of_arm(comparisons, arm) for _, comparisons in rows]) for arm in arms]
-    drawn = [(name, values) for name, values in series if any(values)]
-    return intervals([name for name, _ in rows], drawn, title=title) if drawn else None
+    with_values = [(name, values) for name, values in series if any(values)]
+    return intervals([name for name, _ in rows], with_values, title=title) if with_values else None
 
 
 def daily(goal: MetricResult, names: Mapping[str, str]) -> Figure | None:

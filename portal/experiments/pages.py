@@ -13,7 +13,7 @@ from common.errors import NotFound, Unavailable
 from experiments.selectors.story import key_of
 from portal.experiments.snapshot import Snapshot, latest
 from portal.experiments.socket import SEE
-from portal.experiments.svg import drawn
+from portal.experiments.svg import svg_of
 from portal.permissions import staff_page
 from portal.sections import answer
 from portal.theme import staff_context
@@ -54,7 +54,7 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {
         **staff_context(request, title=snapshot.results.name, subtitle="Report"),
         **snapshot.top,
-        "sections": [(one, drawn(one.figure) if one.figure else "") for one in snapshot.sections],
+        "sections": [(one, svg_of(one.figure) if one.figure else "") for one in snapshot.sections],
         "back": reverse("admin:experiments_experiment_results", args=[pk]),
     }
     return render(request, "experiments/report.html", context)

@@ -11,7 +11,7 @@ from portal.experiments import figures
 from portal.experiments.texts import NOTHING, TOO_FEW, absolute_text, days_text, relative_text, time_text, value_text
 from portal.sections import Section
 
-MARKS: Final = {
+LEVEL_MARKS: Final = {
     "better": "yes", "worse": "fail", "unhealthy": "fail", "futile": "warn",
 }  # fmt: skip
 """The color of a level's chip; others have none."""
@@ -67,7 +67,7 @@ def top(results: ExperimentResults, story: Story) -> dict[str, Any]:
     return {
         "results": results,
         "story": story,
-        "level": Marked(LEVELS[results.level], MARKS.get(results.level, "")),
+        "level": Marked(LEVELS[results.level], LEVEL_MARKS.get(results.level, "")),
         "units": units(results),
         "ratio": ratio_sentence(results),
         "switched": f"{100 * results.health.switch_share:.1f} %",
@@ -94,12 +94,12 @@ def ratio_sentence(results: ExperimentResults) -> Marked:
 def units(results: ExperimentResults) -> Section:
     """Return the units of each arm, beside the plan."""
     rows = [
-        (one.name, f"{one.units:,}", f"{one.share:.1%}", f"{one.planned_share:.1%}", f"{one.quarantined:,}",
+        (one.name, f"{one.units:,}", f"{one.share:.1%} of {one.planned_share:.1%}", f"{one.quarantined:,}",
          f"{one.withheld:,}")
         for one in results.arms
     ]  # fmt: skip
-    columns = ("Arm", "Visitors", "Share", "Planned", "Set aside", "Without consent")
-    note = "Set aside are visitors who saw two arms. Whoever may not be experimented on is only counted."
+    columns = ("Arm", "Visitors", "Share of planned", "In two arms", "No consent")
+    note = "Visitors who saw two arms are not analyzed. Whoever may not be experimented on is only counted."
     return Section("units", "Visitors", note, columns, rows)
 
 
@@ -110,7 +110,7 @@ def plan(results: ExperimentResults, story: Story) -> list[Fact]:
     if progress.information is not None:
         planned += f", {progress.information:.0%} of it reached"
     left = "no end planned" if progress.days_left is None else f"about {days_text(progress.days_left)} left"
-    facts = [
+    rows = [
         Fact("Runs since", f"{time_text(story.started_at)}, {days_text(progress.days)}"),
         Fact("Time left", f"{left}; {progress.minimum_days} days at least, {progress.maximum_days} at most"),
         Fact("Plan", planned),
@@ -118,10 +118,10 @@ def plan(results: ExperimentResults, story: Story) -> list[Fact]:
         Fact("Read as", f"{INFERENCES.get(results.inference, results.inference)}, alpha {results.alpha:g}"),
     ]
     if progress.detectable_effect is not None:
-        facts.append(Fact("Can show by now", f"effects of {progress.detectable_effect:.1%} and more"))
+        rows.append(Fact("Can show by now", f"effects of {progress.detectable_effect:.1%} and more"))
     if progress.predictive_power is not None:
-        facts.append(Fact("Chance to succeed", f"{progress.predictive_power:.0%}, if it goes on to its end"))
-    return facts
+        rows.append(Fact("Chance to succeed", f"{progress.predictive_power:.0%}, if it goes on to its end"))
+    return rows
 
 
 def sections(results: ExperimentResults, story: Story) -> list[Section]:

@@ -54,8 +54,8 @@ class Snapshot:
 
 def latest(key: str) -> str:
     """Return the encoded snapshot of the last second, or compute one. Raises NotFound, redis and database errors."""
-    kept = client().get(_place(key))
-    return kept.decode() if isinstance(kept, bytes) else compute(key)
+    content = client().get(_place(key))
+    return content.decode() if isinstance(content, bytes) else compute(key)
 
 
 def compute(key: str) -> str:

@@ -34,7 +34,7 @@ class Axis:
     labels: tuple[tuple[float, str], ...]
 
 
-def drawn(figure: Figure) -> SafeString:
+def svg_of(figure: Figure) -> SafeString:
     """Return the figure as an SVG element, which takes no room in the reading order: a table stands below it."""
     layout, traces = figure["layout"], figure["data"]
     names = [(at, one["name"]) for at, one in enumerate(traces) if layout.get("showlegend") and "name" in one]

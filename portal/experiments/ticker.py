@@ -17,9 +17,8 @@ from django.db import InterfaceError, OperationalError
 from redis import asyncio as redis_asyncio
 
 from common.errors import DomainError
-from common.subject_changes import channel
 from common.threads import in_thread
-from experiments.changes import CHANGED
+from experiments.keys import CHANGED
 from portal.experiments.snapshot import compute_in_turn
 
 LULL_SECONDS: Final = 0.2
@@ -87,7 +86,7 @@ class Ticker:
     async def _subscription(self) -> None:
         server = redis_asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=1.0)
         async with server, server.pubsub() as pubsub:
-            await pubsub.subscribe(channel(CHANGED))
+            await pubsub.subscribe(CHANGED)
             for key in list(self._changed):  # whatever happened before is unknown
                 self.mark(key)
             silent = 0

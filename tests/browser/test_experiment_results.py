@@ -10,6 +10,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from pytest_django.live_server_helper import LiveServer
 
 from experiments.models import Experiment
+from experiments.results import ExperimentResults
 from portal.experiments import snapshot
 from tests.browser.conftest import Shoot
 from tests.browser.test_accessibility import STILL, barred, too_wide
@@ -24,7 +25,7 @@ SOCKET = "**/ws/experiments/home-ranker"
 Open = Callable[[], Page]
 
 
-def more_visitors(n: int) -> shown.ExperimentResults:
+def more_visitors(n: int) -> ExperimentResults:
     """Return results with so many visitors of the control."""
     first, *others = shown.results().arms
     return shown.results(arms=(replace(first, units=n), *others))

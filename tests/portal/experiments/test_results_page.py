@@ -6,12 +6,12 @@ import pytest
 from django.urls import reverse
 
 from experiments.models import Experiment, Look
-from experiments.results import Effect
+from experiments.results import Effect, Health
 from experiments.selectors.story import MOST_LOOKS, story_of
 from experiments.services.designs import create_experiment
 from portal.experiments import figures, parts
 from portal.experiments.snapshot import compute_in_turn
-from portal.experiments.svg import drawn
+from portal.experiments.svg import svg_of
 from portal.experiments.texts import absolute_text, relative_text, value_text
 from tests.portal.experiments import shown
 from tests.portal.experiments.conftest import Show
@@ -37,7 +37,7 @@ def test_the_page_says_what_may_be_concluded_then_the_shares_then_the_goal(ranke
 
 
 def test_a_mismatch_of_shares_is_said_as_a_fault(ranker: Experiment, log_in: LogIn, show: Show) -> None:
-    health = shown.Health(0.00002, True, 0.03, True, False, shown.AT, ("Hybrid has too few visitors.",))
+    health = Health(0.00002, True, 0.03, True, False, shown.AT, ("Hybrid has too few visitors.",))
     show(shown.results(level="unhealthy", health=health))
 
     text = log_in("marketer").get(address(ranker)).content.decode()
@@ -152,7 +152,7 @@ def test_a_figure_on_paper_holds_its_points_inside(at: int) -> None:
         figures.metric_intervals(shown.results(), NAMES),
     ][at]
 
-    svg = str(drawn(figure))
+    svg = str(svg_of(figure))
 
     numbers = [float(part.split('"')[0]) for part in svg.split('cx="')[1:]]
     assert numbers

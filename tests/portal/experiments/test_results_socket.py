@@ -11,10 +11,10 @@ from pytest_django import Settings
 
 from access.models import User
 from common import redis
-from common.subject_changes import channel
-from experiments.changes import CHANGED
+from experiments.keys import CHANGED
 from experiments.models import Experiment
-from portal.experiments import socket, ticker
+from experiments.results import ArmUnits
+from portal.experiments import snapshot, socket, ticker
 from tests.personalization.sockets.sessions import Session, in_loop
 from tests.portal.experiments import shown
 from tests.portal.experiments.conftest import Show
@@ -52,7 +52,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def tell() -> None:
     """Say that the numbers changed."""
-    redis.client().publish(channel(CHANGED), "home-ranker")
+    redis.client().publish(CHANGED, "home-ranker")
 
 
 def test_numbers_come_at_once_and_again_when_they_changed(viewer: Viewer, show: Show) -> None:
@@ -63,8 +63,8 @@ def test_numbers_come_at_once_and_again_when_they_changed(viewer: Viewer, show: 
         assert "4,000" in first["parts"]["visitors"]
         await asyncio.sleep(1.2)  # the subscription stands, and the first second is over
         arms = (
-            shown.ArmUnits("popular", "Popular", 4001, 0.5, 0.5),
-            shown.ArmUnits("hybrid", "Hybrid", 4037, 0.5, 0.5),
+            ArmUnits("popular", "Popular", 4001, 0.5, 0.5),
+            ArmUnits("hybrid", "Hybrid", 4037, 0.5, 0.5),
         )
         show(shown.results(arms=arms))
         tell()
@@ -77,7 +77,7 @@ def test_numbers_come_at_once_and_again_when_they_changed(viewer: Viewer, show: 
 
 def test_two_viewers_cost_one_computation(viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[str] = []
-    original = ticker.compute_in_turn
+    original = snapshot.compute_in_turn
 
     def count(key: str) -> str | None:
         encoded = original(key)
