@@ -144,6 +144,8 @@ def stage_in(folder: Path, **settings: str) -> Iterator[Stage]:
         "SECRET_KEY": "only-for-measuring-" + "x" * 40,
         "PORT": str(ports.pick()),
         "MODEL_DIR": str(folder / "models"),
+        "AUDIT_KEY_FILE": str(folder / "audit" / "signing.key"),
+        "AUDIT_PUBLISH_TO": str(folder / "audit" / "checkpoints"),
         "PYTHONPATH": str(ROOT),
         "LOG_LEVEL": "INFO",
         "MLFLOW_DISABLE_TELEMETRY": "true",

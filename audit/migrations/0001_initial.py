@@ -12,22 +12,17 @@ BEGIN
 END $$;
 """
 
-# The search columns are generated from the body, so that they cannot say anything else than what is hashed.
 EVENT = """
-CREATE FUNCTION audit_json(body bytea) RETURNS jsonb LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    AS $$ SELECT pg_catalog.convert_from(body, 'UTF8')::pg_catalog.jsonb $$;
 CREATE TABLE audit_event (
     id uuid NOT NULL,
     at timestamptz NOT NULL,
     body bytea NOT NULL,
-    category text NOT NULL GENERATED ALWAYS AS (audit_json(body) ->> 'category') STORED,
-    action text NOT NULL GENERATED ALWAYS AS (audit_json(body) ->> 'action') STORED,
-    actor text NOT NULL GENERATED ALWAYS AS (audit_json(body) ->> 'actor') STORED,
-    object text NOT NULL GENERATED ALWAYS AS (audit_json(body) ->> 'object') STORED,
-    subject text GENERATED ALWAYS AS (audit_json(body) ->> 'subject') STORED,
-    PRIMARY KEY (id, at),
-    CONSTRAINT audit_event_id_in_body CHECK (audit_json(body) ->> 'id' = id::text),
-    CONSTRAINT audit_event_at_in_body CHECK ((audit_json(body) ->> 'at')::timestamptz = at)
+    category text NOT NULL,
+    action text NOT NULL,
+    actor text NOT NULL,
+    object text NOT NULL,
+    subject text,
+    PRIMARY KEY (id, at)
 ) PARTITION BY RANGE (at);
 CREATE INDEX audit_event_at ON audit_event (at, id);
 CREATE INDEX audit_event_actor ON audit_event (actor, at);
@@ -38,19 +33,40 @@ CREATE TRIGGER audit_event_rows BEFORE UPDATE OR DELETE ON audit_event FOR EACH 
 CREATE TRIGGER audit_event_truncate BEFORE TRUNCATE ON audit_event FOR EACH STATEMENT EXECUTE FUNCTION audit_deny();
 """
 
-# Triggers, not the app: it could leave out its own time or the outbox. AFTER INSERT, because a row that a conflict keeps
-# out must not wait for a leaf. SECURITY DEFINER: the app's role cannot write the outbox by itself.
+# The search columns come from the body, so that they cannot say anything else than what is hashed. A trigger fills them:
+# as generated columns they took 0.3 ms an event. Names are qualified, because whoever inserts chooses the search path.
 ADMISSION = """
-CREATE FUNCTION audit_admit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE FUNCTION audit_admit() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    event pg_catalog.jsonb := pg_catalog.convert_from(NEW.body, 'UTF8')::pg_catalog.jsonb;
 BEGIN
-    IF NEW.at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp() + interval '1 minute' THEN
-        RAISE EXCEPTION 'the audit log takes events of now alone: % is over a minute from %', NEW.at, clock_timestamp()
-            USING ERRCODE = 'check_violation';
+    IF event ->> 'id' IS DISTINCT FROM NEW.id::text OR (event ->> 'at')::timestamptz IS DISTINCT FROM NEW.at THEN
+        RAISE EXCEPTION 'id and time of an audit event must be those in its body' USING ERRCODE = 'check_violation';
     END IF;
-    INSERT INTO audit_pending (event_id, at) VALUES (NEW.id, NEW.at);
+    IF NEW.at NOT BETWEEN pg_catalog.clock_timestamp() - interval '1 minute'
+                      AND pg_catalog.clock_timestamp() + interval '1 minute' THEN
+        RAISE EXCEPTION 'the audit log takes events of now alone: % is over a minute from %',
+            NEW.at, pg_catalog.clock_timestamp() USING ERRCODE = 'check_violation';
+    END IF;
+    NEW.category := event ->> 'category';
+    NEW.action := event ->> 'action';
+    NEW.actor := event ->> 'actor';
+    NEW.object := event ->> 'object';
+    NEW.subject := event ->> 'subject';
+    RETURN NEW;
+END $$;
+CREATE TRIGGER audit_event_admit BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION audit_admit();
+"""
+
+# AFTER INSERT, because a row that a conflict keeps out must not wait for a leaf. SECURITY DEFINER: the app's role cannot
+# write the outbox by itself, nor insert an event without it.
+OUTBOX = """
+CREATE FUNCTION audit_enqueue() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO public.audit_pending (event_id, at) VALUES (NEW.id, NEW.at);
     RETURN NULL;
 END $$;
-CREATE TRIGGER audit_event_admit AFTER INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION audit_admit();
+CREATE TRIGGER audit_event_enqueue AFTER INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION audit_enqueue();
 """
 
 # When the transaction commits. Verifiers refuse events that are over an hour older than those before them.
@@ -133,7 +149,7 @@ SELECT audit_ensure_month(now()), audit_ensure_month(now() + interval '1 month')
 
 UNDO = """
 DROP TABLE audit_event, audit_leaf, audit_checkpoint;
-DROP FUNCTION audit_ensure_month, audit_json, audit_deny, audit_admit, audit_append;
+DROP FUNCTION audit_ensure_month, audit_deny, audit_admit, audit_enqueue, audit_append;
 """
 
 
@@ -144,7 +160,7 @@ class Migration(migrations.Migration):
     dependencies: ClassVar[list[tuple[str, str]]] = []
 
     operations: ClassVar[list[migrations.operations.base.Operation]] = [
-        migrations.RunSQL(APPEND_ONLY + EVENT + ADMISSION + TREE + APPEND + MONTHS, UNDO),
+        migrations.RunSQL(APPEND_ONLY + EVENT + ADMISSION + OUTBOX + TREE + APPEND + MONTHS, UNDO),
         migrations.CreateModel(
             name="AuditEvent",
             fields=[

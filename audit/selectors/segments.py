@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Max, Min
 
 from audit.models import AuditCheckpoint, AuditLeaf
-from audit.selectors.tree import checkpoint_after, checkpoint_before, newest_checkpoint
+from audit.selectors.tree import checkpoint_after, checkpoint_before, newest_checkpoint, times_of
 
 CHUNK: Final = 5_000
 EXACT: Final = ("category", "action", "actor", "object", "subject")
@@ -20,7 +20,8 @@ CONDITIONS: Final = {
 }
 ROWS: Final = """
 SELECT leaf.idx, leaf.hash, event.body
-FROM audit_leaf leaf LEFT JOIN audit_event event ON event.id = leaf.event_id AND event.at = leaf.at{conditions}
+FROM audit_leaf leaf LEFT JOIN audit_event event ON event.id = leaf.event_id AND event.at = leaf.at
+    AND event.at BETWEEN %(oldest)s AND %(newest)s{conditions}
 WHERE leaf.idx >= %(start)s AND leaf.idx < %(end)s
 ORDER BY leaf.idx
 """
@@ -71,7 +72,9 @@ def segment_rows(segment: Segment, declared: Mapping[str, str]) -> Iterator[list
     """Yield all rows of a segment in chunks."""
     conditions = "".join(f" AND {CONDITIONS[name]}" for name in declared)
     for start in range(segment.start, segment.end, CHUNK):
-        values: dict[str, Any] = {**declared, "start": start, "end": min(start + CHUNK, segment.end)}
+        end = min(start + CHUNK, segment.end)
+        oldest, newest = times_of(start, end)
+        values: dict[str, Any] = {**declared, "start": start, "end": end, "oldest": oldest, "newest": newest}
         with connection.cursor() as cursor:
             cursor.execute(ROWS.format(conditions=conditions), values)
             yield [SegmentRow(idx, bytes(hash), None if body is None else bytes(body)) for idx, hash, body in cursor]

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from django.conf import settings
+from django.db.models import Max, Min
 
 from audit.models import AuditCheckpoint, AuditLeaf, AuditPending, AuditPublication, AuditVerification
 from audit.notes import parse_checkpoint
@@ -62,3 +63,10 @@ def leaf_hashes(start: int, end: int | None = None) -> Iterator[bytes]:
         if idx != position:
             raise ValueError(f"the leaf at {position} is missing")
         yield bytes(hash)
+
+
+def times_of(start: int, end: int) -> tuple[datetime | None, datetime | None]:
+    """Return the earliest and the latest time of a range of leaves, so that a query reads their months alone."""
+    leaves = AuditLeaf.objects.filter(idx__gte=start, idx__lt=end)
+    times = leaves.aggregate(oldest=Min("at"), newest=Max("at"))
+    return times["oldest"], times["newest"]

@@ -8,7 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from audit.models import AuditVerification
-from audit.selectors.tree import leaf_hashes, newest_checkpoint
+from audit.selectors.tree import leaf_hashes, newest_checkpoint, times_of
 from audit.services.sequencing import BrokenLog, head_of
 from audit.tree import Frontier
 from common import clock
@@ -18,10 +18,16 @@ MOST_PROBLEMS: Final = 20
 KEPT: Final = 200
 ALTERED: Final = """
 SELECT leaf.idx, event.body IS NULL
-FROM audit_leaf leaf LEFT JOIN audit_event event ON event.id = leaf.event_id AND event.at = leaf.at
-WHERE leaf.idx >= %s AND leaf.idx < %s
-    AND (event.body IS NULL OR sha256('\\x00'::bytea || event.body) <> leaf.hash)
-ORDER BY leaf.idx LIMIT %s
+FROM audit_leaf leaf
+LEFT JOIN audit_event event ON event.id = leaf.event_id AND event.at = leaf.at
+    AND event.at BETWEEN %(oldest)s AND %(newest)s
+LEFT JOIN LATERAL (SELECT convert_from(event.body, 'UTF8')::jsonb AS json) body ON true
+WHERE leaf.idx >= %(start)s AND leaf.idx < %(end)s
+    AND (event.body IS NULL OR sha256('\\x00'::bytea || event.body) <> leaf.hash
+        OR (json ->> 'id', json ->> 'category', json ->> 'action', json ->> 'actor', json ->> 'object',
+            json ->> 'subject')
+        IS DISTINCT FROM (event.id::text, event.category, event.action, event.actor, event.object, event.subject))
+ORDER BY leaf.idx LIMIT %(most)s
 """
 # An event enters the outbox with its row; only a row that was written behind the triggers is in neither.
 FORGED: Final = """
@@ -63,8 +69,11 @@ def verify_log() -> AuditVerification:
 def _altered(size: int) -> list[str]:
     problems: list[str] = []
     for start in range(0, size, CHUNK):
+        end = min(start + CHUNK, size)
+        oldest, newest = times_of(start, end)
         with connection.cursor() as cursor:
-            cursor.execute(ALTERED, [start, min(start + CHUNK, size), MOST_PROBLEMS])
+            values = {"start": start, "end": end, "oldest": oldest, "newest": newest, "most": MOST_PROBLEMS}
+            cursor.execute(ALTERED, values)
             problems += [f"event {idx} {'is gone' if gone else 'was altered'}" for idx, gone in cursor]
         if len(problems) >= MOST_PROBLEMS:
             break

@@ -46,6 +46,14 @@ def behind_triggers() -> Iterator[None]:
 
 
 @pytest.fixture
+def any_time(db: None) -> None:
+    """Let the log take events of any time, until the test is rolled back."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef('audit_admit'::regproc)")
+        cursor.execute(cursor.fetchone()[0].replace("1 minute", "100 years"))
+
+
+@pytest.fixture
 def key_file(settings: Settings, tmp_path: Path) -> Path:
     """A key file of this test alone."""
     settings.AUDIT_KEY_FILE = tmp_path / "signing.key"

@@ -103,13 +103,28 @@ def test_search_columns_cannot_contradict_the_body() -> None:
         f"SELECT id, at + interval '1 s', body FROM audit_event WHERE id = '{event.id}'"
     )
 
-    assert "audit_event_id_in_body" in other_id
-    assert "audit_event_at_in_body" in other_time
+    others = refused(
+        "INSERT INTO audit_event (id, at, body) SELECT gen_random_uuid(), now(), convert_to('{\"a\"', 'UTF8')"
+    )
+
+    assert "must be those in its body" in other_id
+    assert "must be those in its body" in other_time
+    assert "invalid input syntax for type json" in others
+
+
+def test_search_columns_come_from_the_body_alone() -> None:
+    record(category="catalog", action="product.put", actor="staff:dee", object="product:P1")
+
+    with connection.cursor() as cursor:
+        cursor.execute(FORGED.format(shift="1 second", actor="'staff:eve'"))
+
+    forged = AuditEvent.objects.get(id="00000000-0000-7000-8000-000000000001")
+    assert forged.actor == "staff:dee"
 
 
 FORGED = """
-INSERT INTO audit_event (id, at, body)
-SELECT '00000000-0000-7000-8000-000000000001', at + interval '{shift}',
+INSERT INTO audit_event (id, at, category, action, actor, object, body)
+SELECT '00000000-0000-7000-8000-000000000001', at + interval '{shift}', category, action, {actor}, object,
     convert_to(replace(replace(convert_from(body, 'UTF8'), id::text, '00000000-0000-7000-8000-000000000001'),
         to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
         to_char((at + interval '{shift}') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')), 'UTF8')
@@ -123,7 +138,7 @@ def test_nobody_inserts_an_event_of_another_time(shift: str, as_app_role: type[A
     record(category="catalog", action="product.put", actor="staff:dee", object="product:P1")
     with connection.cursor() as cursor:
         cursor.execute("SELECT audit_ensure_month(now() - interval '20 days')")
-    statement = FORGED.format(shift=shift)
+    statement = FORGED.format(shift=shift, actor="actor")
 
     assert "takes events of now alone" in refused(statement)
     with as_app_role():
@@ -135,7 +150,7 @@ def test_an_inserted_event_waits_for_its_leaf_whoever_inserts_it(as_app_role: ty
     record(category="catalog", action="product.put", actor="staff:dee", object="product:P1")
 
     with as_app_role(), connection.cursor() as cursor:
-        cursor.execute(FORGED.format(shift="1 second"))
+        cursor.execute(FORGED.format(shift="1 second", actor="actor"))
 
     assert AuditPending.objects.filter(event_id="00000000-0000-7000-8000-000000000001").exists()
 
