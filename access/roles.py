@@ -33,6 +33,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "compliance officer": (
         "audit.view_*",
+        "audit.export_auditevent",
         "consents.*",
         "customers.view_*",
         "events.view_*",

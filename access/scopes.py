@@ -15,6 +15,7 @@ SCOPES: Final = (
     ("consents:read", "Read consent decisions"),
     ("consents:write", "Change consent decisions"),
     ("privacy:write", "Open privacy requests"),
+    ("audit:read", "Export the audit log"),
     ("models:read", "Read model versions"),
     ("experiments:read", "Read experiments' results"),
 )

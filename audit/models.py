@@ -26,6 +26,7 @@ class AuditEvent(models.Model):
         db_table = "audit_event"
         verbose_name = "audit event"
         ordering: ClassVar[list[str]] = ["-at", "-id"]
+        permissions: ClassVar = [("export_auditevent", "Can export the audit log")]
 
     def __str__(self) -> str:
         return f"{self.action} {self.object}"
@@ -188,3 +189,8 @@ class AuditExport(models.Model):
         if self.first is None or self.end is None or self.position is None:
             return 0
         return 100 * (self.position - self.first) // max(1, self.end - self.first)
+
+    @property
+    def last(self) -> int | None:
+        """The position of the last event."""
+        return None if self.end is None else self.end - 1

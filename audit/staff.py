@@ -112,6 +112,13 @@ class AuditedAdmin:
         """Show the list. What an action of the list changes and its record are one transaction."""
         return super().changelist_view(request, extra_context)  # type: ignore[misc]
 
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        """Remember what the recorded fields were."""
+        row = type(form.instance)._default_manager.filter(pk=form.instance.pk).first() if change else None
+        obj = super().save_form(request, form, change)  # type: ignore[misc]
+        obj.audit_before = {name: _plain(getattr(row, name)) for name in self.recorded} if row else {}
+        return obj
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Record the new row."""
         self.put_on_record(request, obj, "added", message)
@@ -135,6 +142,9 @@ class AuditedAdmin:
         data: dict[str, Any] = {"changes": message if isinstance(message, list) else []}
         if self.recorded:
             data["values"] = {name: _plain(getattr(obj, name)) for name in self.recorded}
+            before = getattr(obj, "audit_before", {})
+            if before and verb == "changed":
+                data["before"] = {name: old for name, old in before.items() if old != data["values"][name]}
         record(
             category=meta.app_label,
             action=f"{meta.model_name}.{verb}",

@@ -65,6 +65,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Purposes", "policy", "consents.Purpose"),
         Door("Consent proof", "history_edu", "consents.ConsentEvent"),
         Door("Audit log", "gavel", "audit.AuditEvent"),
+        Door("Audit exports", "archive", "audit.AuditExport"),
     ),
     "House": (
         Door("API keys", "key", "access.ApiKey"),

@@ -177,6 +177,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "audit event",
                 "db_table": "audit_event",
                 "ordering": ["-at", "-id"],
+                "permissions": [("export_auditevent", "Can export the audit log")],
                 "managed": False,
             },
         ),

@@ -105,3 +105,11 @@ def _entry(row: AuditEvent) -> Entry:
         data=orjson.loads(body)["data"],
         body=body,
     )
+
+
+def earlier_data(event: AuditEvent) -> dict[str, Any] | None:
+    """Return the data of the last event before this one about the same object; None if there is none."""
+    before = Q(at__lt=event.at) | Q(at=event.at, id__lt=event.id)
+    row = AuditEvent.objects.filter(before, object=event.object).order_by("-at", "-id").first()
+    data: dict[str, Any] | None = orjson.loads(bytes(row.body))["data"] if row else None
+    return data

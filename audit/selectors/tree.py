@@ -1,17 +1,21 @@
 """Reads of the tree: leaves, checkpoints, and how far the log is signed and published."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Max, Min
 
 from audit.models import AuditCheckpoint, AuditLeaf, AuditPending, AuditPublication, AuditVerification
 from audit.notes import parse_checkpoint
+from common import clock
 
 CHUNK: Final = 20_000
+MOMENT: Final = timedelta(seconds=30)
+"""So long an event may wait for the sequencer before pages call that wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,16 @@ class LogState:
     oldest_waiting_at: datetime | None
     publication: AuditPublication | None
     verification: AuditVerification | None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the sequencer stands still."""
+        return self.oldest_waiting_at is not None and self.oldest_waiting_at < clock.real_now() - MOMENT
+
+    @property
+    def verified_last(self) -> int:
+        """The last event that was compared with the signed tree."""
+        return self.verification.size - 1 if self.verification else -1
 
 
 def log_state() -> LogState:
@@ -70,3 +84,10 @@ def times_of(start: int, end: int) -> tuple[datetime | None, datetime | None]:
     leaves = AuditLeaf.objects.filter(idx__gte=start, idx__lt=end)
     times = leaves.aggregate(oldest=Min("at"), newest=Max("at"))
     return times["oldest"], times["newest"]
+
+
+def positions_of(event_ids: Collection[UUID]) -> tuple[dict[UUID, int], set[UUID]]:
+    """Return the positions of events in the tree, and which of them wait for one."""
+    leaves = AuditLeaf.objects.filter(event_id__in=event_ids).values_list("event_id", "idx")
+    waiting = AuditPending.objects.filter(event_id__in=event_ids).values_list("event_id", flat=True)
+    return dict(leaves), set(waiting)

@@ -1,0 +1,60 @@
+"""What an audit event changed, as rows of a table: before and after. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from audit.sentences import HIDDEN, words
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field; `before` is None where the log does not know it."""
+
+    field: str
+    before: str | None
+    after: str
+
+
+def changes_of(data: Mapping[str, Any], earlier: Mapping[str, Any] | None = None) -> list[Change]:
+    """Return the changes of an event's data.
+
+    Some events hold both states. Of others the state before is that in the `earlier` event about the same object: then
+    only what differs is returned. Without one, everything is new.
+    """
+    after, before = state_of(data), data.get("before")
+    if isinstance(before, dict):
+        names = [name for name in {**before, **after} if before.get(name) != after.get(name, before.get(name))]
+        return [Change(words(name), text(before.get(name)), text(after.get(name))) for name in names]
+    if earlier is None:
+        return [Change(words(name), None, text(value)) for name, value in after.items()]
+    known = state_of(earlier)
+    return [
+        Change(words(name), text(known[name]) if name in known else None, text(value))
+        for name, value in after.items()
+        if name not in known or known[name] != value
+    ]
+
+
+def state_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that an event states."""
+    for name in ("after", "values"):
+        if isinstance(data.get(name), dict):
+            return dict(data[name])
+    return {name: value for name, value in data.items() if name not in HIDDEN}
+
+
+def text(value: Any) -> str:
+    """Return a value as people read it."""
+    match value:
+        case None | "":
+            return "nothing"
+        case bool():
+            return "yes" if value else "no"
+        case str() | int():
+            return str(value)
+        case list() if all(isinstance(one, str | int) for one in value):
+            return ", ".join(map(str, value)) or "nothing"
+    return orjson.dumps(value).decode()
