@@ -64,15 +64,11 @@ def rates(it: Stage, seconds: float, rounds: int) -> dict[str, Any]:
     """Return transactions per second: of pgbench, without audit, and with audit while the sequencer runs."""
     owner(TABLE)
     owner("GRANT ALL ON bench_order, bench_order_id_seq TO PUBLIC")
-    from django.db import connection
-
-    connection.close()
     measured: dict[str, list[float]] = {"pgbench": [], "unaudited": [], "audited": []}
     context = get_context("fork")
     for turn in range(rounds):
         measured["pgbench"].append(pgbench(it, seconds))
         measured["unaudited"].append(writers(context, seconds, audited=False))
-        connection.close()
         sequencer = context.Process(target=sequence_until, args=(stop := context.Event(),))
         sequencer.start()
         measured["audited"].append(writers(context, seconds, audited=True))
@@ -92,9 +88,13 @@ def rates(it: Stage, seconds: float, rounds: int) -> dict[str, Any]:
 
 def pending() -> bool:
     """Return whether events wait for the sequencer."""
+    from django.db import connection
+
     from audit.models import AuditPending
 
-    return AuditPending.objects.exists()
+    waits = AuditPending.objects.exists()
+    connection.close()
+    return waits
 
 
 def owner(statement: str) -> None:
@@ -128,6 +128,9 @@ def pgbench(it: Stage, seconds: float) -> float:
 
 def writers(context: Any, seconds: float, *, audited: bool) -> float:
     """Return the rate of eight processes."""
+    from django.db import connection
+
+    connection.close()  # or they would share it
     barrier, results = context.Barrier(WRITERS), context.Queue()
     processes = [context.Process(target=write, args=(barrier, results, seconds, audited)) for _ in range(WRITERS)]
     for process in processes:
