@@ -45,7 +45,7 @@ PLANS = {kind: AnalysisPlan(kind, ALPHA, 0.8, LOOKS) for kind in InferenceKind}
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Draws:
     """The goal and the guardrail of many runs, with the bounds of their looks in standard errors, float[looks]."""
 
     world: World
@@ -119,7 +119,7 @@ def ends_of(
     ends: list[End] = []
     for part in world.chunks(runs):
         goals, guardrails = (simulate(world, rng, runs=part, looks=LOOKS, lift=one) for one in (goal, guardrail))
-        drawn = Drawn(
+        draws = Draws(
             world,
             inference,
             goals,
@@ -127,7 +127,7 @@ def ends_of(
             _two_sided(inference, goals.n),
             one_sided_bound(goals.n, alpha=ALPHA, n_star=float(goals.n[-1])),
         )
-        ends += [_end(drawn, run) for run in range(part)]
+        ends += [_end(draws, run) for run in range(part)]
     return ends
 
 
@@ -139,13 +139,13 @@ def _two_sided(inference: InferenceKind, n: Floats) -> Floats:
     return np.array(planned_boundaries(PLANS[inference]).upper)
 
 
-def _end(drawn: Drawn, run: int) -> End:
+def _end(draws: Draws, run: int) -> End:
     """Let the policy decide at each look of a run, and obey it."""
-    state, found = PolicyState(START, TRAFFIC, LIMITS, n_star=float(drawn.goal.n[-1])), False
+    state, has_finding = PolicyState(START, TRAFFIC, LIMITS, n_star=float(draws.goal.n[-1])), False
     for look in range(LOOKS):
-        results = _results(drawn, run, look, found=found)
+        results = _results(draws, run, look, has_finding=has_finding)
         goal = results.goal
-        found = goal is not None and goal.comparisons[0].is_significant
+        has_finding = goal is not None and goal.comparisons[0].is_significant
         state = replace(state, now=results.at, has_final_look=look == LOOKS - 1)
         decision = decide(results, state)
         if decision is None:
@@ -153,13 +153,13 @@ def _end(drawn: Drawn, run: int) -> End:
         if decision.action != "ramp":
             return End(decision.action, results.progress.days)
         state = _ramped(state, decision)
-    return _last_stages(drawn, run, state, found=found)
+    return _last_stages(draws, run, state, has_finding=has_finding)
 
 
-def _last_stages(drawn: Drawn, run: int, state: PolicyState, *, found: bool) -> End:
+def _last_stages(draws: Draws, run: int, state: PolicyState, *, has_finding: bool) -> End:
     """Return the end of a run whose ramp outlives the plan: the numbers stay as they are."""
     for day in range(1, 8):
-        results = _results(drawn, run, LOOKS - 1, found=found, later=day)
+        results = _results(draws, run, LOOKS - 1, has_finding=has_finding, later=day)
         decision = decide(results, replace(state, now=results.at))
         if decision is not None and decision.action != "ramp":
             return End(decision.action, results.progress.days)
@@ -172,15 +172,15 @@ def _ramped(state: PolicyState, decision: Decision) -> PolicyState:
     return replace(state, traffic=Traffic(coverage, state.traffic.weights), ramp=Ramp(decision.arm, state.now))
 
 
-def _results(drawn: Drawn, run: int, look: int, *, found: bool, later: int = 0) -> ExperimentResults:
-    """Return the results at a look; what a planned look found, stands."""
-    effect, error = float(drawn.goal.effect[run, look]), float(drawn.goal.error[run, look])
+def _results(draws: Draws, run: int, look: int, *, has_finding: bool, later: int = 0) -> ExperimentResults:
+    """Return the results at a look; what a planned look concluded, stands."""
+    effect, error = float(draws.goal.effect[run, look]), float(draws.goal.error[run, look])
     days, time = (look + 1) / LOOKS_A_DAY + later, (look + 1) / LOOKS
-    at, units = START + timedelta(days=days), int(drawn.goal.n[look]) // 2
-    reach = float(drawn.two_sided[look]) * error
-    is_read = drawn.inference is not InferenceKind.FIXED or look == LOOKS - 1
+    at, units = START + timedelta(days=days), int(draws.goal.n[look]) // 2
+    reach = float(draws.two_sided[look]) * error
+    is_read = draws.inference is not InferenceKind.FIXED or look == LOOKS - 1
     is_significant = (is_read and abs(effect) > reach > 0) or (
-        found and drawn.inference is not InferenceKind.ALWAYS_VALID
+        has_finding and draws.inference is not InferenceKind.ALWAYS_VALID
     )
     z = effect / error if error > 0 else 0.0
     return ExperimentResults(
@@ -188,7 +188,7 @@ def _results(drawn: Drawn, run: int, look: int, *, found: bool, later: int = 0) 
         name="Simulated",
         kind="comparison",
         status="running",
-        inference=drawn.inference.value,
+        inference=draws.inference.value,
         alpha=ALPHA,
         at=at,
         epoch=1,
@@ -201,15 +201,15 @@ def _results(drawn: Drawn, run: int, look: int, *, found: bool, later: int = 0) 
             None,
             7,
             LOOKS // LOOKS_A_DAY,
-            drawn.world.units,
+            draws.world.units,
             time,
             None,
             None,
-            _is_futile(drawn.inference, z, time),
+            _is_futile(draws.inference, z, time),
         ),
         metrics=(
-            _metric("goal", drawn.world, units, _comparison(effect, reach, is_significant=is_significant)),
-            _metric("guardrail", drawn.world, units, _watched(drawn, run, look)),
+            _metric("goal", draws.world, units, _comparison(effect, reach, is_significant=is_significant)),
+            _metric("guardrail", draws.world, units, _watched(draws, run, look)),
         ),
     )
 
@@ -224,12 +224,12 @@ def _comparison(effect: float, reach: float, *, is_significant: bool) -> ArmComp
     return ArmComparison("treatment", interval, interval, p_value, p_value, is_significant, effect > 0)
 
 
-def _watched(drawn: Drawn, run: int, look: int) -> ArmComparison:
-    effect, error = float(drawn.guardrail.effect[run, look]), float(drawn.guardrail.error[run, look])
-    reach, margin = float(drawn.one_sided[look]) * error, margin_of(drawn.world) * drawn.world.base
-    least, greatest = effect - reach, effect + reach
+def _watched(draws: Draws, run: int, look: int) -> ArmComparison:
+    effect, error = float(draws.guardrail.effect[run, look]), float(draws.guardrail.error[run, look])
+    reach, margin = float(draws.one_sided[look]) * error, margin_of(draws.world) * draws.world.base
+    low, high = effect - reach, effect + reach
     state = GuardrailState(
-        margin, least, greatest, is_breached=error > 0 and greatest < -margin, holds=error > 0 and least > -margin
+        margin, low, high, is_breached=error > 0 and high < -margin, holds=error > 0 and low > -margin
     )
     return replace(_comparison(effect, reach, is_significant=False), guardrail=state)
 

@@ -184,9 +184,9 @@ class _Rules:
         return True
 
     def _is_long_enough(self) -> bool:
-        least = max(LEAST_DAYS, self.results.progress.minimum_days)
-        self.reason_to_wait = f"It runs for {days_in_words(self.results.progress.days)} of at least {least} days."
-        return self.results.progress.days >= least
+        minimum = max(LEAST_DAYS, self.results.progress.minimum_days)
+        self.reason_to_wait = f"It runs for {days_in_words(self.results.progress.days)} of at least {minimum} days."
+        return self.results.progress.days >= minimum
 
     def _may_be_read(self) -> bool:
         """A fixed test is read at its end alone. Of others the results say themselves what a look found."""
@@ -231,9 +231,9 @@ class _Rules:
 
     def _is_held_up(self, arm: str) -> bool:
         """Say what keeps an arm from more shoppers: too few units, or a guardrail that does not hold yet."""
-        least = self.state.limits.minimum_units
-        if any(one.units < least for one in self.results.arms if one.arm in (arm, self._control)):
-            self.reason_to_wait = f"{self._name(arm)} is ahead; both arms need {least:,} units before anything ships."
+        minimum = self.state.limits.minimum_units
+        if any(one.units < minimum for one in self.results.arms if one.arm in (arm, self._control)):
+            self.reason_to_wait = f"{self._name(arm)} is ahead; both arms need {minimum:,} units before anything ships."
             return True
         for metric in self.results.guardrails:
             one = next((one for one in metric.comparisons if one.arm == arm), None)

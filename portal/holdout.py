@@ -66,7 +66,7 @@ def _tile(one: HoldoutMetric, *, is_trusted: bool) -> HoldoutTile:
         value, interval = "–", "not to be trusted" if not is_trusted else "too few shoppers so far"
     else:
         value, interval = _change(effect.value), f"{_change(effect.low)} to {_change(effect.high)}"
-    values = f"{_shown(one.personalized, one.display)} with it, {_shown(one.without, one.display)} without"
+    values = f"{_in_words(one.personalized, one.display)} with it, {_in_words(one.without, one.display)} without"
     return HoldoutTile(one.name, value, interval, values)
 
 
@@ -74,7 +74,7 @@ def _change(share: float) -> str:
     return f"{100 * share:+.1f} %".replace("-", "−")
 
 
-def _shown(value: float | None, display: str) -> str:
+def _in_words(value: float | None, display: str) -> str:
     if value is None:
         return "nothing"
     if display == "share":

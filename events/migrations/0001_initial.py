@@ -10,6 +10,7 @@ from django.db import migrations, models
 from events.migrations._partitions import EVENT, MONTHS, UNDO
 
 MONEY: dict[str, int] = {"max_digits": 18, "decimal_places": 4}
+RANDOM_GROUP = "One of 128 groups of shoppers, by a hash of the id: all answers of a shopper fall into one."
 
 
 class Migration(migrations.Migration):
@@ -291,12 +292,7 @@ class Migration(migrations.Migration):
                 ("rule", models.TextField(help_text="`id.version`")),
                 ("day", models.DateField()),
                 ("held_out", models.BooleanField()),
-                (
-                    "random_group",
-                    models.SmallIntegerField(
-                        help_text="One of 128 groups of shoppers, by a hash of the id: all answers of a shopper fall into one."
-                    ),
-                ),
+                ("random_group", models.SmallIntegerField(help_text=RANDOM_GROUP)),
                 ("n", models.BigIntegerField()),
             ],
             options={
@@ -342,13 +338,7 @@ class Migration(migrations.Migration):
                     "held_out_rules",
                     django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), null=True, size=None),
                 ),
-                (
-                    "random_group",
-                    models.SmallIntegerField(
-                        db_default=0,
-                        help_text="One of 128 groups of shoppers, by a hash of the id: all answers of a shopper fall into one.",
-                    ),
-                ),
+                ("random_group", models.SmallIntegerField(db_default=0, help_text=RANDOM_GROUP)),
             ],
             options={
                 "db_table": "events_outcome",
@@ -395,13 +385,7 @@ class Migration(migrations.Migration):
                         size=None,
                     ),
                 ),
-                (
-                    "random_group",
-                    models.SmallIntegerField(
-                        db_default=0,
-                        help_text="One of 128 groups of shoppers, by a hash of the id: all answers of a shopper fall into one.",
-                    ),
-                ),
+                ("random_group", models.SmallIntegerField(db_default=0, help_text=RANDOM_GROUP)),
             ],
             options={
                 "db_table": "events_served_answer",

@@ -50,9 +50,9 @@ def apply_policy(key: str, *, now: datetime | None = None) -> Proposal | None:
     if decision is not None and _rests(row, decision, now):
         decision = None
     is_automatic = row.policy_mode == PolicyMode.AUTOMATIC
-    kept = _keep_open(row, None if is_automatic else decision, now)
-    if decision is None or kept is not None:
-        return kept
+    open_one = _keep_open(row, None if is_automatic else decision, now)
+    if decision is None or open_one is not None:
+        return open_one
     if not is_automatic:
         return _open(row, decision, now)
     proposal = _new(row, decision, now)
@@ -109,14 +109,14 @@ def _open_proposal(proposal_id: int) -> Proposal:
 
 def _keep_open(row: Experiment, decision: Decision | None, now: datetime) -> Proposal | None:
     """Return the open proposal that still holds; the others expire."""
-    kept = None
+    open_one = None
     for one in row.proposals.filter(state=Proposal.State.OPEN):
-        if kept is None and decision is not None and _is_about(one, decision):
-            kept = one
+        if open_one is None and decision is not None and _is_about(one, decision):
+            open_one = one
         else:
             one.state, one.decided_at, one.decided_by = Proposal.State.EXPIRED, now, POLICY
             one.save()
-    return kept
+    return open_one
 
 
 def _open(row: Experiment, decision: Decision, now: datetime) -> Proposal:
