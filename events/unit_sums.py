@@ -17,7 +17,7 @@ CLICKED: Final = "Product Clicked"
 CLAIMS: Final = "SELECT from_id, min(user_id) AS owner FROM customers_link WHERE kind = 'claim' GROUP BY from_id"
 UNIT: Final = "coalesce('user:' || coalesce(e.user_id, c.owner), 'anonymous:' || e.anonymous_id)"
 EVENTS: Final = "events_event e LEFT JOIN claims c ON c.from_id = e.anonymous_id"
-SEEN: Final = "e.at >= %s AND e.at < %s AND (e.user_id IS NOT NULL OR e.anonymous_id IS NOT NULL)"
+IN_SPAN: Final = "e.at >= %s AND e.at < %s AND (e.user_id IS NOT NULL OR e.anonymous_id IS NOT NULL)"
 OPERATORS: Final = {"is": "=", "is_not": "<>", "at_least": ">=", "at_most": "<="}
 NUMBER: Final = """(jsonb_path_query_first(e.properties -> %s, '$ ? (@.type() == "number")') #>> '{}')::numeric"""
 """A property where it is a number, else NULL."""
@@ -111,8 +111,8 @@ def unit_sums(
 
 def _population(since: datetime, until: datetime, placement: str | None) -> tuple[str, list[Any]]:
     if placement is None:
-        return SEEN, [since, until]
-    return f"{SEEN} AND e.name = '{SERVED}' AND e.properties->>'placement' = %s", [since, until, placement]
+        return IN_SPAN, [since, until]
+    return f"{IN_SPAN} AND e.name = '{SERVED}' AND e.properties->>'placement' = %s", [since, until, placement]
 
 
 def _variable(variable: UnitVariable, since: datetime, until: datetime, placement: str | None) -> tuple[str, list[Any]]:
@@ -120,9 +120,9 @@ def _variable(variable: UnitVariable, since: datetime, until: datetime, placemen
     if variable.source == "orders":
         return _of_orders(variable, since, until)
     if variable.source == "visits":  # who saw a single page in the whole span
-        text = f"SELECT {UNIT} AS unit, 1 AS x FROM {EVENTS} WHERE {SEEN} AND e.kind = 'page'"
+        text = f"SELECT {UNIT} AS unit, 1 AS x FROM {EVENTS} WHERE {IN_SPAN} AND e.kind = 'page'"
         return f"{text} GROUP BY 1 HAVING count(*) = 1", [since, until]
-    where: str = SEEN
+    where: str = IN_SPAN
     arguments: list[Any] = [since, until]
     if variable.source == "answers":
         where, arguments = _population(since, until, placement)

@@ -75,7 +75,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _draft(request: HttpRequest) -> Design:
     forms = DesignForms(request.POST)
-    if not forms.arms.is_valid() or not forms.arms.kept:
+    if not forms.arms.is_valid() or not forms.arms.filled:
         raise InvalidInput(UNFINISHED)
     return forms.draft()
 

@@ -119,8 +119,8 @@ def _field(name: str, schema: Mapping[str, Any], choices: Sequence[tuple[str, st
         none = ("", "none") if name == "placement" else NO_CHANGE
         return forms.ChoiceField(label=label, choices=[none, *options], required=False)
     if schema.get("type") == "object":
-        known = ", ".join(schema.get("propertyNames", {}).get("enum", ()))
-        help_text = f"One in a line, as size = 12. There are {known}." if known else "One in a line, as name = value."
+        names = ", ".join(schema.get("propertyNames", {}).get("enum", ()))
+        help_text = f"One in a line, as size = 12. There are {names}." if names else "One in a line, as name = value."
         return forms.CharField(label=label, required=False, widget=forms.Textarea(AREA), help_text=help_text)
     return forms.CharField(label=label, required=False)
 

@@ -241,21 +241,21 @@ class DesignForms:
             "namespace_low": values["namespace_low"] or 0,
             "namespace_high": values["namespace_high"] or 10_000,
             "test_units": values["test_units"],
-            "guardrail_metrics": [one.guardrail() for one in self.guardrails.kept],
-            "arms": normalized([one.arm() for one in self.arms.kept]),
+            "guardrail_metrics": [one.guardrail() for one in self.guardrails.filled],
+            "arms": normalized([one.arm() for one in self.arms.filled]),
         }
         return {name: value for name, value in data.items() if permission(name, self.status) == "yes"}
 
     @cached_property
     def condition(self) -> dict[str, Any]:
         """The condition of the rows and of the JSON; only of valid forms."""
-        own = condition_of([one.clause() for one in self.audience.kept])
+        own = condition_of([one.clause() for one in self.audience.filled])
         typed = self.form.cleaned_data.get("condition_json") or {}
         return {"$and": [own, typed]} if own and typed else own or typed
 
     def draft(self) -> Design:
         """Return the arms as an experiment that nobody is in, for a preview; only of valid arms."""
-        arms = [one.arm() for one in self.arms.kept]
+        arms = [one.arm() for one in self.arms.filled]
         records = tuple(Arm(one["key"], one["name"], one["weight"], one["payload"]) for one in arms)
         return Design(key="preview", seed="", arms=records, payload_kind=str(self.form["payload_kind"].value() or ""))
 
@@ -277,7 +277,7 @@ class DesignForms:
 
     def _add_arm_error(self, rest: str, message: str) -> None:
         key, _, path = rest.partition(".")
-        form = next((one for one in self.arms.kept if one.cleaned_data.get("key") == key), None) if key else None
+        form = next((one for one in self.arms.filled if one.cleaned_data.get("key") == key), None) if key else None
         if form is None:
             self.arms.errors.append(message)
             return

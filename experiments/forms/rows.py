@@ -42,11 +42,11 @@ class Rows(Generic[F]):
             self.forms = [self._row(number, initial=one) for number, one in enumerate(initial)]
         elif typed:
             rows = [typed_values(form) for form in self._bound(data)]
-            kept = [
+            remaining = [
                 {name: value for name, value in row.items() if name != "remove"} for row in rows if not row["remove"]
             ]
             self.forms = [
-                self._row(number, initial=row) for number, row in enumerate([*kept, *({} for _ in range(more))])
+                self._row(number, initial=row) for number, row in enumerate([*remaining, *({} for _ in range(more))])
             ]
         else:
             self.forms = self._bound(data)
@@ -61,11 +61,11 @@ class Rows(Generic[F]):
 
     def is_valid(self) -> bool:
         """Return whether all rows that are not removed are valid."""
-        valid = [form.is_valid() for form in self.kept]
+        valid = [form.is_valid() for form in self.filled]
         return all(valid)
 
     @property
-    def kept(self) -> list[F]:
+    def filled(self) -> list[F]:
         """The rows that are neither removed nor blank."""
         return [form for form in self.forms if not typed_values(form)["remove"] and not form.is_blank()]
 

@@ -84,7 +84,7 @@ def placement_of(design: DesignForms) -> str | None:
     """Return the placement that the arms are about, None for none or many."""
     names = {
         payload["placement"]
-        for form in design.arms.kept
+        for form in design.arms.filled
         if isinstance(payload := getattr(form, "cleaned_data", {}).get("payload"), dict) and "placement" in payload
     }
     return next(iter(names)) if len(names) == 1 and design.form["payload_kind"].value() else None
@@ -92,7 +92,7 @@ def placement_of(design: DesignForms) -> str | None:
 
 def _question(design: DesignForms, now: Baseline, daily: tuple[int, ...], share: float) -> Question:
     values = design.form.cleaned_data
-    weights = [form.cleaned_data.get("weight") or 0.0 for form in design.arms.kept if hasattr(form, "cleaned_data")]
+    weights = [form.cleaned_data.get("weight") or 0.0 for form in design.arms.filled if hasattr(form, "cleaned_data")]
     total = sum(weights)
     if len(weights) < 2 or total <= 0 or min(weights) <= 0:
         raise ValueError("it takes two arms, each with a share of the shoppers")

@@ -45,11 +45,11 @@ def audience_size(condition: Mapping[str, Any]) -> AudienceSize:
     people = _recent_people()
     if not people:
         return AudienceSize(0, None, None, server_only, of_pages)
-    known = _attributes(people, with_traits="traits" in roots)
-    may = [one[CONSENT].get(PURPOSE, False) for one in known]
+    attributes = _attributes(people, with_traits="traits" in roots)
+    may = [one[CONSENT].get(PURPOSE, False) for one in attributes]
     if of_pages:
         return AudienceSize(len(people), None, sum(may) / len(people), server_only, of_pages)
-    meets = [holds(condition, one) for one in known]
+    meets = [holds(condition, one) for one in attributes]
     both = sum(one and other for one, other in zip(meets, may, strict=True))
     return AudienceSize(len(people), sum(meets) / len(people), both / len(people), server_only)
 

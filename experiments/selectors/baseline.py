@@ -30,7 +30,7 @@ class Baseline:
     variance: float
 
 
-class _Kept:
+class _Answers:
     """Values that are read again after ten minutes, for each question."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class _Kept:
         self._values.clear()
 
 
-kept: Final = _Kept()
+recent_numbers: Final = _Answers()
 """The numbers of this process."""
 
 
@@ -67,7 +67,7 @@ def traffic(placement: str | None) -> tuple[int, ...] | None:
     """
     until = clock.now()
     since = until - timedelta(days=DAYS)
-    result: tuple[int, ...] | None = kept.get(
+    result: tuple[int, ...] | None = recent_numbers.get(
         ("traffic", placement),
         lambda: tuple(new_shoppers_by_day(since=since, until=until, placement=placement)),
     )
@@ -76,7 +76,7 @@ def traffic(placement: str | None) -> tuple[int, ...] | None:
 
 def baseline(metric: Metric, placement: str | None) -> Baseline | None:
     """Return the metric among the shoppers of the last 28 days; None where it has no value or counting is too slow."""
-    arm: ArmMoments | None = kept.get((metric, placement), lambda: _moments(metric, placement))
+    arm: ArmMoments | None = recent_numbers.get((metric, placement), lambda: _moments(metric, placement))
     if arm is None or arm.n < 2:
         return None
     places = {variable: place for place, variable in enumerate(metric.variables)}

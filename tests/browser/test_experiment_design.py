@@ -11,7 +11,7 @@ from common import clock
 from customers.models import Customer
 from events.models import Event
 from experiments.models import Experiment
-from experiments.selectors.baseline import kept
+from experiments.selectors.baseline import recent_numbers
 from tests.browser.conftest import Shoot, Shop
 from tests.browser.test_accessibility import barred, too_wide
 from tests.browser.test_staff_walks import signed_in
@@ -26,7 +26,7 @@ SLOW = 20_000
 def visited(shop: Shop) -> Iterator[Shop]:
     """Four hundred shoppers who saw the home page in the last four weeks; every eighth put something into the cart."""
     now = clock.now()
-    kept.forget()
+    recent_numbers.forget()
     Customer.objects.bulk_create(Customer(raw_id=f"user:u{number}") for number in range(SHOPPERS))
     events = [
         event(number, now, "Recommendation Served", placement="home", recommendation_id=str(number))
@@ -38,7 +38,7 @@ def visited(shop: Shop) -> Iterator[Shop]:
     ]
     Event.objects.bulk_create(events)
     yield shop
-    kept.forget()
+    recent_numbers.forget()
 
 
 def event(number: int, now: datetime, name: str, *, who: int | None = None, **properties: object) -> Event:

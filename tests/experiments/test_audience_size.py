@@ -10,7 +10,7 @@ from events.models import Event, Order
 from experiments.audience import Clause, condition_of
 from experiments.metrics.registry import METRICS
 from experiments.selectors.audience_size import audience_size
-from experiments.selectors.baseline import baseline, kept, traffic
+from experiments.selectors.baseline import baseline, recent_numbers, traffic
 from profiles.services import apply_events
 from tests.personalization.shop import event_of, says
 
@@ -36,7 +36,7 @@ def test_the_size_is_the_share_of_shoppers_who_meet_it_and_that_of_those_who_tak
 
 @pytest.fixture(autouse=True)
 def forget() -> None:
-    kept.forget()
+    recent_numbers.forget()
 
 
 def test_without_shoppers_the_size_is_unknown() -> None:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from audit.models import AuditEvent
 from common import clock
 from experiments.models import Experiment, Kind, Look, MetricDefinition, Namespace, Proposal
-from experiments.selectors.baseline import kept
+from experiments.selectors.baseline import recent_numbers
 from experiments.services.designs import create_experiment
 from experiments.services.lifecycle import start
 from tests.staff import LogIn
@@ -29,7 +29,7 @@ DESIGN: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def forget() -> None:
-    kept.forget()
+    recent_numbers.forget()
 
 
 @pytest.fixture
