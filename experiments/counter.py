@@ -8,7 +8,8 @@ from typing import Final
 from django.db import close_old_connections
 
 from events.consumer import LONGEST_WAIT, STORE_ERRORS, close_broken_connection
-from experiments.services.measuring import count_new, is_behind
+from experiments.selectors.counting import is_behind
+from experiments.services.measuring import count_new
 
 POLL_SECONDS: Final = 0.1
 IDLE_SECONDS: Final = 1.0

@@ -81,6 +81,7 @@ def read_changes(plan: Plan, *, rows: str) -> dict[Key, Change]:
     widths = {one.pk: len(one.variables) for one in plan.experiments}
     changes: dict[Key, Change] = {}
     with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM m_combo")
         cursor.execute(COMBOS.format(rows=rows))
         cursor.execute(query)
         for *key, n, quarantined, amounts in _split(cursor.fetchall()):

@@ -49,6 +49,11 @@ FROM m_signed WHERE sign = 1 ORDER BY unit, experiment_id, epoch
 """
 ALL_ROWS: Final = "(SELECT 1 AS sign, new.* FROM m_new AS new)"
 """All new rows as a relation like `m_signed`."""
+STORED_ROWS: Final = """(
+    SELECT 1 AS sign, experiment_id, epoch, unit, arm, first_at, counts_from, switches, groups, values AS vals
+    FROM experiments_exposure WHERE experiment_id IN (SELECT experiment_id FROM m_layout)
+)"""
+"""The stored rows of the experiments that are counted as such a relation."""
 
 
 def compute_some(plan: Plan, units: Units) -> None:

@@ -1,4 +1,4 @@
-"""Until when recorded events are counted for experiments."""
+"""How far recorded events are counted for experiments."""
 
 from datetime import datetime
 
@@ -20,3 +20,9 @@ def counted_until(now: datetime) -> datetime | None:
     if not behind:
         return now
     return min(now, clock.from_microseconds(clock.product_us((min(behind) >> SEQUENCE_BITS) * 1_000)))
+
+
+def is_behind() -> bool:
+    """Return whether something is recorded that is not counted yet."""
+    mine = positions(CONSUMER)
+    return any(offset > mine.get(shard, 0) for shard, offset in recorded_positions().items())

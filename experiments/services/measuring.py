@@ -22,6 +22,7 @@ from experiments.measuring.cells import read_changes, write_changes
 from experiments.measuring.plan import ExperimentPlan, Plan, PlanReader, plan_of, read_plan
 from experiments.measuring.rows import (
     ALL_ROWS,
+    STORED_ROWS,
     compute_all,
     compute_none,
     compute_some,
@@ -46,7 +47,7 @@ _read_plan: Final = PlanReader()
 def count_new() -> frozenset[str]:
     """Count the next part of what was recorded; return the keys of the experiments whose numbers changed.
 
-    At most a minute of the log at a time: call it until `is_behind` is false. While another process counts, it does
+    At most a minute of the log at a time: call it until nothing is behind. While another process counts, it does
     nothing. An experiment whose plan changed is counted again from the beginning of the log.
     """
     with transaction.atomic():
@@ -64,12 +65,6 @@ def count_new() -> frozenset[str]:
         if upto:
             move(CONSUMER, upto)
         return _announce(plan, changed)
-
-
-def is_behind() -> bool:
-    """Return whether something is recorded that is not counted yet."""
-    mine = positions(CONSUMER)
-    return any(offset > mine.get(shard, 0) for shard, offset in recorded_positions().items())
 
 
 def recount() -> frozenset[str]:
@@ -188,8 +183,21 @@ def _count_units(plan: Plan, units: Units, *, exposed: Set[str]) -> set[int]:
         unique_fields=["unit"],
         update_fields=["due_at", "has_news"],
     )
+    return _write(plan, units)
+
+
+def _write(plan: Plan, units: Units) -> set[int]:
+    """Write the rows of units and the cells that they change; return the experiments that changed.
+
+    Cells that do not hold what is taken out, as after a repair by hand, are made anew from all rows.
+    """
     write_rows(plan, units=units)
-    return write_changes(read_changes(plan, rows="m_signed"))
+    try:
+        return write_changes(read_changes(plan, rows="m_signed"))
+    except ValueError as error:
+        log.error("experiments.cells_differ error=%s", error)
+        _write_all_cells(plan, rows=STORED_ROWS)
+        return set(plan.keys)
 
 
 def _near(units: Units, wanted: Set[str]) -> Units:
@@ -209,8 +217,7 @@ def _without_busy(units: Units) -> Units:
 def _take_out(plan: Plan, units: Units) -> set[int]:
     """Delete the rows of units, and take them out of the cells; return the experiments that changed."""
     compute_none(plan)
-    write_rows(plan, units=units)
-    return write_changes(read_changes(plan, rows="m_signed"))
+    return _write(plan, units)
 
 
 def _recount_all(upto: Mapping[int, int]) -> frozenset[str]:
@@ -226,8 +233,12 @@ def _recount_all(upto: Mapping[int, int]) -> frozenset[str]:
 def _recount(plan: Plan) -> None:
     compute_all(plan)
     write_rows(plan, units=None)
+    _write_all_cells(plan, rows=ALL_ROWS)
+
+
+def _write_all_cells(plan: Plan, *, rows: str) -> None:
     Cell.objects.filter(experiment__in=plan.keys).delete()
-    write_changes(read_changes(plan, rows=ALL_ROWS))
+    write_changes(read_changes(plan, rows=rows))
 
 
 def _announce(plan: Plan, changed: Iterable[int]) -> frozenset[str]:

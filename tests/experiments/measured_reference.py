@@ -147,7 +147,8 @@ class _Reference:
 
     def counts(self, variable: Variable, at: int, row: Row) -> bool:
         start = row.first_at if row.counts_from is None else row.counts_from
-        if not start <= at < row.until:
+        # A click belongs to the list that it was on, and so to the epoch of that.
+        if at < start or (at >= row.until and variable.source not in ("answers", "clicks")):
             return False
         if variable.window_hours is not None:
             return at < start + variable.window_hours * 3_600_000_000

@@ -12,6 +12,7 @@ from events.services.recorder import Recorder, offsets
 from events.types.base import Event
 from experiments.measuring.plan import read_plan
 from experiments.models import Cell, Epoch, Experiment, Exposure
+from experiments.selectors.measured import is_behind
 from experiments.services import measuring
 from experiments.services.designs import create_experiment
 from experiments.services.lifecycle import start
@@ -33,7 +34,7 @@ def record(*events: Event, shard: int = 0) -> None:
 
 def count() -> None:
     measuring.count_new()
-    while measuring.is_behind():
+    while is_behind():
         measuring.count_new()
 
 
