@@ -26,8 +26,11 @@ def changes_of(data: Mapping[str, Any], earlier: Mapping[str, Any] | None = None
     """
     after, before = state_of(data), data.get("before")
     if isinstance(before, dict):
-        names = [name for name in {**before, **after} if before.get(name) != after.get(name, before.get(name))]
-        return [Change(words(name), text(before.get(name)), text(after.get(name))) for name in names]
+        return [
+            Change(words(name), text(old), text(after.get(name)))
+            for name, old in before.items()
+            if old != after.get(name)
+        ]
     if earlier is None:
         return [Change(words(name), None, text(value)) for name, value in after.items()]
     known = state_of(earlier)

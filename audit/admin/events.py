@@ -50,7 +50,7 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
     show_full_result_count = False
     paginator = EstimatingPaginator
     fields: ClassVar = (
-        *("what", "at", "who", "changes", "detail", "place"),
+        *("what", "at", "who", "changes", "detail", "tree"),
         *("category", "action", "object", "subject", "id", "canonical"),
     )
     readonly_fields = fields
@@ -78,16 +78,21 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
         names = fields_of(orjson.loads(bytes(event.body))["data"])
         return f"{said}: {', '.join(names)}" if names else said
 
-    @display(description="Action and object")
+    @display(description="Action, object and actor")
     def where(self, event: AuditEvent) -> SafeString:
         """Show what can be searched for."""
-        return format_html("{}<br>{}", event.action, event.object)
+        return format_html("{}<br>{}<br>{}", event.action, event.object, self.who(event))
 
     @display(description="Tree", label=PLACES)
     def place(self, event: AuditEvent) -> tuple[str, str]:
         """Show whether the event is in the signed tree, and where."""
         label: tuple[str, str] = getattr(event, "place_label", None) or _place(event, *positions_of([event.id]))
         return label
+
+    @display(description="In the signed tree")
+    def tree(self, event: AuditEvent) -> str:
+        """Show the event's place on its own page."""
+        return self.place(event)[1]
 
     @display(description="Actor")
     def who(self, event: AuditEvent) -> str:

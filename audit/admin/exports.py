@@ -105,7 +105,7 @@ class AuditExportAdmin(NamesActors, ReadOnly, ModelAdmin):
 
     def file(self, request: HttpRequest, export_id: Any) -> HttpResponseBase:
         """Send the zip file, and record that it was taken."""
-        if not may_export(request):
+        if not may_export(request) or request.method != "GET":
             raise PermissionDenied
         row = AuditExport.objects.filter(pk=export_id, state="done").first()
         if row is None:

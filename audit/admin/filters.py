@@ -1,16 +1,20 @@
 """Filters of the list of audit events: days, and exact words, through the indexes."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateFilter, TextFilter
-from unfold.utils import parse_date_str
 
 from audit.models import AuditEvent
 from audit.selectors import open_keys
 from audit.staff import actor_by_name
+
+
+def midnight(day: str) -> datetime:
+    """Return the beginning of a day in UTC. Raises ValueError."""
+    return datetime.combine(date.fromisoformat(day), time(), UTC)
 
 
 class DayFilter(RangeDateFilter):
@@ -21,9 +25,9 @@ class DayFilter(RangeDateFilter):
         first, last = (self.used_parameters.get(f"{self.parameter_name}_{end}") for end in ("from", "to"))
         try:
             if first:
-                queryset = queryset.filter(at__gte=parse_date_str(first))
+                queryset = queryset.filter(at__gte=midnight(first))
             if last:
-                queryset = queryset.filter(at__lt=parse_date_str(last) + timedelta(days=1))
+                queryset = queryset.filter(at__lt=midnight(last) + timedelta(days=1))
         except (ValueError, TypeError, OverflowError):
             return queryset.none()
         return queryset

@@ -21,7 +21,7 @@ SELECT leaf.idx, event.body IS NULL
 FROM audit_leaf leaf
 LEFT JOIN audit_event event ON event.id = leaf.event_id AND event.at = leaf.at
     AND event.at BETWEEN %(oldest)s AND %(newest)s
-LEFT JOIN LATERAL (SELECT convert_from(event.body, 'UTF8')::jsonb AS json) body ON true
+LEFT JOIN LATERAL (SELECT convert_from(event.body, 'UTF8')::jsonb AS json OFFSET 0) body ON true  -- parsed once
 WHERE leaf.idx >= %(start)s AND leaf.idx < %(end)s
     AND (event.body IS NULL OR sha256('\\x00'::bytea || event.body) <> leaf.hash
         OR (json ->> 'id', json ->> 'category', json ->> 'action', json ->> 'actor', json ->> 'object',

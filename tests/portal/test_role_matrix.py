@@ -25,7 +25,9 @@ from access.accounts import note_change
 from access.models import User
 from access.roles import ROLES
 from access.services import create_key
-from audit.services import record
+from audit.models import AuditExport
+from audit.services import exports, record
+from audit.services.sequencing import sequence
 from catalog import imports
 from catalog.services import put_product
 from common import clock
@@ -175,10 +177,20 @@ def rows(db: None, settings: Settings, tmp_path: Path) -> dict[str, Any]:
         experiment=experiment, action="stop", rule="x", reason="x", inputs={}, at=now
     ).pk
     keys["audit_auditevent"] = record(category="x", action="x.y", actor="system:test", object="x:1").id
+    keys["audit_auditexport"] = written_export(settings, tmp_path).pk
     for label in ("catalog.product", "consents.purpose", "personalization.placement"):
         keys[label.replace(".", "_")] = apps.get_model(label)._default_manager.values_list("pk", flat=True).first()
     assert Purpose.objects.exists()
     return keys
+
+
+def written_export(settings: Settings, folder: Path) -> AuditExport:
+    """Return an export whose file is there."""
+    settings.AUDIT_KEY_FILE = folder / "signing.key"
+    sequence()
+    row = exports.queue_export(format="jsonl", declared={}, actor="staff:1")
+    exports.run_export(row.pk)
+    return row
 
 
 def address_of(name: str, rows: dict[str, Any]) -> str:
