@@ -92,7 +92,8 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
     @display(description="In the signed tree")
     def tree(self, event: AuditEvent) -> str:
         """Show the event's place on its own page."""
-        return self.place(event)[1]
+        text: str = self.place(event)[1]
+        return text
 
     @display(description="Actor")
     def who(self, event: AuditEvent) -> str:

@@ -12,7 +12,7 @@ from events.services.recorder import Recorder, offsets
 from events.types.base import Event
 from experiments.measuring.plan import read_plan
 from experiments.models import Cell, Epoch, Experiment, Exposure
-from experiments.selectors.measured import is_behind
+from experiments.selectors.counting import is_behind
 from experiments.services import measuring
 from experiments.services.designs import create_experiment
 from experiments.services.lifecycle import start
