@@ -94,16 +94,21 @@ def rows_of(pk: int) -> Any:
 
 
 def times(tick: Callable[[], object], change: Callable[[], object], count: int) -> dict[str, float]:
-    """Return median and 95 % of so many ticks, each after a change; the first three do not count."""
-    took = []
+    """Return the times of so many ticks, each after a change, and this process's part; the first three do not count."""
+    took, busy = [], []
     for number in range(count + 3):
         change()
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         tick()
         if number >= 3:
             took.append(1000 * (time.perf_counter() - began))
-    took.sort()
-    return {"p50_ms": round(took[len(took) // 2], 2), "p95_ms": round(took[int(0.95 * (len(took) - 1))], 2)}
+            busy.append(1000 * (time.process_time() - worked))
+    return {"p50_ms": quantile(took, 0.5), "p95_ms": quantile(took, 0.95), "cpu_p50_ms": quantile(busy, 0.5)}
+
+
+def quantile(values: list[float], share: float) -> float:
+    """Return a quantile, rounded."""
+    return round(sorted(values)[int(share * (len(values) - 1))], 2)
 
 
 if __name__ == "__main__":

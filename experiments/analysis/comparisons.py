@@ -80,13 +80,13 @@ class RowMemory:
         """Return the comparisons of each row, computing in one pass those that are new."""
         shared = repr((comparer.arms, comparer.bounds.key, comparer.higher_is_better, claims.present, layout)).encode()
         keys = [shared + content for content in _contents(sums, layout)]
-        known = {key: row for key in keys if (row := self._rows.get(key)) is not None}
-        missing = [place for place, key in enumerate(keys) if key not in known]
+        row_by_key = {key: row for key in keys if (row := self._rows.get(key)) is not None}
+        missing = [place for place, key in enumerate(keys) if key not in row_by_key]
         if missing:
             new = comparer.rows(strata_of(sums.rows(missing), layout).effects(), claims)
-            known |= {keys[place]: row for place, row in zip(missing, new, strict=True)}
-        self._keep(known)
-        return [known[key] for key in keys]
+            row_by_key |= {keys[place]: row for place, row in zip(missing, new, strict=True)}
+        self._keep(row_by_key)
+        return [row_by_key[key] for key in keys]
 
     def _keep(self, rows: dict[bytes, Row]) -> None:
         """Put these rows last; the first ones go when there are too many."""

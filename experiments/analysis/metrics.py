@@ -89,12 +89,12 @@ def layout_of(metric: Metric, plan: Plan) -> Layout:
     """Return where the metric's variables stand. It is adjusted where all of them were measured before as well."""
     places = plan.places
     before = [places.get(earlier) for one in metric.variables if (earlier := one.before) is not None]
-    known = [place for place in before if place is not None]
-    is_adjusted = len(known) == len(metric.variables)
+    earlier_places = [place for place in before if place is not None]
+    is_adjusted = len(earlier_places) == len(metric.variables)
     return Layout(
         width=len(plan.variables),
         outcome=Fraction(*(places[one] for one in metric.variables)),
-        covariate=Fraction(*known) if is_adjusted else None,
+        covariate=Fraction(*earlier_places) if is_adjusted else None,
         is_binary=metric.kind == "proportion",
     )
 

@@ -85,9 +85,9 @@ class Table:
 
 def table_of(cells: Sequence[CellRow], arms: Sequence[str], *, width: int, today: date) -> Table:
     """Return the table of cells with `width` variables. Cells of unknown arms are left out."""
-    known = [cell for cell in cells if cell.arm in set(arms)]
-    rows = _rows_of(known)
-    epochs = tuple(sorted({cell.epoch for cell in known})) or (1,)
+    own_cells = [cell for cell in cells if cell.arm in set(arms)]
+    rows = _rows_of(own_cells)
+    epochs = tuple(sorted({cell.epoch for cell in own_cells})) or (1,)
     places = {(TOTAL, ""): 0}
     places |= {group: 1 + place for place, group in enumerate(rows.groups)}
     places |= {(DAY, day.isoformat()): rows.day_slice.start + place for place, day in enumerate(rows.days)}
@@ -98,7 +98,7 @@ def table_of(cells: Sequence[CellRow], arms: Sequence[str], *, width: int, today
     grid: list[list[list[CellRow | None]]] = [[[None] * len(arms) for _ in range(shape[1])] for _ in epochs]
     epoch_places = {epoch: place for place, epoch in enumerate(epochs)}
     arm_places = {arm: place for place, arm in enumerate(arms)}
-    for cell in known:
+    for cell in own_cells:
         row = places.get((cell.dimension, cell.value))
         if row is None:
             continue

@@ -26,16 +26,16 @@ class CellReader:
     """Reads the cells of experiments, and remembers those of the last ones."""
 
     def __init__(self, most: int = MOST_EXPERIMENTS) -> None:
-        self._known: dict[int, dict[int, Version]] = {}
+        self._cells: dict[int, dict[int, Version]] = {}
         self._most, self._lock = most, Lock()
 
     def __call__(self, experiment: int, *, with_groups: bool) -> tuple[CellRow, ...]:
         """Return the cells of an experiment by its id: of all units and of days, and those of groups if asked for."""
-        known = self._known.get(experiment, {})
+        last = self._cells.get(experiment, {})
         with connection.cursor() as cursor:
             cursor.execute(VERSIONS, [experiment, with_groups])
             versions: dict[int, str] = dict(cursor.fetchall())
-            current = {key: one for key, one in known.items() if versions.get(key) == one[0]}
+            current = {key: one for key, one in last.items() if versions.get(key) == one[0]}
             if missing := [key for key in versions if key not in current]:
                 cursor.execute(CELLS, [missing])
                 current |= {row[0]: (row[1], _cell(*row[2:])) for row in cursor.fetchall()}
@@ -45,10 +45,10 @@ class CellReader:
     def _keep(self, experiment: int, cells: dict[int, Version]) -> None:
         """Put this experiment last; the first one goes when there are too many."""
         with self._lock:
-            self._known.pop(experiment, None)
-            self._known[experiment] = cells
-            for key in list(self._known)[: max(len(self._known) - self._most, 0)]:
-                del self._known[key]
+            self._cells.pop(experiment, None)
+            self._cells[experiment] = cells
+            for key in list(self._cells)[: max(len(self._cells) - self._most, 0)]:
+                del self._cells[key]
 
 
 read_cells: Final = CellReader()

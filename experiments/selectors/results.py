@@ -131,10 +131,10 @@ def _past(experiment: int, version: str, _looks_version: str) -> Past:
     plan = _plan(experiment, version)
     rows = Look.objects.filter(experiment_id=experiment).order_by("number").values_list("number", "at", "units")
     looks = tuple(LookRow(*one) for one in rows)
-    deciding = [look.number for look in looks if is_decisive(plan, sum(look.units.values()))]
-    if not deciding:
+    decisive_numbers = [look.number for look in looks if is_decisive(plan, sum(look.units.values()))]
+    if not decisive_numbers:
         return Past(looks, None)
-    number = deciding[0] if plan.inference is InferenceKind.FIXED else deciding[-1]
+    number = decisive_numbers[0] if plan.inference is InferenceKind.FIXED else decisive_numbers[-1]
     results: Any = Look.objects.values_list("results", flat=True).get(experiment_id=experiment, number=number)
     return Past(looks, frozenset(_significant(results)))
 

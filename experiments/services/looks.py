@@ -95,6 +95,6 @@ def _thin(row: Experiment) -> None:
     if len(looks) <= MOST_LOOKS:
         return
     planned = _planned(row)
-    deciding = [number for number, units in looks if planned is not None and sum(units.values()) >= planned]
-    older = {number for number, _ in looks[1 : len(looks) // 2 : 2]} - set(deciding[:1])
+    decisive_numbers = [number for number, units in looks if planned is not None and sum(units.values()) >= planned]
+    older = {number for number, _ in looks[1 : len(looks) // 2 : 2]} - set(decisive_numbers[:1])
     row.looks.filter(number__in=older).delete()

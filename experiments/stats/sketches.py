@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import log, nan, sqrt
+from operator import itemgetter
 
 import numpy as np
 from scipy import special
@@ -49,8 +50,7 @@ def sketch_from_json(document: Mapping[str, object]) -> Sketch:
     """Return the sketch that `as_json` wrote. Raises ValueError where the document is none."""
     try:
         positive, negative = (
-            tuple((int(bucket), int(count)) for bucket, count in _pairs(document, side))
-            for side in ("positive", "negative")
+            tuple((bucket, count) for bucket, count in _pairs(document, side)) for side in ("positive", "negative")
         )
         return Sketch(positive, negative, int(str(document["zeros"])))
     except (KeyError, TypeError) as wrong:
@@ -87,7 +87,7 @@ def quantiles(sketch: Sketch, shares: Sequence[float]) -> tuple[float, ...]:
     if any(not 0 <= share <= 1 for share in shares):
         raise ValueError("a quantile's share must lie in [0, 1]")
     parts = [*reversed(sketch.negative), (0, sketch.zeros), *sketch.positive]
-    ranks = list(accumulate(count for _, count in parts))
+    ranks = list(accumulate(map(itemgetter(1), parts)))
     if ranks[-1] == 0:
         return (nan,) * len(shares)
     places = [bisect_right(ranks, share * (ranks[-1] - 1)) for share in shares]
