@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from audit.selectors import entries
 from audit.services import record
@@ -19,6 +19,8 @@ PRODUCTS_AT_ONCE: Final = 2_000
 EVENTS_AT_ONCE: Final = 1_000
 MOST_TRIES: Final = 60
 Progress = Callable[[int], None]
+Result = TypeVar("Result")
+Row = TypeVar("Row")
 
 
 def loaded_dataset() -> dict[str, Any] | None:
@@ -47,7 +49,7 @@ def fill_catalog(data: DemoData, progress: Progress) -> None:
 def send_events(data: DemoData, progress: Progress) -> None:
     """Send all items to the collector. It waits while the log is full; repeats are detected by message id."""
     for items in batches(data.items, EVENTS_AT_ONCE):
-        _send(items, source=f"demo:{data.name}")
+        send_items(items, source=f"demo:{data.name}")
         progress(len(items))
 
 
@@ -70,22 +72,25 @@ def note_loaded(data: DemoData) -> None:
     record(category="demo", action=LOADED_ACTION, actor=ACTOR, object=f"dataset:{data.name}", data=data_set)
 
 
-def batches(rows: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
     """Yield the rows in lists of the size."""
     rest = iter(rows)
     while batch := list(islice(rest, size)):
         yield batch
 
 
-def _send(items: Sequence[Item], *, source: str) -> None:
-    for attempt in range(MOST_TRIES):
+def send_items(items: Sequence[Item], *, source: str) -> None:
+    """Send items to the collector. Raises Conflict for one that is rejected, and Unavailable."""
+    outcome = patiently(lambda: collect_server_items(items, source=source))
+    if outcome.set_aside:
+        raise Conflict(f"an event of the demo was set aside: {outcome.set_aside[0]}")
+
+
+def patiently(call: Callable[[], Result]) -> Result:
+    """Return what a call returns. While the log is full it is made again. Raises Unavailable after a minute."""
+    for _ in range(MOST_TRIES - 1):
         try:
-            outcome = collect_server_items(items, source=source)
+            return call()
         except Unavailable:
-            if attempt == MOST_TRIES - 1:
-                raise
             time.sleep(1)
-            continue
-        if outcome.set_aside:
-            raise Conflict(f"an event of the demo was set aside: {outcome.set_aside[0]}")
-        return
+    return call()

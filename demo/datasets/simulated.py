@@ -6,6 +6,7 @@ from typing import Final
 from demo.datasets.base import DemoData, Item
 from demo.simulation.behavior import simulate
 from demo.simulation.catalog import make_products
+from demo.simulation.home_visits import HomeVisits
 from demo.simulation.payloads import Wire
 from demo.simulation.shoppers import make_shoppers
 
@@ -40,4 +41,5 @@ def load(*, now: datetime, currency: str, shoppers: int = SHOPPERS, seed: int = 
         known_shopper=people[0].user_id,
         currency=currency,
         rest_days=REST_DAYS,
+        home_visits=HomeVisits(products, people, acts, end=now, days=DAYS, seed=seed),
     )

@@ -23,17 +23,22 @@ NO_BASIS: Final[Basis] = {}
 
 
 @transaction.atomic
-def start(key: str, *, actor: str, reason: str = "") -> Step:
-    """Start a draft; return the step. Raises NotFound, Conflict, InvalidInput."""
+def start(key: str, *, actor: str, reason: str = "", began_at: datetime | None = None) -> Step:
+    """Start a draft; return the step. Raises NotFound, Conflict, InvalidInput.
+
+    `began_at` is a time in the past since when shoppers got its arms; the step itself has the present time.
+    """
     row = _locked_for("start", key)
+    if began_at is not None and began_at > clock.now():
+        raise InvalidInput.of("began_at", "must not be in the future")
     before = state_of(row)
     check_design(row, before["arms"])
     if not row.coverage:
         raise InvalidInput.of("coverage", "must be above 0: else nobody takes part")
     _check_rivals(row)
-    row.status, row.started_at = "running", clock.now()
+    row.status, row.started_at = "running", began_at or clock.now()
     save(row)
-    begin_epoch(row)
+    begin_epoch(row, at=row.started_at)
     return write_step(row, Change("started", actor, reason), before=before)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
@@ -145,13 +146,13 @@ def audit_value(value: Any) -> Any:
     return [audit_value(inner) for inner in value] if isinstance(value, list) else value
 
 
-def begin_epoch(row: Experiment) -> None:
-    """Start the next epoch with the present weights. Numbers are never used twice."""
+def begin_epoch(row: Experiment, *, at: datetime | None = None) -> None:
+    """Start the next epoch with the present weights, now or at a time. Numbers are never used twice."""
     last = row.epochs.order_by("-number").values_list("number", flat=True).first() or 0
     row.epoch = last + 1
     weights = dict(row.arms.values_list("key", "weight"))
     row.save(update_fields=["epoch"])
-    Epoch.objects.create(experiment=row, number=row.epoch, weights=weights, started_at=clock.now())
+    Epoch.objects.create(experiment=row, number=row.epoch, weights=weights, started_at=at or clock.now())
 
 
 def namespace_of(key: str | None) -> Namespace | None:

@@ -12,10 +12,11 @@ from django.db import InterfaceError, OperationalError
 from common import clock, exits
 from common.credentials import masked
 from common.errors import DomainError, Unavailable
-from demo import filling, screen, setup, training
+from demo import experiment, filling, screen, setup, training
 from demo.datasets.base import DemoData
 from demo.datasets.registry import DATASETS, load
 from demo.progress import Bar
+from demo.simulation.home_visits import HomeVisits
 
 RECORDER_PATIENCE_S = 60.0
 
@@ -71,8 +72,15 @@ class Command(BaseCommand):
         setup.make_segments()
         with Bar("events sent", total=data.n_items) as bar:
             filling.send_events(data, bar)
+        if data.home_visits is not None:
+            self._experiment(data, data.home_visits)
         self._wait_for_recorder(data)
         self.stdout.write(f"  loaded in {time.monotonic() - began:.0f} s")
+
+    def _experiment(self, data: DemoData, visits: HomeVisits) -> None:
+        experiment.start_experiment(now=visits.end, example_shopper=data.known_shopper)
+        with Bar("home page experiment", total=experiment.n_visits(visits)) as bar:
+            experiment.send_history(visits, bar)
 
     def _wait_for_recorder(self, data: DemoData) -> None:
         with Bar("events recorded", total=data.n_items) as bar:
