@@ -64,6 +64,9 @@ TASKS: Final = {
     "audit.resume_exports": Task(
         "continues interrupted exports of the audit log", "Exports", "admin:audit_auditexport_changelist"
     ),
+    "consents.tend_requests": Task(
+        "continues privacy requests", "Privacy requests", "admin:consents_privacyrequest_changelist"
+    ),
     "catalog.resume_imports": Task("continues interrupted imports", "Imports", IMPORTS),
 }
 

@@ -1,7 +1,9 @@
 """Access and erasure of a shopper's data on the audit log, registered with `common.privacy`."""
 
+from collections.abc import Iterator
+
 from audit import selectors, services
-from common.privacy import Export, Person, Store
+from common.privacy import Export, Holding, Person, Store
 
 
 def erase(person: Person) -> int:
@@ -25,9 +27,12 @@ def export(person: Person) -> Export:
     return {"audit_events": rows}
 
 
-def verify(person: Person) -> int:
-    """Return the number of keys and details left."""
-    return sum(selectors.traces_of(subject) for subject in person.subjects)
+def discover(person: Person) -> Iterator[Holding]:
+    """Yield the keys and the details of all the person's ids."""
+    keys, details = selectors.traces_of(person.subjects)
+    yield Holding("keys of pseudonyms and details", ("key",), keys)
+    yield Holding("encrypted details", ("detail",), details)
 
 
-STORE = Store(name="audit", erase=erase, export=export, verify=verify, last=True)
+NOTE = "The events stay, so that the log can be verified; nobody can tell any more whom they are about."
+STORE = Store(name="audit", erase=erase, export=export, discover=discover, last=True, is_log=True, note=NOTE)

@@ -1,7 +1,7 @@
-"""The registry of erasers, exporters and verifiers of personal data.
+"""The registry of personal data: each store can discover, export, erase and verify what it holds about a shopper.
 
-It names no room: each room with data about shoppers registers a store from its `apps.py`. The API of privacy requests,
-which will call the stores, does not exist yet.
+It names no room: each room with data about shoppers registers a store from its `apps.py`. Privacy requests
+(`consents.services.erasure`) call the stores.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,6 +16,15 @@ class Person:
     subjects: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The records of one shopper in one table, key or file: their number, and the fields with personal data."""
+
+    table: str
+    fields: tuple[str, ...]
+    count: int
+
+
 Export = Mapping[str, Iterable[Mapping[str, Any]]]
 """Table name to rows, in words that a shopper can read."""
 
@@ -24,18 +33,28 @@ Export = Mapping[str, Iterable[Mapping[str, Any]]]
 class Store:
     """One store of data about shoppers.
 
-    `erase` deletes a person's data and returns the number of records; it may run again, and raises if it could not
-    finish. `verify` returns the number of records left: zero after a complete erasure. `export` returns all of the
-    person's data. A `first` store is erased before all others, because they are written from it; `last` ones after all
-    others, because they hold the proof.
+    `discover` returns what the store holds under the person's ids; tables without any record may be left out. `erase`
+    deletes it and returns the number of records; it may run again, and raises if it could not finish. `export` returns
+    the person's data. `rectify` writes new values of the person's attributes, in stores that have them.
+
+    A `first` store is erased before all others, because they are written from it; `last` ones after all others, because
+    they hold the proof. `note` tells on a receipt what stays, and why. What `is_log` holds does not make a shopper
+    known: a request about anybody leaves a trace there.
     """
 
     name: str
     erase: Callable[[Person], int]
     export: Callable[[Person], Export]
-    verify: Callable[[Person], int]
+    discover: Callable[[Person], Iterable[Holding]]
+    rectify: Callable[[Person, Mapping[str, Any]], None] | None = None
     first: bool = False
     last: bool = False
+    is_log: bool = False
+    note: str = ""
+
+    def verify(self, person: Person) -> int:
+        """Return the number of records that the store still holds: zero after a complete erasure."""
+        return sum(holding.count for holding in self.discover(person))
 
 
 _stores: dict[str, Store] = {}

@@ -14,9 +14,10 @@ class ConsentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what this room erases and exports. Raises ImproperlyConfigured where the resolver is not found."""
-        from consents import privacy
+        from common import privacy
+        from consents.privacy import STORE
 
-        privacy.register()
+        privacy.register(STORE)
         try:
             if settings.CONSENT_REGION_RESOLVER:
                 import_string(settings.CONSENT_REGION_RESOLVER)

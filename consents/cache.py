@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from common.redis import Script, ScriptCall
 from common.subject_changes import CONSENT, channel
+from consents.marks import mark_of
 from consents.state import ConsentState, Decision
 
 PREFIX = "v:c:"
@@ -41,7 +42,7 @@ return changed
 LINK = "link:"
 """Begins the fields of a hash that name another raw id."""
 _LINK_BYTES: Final = LINK.encode()
-_OTHERS: Final = (b"epoch", b"region")
+_OTHERS: Final = (b"epoch", b"region", b"erased")
 """The fields of a hash that are neither a link nor a decision."""
 LINKS_KEPT = 200
 """Links of one raw id that are kept, those made last: more than decide (`person.MOST_LINKS`). A server that makes an
@@ -73,13 +74,30 @@ def key(raw_id: str) -> str:
     return f"{PREFIX}{raw_id}"
 
 
-READ: Final = Script("local all = {} for i = 1, #KEYS do all[i] = redis.call('HGETALL', KEYS[i]) end return all")
-"""Reads many hashes: a pipeline of as many commands costs the client five times as much."""
+ERASED: Final = "v:erased"
+"""Hash of the suppression marks: the keyed mark of an erased raw id to the time of its erasure, in microseconds."""
+READ: Final = Script(f"""
+local all = {{}}
+for i = 1, #KEYS do all[i] = redis.call('HGETALL', KEYS[i]) end
+if redis.call('EXISTS', '{ERASED}') == 1 then
+  for i = 1, #KEYS do
+    local erased_at = redis.call('HGET', '{ERASED}', ARGV[i])
+    if erased_at then
+      all[i][#all[i] + 1] = 'erased'
+      all[i][#all[i] + 1] = erased_at
+    end
+  end
+end
+return all
+""")
+"""Reads many hashes, and whether their raw ids were erased: a pipeline of as many commands costs the client five times
+as much."""
 
 
 def read(raw_ids: Iterable[str]) -> ScriptCall:
     """Return the call that reads the hashes of raw ids, in their order; give its answer to `parse_all`."""
-    return READ.call([key(raw_id) for raw_id in raw_ids])
+    ids = list(raw_ids)
+    return READ.call([key(raw_id) for raw_id in ids], list(map(mark_of, ids)))
 
 
 def parse_all(hashes: Iterable[Sequence[bytes]]) -> list[ConsentState]:
@@ -96,8 +114,14 @@ def parse(stored: Mapping[bytes, bytes]) -> ConsentState:
             links[name[len(_LINK_BYTES) :].decode()] = int(value)
         elif name not in _OTHERS:
             decisions[name.decode()] = _decision(value.decode())
-    region = stored.get(b"region")
-    return ConsentState(decisions, int(stored.get(b"epoch", 0)), region.decode() if region else None, links)
+    region, erased_at = stored.get(b"region"), stored.get(b"erased")
+    return ConsentState(
+        decisions,
+        int(stored.get(b"epoch", 0)),
+        region.decode() if region else None,
+        links,
+        erased_at=int(erased_at) if erased_at else None,
+    )
 
 
 def _decision(value: str) -> Decision:

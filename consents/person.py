@@ -20,7 +20,7 @@ MOST_ACCOUNTS = 5
 """How many accounts of one person are followed to their other ids."""
 OfPurposes = Mapping[str, Sequence[tuple[str, Decision]]]
 """The decisions on each purpose, with the raw ids that took them."""
-Reason = Literal["given", "refused", "not_asked", "not_objected", "essential", "gpc", "unknown_purpose"]
+Reason = Literal["given", "refused", "not_asked", "not_objected", "essential", "gpc", "unknown_purpose", "erased"]
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -4,6 +4,8 @@ Proofs stay: a shop must be able to show later that it had a yes (GDPR, Article 
 person, by a random pseudonym that nobody can lead back; states and cache go.
 """
 
+from collections.abc import Iterator
+
 from django.db import connection, transaction
 
 from common import privacy, redis
@@ -12,11 +14,8 @@ from consents import cache, selectors
 from consents.models import ConsentEvent, ConsentState
 
 NAME = "consents"
-
-
-def register() -> None:
-    """Add this room's store to the registry."""
-    privacy.register(privacy.Store(NAME, erase=erase, export=export, verify=verify, last=True))
+NOTE = "Proofs of decisions stay, under a random name that leads to nobody."
+PROOF_FIELDS = ("raw_id", "purpose", "given", "at", "source", "region")
 
 
 def erase(person: privacy.Person) -> int:
@@ -50,9 +49,15 @@ def export(person: privacy.Person) -> privacy.Export:
     return {"consent_decisions": rows}
 
 
-def verify(person: privacy.Person) -> int:
-    """Return how many records still name the person."""
-    rows = ConsentEvent.objects.filter(raw_id__in=person.subjects).count()
-    rows += ConsentState.objects.filter(raw_id__in=person.subjects).count()
-    known = selectors.states(person.subjects)
-    return rows + sum(1 for state in known.values() if state.decisions or state.links)
+def discover(person: privacy.Person) -> Iterator[privacy.Holding]:
+    """Yield the proofs, the states, and the entries of the cache that name the person."""
+    proofs = ConsentEvent.objects.filter(raw_id__in=person.subjects).count()
+    states = ConsentState.objects.filter(raw_id__in=person.subjects).count()
+    cached = selectors.states(person.subjects).values()
+    yield privacy.Holding("proofs of decisions", PROOF_FIELDS, proofs)
+    yield privacy.Holding("decisions", ("raw_id", "purpose", "given", "region"), states)
+    entries = sum(1 for one in cached if one.decisions or one.links or one.region)
+    yield privacy.Holding("consent cache", ("raw id", "decisions", "links", "region"), entries)
+
+
+STORE = privacy.Store(NAME, erase=erase, export=export, discover=discover, last=True, note=NOTE)

@@ -55,7 +55,8 @@ class ConsentState:
 
     `epoch` counts the changes of mind; `region` is where the subject was last seen; `links` says since when, in
     microseconds, the id was seen together with each other raw id. `late_choices` are the yes or no that this request
-    wrote last of those that came late: the cache does not hold them.
+    wrote last of those that came late: the cache does not hold them. `erased_at` is when the id was erased, in
+    microseconds, if it was.
     """
 
     decisions: Mapping[str, Decision] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class ConsentState:
     region: str | None = None
     links: Mapping[str, int] = field(default_factory=dict)
     late_choices: Mapping[str, bool] = field(default_factory=dict, compare=False)
+    erased_at: int | None = field(default=None, compare=False)
 
     def on(self, purpose: str) -> Decision | None:
         """Return the latest decision on the purpose, or None where there is none."""
@@ -79,6 +81,16 @@ class ConsentState:
             return self
         changes = sum(one.changes(self.on(purpose)) for purpose, one in winners.items())
         return replace(self, decisions={**self.decisions, **winners}, epoch=self.epoch + changes)
+
+    def suppresses(self, at: int) -> bool:
+        """Return whether the id was erased, so that an event of that time must not bring it back.
+
+        Only a decision that the shopper made later, at the consent API, lets later events in: a browser repeats its old
+        decisions with each event.
+        """
+        if self.erased_at is None:
+            return False
+        return at <= self.erased_at or all(one.at <= self.erased_at for one in self.decisions.values())
 
     def with_link(self, raw_id: str, at: int) -> "ConsentState":
         """Return the state after the id was seen together with another at that time; the earliest time is kept."""

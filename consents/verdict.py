@@ -89,6 +89,8 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
 
     A decision holds for all ids of its event.
     """
+    if is_suppressed(event, states):
+        return EventVerdict(False, (), "erased")
     links = _new_links(event, states)
     if not links and not event.choices and not event.gpc and not event.region:
         return _of_nothing_new(event, states, rules)
@@ -135,6 +137,15 @@ def judge(event: EventConsent, states: States, rules: ConsentRules) -> EventVerd
         regions=regions,
         states=dict(after),
     )
+
+
+def is_suppressed(event: EventConsent, states: States) -> bool:
+    """Return whether the event belongs to an erased shopper, or joins one by an alias.
+
+    An event belongs to its first id: another account on a device of the erased shopper is somebody else.
+    """
+    ids = [*event.raw_ids[:1], *event.previous_ids]
+    return any(states.get(raw_id, NOTHING_DECIDED).suppresses(event.at) for raw_id in ids)
 
 
 def _of_nothing_new(event: EventConsent, states: States, rules: ConsentRules) -> EventVerdict:

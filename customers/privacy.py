@@ -1,16 +1,21 @@
 """Access and erasure of a shopper's data in this room."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from common import privacy
+from common import clock, privacy
+from common.ids import uuid7
+from customers import services
 from customers.models import Customer, CustomerLink
 
 
 def register() -> None:
     """Add this room to the registry."""
-    privacy.register(privacy.Store(name="customers", erase=_erase, export=_export, verify=_verify))
+    privacy.register(
+        privacy.Store(name="customers", erase=_erase, export=_export, discover=_discover, rectify=_rectify)
+    )
 
 
 def _rows(person: privacy.Person) -> tuple[QuerySet[Customer], QuerySet[CustomerLink]]:
@@ -24,8 +29,17 @@ def _erase(person: privacy.Person) -> int:
     return sum(rows.delete()[0] for rows in _rows(person))
 
 
-def _verify(person: privacy.Person) -> int:
-    return sum(rows.count() for rows in _rows(person))
+def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
+    customers, links = _rows(person)
+    yield privacy.Holding("customers", tuple(Customer.personal_fields), customers.count())
+    yield privacy.Holding("links between ids", tuple(CustomerLink.personal_fields), links.count())
+
+
+def _rectify(person: privacy.Person, attributes: Mapping[str, Any]) -> None:
+    services.apply_traits(
+        services.StatedTraits(raw_id, clock.epoch_us(), f"rectification:{uuid7()}", attributes)
+        for raw_id in person.subjects[:1]
+    )
 
 
 def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:

@@ -206,3 +206,9 @@ def claims_of(users: Iterable[str]) -> set[tuple[str, str]]:
     """Return each of the users with each anonymous id that it ever claimed."""
     rows = CustomerLink.objects.filter(kind="claim", user_id__in=list(users))
     return set(rows.values_list("user_id", "from_id").distinct())
+
+
+def email_hashes(raw_ids: Iterable[str]) -> set[str]:
+    """Return the hashes of the e-mail addresses that are known of the ids."""
+    rows = Customer.objects.filter(raw_id__in=list(raw_ids)).exclude(email_hash="")
+    return set(rows.values_list("email_hash", flat=True))

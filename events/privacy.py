@@ -1,7 +1,7 @@
 """Access and erasure of a shopper's data in this room: events, the log and what waits, orders, rejected events."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -13,11 +13,14 @@ from events.log import Entry, Log, get_log
 from events.models import Event, Order, OrderLine, SetAside
 from events.past_answers import keep_answers
 from events.services import waiting
+from events.services.collect import collect_server_items
 from events.types.base import raw_id_of
 from events.types.products import text
 
 ERASED = "erased"
 """The owner of an erased shopper's order; the order itself is kept for tax."""
+NOTE: Final = "Orders stay for tax, without who bought."
+EVENT_FIELDS: Final = ("user_id", "anonymous_id", "properties", "traits", "context")
 
 
 ID_FIELDS: Final = ("userId", "anonymousId", "previousId", "user_id", "anonymous_id", "previous_id")
@@ -25,7 +28,17 @@ ID_FIELDS: Final = ("userId", "anonymousId", "previousId", "user_id", "anonymous
 
 def register() -> None:
     """Add this room to the registry."""
-    privacy.register(privacy.Store(name="events", erase=_erase, export=_export, verify=_verify, first=True))
+    privacy.register(
+        privacy.Store(
+            name="events",
+            erase=_erase,
+            export=_export,
+            discover=_discover,
+            rectify=_rectify,
+            first=True,
+            note=NOTE,
+        )
+    )
 
 
 def _erase(person: privacy.Person) -> int:
@@ -46,10 +59,21 @@ def _erase(person: privacy.Person) -> int:
     return erased + orders.update(user_id=None, anonymous_id=None, coupon="")
 
 
-def _verify(person: privacy.Person) -> int:
+def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
     in_log = sum(len(offsets) for _, offsets in _in_log(get_log(), person))
-    events = _rows(Event, person).count() + _claims(person).count() + waiting.count_of(person.subjects)
-    return events + _rows(Order, person).count() + len(_set_aside(person)) + in_log
+    yield privacy.Holding("events", EVENT_FIELDS, _rows(Event, person).count())
+    yield privacy.Holding("events that browsers sent in their name", ("claimed_user_id",), _claims(person).count())
+    yield privacy.Holding("log of events", EVENT_FIELDS, in_log)
+    yield privacy.Holding("waiting events", EVENT_FIELDS, waiting.count_of(person.subjects))
+    yield privacy.Holding("orders", ("user_id", "anonymous_id", "claimed_by", "coupon"), _rows(Order, person).count())
+    yield privacy.Holding("rejected events", ("payload",), len(_set_aside(person)))
+
+
+def _rectify(person: privacy.Person, attributes: Mapping[str, Any]) -> None:
+    """Write the attributes as an event of the person, from which customers and profiles take them."""
+    kind, _, value = person.subjects[0].partition(":")
+    owner = {"userId": value} if kind == "user" else {"anonymousId": value}
+    collect_server_items([{"type": "identify", **owner, "traits": dict(attributes)}])
 
 
 def _export(person: privacy.Person) -> dict[str, Iterator[dict[str, Any]]]:

@@ -14,7 +14,7 @@ from experiments.services.sticky import forget
 
 def register() -> None:
     """Add this room to the registry."""
-    privacy.register(privacy.Store(name="experiments", erase=_erase, export=_export, verify=_verify))
+    privacy.register(privacy.Store(name="experiments", erase=_erase, export=_export, discover=_discover))
 
 
 def _rows(person: privacy.Person) -> tuple[QuerySet[StickyArm], QuerySet[Exposure]]:
@@ -34,9 +34,14 @@ def _erase(person: privacy.Person) -> int:
     return erased
 
 
-def _verify(person: privacy.Person) -> int:
-    in_redis = sum(map(bool, read_sticky(person.subjects).values()))
-    return in_redis + sum(rows.count() for rows in _rows(person)) + len(list(_test_units(person)))
+def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
+    arms, exposures = _rows(person)
+    yield privacy.Holding("kept arms", ("raw_id", "arm"), arms.count())
+    yield privacy.Holding(
+        "kept arms in Redis", ("raw id", "arm"), sum(map(bool, read_sticky(person.subjects).values()))
+    )
+    yield privacy.Holding("exposures", ("unit", "arm", "groups", "values"), exposures.count())
+    yield privacy.Holding("test units of designs", ("test_units",), len(list(_test_units(person))))
 
 
 def _test_units(person: privacy.Person) -> Iterator[tuple[Experiment | Step, str]]:

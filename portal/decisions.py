@@ -13,6 +13,7 @@ from django.urls import reverse
 from access.accounts import CONFIRM, unconfirmed_accounts
 from common import clock
 from common.errors import Unavailable
+from consents.selectors.requests import FULFIL, pressing_requests
 from events.activity import n_rejected
 from events.rejections import n_refused_again
 from experiments.selectors.policies import waiting_proposals
@@ -122,6 +123,12 @@ def _rejected(user: Person) -> Iterator[Decision]:
         yield Decision(f"{_events(count)} sent again in vain", text, f"{link}?sent=refused")
 
 
+def _privacy_requests(user: Person) -> Iterator[Decision]:
+    for one in pressing_requests():
+        link = reverse("admin:consents_privacyrequest_change", args=[one.id])
+        yield Decision(f"{one.title}: {one.time_left}", one.text, link)
+
+
 def _events(count: int) -> str:
     return "1 event was" if count == 1 else f"{count:,} events were"
 
@@ -139,6 +146,7 @@ WAITING: Final[tuple[tuple[str, Callable[[Person], Iterator[Decision]]], ...]] =
     ("personalization.change_rule", _conflicting_rules),
     ("personalization.change_rule", _ending_rules),
     (WATCH, _rejected),
+    (FULFIL, _privacy_requests),
 )
 """Who may decide, and what waits."""
 

@@ -41,6 +41,7 @@ DOORS: Final = (
     ("Products", "admin:catalog_product_changelist", "catalog.view_product"),
     ("Models: verdicts and live results", "portal:models", "modelops.change_modelversion"),
     ("Event stream", "portal:stream", WATCH),
+    ("Privacy requests", "admin:consents_privacyrequest_changelist", "consents.change_*"),
     ("Audit log", "admin:audit_auditevent_changelist", "audit.view_*"),
     ("Look up consent proof", "admin:consents_consentevent_changelist", "consents.change_*"),
     ("Accounts and roles", "admin:access_user_changelist", "access.change_user"),

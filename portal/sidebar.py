@@ -62,6 +62,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Orders", "receipt_long", "events.Order"),
     ),
     "What is allowed": (
+        Door("Privacy requests", "shield_person", "consents.PrivacyRequest"),
         Door("Purposes", "policy", "consents.Purpose"),
         Door("Consent proof", "history_edu", "consents.ConsentEvent"),
         Door("Audit log", "gavel", "audit.AuditEvent"),

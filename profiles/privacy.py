@@ -1,6 +1,7 @@
 """Access and erasure of a shopper's data in this room."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from common import privacy, redis
 from profiles import keys, services
@@ -9,10 +10,12 @@ from profiles.selectors import Person, read_person
 from profiles.selectors.segments import segments_in_words
 from profiles.services.segment_members import forget_outbox
 
+FIELDS: Final = ("raw id", "history", "attributes", "segments")
+
 
 def register() -> None:
     """Add this room to the registry."""
-    privacy.register(privacy.Store(name="profiles", erase=_erase, export=_export, verify=_verify))
+    privacy.register(privacy.Store(name="profiles", erase=_erase, export=_export, discover=_discover))
 
 
 def _erase(person: privacy.Person) -> int:
@@ -20,7 +23,12 @@ def _erase(person: privacy.Person) -> int:
     return services.forget(person.subjects)
 
 
-def _verify(person: privacy.Person) -> int:
+def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
+    yield privacy.Holding("profiles and segments", FIELDS, _key_count(person))
+
+
+def _key_count(person: privacy.Person) -> int:
+    """Return how many keys and places in sets there are under the person's ids."""
     if not person.subjects:
         return 0
     pipe = redis.client().pipeline(transaction=False)

@@ -1,6 +1,6 @@
 """Reads of the audit log."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,10 +86,11 @@ def open_keys(subject: str) -> SubjectKeys | None:
     )
 
 
-def traces_of(subject: str) -> int:
-    """Return the number of keys and details of the subject."""
-    lookup = lookup_of(subject)
-    return SubjectKey.objects.filter(lookup=lookup).count() + AuditDetail.objects.filter(key_lookup=lookup).count()
+def traces_of(subjects: Iterable[str]) -> tuple[int, int]:
+    """Return the number of keys and the number of details of the subjects."""
+    lookups = [lookup_of(subject) for subject in subjects]
+    details = AuditDetail.objects.filter(key_lookup__in=lookups).count()
+    return SubjectKey.objects.filter(lookup__in=lookups).count(), details
 
 
 def _entry(row: AuditEvent) -> Entry:

@@ -25,6 +25,7 @@ CELERY_TASK_ROUTES = {
     "catalog.*": {"queue": "quick"},
     # And for an export of the audit log.
     "audit.*": {"queue": "quick"},
+    "consents.*": {"queue": "quick"},
     # So does one for the exact size of a segment.
     "profiles.run_segment_job": {"queue": "quick"},
     "profiles.count_segments": {"queue": "quick"},

@@ -84,6 +84,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expire_seconds": 60},
     },
+    # Failed requests are tried again, and those whose worker died.
+    "privacy requests": {
+        "task": "consents.tend_requests",
+        "schedule": timedelta(minutes=1),
+        "options": {"expire_seconds": 60},
+    },
     # An import whose worker died continues with the next one.
     "interrupted imports": {
         "task": "catalog.resume_imports",

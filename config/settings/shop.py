@@ -36,6 +36,14 @@ SHOPPER_ATTRIBUTES = env.listing(
 )
 
 # The address of this installation for storefronts and staff.
+# A mail server, for the one-time links of privacy requests; empty: staff hand the links over.
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_PORT = env.integer("EMAIL_PORT", 587, minimum=1)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "privacy@localhost")
 PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000")
 # The header in which a trusted proxy names the visitor's region, such as CF-IPCountry; empty: none.
 CONSENT_REGION_HEADER = env.text("CONSENT_REGION_HEADER")

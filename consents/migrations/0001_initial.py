@@ -6,6 +6,7 @@ import django.db.models.functions.text
 from django.db import migrations, models
 
 import common.ids
+from consents.migrations._requests import REQUESTS
 
 # Proofs are append-only for everyone; only erasure may replace the raw id by a pseudonym.
 TRIGGERS = """
@@ -228,5 +229,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        *REQUESTS,
         migrations.RunSQL(TRIGGERS, UNDO),
     ]

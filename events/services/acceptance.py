@@ -84,7 +84,16 @@ class Acceptance:
     def _people(self, raw_ids: Iterable[str]) -> set[str]:
         return {other for raw_id in raw_ids for other in person_of([raw_id], self._states).states}
 
+    def _without_erased_claim(self, submission: Submission) -> Submission:
+        """Drop the user that a browser named without proof, if that user was erased."""
+        event = submission.event
+        claimed = self._states.get(f"user:{event.claimed_user_id}") if event.claimed_user_id else None
+        if claimed is None or not claimed.suppresses(event.at):
+            return submission
+        return replace(submission, event=replace(event, claimed_user_id=None))
+
     def _judge(self, submission: Submission) -> Entry | None:
+        submission = self._without_erased_claim(submission)
         verdict = judge(submission.consent, self._states, self._rules)
         if verdict.waits:
             return None

@@ -159,6 +159,8 @@ def _ids(events: Iterable[Event]) -> Iterator[str]:
     for event in events:
         yield from raw_ids(event.user_id, event.anonymous_id)
         yield from raw_ids(event.previous_id, event.previous_id)
+        if event.claimed_user_id:
+            yield f"user:{event.claimed_user_id}"
 
 
 def _errors(refused: Sequence[tuple[int, Refused]], prefix: str) -> tuple[FieldError, ...]:

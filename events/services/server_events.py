@@ -60,7 +60,8 @@ def _entry(server_event: ServerEvent, states: Mapping[str, ConsentState], rules:
     )
     ids = raw_ids(event.user_id, event.anonymous_id)
     allowed, _ = allowed_purposes(person_of(ids, states), rules, region=server_event.region, gpc=server_event.gpc)
-    if ids and may_keep(uses_of(event), allowed):
+    is_erased = any(states[raw_id].suppresses(event.at) for raw_id in ids[:1])
+    if ids and not is_erased and may_keep(uses_of(event), allowed):
         return Entry("event", event.raw_id, replace(event, allowed=allowed).encode())
     event = replace(event, user_id=None, anonymous_id=None)
     return Entry("event", event.message_id, event.encode())

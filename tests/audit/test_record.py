@@ -214,4 +214,4 @@ def test_the_log_is_registered_as_a_store_that_goes_last() -> None:
     assert STORE.last
     assert order == sorted(order)
     with pytest.raises(ValueError, match="registered already"):
-        privacy.register(privacy.Store("audit", erase=lambda _: 0, export=lambda _: {}, verify=lambda _: 0))
+        privacy.register(privacy.Store("audit", erase=lambda _: 0, export=lambda _: {}, discover=lambda _: ()))

@@ -14,10 +14,10 @@ from django.db import InternalError, ProgrammingError, connection, transaction
 from msgspec.structs import replace
 
 from common import clock, privacy, redis
-from consents import privacy as store
 from consents.cache import link, seen_in
 from consents.cache_updates import rebuild
 from consents.models import ConsentEvent, ConsentState, PolicyText, Purpose
+from consents.privacy import STORE
 from consents.rules import BUILT_IN, PurposeTerms
 from consents.selectors import forget_terms, person, proofs, states, terms
 from consents.services import record_decisions
@@ -185,17 +185,17 @@ def test_where_no_region_is_known_that_of_the_latest_decision_is(told_again: str
 def test_erasing_keeps_the_proof_and_forgets_whose_it_was() -> None:
     record_decisions([decided("m1", True, 1, "ada"), decided("m2", False, 3, "ada")])
     ada = privacy.Person(("user:ada", "anonymous:bo"))
-    exported = store.export(ada)["consent_decisions"]
+    exported = STORE.export(ada)["consent_decisions"]
     assert len(list(exported)) == 4
 
-    gone = store.erase(ada)
+    gone = STORE.erase(ada)
 
     assert gone >= 6
-    assert store.verify(ada) == 0
+    assert STORE.verify(ada) == 0
     assert ConsentEvent.objects.count() == 4
     assert not ConsentEvent.objects.exclude(raw_id__startswith="erased:").exists()  # a random id may spell any name
     assert person("user:ada").epoch == 0
-    assert store.erase(ada) == 0
+    assert STORE.erase(ada) == 0
 
 
 def test_erasing_one_takes_all_that_names_them_and_nothing_of_anybody_else(
@@ -205,15 +205,15 @@ def test_erasing_one_takes_all_that_names_them_and_nothing_of_anybody_else(
         record_decisions([decided("m1", True, 1, "ada"), replace(decided("m2", False, 2), anonymous_id="cy")])
     ada, cy = privacy.Person(("user:ada", "anonymous:bo")), privacy.Person(("anonymous:cy",))
     exported = [
-        (one["purpose"], one["decision"]) for who in (ada, cy) for one in store.export(who)["consent_decisions"]
+        (one["purpose"], one["decision"]) for who in (ada, cy) for one in STORE.export(who)["consent_decisions"]
     ]
     assert exported == [("analytics", "yes"), ("analytics", "yes"), ("analytics", "no")]
-    assert [store.verify(who) for who in (ada, cy)] == [6, 3], "of each id a proof, a state and the cache"
+    assert [STORE.verify(who) for who in (ada, cy)] == [6, 3], "of each id a proof, a state and the cache"
 
-    gone = store.erase(ada)
+    gone = STORE.erase(ada)
 
     assert gone == 6
-    assert [store.verify(who) for who in (ada, cy)] == [0, 3]
+    assert [STORE.verify(who) for who in (ada, cy)] == [0, 3]
     assert states(["user:ada", "anonymous:bo"]) == dict.fromkeys(["user:ada", "anonymous:bo"], NOTHING_DECIDED)
     assert not states(["anonymous:cy"])["anonymous:cy"].decisions["analytics"].given
 
@@ -223,7 +223,7 @@ def test_a_link_alone_names_somebody_too() -> None:
     link(pipe, "user:eve", "anonymous:eve", 5)
     pipe.execute()
 
-    assert store.verify(privacy.Person(("user:eve",))) == 1
+    assert STORE.verify(privacy.Person(("user:eve",))) == 1
 
 
 def test_the_seeded_purposes_are_those_that_decide_while_the_table_is_down() -> None:

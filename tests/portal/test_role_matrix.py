@@ -33,6 +33,7 @@ from catalog.services import put_product
 from common import clock
 from common.ids import uuid7
 from consents.models import ConsentEvent, ConsentKey, PolicyText, Purpose, RegionRule
+from consents.services.requests import open_request
 from customers.models import Customer, CustomerLink
 from events.models import Event, Order, SetAside
 from experiments.models import Proposal
@@ -63,7 +64,7 @@ VIEWS: Final = (
 SITE_VIEWS: Final = ("index", "search", "jsi18n", "autocomplete", "app_list", "view_on_site", "password_change_done")
 MACHINES: Final = (
     *("api/", "v1/", "cdn/", "mp/", "ofrep/", "sub/", "track", ".well-known/"),
-    *("healthz", "readyz", "metrics", "shop/pictures/"),
+    *("healthz", "readyz", "metrics", "shop/pictures/", "privacy/confirm/"),
 )
 """Starts of routes that no member of staff opens by a role; keys open them, or anybody."""
 NAMED: Final = {"portal:preview of a named shopper": "/portal/preview?placement=home&subject=user:ada"}
@@ -170,6 +171,7 @@ def rows(db: None, settings: Settings, tmp_path: Path) -> dict[str, Any]:
             name="More chairs", wording={"effect": "boost", "products": ["P1"]}, actor="staff:1"
         ),
     }
+    one["consents_privacyrequest"] = open_request("user:ada", kind="access", regime="gdpr", actor="staff:1")
     keys = {name: row.pk for name, row in one.items()}
     experiment = one["experiments_experiment"]
     keys["step"] = experiment.steps.get().pk

@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from common import installation
 from consents import cache_updates
+from consents.services import suppression
 
 
 class Command(BaseCommand):
@@ -18,6 +19,7 @@ class Command(BaseCommand):
         """Rebuild with a progress bar."""
         installation.take_for_command("REDIS_URL")
         with tqdm(total=cache_updates.size(), unit="decision") as bar:
+            suppression.repair_marks()
             for done in cache_updates.rebuild():
                 bar.update(done)
         self.stdout.write(f"{bar.n} decisions in the consent cache.")

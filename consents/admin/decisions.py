@@ -1,4 +1,4 @@
-"""The compliance officer's doors: proofs by subject, purposes, texts, rules. Proofs are read-only."""
+"""Admin of consent: proofs by subject, purposes, texts, rules. Proofs are read-only."""
 
 from typing import Any, ClassVar
 

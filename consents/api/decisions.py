@@ -46,7 +46,7 @@ class ConsentView(APIView):
     def get(self, request: Request, subject: str) -> Response:
         """Say what the subject decided on each purpose, and what follows from it here and now."""
         raw_id = parse_subject(subject)
-        _check_identity(request, raw_id, user_hash=request.query_params.get("user_hash", ""))
+        check_identity(request, raw_id, user_hash=request.query_params.get("user_hash", ""))
         return _state(request, raw_id)
 
     @extend_schema(
@@ -63,7 +63,7 @@ class ConsentView(APIView):
         body = DecisionsSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         taken = body.validated_data
-        key = _check_identity(request, raw_id, user_hash=taken["user_hash"])
+        key = check_identity(request, raw_id, user_hash=taken["user_hash"])
         services.decide_for(
             raw_id,
             decisions=taken["decisions"],
@@ -76,7 +76,7 @@ class ConsentView(APIView):
         return _state(request, raw_id)
 
 
-def _check_identity(request: Request, raw_id: str, *, user_hash: str) -> KeyRecord:
+def check_identity(request: Request, raw_id: str, *, user_hash: str) -> KeyRecord:
     """Return the key, once it may speak for the subject: a browser proves a user id, an anonymous id is its own."""
     key = key_of(request)
     kind, _, user_id = raw_id.partition(":")

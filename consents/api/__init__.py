@@ -1,0 +1,1 @@
+"""Doors of consent and of privacy requests."""

@@ -1,0 +1,28 @@
+"""Mail of the privacy desk: the one-time link, where the shop has a mail server (`EMAIL_HOST`)."""
+
+from typing import Final
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.urls import reverse
+
+SUBJECT: Final = "Please confirm your request"
+TEXT: Final = """Somebody asked {shop} about personal data, and gave this address.
+
+If that was you, please confirm it here:
+{link}
+
+The link works once, for {days} days. If it was not you, nothing needs to be done.
+"""
+
+
+def is_possible() -> bool:
+    """Return whether this installation can send mail."""
+    return bool(settings.EMAIL_HOST and settings.PUBLIC_URL)
+
+
+def send_link(contact: str, token: str, *, days: int) -> None:
+    """Send the link. Raises smtplib and OS errors."""
+    link = f"{settings.PUBLIC_URL}{reverse('privacy-confirm', args=[token])}"
+    text = TEXT.format(shop=settings.PUBLIC_URL, link=link, days=days)
+    send_mail(SUBJECT, text, settings.DEFAULT_FROM_EMAIL, [contact])

@@ -1,0 +1,17 @@
+"""Everything that the stores hold about a person, in words that a shopper can read."""
+
+from typing import Any, TypeAlias
+
+from common import privacy
+
+Tables: TypeAlias = dict[str, list[dict[str, Any]]]
+
+
+def export_tables(person: privacy.Person) -> Tables:
+    """Return the rows of each table with any, as `store: table`. Raises what a store raises: no export is partial."""
+    tables = {
+        f"{store.name} {table}": [dict(row) for row in rows]
+        for store in privacy.stores()
+        for table, rows in store.export(person).items()
+    }
+    return {name: rows for name, rows in tables.items() if rows}

@@ -1,0 +1,48 @@
+"""Reads of privacy requests: what is due, in words."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from common import clock
+from consents.models import PrivacyRequest, StoreState
+
+FULFIL: Final = "consents.fulfil_privacyrequest"
+"""The permission of those who answer shoppers."""
+SOON: Final = timedelta(days=7)
+MOST_PRESSING: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PressingRequest:
+    """An open request that is due soon, is overdue, or has a failed store."""
+
+    id: Any
+    title: str
+    time_left: str
+    text: str
+
+
+def pressing_requests() -> list[PressingRequest]:
+    """Return the open requests that somebody must look at, the most urgent first."""
+    is_open = PrivacyRequest.objects.filter(closed_at=None).defer("receipt").prefetch_related("steps")
+    pressing = is_open.filter(due_on__lte=clock.now().date() + SOON) | is_open.filter(steps__state=StoreState.FAILED)
+    return [_pressing(row) for row in pressing.distinct()[:MOST_PRESSING]]
+
+
+def days_left(row: PrivacyRequest) -> tuple[str, bool]:
+    """Return how many days are left, in words, and whether the deadline is over."""
+    if row.is_closed:
+        return "closed", False
+    days = (row.due_on - clock.now().date()).days
+    if days < 0:
+        return f"{-days} day{'' if days == -1 else 's'} overdue", True
+    return ("due today" if days == 0 else f"{days} day{'' if days == 1 else 's'} left"), False
+
+
+def _pressing(row: PrivacyRequest) -> PressingRequest:
+    days, _ = days_left(row)
+    failed = [step.store for step in row.steps.all() if step.state == StoreState.FAILED]
+    text = f"{', '.join(failed)} failed: the request stays open." if failed else f"{row.get_status_display()}."
+    kind = str(row.get_kind_display()).partition(":")[0]
+    return PressingRequest(row.pk, f"{kind} {row.short_id}", days, text)

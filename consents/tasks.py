@@ -1,0 +1,27 @@
+"""Celery tasks of this room."""
+
+from celery import shared_task
+
+from consents.services import fulfilment, requests
+from consents.services.retention import forget_old_requests
+from consents.services.suppression import repair_marks
+
+
+@shared_task(name=fulfilment.TASK)  # type: ignore[untyped-decorator]
+def work_on_request(request_id: str) -> None:
+    """Make one attempt at a privacy request."""
+    fulfilment.work_on(request_id)
+
+
+@shared_task(name=requests.LINK_TASK, max_retries=10, autoretry_for=(OSError,), retry_backoff=True)  # type: ignore[untyped-decorator]
+def send_link(request_id: str) -> None:
+    """Send the one-time link of an identity check."""
+    requests.send_link(request_id)
+
+
+@shared_task(name="consents.tend_requests")  # type: ignore[untyped-decorator]
+def tend_requests() -> None:
+    """Repair the marks of erased ids, try failed requests again, and forget old ones."""
+    repair_marks()
+    fulfilment.work_on_due()
+    forget_old_requests()
