@@ -7,3 +7,9 @@ class PortalConfig(AppConfig):
     """Pages that read more than one room."""
 
     name = "portal"
+
+    def ready(self) -> None:
+        """Register the sessions of the demo shop for erasure and export."""
+        from portal import privacy
+
+        privacy.register()

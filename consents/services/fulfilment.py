@@ -35,6 +35,7 @@ FIRST_RETRY: Final = timedelta(minutes=1)
 LONGEST_RETRY: Final = timedelta(hours=1)
 LONGEST_ERROR: Final = 300
 DECISIONS: Final = "consents"
+WAS_ERASED: Final = (StoreState.ERASED, StoreState.VERIFIED)
 log = logging.getLogger(__name__)
 
 
@@ -143,21 +144,24 @@ def _erase(request: PrivacyRequest, content: RequestContent) -> bool:
     """
     suppress(content.person.subjects)  # devices may have been linked meanwhile
     stores = privacy.stores()
-    others = [_erase_in(request, store, content) for store in stores if not store.last]
+    # What is written from a first store is erased again whenever that one was.
+    again = any(_step(request, store).state not in WAS_ERASED for store in stores if store.first)
+    others = [_erase_in(request, store, content, again=again) for store in stores if not store.last]
     if not all(others):
         return False
     last = [_erase_in(request, store, content) for store in stores if store.last]
     return all(last)
 
 
-def _erase_in(request: PrivacyRequest, store: privacy.Store, content: RequestContent) -> bool:
+def _erase_in(request: PrivacyRequest, store: privacy.Store, content: RequestContent, *, again: bool = False) -> bool:
     step = _step(request, store)
+    step.state = StoreState.PENDING if again else step.state
     _attempt(step, content, partial(_erase_and_verify, step, store, content.person))
     return step.state == StoreState.VERIFIED
 
 
 def _erase_and_verify(step: StoreStep, store: privacy.Store, person: privacy.Person) -> None:
-    remaining, was_erased = store.verify(person), step.state in (StoreState.ERASED, StoreState.VERIFIED)
+    remaining, was_erased = store.verify(person), step.state in WAS_ERASED
     if remaining or not was_erased:
         step.erased += store.erase(person)
         remaining, was_erased = store.verify(person), store.last
