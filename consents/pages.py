@@ -20,6 +20,4 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, step: str, status: int = 200) -> HttpResponse:
-    response = render(request, "consents/confirm.html", {"step": step}, status=status)
-    response["Referrer-Policy"] = "no-referrer"
-    return response
+    return render(request, "consents/confirm.html", {"step": step}, status=status)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from common import clock, privacy
@@ -35,6 +36,7 @@ def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
     yield privacy.Holding("links between ids", tuple(CustomerLink.personal_fields), links.count())
 
 
+@transaction.atomic
 def _rectify(person: privacy.Person, attributes: Mapping[str, Any]) -> None:
     services.apply_traits(
         services.StatedTraits(raw_id, clock.epoch_us(), f"rectification:{uuid7()}", attributes)

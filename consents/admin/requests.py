@@ -162,6 +162,9 @@ class PrivacyRequestAdmin(ReadOnly, ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Do nothing: the service wrote the row."""
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Do nothing: there is nothing else to write."""
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Leave it to the audit log, which the service wrote."""
 
@@ -270,7 +273,7 @@ def _again(request: HttpRequest, row: PrivacyRequest) -> None:
 def _link(request: HttpRequest, row: PrivacyRequest) -> None:
     token = requests.new_link(row.pk, actor=actor_of(request))
     address = request.build_absolute_uri(reverse("privacy-confirm", args=[token]))
-    message = "Send this link to {}. It is shown once, and works once, for {} days: {}"
+    message = 'Send this link to {}. It is shown once, and works once, for {} days: <code class="v-long">{}</code>'
     contact = requests.content_of(row).contact
     messages.success(request, format_html(message, contact, requests.LINK_DAYS, address))
 

@@ -5,6 +5,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.db import transaction
 
 from audit.selectors import entries, entries_about
 from common import clock, privacy, redis
@@ -35,9 +36,10 @@ def sent() -> Iterator[Any]:
 @pytest.fixture
 def ada() -> str:
     """A shopper with an e-mail address and decisions."""
-    apply_traits(
-        [StatedTraits("user:lovelace", clock.epoch_us(), "m1", {"email": "lovelace@example.com", "city": "Ulm"})]
-    )
+    with transaction.atomic():
+        apply_traits(
+            [StatedTraits("user:lovelace", clock.epoch_us(), "m1", {"email": "lovelace@example.com", "city": "Ulm"})]
+        )
     decide_for("user:lovelace", decisions={"personalization": True, "analytics": True}, actor="test")
     return "user:lovelace"
 
@@ -215,6 +217,7 @@ def test_staff_may_check_in_another_way_and_say_how(ada: str) -> None:
     assert entries(action="privacyrequest.identity_proven")[0].actor == OLU
 
 
+@pytest.mark.django_db(transaction=True)  # as in a worker
 def test_a_correction_reaches_the_customer(ada: str) -> None:
     request = opened(ada, "rectification", corrections={"city": "Bonn", "email": None})
 
