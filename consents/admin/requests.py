@@ -122,7 +122,15 @@ class PrivacyRequestAdmin(ReadOnly, ModelAdmin):
 
     form = IntakeForm
     when_empty = "A request comes by the API, or is added here when a shopper writes or calls."
-    list_display = ("number", "kind_in_short", "regime", "status_label", "time_left", "failures", "received_at")
+    list_display = (
+        "number",
+        "kind_in_short",
+        "status_label",
+        "due_on",
+        "time_left",
+        "failures",
+        "received_at",
+    )
     list_display_links = ("number", "kind_in_short")
     list_filter = (DueFilter, "status", "kind", "regime")
     list_per_page = 50
@@ -188,12 +196,11 @@ class PrivacyRequestAdmin(ReadOnly, ModelAdmin):
         """Return the status with its color."""
         return row.status, str(row.get_status_display())
 
-    @display(description="deadline", ordering="due_on")
-    def time_left(self, row: PrivacyRequest) -> str:
-        """Return the day, and how many days are left; an overdue one in red."""
-        text, is_pressing = days_left(row)
-        mark = "v-chip fail" if is_pressing else "v-chip"
-        return format_html('{} <span class="v"><span class="{}">{}</span></span>', row.due_on.isoformat(), mark, text)
+    @display(description="time left", label={"overdue": "danger", "open": "info", "closed": "success"})
+    def time_left(self, row: PrivacyRequest) -> tuple[str, str]:
+        """Return how many days are left; an overdue request is red."""
+        text, is_overdue = days_left(row)
+        return "overdue" if is_overdue else "closed" if row.is_closed else "open", text
 
     @display(description="failed stores")
     def failures(self, row: PrivacyRequest) -> str:
