@@ -66,11 +66,11 @@ class ExportsView(APIView):
         """Let a worker write an export; the answer's `Location` says how far it is."""
         body = ExportRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        given = body.validated_data
+        values = body.validated_data
         declared = exports.declared_filter(
-            since=given.get("since"), until=given.get("until"), **{name: given.get(name) for name in EXACT}
+            since=values.get("since"), until=values.get("until"), **{name: values.get(name) for name in EXACT}
         )
-        row = exports.queue_export(format=given["format"], declared=declared, actor=request.auth.actor)  # type: ignore[union-attr]
+        row = exports.queue_export(format=values["format"], declared=declared, actor=request.auth.actor)  # type: ignore[union-attr]
         return Response(ExportSerializer(row).data, status=202, headers={"Location": f"{request.path}/{row.pk}"})
 
 

@@ -33,11 +33,11 @@ def changes_of(data: Mapping[str, Any], earlier: Mapping[str, Any] | None = None
         ]
     if earlier is None:
         return [Change(words(name), None, text(value)) for name, value in after.items()]
-    known = state_of(earlier)
+    previous = state_of(earlier)
     return [
-        Change(words(name), text(known[name]) if name in known else None, text(value))
+        Change(words(name), text(previous[name]) if name in previous else None, text(value))
         for name, value in after.items()
-        if name not in known or known[name] != value
+        if name not in previous or previous[name] != value
     ]
 
 

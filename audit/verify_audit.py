@@ -319,7 +319,7 @@ class Verification:
         self.matches, self.latest_allowed = matcher(manifest["filter"] or {}), ended.at + MINUTE
         rows = READERS[manifest["format"]](self.export, FILES[manifest["format"]])
         rows = heapq.merge(rows, bare_rows(self.export), key=lambda row: row[0]) if manifest["filter"] else rows
-        for index, stated, body, beside in rows:
+        for index, stated, body, copy in rows:
             if index != tree.size:
                 what = "is there twice, or not in its place" if index < tree.size else "comes next: rows are missing"
                 self.problems.append(f"event {tree.size} is expected, but event {index} {what}")
@@ -333,7 +333,7 @@ class Verification:
                 tree.append(leaf)
                 if leaf.hex() != stated:
                     self.problems.append(f"event {index} was altered: its bytes do not have its hash")
-                self._check_event(index, body, beside)
+                self._check_event(index, body, copy)
             root = self.published.get(tree.size)
             if root is not None:
                 self.compared += 1
@@ -349,12 +349,12 @@ class Verification:
         if (self.rows, self.bare) != (manifest["rows"], manifest["bare"]):
             self.problems.append("the manifest counts other rows than there are")
 
-    def _check_event(self, index: int, body: bytes, beside: Any) -> None:
+    def _check_event(self, index: int, body: bytes, copy: Any) -> None:
         """Note what is wrong with an event's time, with the filter, and with what stands beside its bytes."""
         try:
             event = json.loads(body)
             at, fits = moment(event["at"]), self.matches(event)
-            agrees = beside is None or says_the_same(beside, event)
+            agrees = copy is None or says_the_same(copy, event)
         except (ValueError, KeyError, TypeError):
             self.problems.append(f"event {index} is no event")
             return
@@ -370,13 +370,13 @@ class Verification:
             self.problems.append(f"event {index} was altered beside its bytes")
 
 
-def says_the_same(beside: Any, event: dict[str, Any]) -> bool:
+def says_the_same(copy: Any, event: dict[str, Any]) -> bool:
     """Return whether columns of CSV, or names of OCSF, say what the event says."""
-    if isinstance(beside, dict):
-        shown = [beside["metadata"]["original_time"], beside["message"], beside["actor"]["user"]["uid"]]
-        return shown == [event["at"], event["action"], event["actor"]]
+    if isinstance(copy, dict):
+        fields = [copy["metadata"]["original_time"], copy["message"], copy["actor"]["user"]["uid"]]
+        return fields == [event["at"], event["action"], event["actor"]]
     texts = [str(event.get(name) or "") for name in COLUMNS[2:8]]
-    return bool(beside[2:8] == texts) or all(cell in (text, f"'{text}") for cell, text in zip(beside[2:8], texts))  # noqa: B905
+    return bool(copy[2:8] == texts) or all(cell in (text, f"'{text}") for cell, text in zip(copy[2:8], texts))  # noqa: B905
 
 
 def read_published(folder: str, key: Key) -> dict[int, bytes]:

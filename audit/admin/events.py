@@ -74,9 +74,9 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
     @display(description="What happened")
     def what(self, event: AuditEvent) -> str:
         """Show the event as a sentence, with the fields that it changed."""
-        said = sentence(actor=self.called(event), action=event.action, object=event.object)
+        sentence_text = sentence(actor=self.called(event), action=event.action, object=event.object)
         names = fields_of(orjson.loads(bytes(event.body))["data"])
-        return f"{said}: {', '.join(names)}" if names else said
+        return f"{sentence_text}: {', '.join(names)}" if names else sentence_text
 
     @display(description="Action, object and actor")
     def where(self, event: AuditEvent) -> SafeString:

@@ -152,11 +152,11 @@ class PrivacyRequestAdmin(ReadOnly, ModelAdmin):
         if not (term := search_term.strip()) or "\x00" in term:
             return (queryset.none() if term else queryset), False
         try:
-            marks = [mark_of(parse_subject(term))]
+            hashes = [mark_of(parse_subject(term))]
         except DomainError:
-            marks = []
+            hashes = []
         found_by_number = queryset.filter(pk__in=[row.pk for row in queryset if str(row.pk).endswith(term.lower())])
-        return queryset.filter(subject_mark__in=marks) | found_by_number, False
+        return queryset.filter(subject_mark__in=hashes) | found_by_number, False
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str]:
         """Fill in the shopper whose page led here."""

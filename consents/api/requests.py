@@ -17,7 +17,7 @@ from consents.models import IdentityMethod, Kind, PrivacyRequest, Regime
 from consents.services import requests
 from consents.subjects import is_user, parse_subject
 
-ASKED: Final = {"subject": "user:U1", "kind": "erasure", "regime": "gdpr", "contact": "ada@example.com"}
+EXAMPLE: Final = {"subject": "user:U1", "kind": "erasure", "regime": "gdpr", "contact": "ada@example.com"}
 
 
 class AnyValueField(serializers.JSONField):
@@ -82,18 +82,18 @@ class PrivacyRequestsView(APIView):
         operation_id="privacy_requests_create",
         request=PrivacyRequestSerializer,
         responses={202: TakenSerializer, 413: ProblemSerializer, 415: ProblemSerializer},
-        examples=[OpenApiExample("Erasure", value=ASKED, request_only=True)],
+        examples=[OpenApiExample("Erasure", value=EXAMPLE, request_only=True)],
         tags=["privacy"],
     )
     def post(self, request: Request) -> Response:
         """Take a request in. The answer is the same whether or not the subject is known."""
         body = PrivacyRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        told = dict(body.validated_data)
-        subject = parse_subject(told.pop("subject"))
-        proof = _proof(request, subject, told.pop("user_hash"))
-        made = requests.open_request(subject, actor=key_of(request).actor, proof=proof, **told)
-        return _private(Response(TakenSerializer(_body(made)).data, status=202))
+        fields = dict(body.validated_data)
+        subject = parse_subject(fields.pop("subject"))
+        proof = _proof(request, subject, fields.pop("user_hash"))
+        row = requests.open_request(subject, actor=key_of(request).actor, proof=proof, **fields)
+        return _private(Response(TakenSerializer(_body(row)).data, status=202))
 
 
 class PrivacyRequestView(APIView):

@@ -31,8 +31,8 @@ def branches(bases: Mapping[Variable, int]) -> tuple[str, dict[str, Any]]:
 
 
 def _number(field: str) -> str:
-    said = f"(happened.properties ->> %({field})s)"
-    return f"CASE WHEN {said} ~ %(number)s THEN {said}::numeric END"
+    stated_number = f"(happened.properties ->> %({field})s)"
+    return f"CASE WHEN {stated_number} ~ %(number)s THEN {stated_number}::numeric END"
 
 
 def _condition(one: Filter, name: str) -> str:

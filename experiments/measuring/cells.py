@@ -1,20 +1,20 @@
 """From changed rows of units to changed cells: what old rows added is taken out, what new ones add is put in."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Collection, Iterable, Mapping
 from math import log
 from typing import Any, Final
 
-from django.db import connection
+import orjson
+from django.db import connection, transaction
 
-from experiments.measuring.plan import Plan
-from experiments.models import Cell
+from experiments.measuring.plan import Plan, pairs_of
 from experiments.stats.sketches import GAMMA, Sketch, merge_sketches, sketch_from_json, subtract_sketch
 
 Key = tuple[int, int, str, str, str]
 """Experiment, epoch, arm, dimension, value."""
+Buckets = dict[int, dict[tuple[int, int], int]]
+"""How many values a cell gains, by place, and by sign and bucket; negative where it loses them."""
 COMBOS: Final = """
 INSERT INTO m_combo
 SELECT experiment_id, epoch, arm, groups, switches > 0, CASE WHEN switches > 0 THEN ARRAY[]::numeric[] ELSE vals END,
@@ -37,9 +37,45 @@ CROSS JOIN LATERAL (
 ) AS part
 """
 SUMS: Final = f"""
-SELECT experiment_id, epoch, arm, dimension, value, sum(n), sum(quarantined), {{amounts}}
-FROM ({FINE}) AS fine {DIMENSIONS}
-GROUP BY experiment_id, epoch, arm, dimension, value
+INSERT INTO m_change
+SELECT experiment_id, epoch, arm, dimension, value, units, quarantined, sums[1:layout.width],
+    ARRAY(SELECT products[pair] FROM unnest(layout.pairs) WITH ORDINALITY AS products (pair, place) ORDER BY place)
+FROM (
+    SELECT experiment_id, epoch, arm, dimension, value, sum(n) AS units, sum(quarantined) AS quarantined,
+        ARRAY[{{sums}}]::numeric[] AS sums, ARRAY[{{products}}]::numeric[] AS products
+    FROM ({FINE}) AS fine {DIMENSIONS}
+    GROUP BY experiment_id, epoch, arm, dimension, value
+) AS rolled JOIN m_layout AS layout USING (experiment_id)
+"""
+ADDED: Final = """
+ARRAY(
+    SELECT coalesce(old, 0) + coalesce(new, 0)
+    FROM unnest(cell.{0}, excluded.{0}) WITH ORDINALITY AS pair (old, new, place) ORDER BY place
+)
+"""
+ADD: Final = f"""
+INSERT INTO experiments_cell AS cell
+    (experiment_id, epoch, arm, dimension, value, n, quarantined, sums, products, sketches)
+SELECT *, '{{}}' FROM m_change ORDER BY experiment_id, epoch, arm, dimension, value
+ON CONFLICT (experiment_id, epoch, arm, dimension, value) DO UPDATE SET
+    n = cell.n + excluded.n, quarantined = cell.quarantined + excluded.quarantined,
+    sums = {ADDED.format("sums")}, products = {ADDED.format("products")}
+RETURNING n < 0 OR quarantined < 0
+"""
+KEY: Final = "experiment_id, epoch, arm, dimension, value"
+DELETE_EMPTY: Final = f"""
+DELETE FROM experiments_cell WHERE n = 0 AND quarantined = 0 AND ({KEY}) IN (SELECT {KEY} FROM m_change)
+"""
+SKETCHES: Final = f"""
+SELECT {KEY}, sketches::text FROM experiments_cell JOIN (
+    SELECT * FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[]) AS one_side ({KEY})
+) AS one_side USING ({KEY})
+"""
+WRITE_SKETCHES: Final = f"""
+UPDATE experiments_cell AS cell SET sketches = new.sketches
+FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::jsonb[]) AS new ({KEY}, sketches)
+WHERE (cell.experiment_id, cell.epoch, cell.arm, cell.dimension, cell.value)
+    = (new.experiment_id, new.epoch, new.arm, new.dimension, new.value)
 """
 BUCKETS: Final = f"""
 SELECT experiment_id, epoch, arm, dimension, value, place, sign(amount)::int AS side,
@@ -53,125 +89,77 @@ FROM (
 ) AS fine {DIMENSIONS}
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(n) <> 0
 """
-SIDES: Final = {1: "positive", -1: "negative"}
 
 
-@dataclass(slots=True)
-class Change:
-    """What one cell gains, or loses where a number is negative. `buckets` are by place and by sign and bucket."""
+def add_changes(plan: Plan, *, rows: str) -> set[int]:
+    """Add the rows of a relation like `m_signed` to the cells; return the experiments that have other numbers now.
 
-    n: int
-    quarantined: int
-    sums: list[Decimal]
-    products: list[Decimal]
-    buckets: dict[int, dict[tuple[int, int], int]] = field(default_factory=lambda: defaultdict(dict))
+    Cells without a unit are deleted. Raises ValueError, and changes nothing, where something is taken out that was
+    never put in.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM m_combo; DELETE FROM m_change")
+        cursor.execute(COMBOS.format(rows=rows))
+        cursor.execute(_sums(plan.width))
+        cursor.execute(ADD)
+        if any(is_wrong for (is_wrong,) in cursor.fetchall()):
+            raise ValueError("a cell would have fewer than no units")
+        cursor.execute(BUCKETS)
+        _add_buckets(cursor, _by_cell(cursor.fetchall()))
+        cursor.execute(DELETE_EMPTY)
+        cursor.execute("SELECT DISTINCT experiment_id FROM m_change")
+        return {pk for (pk,) in cursor.fetchall()}
 
 
-def read_changes(plan: Plan, *, rows: str) -> dict[Key, Change]:
-    """Return the change of each cell by the rows of a relation like `m_signed`. Writes `m_combo`."""
-    width = plan.width
-    pairs = [(one, other) for one in range(width) for other in range(one, width)]
-    places, products = range(1, width + 1), range(1, len(pairs) + 1)
-    fine = [f"sum(n * vals[{place}]) AS x{place}" for place in places]
+def _sums(width: int) -> str:
+    """Return `SUMS` for experiments with at most so many variables."""
+    pairs = pairs_of(width)
+    fine = [f"sum(n * vals[{place}]) AS x{place}" for place in range(1, width + 1)]
     fine += [
         f"sum(n * (vals[{one + 1}] * vals[{other + 1}])) AS p{number}" for number, (one, other) in enumerate(pairs, 1)
     ]
-    rolled = [f"coalesce(sum(x{place}), 0)" for place in places] + [f"coalesce(sum(p{one}), 0)" for one in products]
-    query = SUMS.replace("{amounts}", ", ".join(rolled or ["0"]), 1).replace("{amounts}", ", ".join(fine or ["0"]), 1)
-    widths = {one.pk: len(one.variables) for one in plan.experiments}
-    changes: dict[Key, Change] = {}
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM m_combo")
-        cursor.execute(COMBOS.format(rows=rows))
-        cursor.execute(query)
-        for *key, n, quarantined, amounts in _split(cursor.fetchall()):
-            wide = widths[key[0]]
-            kept = [amounts[width + place] for place, pair in enumerate(pairs) if pair[1] < wide]
-            changes[_key(key)] = Change(int(n), int(quarantined), amounts[:wide], kept)
-        cursor.execute(BUCKETS)
-        for *key, place, side, bucket, n in cursor.fetchall():
-            changes[_key(key)].buckets[place][side, bucket] = int(n)
-    return changes
-
-
-def write_changes(changes: dict[Key, Change]) -> set[int]:
-    """Add the changes to the cells; return the experiments that have other numbers now.
-
-    Cells without a unit are deleted. Raises ValueError where something is taken out that was never put in.
-    """
-    if not changes:
-        return set()
-    stored = {_key_of(cell): cell for cell in _stored(changes)}
-    new = {key: Cell(**dict(zip(KEY_FIELDS, key, strict=True))) for key in changes.keys() - stored.keys()}
-    cells = stored | new
-    for key, change in changes.items():
-        _add(cells[key], change)
-    empty = {key for key in changes if not cells[key].n and not cells[key].quarantined}
-    Cell.objects.filter(pk__in=[cell.pk for key, cell in stored.items() if key in empty]).delete()
-    Cell.objects.bulk_create([cell for key, cell in new.items() if key not in empty], batch_size=1000)
-    Cell.objects.bulk_create(
-        [cell for key, cell in stored.items() if key in changes and key not in empty],
-        update_conflicts=True,
-        unique_fields=KEY_FIELDS,
-        update_fields=["n", "quarantined", "sums", "products", "sketches"],
-        batch_size=1000,
-    )
-    return {key[0] for key in changes}
-
-
-KEY_FIELDS: Final = ["experiment_id", "epoch", "arm", "dimension", "value"]
-
-
-def _stored(changes: Collection[Key]) -> Iterable[Cell]:
-    columns = [list(column) for column in zip(*changes, strict=True)]
-    return Cell.objects.raw(
-        "SELECT cell.* FROM experiments_cell AS cell"
-        " JOIN unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[])"
-        " AS key (experiment_id, epoch, arm, dimension, value) USING (experiment_id, epoch, arm, dimension, value)",
-        columns,
+    return SUMS.format(
+        sums=", ".join(f"coalesce(sum(x{place}), 0)" for place in range(1, width + 1)),
+        products=", ".join(f"coalesce(sum(p{number}), 0)" for number in range(1, len(pairs) + 1)),
+        amounts=", ".join(fine or ["0"]),
     )
 
 
-def _add(cell: Cell, change: Change) -> None:
-    cell.n += change.n
-    cell.quarantined += change.quarantined
-    if cell.n < 0 or cell.quarantined < 0:
-        raise ValueError(f"{cell} would have {cell.n} units")
-    cell.sums = _added(cell.sums, change.sums)
-    cell.products = _added(cell.products, change.products)
-    sketches = dict(cell.sketches)
-    for place, buckets in change.buckets.items():
-        known = sketch_from_json(sketches[str(place)]) if str(place) in sketches else Sketch()
-        gained, lost = (_sketch(buckets, sign) for sign in (1, -1))
-        now = subtract_sketch(merge_sketches([known, gained]), lost)
-        sketches.pop(str(place), None)
+def _by_cell(rows: Iterable[tuple[Any, ...]]) -> dict[Key, Buckets]:
+    cells: dict[Key, Buckets] = defaultdict(lambda: defaultdict(dict))
+    for *key, place, side, bucket, n in rows:
+        experiment, epoch, arm, dimension, value = key
+        cells[experiment, epoch, arm, dimension, value][place][side, bucket] = int(n)
+    return cells
+
+
+def _add_buckets(cursor: Any, cells: Mapping[Key, Buckets]) -> None:
+    if not cells:
+        return
+    cursor.execute(SKETCHES, _columns(cells))
+    new = {tuple(key): _added(orjson.loads(text), cells[tuple(key)]) for *key, text in cursor.fetchall()}
+    cursor.execute(WRITE_SKETCHES, [*_columns(new), [orjson.dumps(one).decode() for one in new.values()]])
+
+
+def _columns(keys: Collection[Key]) -> list[list[Any]]:
+    return [list(column) for column in zip(*keys, strict=True)]
+
+
+def _added(sketches: dict[str, Any], buckets: Buckets) -> dict[str, Any]:
+    """Return the sketches of a cell by place, with the buckets added. Raises ValueError."""
+    for place, counts in buckets.items():
+        present = sketch_from_json(sketches.pop(str(place))) if str(place) in sketches else Sketch()
+        gained, lost = (_sketch(counts, sign) for sign in (1, -1))
+        now = subtract_sketch(merge_sketches([present, gained]), lost)
         if now.count:
             sketches[str(place)] = now.as_json()
-    cell.sketches = sketches
+    return sketches
 
 
-def _added(numbers: list[Decimal], more: list[Decimal]) -> list[Decimal]:
-    return [one + other for one, other in zip(numbers, more, strict=True)] if numbers else more
-
-
-def _sketch(buckets: dict[tuple[int, int], int], sign: int) -> Sketch:
+def _sketch(buckets: Mapping[tuple[int, int], int], sign: int) -> Sketch:
     """Return the sketch of what was gained, or with -1 of what was lost."""
     counts = {place: sign * n for place, n in sorted(buckets.items()) if sign * n > 0}
     positive, negative = (
-        tuple((bucket, n) for (side, bucket), n in counts.items() if side == wanted) for wanted in SIDES
+        tuple((bucket, n) for (side, bucket), n in counts.items() if side == one_side) for one_side in (1, -1)
     )
     return Sketch(positive, negative, counts.get((0, 0), 0))
-
-
-def _split(rows: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-    for row in rows:
-        yield (*row[:7], list(row[7:]))
-
-
-def _key(columns: list[Any]) -> Key:
-    experiment, epoch, arm, dimension, value = columns
-    return experiment, epoch, arm, dimension, value
-
-
-def _key_of(cell: Cell) -> Key:
-    return cell.experiment_id, cell.epoch, cell.arm, cell.dimension, cell.value

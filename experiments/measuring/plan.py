@@ -82,20 +82,30 @@ class Plan:
         """The most variables of an experiment."""
         return max((len(plan.variables) for plan in self.experiments), default=0)
 
+    @cached_property
+    def digests(self) -> dict[int, str]:
+        """The digest of each experiment by its primary key."""
+        return {plan.pk: plan.digest for plan in self.experiments}
+
     @property
     def since(self) -> datetime:
         """The time of the first event that may matter. Raises ValueError without experiments."""
         return min(plan.started_at for plan in self.experiments) - timedelta(days=BEFORE_DAYS, hours=1)
 
-    @property
+    @cached_property
     def keys(self) -> dict[int, str]:
         """The key of each experiment by its primary key."""
         return {plan.pk: plan.key for plan in self.experiments}
 
     def only(self, pks: Iterable[int]) -> "Plan":
         """Return the plan of some of the experiments."""
-        wanted = set(pks)
-        return Plan(tuple(plan for plan in self.experiments if plan.pk in wanted))
+        chosen_pks = set(pks)
+        return Plan(tuple(plan for plan in self.experiments if plan.pk in chosen_pks))
+
+
+def pairs_of(width: int) -> list[tuple[int, int]]:
+    """Return the pairs of places in the order of `Cell.products`."""
+    return [(one, other) for one in range(width) for other in range(one, width)]
 
 
 def base_of(variable: Variable) -> Variable:

@@ -1,7 +1,5 @@
 """Runs the steps: computes the rows of some units or of all, and writes those that differ."""
 
-from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
@@ -11,10 +9,9 @@ from customers.relations import SPANS
 from customers.selectors import roots_of_joined
 from experiments.measuring import steps, tables
 from experiments.measuring.branches import branches
-from experiments.measuring.plan import ExperimentPlan, Plan, base_of
+from experiments.measuring.plan import Plan
+from experiments.measuring.plan_rows import bases_of, rows_of
 from experiments.measuring.units import Units, ids_of_kind
-from experiments.metrics.base import Variable
-from experiments.metrics.registry import ANSWERS
 
 FILL_SPANS: Final = f"""
 INSERT INTO m_span
@@ -56,31 +53,37 @@ STORED_ROWS: Final = """(
 """The stored rows of the experiments that are counted as such a relation."""
 
 
-def compute_some(plan: Plan, units: Units) -> None:
-    """Fill `m_new` with the rows of some units, and `m_event` with their events."""
+def compute_some(plan: Plan, units: Units) -> Plan:
+    """Fill `m_new` with the rows of some units, and `m_event` with their events.
+
+    Return the plan of the experiments that these units saw, now or by their old rows.
+    """
     with connection.cursor() as cursor:
         tables.prepare(cursor)
         # Compiling queries takes longer than running them on a few units.
-        cursor.execute("SET LOCAL jit = off")
+        cursor.execute("SET LOCAL jit = off; SET LOCAL enable_nestloop = on")
         _fill_links(cursor, roots=units.roots, visitors=ids_of_kind(units.keys, "anonymous"))
         pairs = sorted({tuple(raw_id.split(":", 1)) for many in units.ids.values() for raw_id in many})
         kinds, ids = [kind for kind, _ in pairs], [one for _, one in pairs]
         cursor.execute("INSERT INTO m_id SELECT * FROM unnest(%s::text[], %s::text[])", [kinds, ids])
         cursor.execute("INSERT INTO m_unit SELECT * FROM unnest(%s::text[])", [sorted(units.ids)])
         cursor.execute(tables.SOME_EVENTS, {"since": plan.since})
-        run = Run(cursor, plan, "m_event", orders=steps.SOME_ORDERS, changes=tables.SOME_SEGMENTS)
-        run.compute(seen=tables.SOME_SEEN)
+        cursor.execute(steps.NAMED, {"units": sorted(units.keys), "keys": list(plan.keys.values())})
+        seen_query = plan.only({pk for (pk,) in cursor.fetchall()})
+        if seen_query.experiments:
+            run = Run(cursor, seen_query, "m_event", orders=steps.SOME_ORDERS, changes=tables.SOME_SEGMENTS)
+            run.compute(seen_query=tables.SOME_SEEN)
+        return seen_query
 
 
 def compute_all(plan: Plan) -> None:
     """Fill `m_new` with the rows of everybody."""
     with connection.cursor() as cursor:
         tables.prepare(cursor)
-        # Nothing is known of how many events carry what, and a nested loop over everybody would take hours.
         cursor.execute("SET LOCAL work_mem = '256MB'; SET LOCAL enable_nestloop = off")
         _fill_links(cursor, roots=roots_of_joined(), visitors=None)
         run = Run(cursor, plan, tables.ALL_EVENTS, orders="", changes=tables.ALL_SEGMENTS, is_large=True)
-        run.compute(seen=tables.ALL_SEEN)
+        run.compute(seen_query=tables.ALL_SEEN)
 
 
 def compute_none(plan: Plan) -> None:
@@ -100,15 +103,16 @@ def write_rows(plan: Plan, *, units: Units | None) -> None:
     if units is not None:
         values["units"], scope = sorted(units.keys), "AND old.unit = ANY(%(units)s)"
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_nestloop = %s", [units is not None])
         cursor.execute(SIGNED.format(scope=scope, differs=DIFFERS), values)
         cursor.execute(DELETE)
         cursor.execute(INSERT)
 
 
-def many_events(least: int) -> dict[str, int]:
+def many_events(minimum: int) -> dict[str, int]:
     """Return the number of events of each unit in `m_event` that has at least so many."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT unit, count(*) FROM m_event GROUP BY unit HAVING count(*) >= %s", [least])
+        cursor.execute("SELECT unit, count(*) FROM m_event GROUP BY unit HAVING count(*) >= %s", [minimum])
         return dict(cursor.fetchall())
 
 
@@ -130,9 +134,10 @@ class Run:
         self.cursor, self.plan, self.events = cursor, plan, events
         self.orders, self.changes, self.is_large = orders, changes, is_large
 
-    def compute(self, *, seen: str) -> None:
+    def compute(self, *, seen_query: str) -> None:
         """Fill `m_new`."""
         self.fill_plan()
+        self._use_indexes(False)
         self._step(steps.SERVED, "")
         self._step(steps.VIEWED, "m_exposed")
         self._step(steps.FIRST, "m_first")
@@ -143,14 +148,17 @@ class Run:
         slots = ", ".join(steps.SLOT.format(place=place) for place in range(self.plan.width))
         self._step(steps.VALUES.format(sums=slots or "0"), "m_value")
         self._step(steps.DEVICE, "m_device")
+        self._use_indexes(True)
         self._step(steps.SEGMENTS.format(changes=self.changes), "m_segment")
-        self._step(seen, "m_seen")
+        self._step(seen_query, "m_seen")
+        self._use_indexes(False)
         self._step(steps.ROWS, "m_new", zone=settings.SHOP_TIME_ZONE)
 
     def _find_outcomes(self) -> None:
         numbers = self.plan.base_numbers
         orders = {base: number for base, number in numbers.items() if base.source == "orders"}
         if orders:
+            self._use_indexes(True)
             self._step(
                 steps.ORDERED.format(condition=self.orders),
                 "",
@@ -158,6 +166,7 @@ class Run:
                 bases=list(orders.values()),
                 fields=[base.field for base in orders],
             )
+            self._use_indexes(False)
         done = {base: number for base, number in numbers.items() if base.source == "events"}
         if done:
             query, values = branches(done)
@@ -169,7 +178,7 @@ class Run:
     def _own(self, source: str, query: str) -> None:
         """Run a step about what belongs to an experiment by itself, if any of them needs it."""
         for base, number in self.plan.base_numbers.items():
-            needing = [one.pk for one in self.plan.experiments if base in _bases(one)]
+            needing = [one.pk for one in self.plan.experiments if base in bases_of(one)]
             if base.source == source and needing:
                 self._step(query, "", base=number, experiments=needing)
 
@@ -178,6 +187,13 @@ class Run:
         if filled:
             self._look(filled)
 
+    def _use_indexes(self, is_useful: bool) -> None:
+        """Allow nested loops where a few units are looked up in large tables, and only there.
+
+        PostgreSQL knows nothing of how many events carry what, and a nested loop over everybody would take hours.
+        """
+        self.cursor.execute("SET LOCAL enable_nestloop = %s", [is_useful and not self.is_large])
+
     def _look(self, *names: str) -> None:
         """Let PostgreSQL look at large tables before they are joined."""
         if self.is_large:
@@ -185,72 +201,7 @@ class Run:
 
     def fill_plan(self) -> None:
         """Fill the tables of arms and variables."""
-        plans = self.plan.experiments
-        tables.fill(self.cursor, "m_arm", [row for plan in plans for row in _arm_rows(plan)])
-        variables = [row for plan in plans for row in self._variable_rows(plan)]
-        tables.fill(self.cursor, "m_variable", variables)
-        activations = [self._place(plan.activation, plan) for plan in plans if plan.activation is not None]
-        tables.fill(self.cursor, "m_activation", activations)
-        tables.fill(self.cursor, "m_layout", [_layout_row(plan) for plan in plans])
-        self._look("m_arm", "m_variable", "m_activation", "m_layout", "m_root", "m_span")
-
-    def _variable_rows(self, plan: ExperimentPlan) -> Iterable[dict[str, Any]]:
-        for place, one in enumerate(plan.variables):
-            if place != _answers_place(plan):
-                slot = -1 - place if one.aggregate == "any" else place
-                yield {**self._place(one, plan), "slot": slot, "is_before": one.is_before}
-
-    def _place(self, variable: Variable, plan: ExperimentPlan) -> dict[str, Any]:
-        hours = variable.window_hours
-        return {
-            "experiment_id": plan.pk,
-            "base": self.plan.base_numbers[base_of(variable)],
-            "span": None if hours is None else f"{hours} hours",
-            "ended_at": _moment(plan.ended_at),
-        }
-
-
-def _layout_row(plan: ExperimentPlan) -> dict[str, Any]:
-    answers, width = _answers_place(plan), len(plan.variables)
-    return {
-        "experiment_id": plan.pk,
-        "width": width,
-        "zeros": [0] * width,
-        "answers": None if answers is None else 1 + answers,
-        "sketched": sorted(plan.sketched),
-    }
-
-
-def _answers_place(plan: ExperimentPlan) -> int | None:
-    """Return the place of the number of all lists, which is found together with the first exposures.
-
-    Most experiments have it, and every exposure counts. A list within a window, or after an activation, is an outcome
-    as any other.
-    """
-    return None if plan.activation is not None or ANSWERS not in plan.variables else plan.variables.index(ANSWERS)
-
-
-def _bases(plan: ExperimentPlan) -> set[Variable]:
-    """Return what must be looked for."""
-    place = _answers_place(plan)
-    variables = [one for number, one in enumerate(plan.variables) if number != place]
-    return {base_of(one) for one in (*variables, plan.activation) if one is not None}
-
-
-def _arm_rows(plan: ExperimentPlan) -> Iterable[dict[str, Any]]:
-    for epoch in plan.epochs:
-        for stated, arm in plan.arms:
-            yield {
-                "experiment_id": plan.pk,
-                "key": plan.key,
-                "epoch": epoch.number,
-                "stated": stated,
-                "arm": arm,
-                "since": _moment(epoch.since),
-                "until": _moment(epoch.until),
-                "ended_at": _moment(plan.ended_at),
-            }
-
-
-def _moment(moment: datetime | None) -> str:
-    return "infinity" if moment is None else moment.isoformat()
+        rows = rows_of(self.plan)
+        for name, many in rows.items():
+            tables.fill(self.cursor, name, many)
+        self._look(*rows, "m_root", "m_span")

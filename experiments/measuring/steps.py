@@ -12,17 +12,30 @@ from experiments.metrics.base import BEFORE_DAYS, VISIT_MINUTES
 
 MOST: Final = "99999999999999"
 """The most that a unit's value may be: more than its column holds would stop the count."""
+NAMED: Final = """
+SELECT experiment_id FROM experiments_exposure WHERE unit = ANY(%(units)s)
+UNION
+SELECT id FROM experiments_experiment WHERE key = ANY(%(keys)s) AND key IN (
+    SELECT named ->> 'key' FROM m_event CROSS JOIN LATERAL jsonb_array_elements(properties -> 'experiments') AS named
+    WHERE kind = 'track' AND name = 'Recommendation Served'
+        AND jsonb_typeof(properties -> 'experiments') = 'array'
+    UNION SELECT properties ->> 'experiment_id' FROM m_event WHERE kind = 'track' AND name = 'Experiment Viewed'
+)
+"""
+"""The experiments that the units in `m_event` saw, now or by their old rows."""
 SERVED: Final = """
 INSERT INTO m_exposed
-SELECT happened.unit, arms.experiment_id, arms.epoch, arms.arm, happened.at, happened.message_id,
-    happened.properties ->> 'recommendation_id',
-    left(happened.properties ->> 'placement', 100)
-FROM {events} AS happened
-CROSS JOIN LATERAL jsonb_array_elements(happened.properties -> 'experiments') AS named
-JOIN m_arm AS arms ON arms.key = named ->> 'key' AND arms.stated = named ->> 'variation'
-    AND arms.epoch = (named ->> 'epoch')::int
-WHERE happened.kind = 'track' AND happened.name = 'Recommendation Served'
-    AND jsonb_typeof(happened.properties -> 'experiments') = 'array' AND happened.at <= arms.ended_at
+SELECT said.unit, arms.experiment_id, arms.epoch, arms.arm, said.at, said.message_id, said.answer, said.placement
+FROM (
+    SELECT unit, at, message_id, properties ->> 'recommendation_id' AS answer,
+        left(properties ->> 'placement', 100) AS placement,
+        named ->> 'key' AS key, named ->> 'variation' AS variation, (named ->> 'epoch')::int AS epoch
+    FROM {events} AS happened CROSS JOIN LATERAL jsonb_array_elements(properties -> 'experiments') AS named
+    WHERE kind = 'track' AND name = 'Recommendation Served' AND jsonb_typeof(properties -> 'experiments') = 'array'
+    OFFSET 0  -- Each list is opened once, and not for each arm.
+) AS said
+JOIN m_arm AS arms ON arms.key = said.key AND arms.stated = said.variation AND arms.epoch = said.epoch
+WHERE said.at <= arms.ended_at
 """
 VIEWED: Final = """
 INSERT INTO m_exposed

@@ -20,7 +20,7 @@ TABLES: Final = {
     " ended_at timestamptz",
     "m_variable": "experiment_id bigint, slot int, base int, is_before boolean, span interval, ended_at timestamptz",
     "m_activation": "experiment_id bigint, base int, span interval, ended_at timestamptz",
-    "m_layout": "experiment_id bigint, width int, zeros numeric[], answers int, sketched int[]",
+    "m_layout": "experiment_id bigint, width int, pairs int[], zeros numeric[], answers int, sketched int[]",
     "m_exposed": "unit text, experiment_id bigint, epoch int, arm text, at timestamptz, message_id text, answer text,"
     " placement text",
     "m_first": "unit text, experiment_id bigint, epoch int, arm text, first_at timestamptz, switches int,"
@@ -37,6 +37,8 @@ TABLES: Final = {
     " counts_from timestamptz, switches int, groups text[], vals numeric(18,4)[]",
     "m_combo": "experiment_id bigint, epoch int, arm text, groups text[], is_quarantined boolean, vals numeric(18,4)[],"
     " n bigint",
+    "m_change": "experiment_id bigint, epoch int, arm text, dimension text, value text, n bigint, quarantined bigint,"
+    " sums numeric[], products numeric[]",
 }
 CREATE: Final = tuple(
     f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} ({columns}) ON COMMIT DELETE ROWS" for name, columns in TABLES.items()

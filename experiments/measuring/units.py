@@ -13,7 +13,7 @@ from events.relations import NEW, OWNERS, SINCE
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class ChangedIds:
     """Ids that events name; `exposed` are those as raw ids that an exposure names."""
 
     users: Set[str] = frozenset()
@@ -34,18 +34,18 @@ class Units:
         return {*self.ids, *(raw_id for many in self.ids.values() for raw_id in many)}
 
 
-LEAST: Final = -(2**63)
+LOWEST: Final = -(2**63)
 
 
-def touched_by(after: Mapping[int, int], upto: Mapping[int, int]) -> Touched:
+def touched_by(after: Mapping[int, int], upto: Mapping[int, int]) -> ChangedIds:
     """Return whom the events of these parts of the log are about, and whose orders they name."""
     shards = sorted(after)
     values: dict[str, Any] = {
         "shards": shards,
         "after": [after[shard] for shard in shards],
         "upto": [upto[shard] for shard in shards],
-        "least": min(after.values(), default=LEAST),
-        "most": max(upto.values(), default=LEAST),
+        "least": min(after.values(), default=LOWEST),
+        "most": max(upto.values(), default=LOWEST),
     }
     users: set[str] = set()
     visitors: set[str] = set()
@@ -68,24 +68,24 @@ def touched_by(after: Mapping[int, int], upto: Mapping[int, int]) -> Touched:
             for user, visitor in cursor:
                 users |= {user} - {None}
                 visitors |= {visitor} - {None}
-    return Touched(users, visitors, exposed)
+    return ChangedIds(users, visitors, exposed)
 
 
-def touched_since(moment: datetime) -> Touched:
+def touched_since(moment: datetime) -> ChangedIds:
     """Return whom the events after a moment are about."""
     with connection.cursor() as cursor:
         cursor.execute(SINCE, {"since": moment})
         rows = cursor.fetchall()
     users, visitors = ({row[place] for row in rows} - {None} for place in (0, 1))
-    return Touched(users, visitors, {f"user:{one}" for one in users} | {f"anonymous:{one}" for one in visitors})
+    return ChangedIds(users, visitors, {f"user:{one}" for one in users} | {f"anonymous:{one}" for one in visitors})
 
 
-def units_of(touched: Touched) -> Units:
+def units_of(changed: ChangedIds) -> Units:
     """Return the units of some ids as the links stand now.
 
-    An anonymous id that several users claimed belongs to each of them in its time, so all of them are touched.
+    An anonymous id that several users claimed belongs to each of them in its time, so all of them are changed.
     """
-    users = {*touched.users, *claimants_of(touched.visitors)}
+    users = {*changed.users, *claimants_of(changed.visitors)}
     roots = roots_of_joined(users)
     members: dict[str, set[str]] = defaultdict(set)
     for user, root in roots.items():
@@ -95,7 +95,7 @@ def units_of(touched: Touched) -> Units:
         root = unit.removeprefix("user:")
         ids[unit] = {f"user:{one}" for one in members.get(root, {root})}
     _add_visitors(ids, roots)
-    for visitor in touched.visitors:
+    for visitor in changed.visitors:
         ids.setdefault(f"anonymous:{visitor}", set()).add(f"anonymous:{visitor}")
     return Units(ids, roots)
 

@@ -33,10 +33,10 @@ def metrics_of(row: Experiment) -> tuple[Metric, ...]:
 
     Keys that nothing defines are left out.
     """
-    known = _metrics(keys_of(row))
+    by_key = _metrics(keys_of(row))
     margins = margins_of(row)
     return tuple(
-        replace(known[key], margin=margins.get(key, known[key].margin)) for key in keys_of(row) if key in known
+        replace(by_key[key], margin=margins.get(key, by_key[key].margin)) for key in keys_of(row) if key in by_key
     )
 
 
@@ -57,8 +57,8 @@ def variables(metrics: Iterable[Metric]) -> tuple[Variable, ...]:
 
 def activation_of(row: Experiment) -> Variable | None:
     """Return what a unit must have done to count, None where the exposure is enough."""
-    known = _metrics([row.activation_metric])
-    return known[row.activation_metric].numerator if row.activation_metric in known else None
+    by_key = _metrics([row.activation_metric])
+    return by_key[row.activation_metric].numerator if row.activation_metric in by_key else None
 
 
 def margins_of(row: Experiment) -> dict[str, float]:

@@ -103,7 +103,7 @@ def story_of(key: str) -> Story:
         levels={arm.key: arm.levels for arm in row.arms.all()},
         looks=_looks(row),
         proposals=tuple(_proposed(one, names) for one in proposals),
-        steps=tuple(_taken(one, names) for one in steps),
+        steps=tuple(_step_of(one, names) for one in steps),
     )
 
 
@@ -127,5 +127,5 @@ def _proposed(row: Proposal, names: Mapping[str, str]) -> ProposedStep:
     )
 
 
-def _taken(row: Step, names: Mapping[str, str]) -> TakenStep:
+def _step_of(row: Step, names: Mapping[str, str]) -> TakenStep:
     return TakenStep(row.number, row.action, row.at, names[row.actor], row.reason, row.undone_by_id is not None)

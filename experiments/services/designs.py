@@ -226,7 +226,7 @@ def _is_margin(value: Any) -> bool:
 
 def _unknown_metrics(row: Experiment, guardrails: Sequence[Any]) -> list[FieldError]:
     """Return an error for each metric that nothing defines, and for an activation that is no yes-or-no."""
-    known = all_metrics(with_archived=row.status != Status.DRAFT)
+    by_key = all_metrics(with_archived=row.status != Status.DRAFT)
     by_field = {
         "goal_metric": [row.goal_metric],
         "secondary_metrics": row.secondary_metrics,
@@ -237,9 +237,9 @@ def _unknown_metrics(row: Experiment, guardrails: Sequence[Any]) -> list[FieldEr
         FieldError(name, f"there is no metric {key}")
         for name, keys in by_field.items()
         for key in keys
-        if key and key not in known
+        if key and key not in by_key
     ]
-    activation = known.get(row.activation_metric)
+    activation = by_key.get(row.activation_metric)
     if activation is not None and (activation.kind != "proportion" or activation.numerator.source == "visits"):
         errors.append(FieldError("activation_metric", "must be a proportion: something that a unit did or did not do"))
     return errors

@@ -18,7 +18,7 @@ from common import clock, redis
 from events.log.offsets import SEQUENCE_BITS
 from events.services.positions import first_after, move, positions, recorded_positions
 from experiments.keys import CHANGED, CONSUMER
-from experiments.measuring.cells import read_changes, write_changes
+from experiments.measuring.cells import add_changes
 from experiments.measuring.plan import ExperimentPlan, Plan, PlanReader, plan_of, read_plan
 from experiments.measuring.rows import (
     ALL_ROWS,
@@ -29,7 +29,7 @@ from experiments.measuring.rows import (
     many_events,
     write_rows,
 )
-from experiments.measuring.units import Touched, Units, ids_of_kind, touched_by, touched_since, units_of
+from experiments.measuring.units import ChangedIds, Units, ids_of_kind, touched_by, touched_since, units_of
 from experiments.models import BusyUnit, Cell, CountedPlan, Exposure
 
 STEP: Final = 60_000 << SEQUENCE_BITS
@@ -59,9 +59,9 @@ def count_new() -> frozenset[str]:
             return _recount_all(upto)
         plan = _read_plan()
         changed, since = _follow_plans(plan)
-        touched = _touched(after, upto, since)
-        if plan.experiments and (touched.users or touched.visitors):
-            changed |= _count_units(plan, units_of(touched), exposed=touched.exposed)
+        changed_ids = _changed_ids(after, upto, since)
+        if plan.experiments and (changed_ids.users or changed_ids.visitors):
+            changed |= _count_units(plan, units_of(changed_ids), exposed=changed_ids.exposed)
         if upto:
             move(CONSUMER, upto)
         return _announce(plan, changed)
@@ -87,8 +87,8 @@ def forget(raw_ids: Iterable[str]) -> int:
         BusyUnit.objects.filter(unit__in=ids).delete()
         changed: set[int] = set()
         if plan.experiments:
-            touched = Touched(frozenset(ids_of_kind(ids, "user")), frozenset(ids_of_kind(ids, "anonymous")))
-            changed = _count_units(plan, units_of(touched), exposed=frozenset())
+            changed_ids = ChangedIds(frozenset(ids_of_kind(ids, "user")), frozenset(ids_of_kind(ids, "anonymous")))
+            changed = _count_units(plan, units_of(changed_ids), exposed=frozenset())
         archived = plan_of(set(rows.values_list("experiment_id", flat=True)))
         if archived.experiments:
             changed |= _take_out(archived, Units({raw_id: {raw_id} for raw_id in ids}))
@@ -132,9 +132,9 @@ def _follow_plans(plan: Plan) -> tuple[set[int], datetime | None]:
     """Count experiments with another plan again; return them, and since when a new epoch or end changes others."""
     stored = {row.experiment_id: row for row in CountedPlan.objects.select_for_update()}
     plans = {one.pk: one for one in plan.experiments}
-    gone = [pk for pk, row in stored.items() if row.plan and pk not in plans]
-    CountedPlan.objects.filter(pk__in=gone).update(plan="")
-    changed = {pk for pk, one in plans.items() if pk in stored and stored[pk].plan != one.digest}
+    archived_pks = [pk for pk, row in stored.items() if row.plan and pk not in plans]
+    CountedPlan.objects.filter(pk__in=archived_pks).update(plan="")
+    changed = {pk for pk in plans if pk in stored and stored[pk].plan != plan.digests[pk]}
     if changed:
         _recount(plan.only(changed))
     moments = [
@@ -160,22 +160,26 @@ def _write_plans(plans: Iterable[ExperimentPlan]) -> None:
     )
 
 
-def _touched(after: Mapping[int, int], upto: Mapping[int, int], since: datetime | None) -> Touched:
+def _changed_ids(after: Mapping[int, int], upto: Mapping[int, int], since: datetime | None) -> ChangedIds:
     """Return whom new events are about, with units that waited long enough."""
-    new = touched_by(after, upto) if after else Touched()
-    late = touched_since(since) if since is not None else Touched()
+    new = touched_by(after, upto) if after else ChangedIds()
+    late = touched_since(since) if since is not None else ChangedIds()
     due = list(BusyUnit.objects.filter(has_news=True, due_at__lte=clock.now()).values_list("unit", flat=True))
     users = {*new.users, *late.users, *ids_of_kind(due, "user")}
-    return Touched(users, {*new.visitors, *late.visitors, *ids_of_kind(due, "anonymous")}, new.exposed | late.exposed)
+    return ChangedIds(
+        users, {*new.visitors, *late.visitors, *ids_of_kind(due, "anonymous")}, new.exposed | late.exposed
+    )
 
 
 def _count_units(plan: Plan, units: Units, *, exposed: Set[str]) -> set[int]:
     """Count the units among these that are exposed; return the experiments that changed."""
-    known = set(Exposure.objects.filter(unit__in=units.keys).values_list("unit", flat=True).distinct())
-    units = _without_busy(_near(units, known | exposed))
+    counted_units = set(Exposure.objects.filter(unit__in=units.keys).values_list("unit", flat=True).distinct())
+    units = _without_busy(_near(units, counted_units | exposed))
     if not units.ids:
         return set()
-    compute_some(plan, units)
+    seen = compute_some(plan, units)
+    if not seen.experiments:
+        return set()
     busy = many_events(MANY_EVENTS)
     BusyUnit.objects.bulk_create(
         [BusyUnit(unit=unit, due_at=clock.now() + n * WAIT_PER_EVENT) for unit, n in busy.items()],
@@ -183,7 +187,7 @@ def _count_units(plan: Plan, units: Units, *, exposed: Set[str]) -> set[int]:
         unique_fields=["unit"],
         update_fields=["due_at", "has_news"],
     )
-    return _write(plan, units)
+    return _write(seen, units)
 
 
 def _write(plan: Plan, units: Units) -> set[int]:
@@ -193,16 +197,16 @@ def _write(plan: Plan, units: Units) -> set[int]:
     """
     write_rows(plan, units=units)
     try:
-        return write_changes(read_changes(plan, rows="m_signed"))
+        return add_changes(plan, rows="m_signed")
     except ValueError as error:
         log.error("experiments.cells_differ error=%s", error)
         _write_all_cells(plan, rows=STORED_ROWS)
         return set(plan.keys)
 
 
-def _near(units: Units, wanted: Set[str]) -> Units:
+def _near(units: Units, near_keys: Set[str]) -> Units:
     """Return the units with one of these raw ids, and those that share an id with such a unit: it may change hands."""
-    shared = {raw_id for ids in units.ids.values() if not wanted.isdisjoint(ids) for raw_id in ids} | wanted
+    shared = {raw_id for ids in units.ids.values() if not near_keys.isdisjoint(ids) for raw_id in ids} | near_keys
     near = {unit: ids for unit, ids in units.ids.items() if unit in shared or not shared.isdisjoint(ids)}
     return Units(near, units.roots)
 
@@ -238,7 +242,7 @@ def _recount(plan: Plan) -> None:
 
 def _write_all_cells(plan: Plan, *, rows: str) -> None:
     Cell.objects.filter(experiment__in=plan.keys).delete()
-    write_changes(read_changes(plan, rows=rows))
+    add_changes(plan, rows=rows)
 
 
 def _announce(plan: Plan, changed: Iterable[int]) -> frozenset[str]:

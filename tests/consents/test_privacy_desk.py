@@ -16,7 +16,7 @@ from consents.models import ErasureMark, IdentityMethod, PrivacyRequest, StoreSt
 from consents.receipts import digest_of
 from consents.selectors import person, states
 from consents.services import decide_for, fulfilment, requests
-from consents.services.retention import KEPT, forget_old_requests
+from consents.services.retention import RETENTION, forget_old_requests
 from consents.services.suppression import repair_marks
 from customers.models import Customer
 from customers.selectors import identity_of
@@ -320,7 +320,7 @@ def test_requests_are_forgotten_two_years_after_their_answer(ada: str) -> None:
     request = done(opened("user:nobody", "access"))
     assert forget_old_requests() == 0
 
-    PrivacyRequest.objects.filter(pk=request.pk).update(closed_at=clock.now() - KEPT)
+    PrivacyRequest.objects.filter(pk=request.pk).update(closed_at=clock.now() - RETENTION)
 
     assert forget_old_requests() > 0
     assert not PrivacyRequest.objects.exists()
