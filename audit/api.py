@@ -66,11 +66,11 @@ class ExportsView(APIView):
         """Let a worker write an export; the answer's `Location` says how far it is."""
         body = ExportRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        values = body.validated_data
+        wish = body.validated_data
         declared = exports.declared_filter(
-            since=values.get("since"), until=values.get("until"), **{name: values.get(name) for name in EXACT}
+            since=wish.get("since"), until=wish.get("until"), **{name: wish.get(name) for name in EXACT}
         )
-        row = exports.queue_export(format=values["format"], declared=declared, actor=request.auth.actor)  # type: ignore[union-attr]
+        row = exports.queue_export(format=wish["format"], declared=declared, actor=request.auth.actor)  # type: ignore[union-attr]
         return Response(ExportSerializer(row).data, status=202, headers={"Location": f"{request.path}/{row.pk}"})
 
 

@@ -33,11 +33,11 @@ def changes_of(data: Mapping[str, Any], earlier: Mapping[str, Any] | None = None
         ]
     if earlier is None:
         return [Change(words(name), None, text(value)) for name, value in after.items()]
-    previous = state_of(earlier)
+    state = state_of(earlier)
     return [
-        Change(words(name), text(previous[name]) if name in previous else None, text(value))
+        Change(words(name), text(state[name]) if name in state else None, text(value))
         for name, value in after.items()
-        if name not in previous or previous[name] != value
+        if name not in state or state[name] != value
     ]
 
 

@@ -22,6 +22,8 @@ import zipfile
 from datetime import datetime, timedelta
 from typing import IO, Any, Callable, Iterator, NamedTuple, Optional, Tuple  # noqa: UP035  # also for Python 3.9
 
+from audit.ed25519 import is_signed  # in an export that file itself
+
 MOST_PROBLEMS = 20
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 FILES = {"jsonl": "events.jsonl", "csv": "events.csv", "ocsf": "events.ocsf.jsonl"}
@@ -36,62 +38,6 @@ Row = Tuple[int, str, Optional[bytes], Any]  # noqa: UP006, UP045
 
 class Unreadable(Exception):
     """The export cannot be read at all."""
-
-
-# Ed25519, verification alone: RFC 8032, section 5.1.7, in extended coordinates.
-
-Point = Tuple[int, int, int, int]  # noqa: UP006
-P = 2**255 - 19
-ORDER = 2**252 + 27742317777372353535851937790883648493
-D = -121665 * pow(121666, P - 2, P) % P
-ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
-
-
-def add(a: Point, b: Point) -> Point:
-    """Return the sum of two points."""
-    e, f = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
-    g, h = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
-    i, j, k, m = f - e, h - g, h + g, f + e
-    return i * j % P, k * m % P, j * k % P, i * m % P
-
-
-def multiply(scalar: int, point: Point) -> Point:
-    """Return a multiple of a point."""
-    result: Point = (0, 1, 1, 0)
-    while scalar:
-        if scalar & 1:
-            result = add(result, point)
-        point, scalar = add(point, point), scalar >> 1
-    return result
-
-
-def point_of(encoded: bytes) -> Point | None:
-    """Return the point of 32 bytes, None if there is none."""
-    y = int.from_bytes(encoded, "little")
-    sign, y = y >> 255, y & (2**255 - 1)
-    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
-    x = pow(square, (P + 3) // 8, P)
-    if (x * x - square) % P:
-        x = x * ROOT_OF_MINUS_ONE % P
-    if y >= P or (x * x - square) % P or (not x and sign):
-        return None
-    x = P - x if x & 1 != sign else x
-    return x, y, 1, x * y % P
-
-
-BASE = point_of((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-
-
-def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
-    """Return whether the 64 bytes are the signature of the message by the key of 32 bytes."""
-    if len(key) != 32 or len(signature) != 64 or BASE is None:
-        return False
-    a, r, s = point_of(key), point_of(signature[:32]), int.from_bytes(signature[32:], "little")
-    if a is None or r is None or s >= ORDER:
-        return False
-    challenge = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % ORDER
-    left, right = multiply(s, BASE), add(r, multiply(challenge, a))
-    return not (left[0] * right[2] - right[0] * left[2]) % P and not (left[1] * right[2] - right[1] * left[2]) % P
 
 
 # Signed notes and checkpoints: C2SP signed-note and tlog-checkpoint.
@@ -319,7 +265,7 @@ class Verification:
         self.matches, self.latest_allowed = matcher(manifest["filter"] or {}), ended.at + MINUTE
         rows = READERS[manifest["format"]](self.export, FILES[manifest["format"]])
         rows = heapq.merge(rows, bare_rows(self.export), key=lambda row: row[0]) if manifest["filter"] else rows
-        for index, stated, body, copy in rows:
+        for index, stated, body, record in rows:
             if index != tree.size:
                 what = "is there twice, or not in its place" if index < tree.size else "comes next: rows are missing"
                 self.problems.append(f"event {tree.size} is expected, but event {index} {what}")
@@ -333,7 +279,7 @@ class Verification:
                 tree.append(leaf)
                 if leaf.hex() != stated:
                     self.problems.append(f"event {index} was altered: its bytes do not have its hash")
-                self._check_event(index, body, copy)
+                self._check_event(index, body, record)
             root = self.published.get(tree.size)
             if root is not None:
                 self.compared += 1
@@ -349,12 +295,12 @@ class Verification:
         if (self.rows, self.bare) != (manifest["rows"], manifest["bare"]):
             self.problems.append("the manifest counts other rows than there are")
 
-    def _check_event(self, index: int, body: bytes, copy: Any) -> None:
+    def _check_event(self, index: int, body: bytes, record: Any) -> None:
         """Note what is wrong with an event's time, with the filter, and with what stands beside its bytes."""
         try:
             event = json.loads(body)
             at, fits = moment(event["at"]), self.matches(event)
-            agrees = copy is None or says_the_same(copy, event)
+            agrees = record is None or says_the_same(record, event)
         except (ValueError, KeyError, TypeError):
             self.problems.append(f"event {index} is no event")
             return
@@ -370,13 +316,13 @@ class Verification:
             self.problems.append(f"event {index} was altered beside its bytes")
 
 
-def says_the_same(copy: Any, event: dict[str, Any]) -> bool:
+def says_the_same(record: Any, event: dict[str, Any]) -> bool:
     """Return whether columns of CSV, or names of OCSF, say what the event says."""
-    if isinstance(copy, dict):
-        fields = [copy["metadata"]["original_time"], copy["message"], copy["actor"]["user"]["uid"]]
-        return fields == [event["at"], event["action"], event["actor"]]
+    if isinstance(record, dict):
+        names = [record["metadata"]["original_time"], record["message"], record["actor"]["user"]["uid"]]
+        return bool(names == [event["at"], event["action"], event["actor"]])
     texts = [str(event.get(name) or "") for name in COLUMNS[2:8]]
-    return bool(copy[2:8] == texts) or all(cell in (text, f"'{text}") for cell, text in zip(copy[2:8], texts))  # noqa: B905
+    return bool(record[2:8] == texts) or all(cell in (text, f"'{text}") for cell, text in zip(record[2:8], texts))  # noqa: B905
 
 
 def read_published(folder: str, key: Key) -> dict[int, bytes]:

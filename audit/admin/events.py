@@ -74,9 +74,9 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
     @display(description="What happened")
     def what(self, event: AuditEvent) -> str:
         """Show the event as a sentence, with the fields that it changed."""
-        sentence_text = sentence(actor=self.called(event), action=event.action, object=event.object)
+        line = sentence(actor=self.called(event), action=event.action, object=event.object)
         names = fields_of(orjson.loads(bytes(event.body))["data"])
-        return f"{sentence_text}: {', '.join(names)}" if names else sentence_text
+        return f"{line}: {', '.join(names)}" if names else line
 
     @display(description="Action, object and actor")
     def where(self, event: AuditEvent) -> SafeString:
@@ -86,14 +86,13 @@ class AuditEventAdmin(NamesActors, ReadOnly, ModelAdmin):
     @display(description="Tree", label=PLACES)
     def place(self, event: AuditEvent) -> tuple[str, str]:
         """Show whether the event is in the signed tree, and where."""
-        label: tuple[str, str] = getattr(event, "place_label", None) or _place(event, *positions_of([event.id]))
+        label: tuple[str, str] = event.place_label  # type: ignore[attr-defined]  # set for the whole list at once
         return label
 
     @display(description="In the signed tree")
     def tree(self, event: AuditEvent) -> str:
         """Show the event's place on its own page."""
-        text: str = self.place(event)[1]
-        return text
+        return _place(event, *positions_of([event.id]))[1]
 
     @display(description="Actor")
     def who(self, event: AuditEvent) -> str:

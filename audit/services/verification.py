@@ -15,7 +15,7 @@ from common import clock
 
 CHUNK: Final = 20_000
 MOST_PROBLEMS: Final = 20
-MOST_ROWS: Final = 200
+MOST_RESULTS: Final = 200
 ALTERED: Final = """
 SELECT leaf.idx, event.body IS NULL
 FROM audit_leaf leaf
@@ -62,7 +62,7 @@ def verify_log() -> AuditVerification:
     row = AuditVerification.objects.create(
         at=at, size=size, problems=problems[:MOST_PROBLEMS], seconds=time.monotonic() - began
     )
-    AuditVerification.objects.filter(pk__lte=row.pk - MOST_ROWS).delete()
+    AuditVerification.objects.filter(pk__lte=row.pk - MOST_RESULTS).delete()
     return row
 
 
@@ -74,9 +74,7 @@ def _altered(size: int) -> list[str]:
         with connection.cursor() as cursor:
             values = {"start": start, "end": end, "oldest": oldest, "newest": newest, "most": MOST_PROBLEMS}
             cursor.execute(ALTERED, values)
-            problems += [
-                f"event {idx} {'is is_missing' if is_missing else 'was altered'}" for idx, is_missing in cursor
-            ]
+            problems += [f"event {idx} {'is gone' if is_missing else 'was altered'}" for idx, is_missing in cursor]
         if len(problems) >= MOST_PROBLEMS:
             break
     return problems

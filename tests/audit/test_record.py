@@ -11,9 +11,11 @@ import pytest
 import rfc8785
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
 
 from audit import selectors, services
-from audit.canonical import event_bytes, plain
+from audit.canonical import canonical, event_bytes, plain
 from audit.erasure import STORE
 from audit.models import AuditDetail, AuditEvent, AuditPending, SubjectKey
 from audit.services import record
@@ -44,6 +46,16 @@ def test_the_bytes_are_rfc_8785_with_a_fixed_set_of_names() -> None:
         '"data":{"a":[true,null,"1152921504606846976",9007199254740991,-9007199254740991,"9007199254740992"],"b":"1.50"},"id":"01900000-0000-7000-8000-000000000000",'
         '"object":"product:Stühle","v":1}'
     )
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text() | st.integers(1 - 2**53, 2**53 - 1),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_the_quick_writer_writes_the_bytes_of_rfc_8785(value: Any) -> None:
+    assert canonical({"data": value}) == rfc8785.dumps({"data": value})
 
 
 @pytest.mark.parametrize(
