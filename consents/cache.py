@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from common.redis import Script, ScriptCall
 from common.subject_changes import CONSENT, channel
-from consents.marks import mark_of
 from consents.state import ConsentState, Decision
+from consents.suppression_mark import mark_of
 
 PREFIX = "v:c:"
 """Begins the key of a raw id's hash."""

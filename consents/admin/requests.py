@@ -21,11 +21,11 @@ from common import clock, privacy
 from common.errors import DomainError
 from consents import mail
 from consents.admin.request_files import export_file, receipt_file
-from consents.marks import mark_of
 from consents.models import Kind, PrivacyRequest, Regime, RequestStatus
 from consents.selectors.requests import FULFIL, SOON, days_left
 from consents.services import fulfilment, requests
 from consents.subjects import parse_subject
+from consents.suppression_mark import mark_of
 
 LIST: Final = "admin:consents_privacyrequest_changelist"
 PAGE: Final = "admin:consents_privacyrequest_change"
@@ -152,11 +152,11 @@ class PrivacyRequestAdmin(ReadOnly, ModelAdmin):
         if not (term := search_term.strip()) or "\x00" in term:
             return (queryset.none() if term else queryset), False
         try:
-            hashes = [mark_of(parse_subject(term))]
+            subject_marks = [mark_of(parse_subject(term))]
         except DomainError:
-            hashes = []
+            subject_marks = []
         found_by_number = queryset.filter(pk__in=[row.pk for row in queryset if str(row.pk).endswith(term.lower())])
-        return queryset.filter(subject_mark__in=hashes) | found_by_number, False
+        return queryset.filter(subject_mark__in=subject_marks) | found_by_number, False
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, str]:
         """Fill in the shopper whose page led here."""

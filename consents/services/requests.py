@@ -19,10 +19,10 @@ from common import clock
 from common.errors import Conflict, InvalidInput, NotFound
 from consents import mail, selectors
 from consents.deadlines import NO_EXTENSION, OPT_OUTS, deadlines
-from consents.marks import mark_of
 from consents.models import IdentityMethod, Kind, PrivacyRequest, Regime, RequestStatus
 from consents.request_content import RequestContent, unseal
 from consents.rules import normalize_region
+from consents.suppression_mark import mark_of
 from customers.personal import email_hash
 from customers.selectors import email_hashes, identity_of
 

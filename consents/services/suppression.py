@@ -7,8 +7,8 @@ from common import clock, redis
 from common.clock import from_microseconds, to_microseconds
 from common.subject_changes import CONSENT, channel
 from consents import cache
-from consents.marks import mark_of
 from consents.models import ErasureMark
+from consents.suppression_mark import mark_of
 
 
 def suppress(raw_ids: Iterable[str], *, at: datetime | None = None) -> None:

@@ -11,13 +11,13 @@ from audit.selectors import entries, entries_about
 from common import clock, privacy, redis
 from common.errors import Conflict, InvalidInput
 from consents import cache
-from consents.marks import mark_of
 from consents.models import ErasureMark, IdentityMethod, PrivacyRequest, StoreStep
 from consents.receipts import digest_of
 from consents.selectors import person, states
 from consents.services import decide_for, fulfilment, requests
 from consents.services.retention import RETENTION, forget_old_requests
 from consents.services.suppression import repair_marks
+from consents.suppression_mark import mark_of
 from customers.models import Customer
 from customers.selectors import identity_of
 from customers.services import StatedTraits, apply_traits

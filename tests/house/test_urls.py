@@ -13,6 +13,7 @@ NAMED = {
     "": "the way in, for people",
     ".well-known/gpc.json": "the Global Privacy Control specification's",
     "admin": "for people who leave out the slash of admin/",
+    "privacy/confirm/<str:token>": "a shopper's, behind a one-time link",
     "sub/<str:key>": "an event stream, which has no answer to describe",
     "healthz": "the load balancer's",
     "readyz": "the load balancer's",

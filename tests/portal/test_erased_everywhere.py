@@ -19,10 +19,10 @@ from rest_framework.test import APIClient
 from access.services import create_key
 from audit.services import record
 from common import clock, privacy, redis
-from consents.marks import mark_of
 from consents.models import IdentityMethod, PrivacyRequest
 from consents.services import decide_for, fulfilment
 from consents.services.requests import open_request
+from consents.suppression_mark import mark_of
 from events.log import get_log
 from events.models import Order
 from events.services.recorder import Recorder, offsets
