@@ -177,8 +177,8 @@ def _count_units(plan: Plan, units: Units, *, exposed: Set[str]) -> set[int]:
     units = _without_busy(_near(units, counted_units | exposed))
     if not units.ids:
         return set()
-    seen = compute_some(plan, units)
-    if not seen.experiments:
+    computed = compute_some(plan, units)
+    if not computed.experiments:
         return set()
     busy = many_events(MANY_EVENTS)
     BusyUnit.objects.bulk_create(
@@ -187,7 +187,7 @@ def _count_units(plan: Plan, units: Units, *, exposed: Set[str]) -> set[int]:
         unique_fields=["unit"],
         update_fields=["due_at", "has_news"],
     )
-    return _write(seen, units)
+    return _write(computed, units)
 
 
 def _write(plan: Plan, units: Units) -> set[int]:
