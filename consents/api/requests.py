@@ -61,7 +61,7 @@ class TakenSerializer(serializers.Serializer[Any]):
     due_at = serializers.DateTimeField(help_text="The end of the last day.")
 
 
-class StateSerializer(TakenSerializer):
+class RequestStateSerializer(TakenSerializer):
     """How far a request is, for the shop's server."""
 
     kind = serializers.CharField()
@@ -101,14 +101,14 @@ class PrivacyRequestView(APIView):
 
     scope: ClassVar[dict[str, str]] = {"GET": "privacy:write"}
 
-    @extend_schema(operation_id="privacy_requests_read", responses={200: StateSerializer}, tags=["privacy"])
+    @extend_schema(operation_id="privacy_requests_read", responses={200: RequestStateSerializer}, tags=["privacy"])
     def get(self, request: Request, request_id: UUID) -> Response:
         """Say how far a request is; a closed one has its receipt, which names no id."""
         row = requests.request_or_404(request_id)
         failed = [step.store for step in row.steps.all() if step.state == "failed"]
         body = {**_body(row), "kind": row.kind, "regime": row.regime, "received_at": row.received_at}
         body |= {"closed_at": row.closed_at, "failed_stores": failed, "receipt": row.receipt}
-        return _private(Response(StateSerializer(body).data))
+        return _private(Response(RequestStateSerializer(body).data))
 
 
 def _proof(request: Request, subject: str, user_hash: str) -> IdentityMethod | None:
