@@ -69,7 +69,7 @@ class RequestStateSerializer(TakenSerializer):
     received_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
     failed_stores = serializers.ListField(child=serializers.CharField())
-    receipt = serializers.JSONField(allow_null=True)
+    receipt = serializers.DictField(allow_null=True, help_text="Fields and counts by store; null while it is open.")
 
 
 class PrivacyRequestsView(APIView):
@@ -101,7 +101,11 @@ class PrivacyRequestView(APIView):
 
     scope: ClassVar[dict[str, str]] = {"GET": "privacy:write"}
 
-    @extend_schema(operation_id="privacy_requests_read", responses={200: RequestStateSerializer}, tags=["privacy"])
+    @extend_schema(
+        operation_id="privacy_requests_read",
+        responses={404: ProblemSerializer, 200: RequestStateSerializer},
+        tags=["privacy"],
+    )
     def get(self, request: Request, request_id: UUID) -> Response:
         """Say how far a request is; a closed one has its receipt, which names no id."""
         row = requests.request_or_404(request_id)

@@ -6,7 +6,7 @@ is asked that too.
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ KNOWN_BODIES: dict[str, Any] = {
     "POST /api/v1/page": {"user_id": "ada", "placements": [{"placement": "home"}, {"placement": "trending"}]},
     "POST /api/v1/recommendations/{placement}": {"user_id": "ada", "product_id": ["desk"], "limit": 5},
     "POST /api/v1/tickets": {"user_id": "ada", "anonymous_id": "a1"},
+    "POST /api/v1/privacy-requests": {"subject": "user:ada", "kind": "access"},
     "PUT /api/v1/consents/{subject}": {"decisions": {"personalization": True}},
     "PUT /api/v1/products/{product_id}": {"title": "Oak desk", "currency": "EUR", "price": "300.00"},
     "POST /api/v1/products/bulk": b'{"product_id": "rug", "title": "Wool rug", "currency": "EUR", "price": "60.00"}',
@@ -35,6 +36,14 @@ KNOWN_BODIES: dict[str, Any] = {
         "client_id": "bo",
         "events": [{"name": "view_item", "params": {"items": [{"item_id": "desk"}]}}],
     },
+}
+KNOWN_IDS = {
+    "placement": "home",
+    "product_id": "desk",
+    "subject": "user:ada",
+    "customer_id": "ada",
+    "flag": "button",
+    "experiment": "button",
 }
 KEYS_IN_QUERIES = {"POST /mp/collect": ("measurement_id", "api_secret"), "POST /track": ("client_key",)}
 BATCH = {"batch": [{"type": "track", "event": "Product Viewed", "userId": "ada", "properties": {"product_id": "desk"}}]}
@@ -63,19 +72,33 @@ class Tally:
         return [name for name, counted in self.statuses.items() if not any(status in good for status in counted)]
 
 
-def fuzz(app: Any, *, secret: str, publishable: str, each: int, seed_value: int = 7) -> Iterator[tuple[str, Tally]]:
-    """Ask every operation `each` times; yield its name and the tally so far."""
+def fuzz(
+    app: Any, *, secret: str, publishable: str, each: int, seed_value: int = 7, ids: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, Tally]]:
+    """Ask every operation `each` times; yield its name and the tally so far. `ids` are further parts of paths that name
+    what exists.
+    """
     schema = schemathesis.openapi.from_wsgi("/api/schema", app, headers={"Accept": "application/vnd.oai.openapi+json"})
     tally = Tally()
     for result in schema.get_all_operations():
         operation: Any = result.ok()  # type: ignore[union-attr]  # a schema with errors ends the run
         name = f"{operation.method.upper()} {operation.path}"
         tally.statuses[name] = Counter()
-        _ask(operation, name, tally, keys=(secret, publishable), each=each, seed_value=seed_value)
+        known_ids = {"key": publishable, **KNOWN_IDS, **(ids or {})}
+        _ask(operation, name, tally, keys=(secret, publishable), ids=known_ids, each=each, seed_value=seed_value)
         yield name, tally
 
 
-def _ask(operation: Any, name: str, tally: Tally, *, keys: tuple[str, str], each: int, seed_value: int) -> None:
+def _ask(
+    operation: Any,
+    name: str,
+    tally: Tally,
+    *,
+    keys: tuple[str, str],
+    ids: Mapping[str, str],
+    each: int,
+    seed_value: int,
+) -> None:
     numbers = itertools.count()
 
     @seed(seed_value)
@@ -91,7 +114,7 @@ def _ask(operation: Any, name: str, tally: Tally, *, keys: tuple[str, str], each
     def check_case(case: Any) -> None:
         number = next(numbers)
         if number % 2 == 0:
-            _befriend(case, name, keys[1], whole=number % 4 == 0)
+            _befriend(case, name, keys[1], ids, whole=number % 4 == 0)
         response = case.call(headers={"Authorization": f"Bearer {keys[0]}"})
         tally.statuses[name][response.status_code] += 1
         if number % 4 == 0:
@@ -104,18 +127,9 @@ def _ask(operation: Any, name: str, tally: Tally, *, keys: tuple[str, str], each
     check_case()
 
 
-def _befriend(case: Any, name: str, publishable: str, *, whole: bool) -> None:
+def _befriend(case: Any, name: str, publishable: str, ids: Mapping[str, str], *, whole: bool) -> None:
     """Let the case name what exists; `whole`: ask exactly what the documentation shows."""
-    known_ids = {
-        "placement": "home",
-        "product_id": "desk",
-        "subject": "user:ada",
-        "customer_id": "ada",
-        "key": publishable,
-        "flag": "button",
-        "experiment": "button",
-    }
-    case.path_parameters = {part: known_ids.get(part, value) for part, value in (case.path_parameters or {}).items()}
+    case.path_parameters = {part: ids.get(part, value) for part, value in (case.path_parameters or {}).items()}
     if not whole:
         return
     case.query = dict.fromkeys(KEYS_IN_QUERIES.get(name, ()), publishable)

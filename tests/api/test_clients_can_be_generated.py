@@ -56,7 +56,8 @@ def test_operations_are_grouped_by_what_they_are_about(document: dict[str, Any])
     groups = {tag for path in document["paths"].values() for operation in path.values() for tag in operation["tags"]}
 
     assert groups == {
-        "catalog", "collect", "collect by one letter", "consents", "customers", "experiments", "recommend"
+        "audit", "catalog", "collect", "collect by one letter", "consents", "customers", "experiments",
+        "privacy", "recommend",
     }  # fmt: skip
 
 

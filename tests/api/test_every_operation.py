@@ -15,6 +15,7 @@ def test_no_operation_fails_and_each_can_succeed() -> None:
     from access.scopes import SCOPE_NAMES
     from access.services import create_key
     from config.wsgi import application
+    from consents.services.requests import open_request
     from experiments.services.designs import create_experiment
     from experiments.services.lifecycle import start
 
@@ -23,9 +24,10 @@ def test_no_operation_fails_and_each_can_succeed() -> None:
     views(ADA, "desk")
     _, secret = create_key(kind="sk", name="server", scopes=sorted(SCOPE_NAMES))
     _, publishable = create_key(kind="pk", name="page")
-    tally = Tally()
+    request = open_request("user:ada", kind="access", regime="gdpr", actor="staff:mo")
+    tally, ids = Tally(), {"request_id": str(request.pk)}
 
-    for _, result in fuzz(application, secret=secret, publishable=publishable, each=CASES_EACH):
+    for _, result in fuzz(application, secret=secret, publishable=publishable, each=CASES_EACH, ids=ids):
         tally = result
 
     assert tally.wrong == []
