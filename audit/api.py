@@ -79,7 +79,9 @@ class ExportView(APIView):
 
     scope: ClassVar[dict[str, str]] = {"GET": "audit:read"}
 
-    @extend_schema(operation_id="audit_export_read", responses={200: ExportSerializer}, tags=["audit"])
+    @extend_schema(
+        operation_id="audit_export_read", responses={200: ExportSerializer, 404: ProblemSerializer}, tags=["audit"]
+    )
     def get(self, request: Request, export_id: UUID) -> Response:
         """Say how far an export is."""
         return Response(ExportSerializer(_export(export_id)).data)
@@ -92,7 +94,7 @@ class ExportFileView(APIView):
 
     @extend_schema(
         operation_id="audit_export_file",
-        responses={(200, "application/zip"): OpenApiTypes.BINARY, 409: ProblemSerializer},
+        responses={(200, "application/zip"): OpenApiTypes.BINARY, 404: ProblemSerializer, 409: ProblemSerializer},
         tags=["audit"],
     )
     def get(self, request: Request, export_id: UUID) -> FileResponse:
@@ -112,7 +114,9 @@ class CheckpointView(APIView):
 
     scope: ClassVar[dict[str, str]] = {"GET": "audit:read"}
 
-    @extend_schema(operation_id="audit_checkpoint", responses={200: CheckpointSerializer}, tags=["audit"])
+    @extend_schema(
+        operation_id="audit_checkpoint", responses={200: CheckpointSerializer, 404: ProblemSerializer}, tags=["audit"]
+    )
     def get(self, request: Request) -> Response:
         """Return the newest signed checkpoint of the log, a C2SP signed note."""
         newest = newest_checkpoint()

@@ -118,7 +118,7 @@ def _ask(
         response = case.call(headers={"Authorization": f"Bearer {keys[0]}"})
         tally.statuses[name][response.status_code] += 1
         if number % 4 == 0:
-            tally.last[name] = f"{case.media_type} {case.body!r:.200} -> {response.text:.400}"
+            tally.last[name] = f"{case.media_type} {case.body!r:.200} -> {response.content[:400]!r}"
         try:
             case.validate_response(response, checks=list(CHECKS))
         except (AssertionError, FailureGroup) as error:
