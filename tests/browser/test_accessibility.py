@@ -50,6 +50,7 @@ EXPERIMENT_PAGES = ("design", "step/ship", "step/change_weights", "step/archive"
 BEHIND_BUTTONS = (
     *("/admin/modelops/trainingrun/train/", "/admin/password_change/", "/admin/catalog/product/import/"),
     *(f"{VERSION}side-by-side/", f"{VERSION}roll-back/"),
+    "/admin/audit/auditevent/export/",
     *("/portal/replay?answer=0198c0de-0000-7000-8000-000000000000",),
     *("/portal/performance/home/objective?objective=revenue",),
     "/portal/experiments/preview?experiment=home-ranker",
@@ -62,6 +63,8 @@ SHOP_PAGES = ("/", "/shop/", "/shop/products/P0001", "/shop/cart", "/shop/search
 @pytest.fixture
 def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> Shop:
     """The shop with rows of all kinds: an order with events, versions, a run, an alarm, a waiver."""
+    from audit.services import exports
+    from audit.services.sequencing import sequence
     from events.activity import orders_of
     from modelops.models import (
         ModelAlarm,
@@ -71,7 +74,7 @@ def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> S
     )
     from modelops.services.registry import promote
 
-    settings.MODEL_DIR = tmp_path
+    settings.MODEL_DIR, settings.MEDIA_ROOT, settings.AUDIT_KEY_FILE = tmp_path, tmp_path, tmp_path / "signing.key"
     page.goto(f"{open_shop.url}/shop/login")
     page.locator("[data-vitrine-consent=yes]").click()
     page.locator("#user_id").fill("ada")
@@ -100,6 +103,8 @@ def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> S
     data = {"arms": arms, "payload_kind": "strategy", "goal_metric": "conversion_rate"}
     create_experiment("home-ranker", data=data, actor="staff:1")
     start("home-ranker", actor="staff:1")
+    sequence()
+    exports.run_export(exports.queue_export(format="csv", declared={}, actor="staff:1").pk)
     numerator = {"source": "events", "events": ["Product Viewed"]}
     define_metric("looks", data={"name": "Looks", "kind": "mean", "numerator": numerator}, actor="staff:1")
     return open_shop
