@@ -329,7 +329,7 @@ def read_published(folder: str, key: Key) -> dict[int, bytes]:
     """Return the roots of published checkpoints by size. Raises Unreadable for a file that the key did not sign."""
     roots: dict[int, bytes] = {}
     for name in sorted(os.listdir(folder)):
-        if name.startswith("."):
+        if name.startswith(".") or name == "key":
             continue
         with open(os.path.join(folder, name), encoding="utf-8") as file:
             try:

@@ -14,14 +14,17 @@ from urllib.error import URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection
 
+from audit import signing
 from audit.models import AuditCheckpoint, AuditPublication
 from audit.selectors.tree import newest_checkpoint
 from common import clock
 
 TIMEOUT_SECONDS: Final = 5
 LATEST: Final = "checkpoint"
+KEY: Final = "key"
 log = logging.getLogger(__name__)
 
 
@@ -85,6 +88,8 @@ def publisher_of(place: str) -> Callable[[AuditCheckpoint], None]:
 def _write(folder: Path, checkpoint: AuditCheckpoint) -> None:
     """Write one file for each checkpoint, never again, as write-once storage wants it, and the newest as `checkpoint`.
 
+    The public key is there as `key`, for those who verify exports.
+
     Raises NotPublished, also if the folder holds another checkpoint of this size: then the log was rewritten.
     """
     path = folder / f"{checkpoint.size:012}.txt"
@@ -94,7 +99,8 @@ def _write(folder: Path, checkpoint: AuditCheckpoint) -> None:
         if path.read_text(encoding="utf-8") != checkpoint.note:
             raise NotPublished(f"another checkpoint of size {checkpoint.size} was published: the log was rewritten")
         _write_whole(folder / LATEST, checkpoint.note, once=False)
-    except (OSError, UnicodeDecodeError) as error:
+        _write_whole(folder / KEY, f"{signing.signer().verifier}\n", once=True)
+    except (OSError, UnicodeDecodeError, ImproperlyConfigured) as error:
         raise NotPublished(str(error)) from error
 
 

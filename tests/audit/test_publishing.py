@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from audit import signing
 from audit.models import AuditCheckpoint, AuditPublication
 from audit.services.publishing import publish_newest
 from tests.audit.conftest import put_events
@@ -64,7 +65,13 @@ def test_a_folder_gets_a_file_for_each_checkpoint_and_the_newest_by_name(setting
 
     folder = Path(settings.AUDIT_PUBLISH_TO)
     notes = [row.note for row in AuditCheckpoint.objects.order_by("size")]
-    assert sorted(path.name for path in folder.iterdir()) == ["000000000002.txt", "000000000003.txt", "checkpoint"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "000000000002.txt",
+        "000000000003.txt",
+        "checkpoint",
+        "key",
+    ]
+    assert (folder / "key").read_text() == f"{signing.signer().verifier}\n"
     assert [(folder / f"{size:012}.txt").read_text() for size in (2, 3)] == notes
     assert (folder / "checkpoint").read_text() == notes[1]
     assert (first.size, first.problem, published().size) == (2, "", 3)
