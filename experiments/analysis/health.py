@@ -1,6 +1,7 @@
 """May the numbers be trusted? Sizes of arms, shoppers seen in two arms, arms that differed before, the A/A mode."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -14,6 +15,7 @@ from experiments.analysis.words import percent
 from experiments.results import ArmUnits, Health
 from experiments.stats.checks import imbalance_check, switch_check
 from experiments.stats.estimands import Mean
+from experiments.stats.moments import ArmMoments
 from experiments.stats.srm import sequential_srm, srm_check
 
 FEWEST_UNITS: Final = 100
@@ -80,8 +82,14 @@ def _is_imbalanced(table: Table, measured: Sequence[Measured], n_star: float) ->
     if not places or not usable:
         return False
     moments = moments_of(table.sums.rows(slice(0, 1)), places, width=width)
-    arms = first_arms(moments, usable)
-    means = [Mean(index) for index in range(len(places)) if all(arm.covariance[index][index] > 0 for arm in arms)]
+    return _differ(first_arms(moments, usable), n_star)
+
+
+@lru_cache(maxsize=512)
+def _differ(arms: tuple[ArmMoments, ...], n_star: float) -> bool:
+    """Tell whether the arms differ in the mean of any variable that has a spread in all of them."""
+    variables = range(len(arms[0].means))
+    means = [Mean(index) for index in variables if all(arm.covariance[index][index] > 0 for arm in arms)]
     return imbalance_check(arms, means, n_star=n_star).is_imbalanced
 
 

@@ -41,10 +41,14 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What the rows are: their names and places, in this order. The first row holds all units."""
+    """What the rows are: their names and places, in this order. The first row holds all units.
+
+    `is_cut` says that there were earlier days than those shown.
+    """
 
     groups: tuple[tuple[str, str], ...]
     days: tuple[date, ...]
+    is_cut: bool = False
 
     @property
     def group_slice(self) -> slice:
@@ -92,26 +96,40 @@ def table_of(cells: Sequence[CellRow], arms: Sequence[str], *, width: int, today
     places |= {group: 1 + place for place, group in enumerate(rows.groups)}
     places |= {(DAY, day.isoformat()): rows.day_slice.start + place for place, day in enumerate(rows.days)}
     shape = (len(epochs), rows.day_slice.stop, len(arms))
-    n, sums = np.zeros(shape), np.zeros((*shape, width))
-    products = np.zeros((*shape, width * (width + 1) // 2))
     quarantined = np.zeros((len(epochs), len(arms)), dtype=np.int64)
     grid: list[list[list[CellRow | None]]] = [[[None] * len(arms) for _ in range(shape[1])] for _ in epochs]
     epoch_places = {epoch: place for place, epoch in enumerate(epochs)}
     arm_places = {arm: place for place, arm in enumerate(arms)}
+    placed: list[tuple[int, int, int]] = []
+    shown: list[CellRow] = []
     for cell in own_cells:
         row = places.get((cell.dimension, cell.value))
         if row is None:
             continue
-        place = epoch_places[cell.epoch], row, arm_places[cell.arm]
-        n[place] = cell.n
-        sums[place][: len(cell.sums)] = cell.sums
-        products[place][: len(cell.products)] = cell.products
-        grid[place[0]][row][place[2]] = cell
+        epoch, arm = epoch_places[cell.epoch], arm_places[cell.arm]
+        placed.append((epoch, row, arm))
+        shown.append(cell)
+        grid[epoch][row][arm] = cell
         if row == 0:
-            quarantined[place[0], place[2]] = cell.quarantined
-    filled = with_days(Sums(n, sums, products), rows, today)
+            quarantined[epoch, arm] = cell.quarantined
+    filled = with_days(_sums_of(shown, placed, shape, width), rows, today)
     frozen = tuple(tuple(tuple(row) for row in epoch) for epoch in grid)
     return Table(epochs, tuple(arms), rows, today, filled, quarantined, frozen)
+
+
+def _sums_of(
+    cells: Sequence[CellRow], places: Sequence[tuple[int, int, int]], shape: tuple[int, int, int], width: int
+) -> Sums:
+    """Return the sums of these cells at their places; 0 where no cell is, or where one is empty."""
+    n, sums = np.zeros(shape), np.zeros((*shape, width))
+    products = np.zeros((*shape, width * (width + 1) // 2))
+    full = [number for number, cell in enumerate(cells) if len(cell.sums) == width]
+    if full:
+        where = tuple(np.array([places[number] for number in full]).T)
+        n[where] = [cells[number].n for number in full]
+        sums[where] = [cells[number].sums for number in full]
+        products[where] = [cells[number].products for number in full]
+    return Sums(n, sums, products)
 
 
 def triangle_place(first: int, second: int, width: int) -> int:
@@ -129,8 +147,8 @@ def _rows_of(cells: Sequence[CellRow]) -> Rows:
     for dimension in sorted({dimension for dimension, _ in sizes}):
         mine = [group for group in sizes if group[0] == dimension]
         groups += sorted(mine, key=lambda group: (-sizes[group], group[1]))[:MOST_GROUPS]
-    days = sorted({date.fromisoformat(cell.value) for cell in cells if cell.dimension == DAY})[-MOST_DAYS:]
-    return Rows(tuple(groups), tuple(days))
+    days = sorted(map(date.fromisoformat, {cell.value for cell in cells if cell.dimension == DAY}))
+    return Rows(tuple(groups), tuple(days[-MOST_DAYS:]), is_cut=len(days) > MOST_DAYS)
 
 
 def with_days(single: Sums, rows: Rows, today: date) -> Sums:
@@ -142,8 +160,10 @@ def with_days(single: Sums, rows: Rows, today: date) -> Sums:
 
     def extended(values: Floats) -> Floats:
         days = values[:, rows.day_slice]
-        before = values[:, :1] - days.sum(axis=1, keepdims=True)
+        until = np.cumsum(days, axis=1)
+        if rows.is_cut:
+            until += values[:, :1] - days.sum(axis=1, keepdims=True)
         windows = np.einsum("wd,ed...->ew...", inside, days)
-        return np.concatenate([values, before + np.cumsum(days, axis=1), windows], axis=1)
+        return np.concatenate([values, until, windows], axis=1)
 
     return Sums(extended(single.n), extended(single.sums), extended(single.products))
