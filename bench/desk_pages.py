@@ -28,6 +28,7 @@ BUDGET_MS: Final = 300
 CUSTOMER: Final = "user:shopper-0000007"
 QUERIES: Final = {
     "portal:preview": "?placement=home",
+    "portal:experiment-preview": "?experiment=button",
     "admin:personalization_rule_choices": "?kind=products",
     "portal:preview of a named shopper": f"?placement=home&subject={CUSTOMER}",
 }
