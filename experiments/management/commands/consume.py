@@ -20,7 +20,6 @@ from events.consumer import STORE_ERRORS, Consumer, Housekeeping, Work, relax_ga
 from events.log import get_log
 from events.services.recorder_work import RecorderWork
 from events.sweeper import sweep
-from experiments import counter
 from profiles.profiler_work import ProfilerWork
 
 WORKS: Final[dict[str, type[Work]]] = {"recorder": RecorderWork, "profiler": ProfilerWork}
@@ -84,6 +83,8 @@ def run(name: str, stop: threading.Event) -> None:
     """Run one work in this process."""
     relax_garbage_collection()
     if name == COUNTER:
+        from experiments import counter  # with scipy, which the others need not load
+
         counter.run(stop)
         return
     source, client = get_log(), redis.client()
