@@ -110,6 +110,7 @@ def few_rows() -> None:
     from access.services import create_key
     from common import clock
     from consents.models import ConsentKey, PolicyText, RegionRule
+    from experiments.services.designs import create_experiment
     from modelops.models import ModelAlarm, ModelVersion, ModelWaiver, TrainingRun
     from personalization.services.rules import create_rule
     from profiles.services.segment_jobs import queue_job
@@ -137,6 +138,7 @@ def few_rows() -> None:
     PolicyText.objects.create(version="1", body="Hello")
     RegionRule.objects.create(region="US", mode="opt_out")
     create_segment(key="lookers", name="Lookers", rule={"event": "view", "times": 1}, actor="staff:1")
+    create_experiment("button", data={}, actor="staff:1")
     queue_job("refit", actor="staff:1")
     for number in range(10):
         wording = {"effect": "boost", "products": [f"P{number + 1}"]}
