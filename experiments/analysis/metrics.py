@@ -70,8 +70,8 @@ def measure(use: MetricUse, analysis: Analysis, claims: Claims, *, with_breakdow
     ]
     count = table.rows.group_slice.stop if with_breakdowns else 1
     quantiles = quantiles_of(table, plan.places[metric.numerator], count) if metric.has_quantiles else []
-    shown = sums.rows(slice(0, table.rows.day_slice.stop)) if with_breakdowns else total
-    values = _arm_values(table.arms, shown, layout, quantiles)
+    row_sums = sums.rows(slice(0, table.rows.day_slice.stop)) if with_breakdowns else total
+    values = _arm_values(table.arms, row_sums, layout, quantiles)
     result = MetricResult(
         key=metric.key,
         name=metric.name,

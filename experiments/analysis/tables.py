@@ -101,18 +101,18 @@ def table_of(cells: Sequence[CellRow], arms: Sequence[str], *, width: int, today
     epoch_places = {epoch: place for place, epoch in enumerate(epochs)}
     arm_places = {arm: place for place, arm in enumerate(arms)}
     placed: list[tuple[int, int, int]] = []
-    shown: list[CellRow] = []
+    recent_cells: list[CellRow] = []
     for cell in own_cells:
         row = places.get((cell.dimension, cell.value))
         if row is None:
             continue
         epoch, arm = epoch_places[cell.epoch], arm_places[cell.arm]
         placed.append((epoch, row, arm))
-        shown.append(cell)
+        recent_cells.append(cell)
         grid[epoch][row][arm] = cell
         if row == 0:
             quarantined[epoch, arm] = cell.quarantined
-    filled = with_days(_sums_of(shown, placed, shape, width), rows, today)
+    filled = with_days(_sums_of(recent_cells, placed, shape, width), rows, today)
     frozen = tuple(tuple(tuple(row) for row in epoch) for epoch in grid)
     return Table(epochs, tuple(arms), rows, today, filled, quarantined, frozen)
 
