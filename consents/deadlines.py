@@ -109,6 +109,6 @@ def _calendar(region: str) -> Any:
     for subdivision in (part or None, None):
         try:
             return holidays.country_holidays(country, subdiv=subdivision)
-        except NotImplementedError:
+        except NotImplementedError:  # the library knows no such country, or no such part of it
             continue
     return frozenset()

@@ -105,10 +105,10 @@ def stored() -> tuple[list[Any], list[Any]]:
 def compare_with_reference(events: list[Event]) -> None:
     for plan in read_plan().experiments:
         rows = expected_rows(events, plan)
-        found = {(one.epoch, one.unit): one for one in Exposure.objects.filter(experiment=plan.pk)}
-        assert found.keys() == rows.keys()
+        stored = {(one.epoch, one.unit): one for one in Exposure.objects.filter(experiment=plan.pk)}
+        assert stored.keys() == rows.keys()
         for key, row in rows.items():
-            one = found[key]
+            one = stored[key]
             assert (one.arm, one.first_at, one.switches) == (row.arm, moment(row.first_at), row.switches), key
             assert one.groups == row.groups, key
             assert one.counts_from == (None if row.counts_from is None else moment(row.counts_from)), key

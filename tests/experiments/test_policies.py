@@ -302,10 +302,10 @@ def test_the_clock_of_celery_drives_the_policies_every_half_minute(shop: Shop, r
 
 
 def test_a_guardrail_of_groups_reads_the_breakdowns(shop: Shop, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    breakdowns = []
 
     def results_of(key: str, *, at: Any, with_breakdowns: bool) -> ExperimentResults:
-        asked.append(with_breakdowns)
+        breakdowns.append(with_breakdowns)
         return shop.results_of(key, at=at)
 
     monkeypatch.setattr("experiments.selectors.policies.results_of", results_of)
@@ -314,7 +314,7 @@ def test_a_guardrail_of_groups_reads_the_breakdowns(shop: Shop, run: Any, monkey
     edit_experiment("button", data={"policy_mode": "off"}, actor=MO)
     shop.tick()
 
-    assert asked == [True]
+    assert breakdowns == [True]
 
 
 def test_a_page_can_say_what_the_policy_waits_for(shop: Shop, run: Any) -> None:

@@ -136,8 +136,8 @@ def test_nothing_ships_below_the_minimum_size(units: int, ships: bool) -> None:
 def test_nothing_ships_while_a_guardrail_does_not_hold() -> None:
     assert what(decide(results(BETTER, guardrail(HOLDS)), state())) == ("ramp", "warm", "goal_better")
     for one in (OPEN, None):
-        found = outlook(results(BETTER, guardrail(one)), state())
-        assert (found.decision, found.sentence) == (
+        result = outlook(results(BETTER, guardrail(one)), state())
+        assert (result.decision, result.sentence) == (
             None,
             "Warm is ahead, but harm to Bounce rate beyond its margin is not excluded yet.",
         )

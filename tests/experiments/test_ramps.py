@@ -43,8 +43,8 @@ def test_coverage_grows_first_and_then_the_weights() -> None:
 
 
 def arms_of(one: Design) -> dict[str, str | None]:
-    found = {name: assign(one, subject_of(name, None)) for name in IDS}
-    return {name: got.arm_key if got.participates else None for name, got in found.items()}
+    assignments = {name: assign(one, subject_of(name, None)) for name in IDS}
+    return {name: got.arm_key if got.participates else None for name, got in assignments.items()}
 
 
 @pytest.mark.django_db

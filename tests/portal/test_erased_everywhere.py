@@ -115,13 +115,13 @@ def everywhere(few_sources: None, settings: Any, tmp_path: Path) -> APIClient:
 
 def in_postgres() -> list[str]:
     """Return the tables whose rows hold an id, in a dump of all of them; sessions are decoded."""
-    found = []
+    traces = []
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT t::text FROM "{table}" AS t')
-            found += [table for (row,) in cursor.fetchall() if holds(row.encode()) or holds(unhexed(row))]
-    found += ["session" for row in Session.objects.all() if holds(str(row.get_decoded()).encode())]
-    return sorted(set(found))
+            traces += [table for (row,) in cursor.fetchall() if holds(row.encode()) or holds(unhexed(row))]
+    traces += ["session" for row in Session.objects.all() if holds(str(row.get_decoded()).encode())]
+    return sorted(set(traces))
 
 
 def unhexed(row: str) -> bytes:
@@ -135,13 +135,13 @@ def _is_hex(part: str) -> bool:
 
 def in_redis() -> list[str]:
     """Return the keys that hold an id, in their names or values, in all databases of the product; the log is here."""
-    found = []
+    traces = []
     for url in (django_settings.REDIS_URL, django_settings.REDIS_BROKER_URL, django_settings.REDIS_CHANNELS_URL):
         client = redis_py.Redis.from_url(url)
         for key in client.scan_iter(count=1000):
-            found += [key.decode()] if holds(key) or holds(_value(client, key)) else []
+            traces += [key.decode()] if holds(key) or holds(_value(client, key)) else []
         client.close()
-    return sorted(set(found))
+    return sorted(set(traces))
 
 
 def _value(client: Any, key: bytes) -> bytes:
@@ -165,13 +165,13 @@ def _value(client: Any, key: bytes) -> bytes:
 
 def in_files(*folders: Path) -> list[str]:
     """Return the files that hold an id, packed ones unpacked: model files, MLflow's store and copies."""
-    found = []
+    traces = []
     for path in (one for folder in folders for one in folder.rglob("*") if one.is_file()):
-        found += [path.name] if holds(path.read_bytes()) else []
+        traces += [path.name] if holds(path.read_bytes()) else []
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                found += [path.name for name in archive.namelist() if holds(archive.read(name))]
-    return sorted(found)
+                traces += [path.name for name in archive.namelist() if holds(archive.read(name))]
+    return sorted(traces)
 
 
 def holds(content: bytes) -> bool:
