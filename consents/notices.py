@@ -1,6 +1,6 @@
 """Which decisions the log holds as events of their own, so that a replay decides as the consent cache does. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -111,15 +111,25 @@ def repeated(
     choices = {choice for by_id in written.values() for choice in by_id.items()}
     if linked:
         choices |= {(name, one.given) for state in person.states.values() for name, one in state.decisions.items()}
-    return [
+    waiting = [
         Notice(notice_id, raw_id, one.at, {purpose: one.given}, repeated=one.event_id != message_id)
         for raw_id, state in person.states.items()
         for purpose, one in state.decisions.items()
         if one.at > at or (one.at == at and (purpose == GPC or not one.given))
         if purpose not in written.get(raw_id, {}) or one.event_id != message_id
-        if any(_oppose(name, given, purpose, one.given) for name, given in choices)
         if (notice_id := _repeated_id(one, raw_id, purpose)) != one.event_id
     ]
+    notices: list[Notice] = []
+    # What is repeated is written too: a yes may overcome the privacy signal that came with it.
+    while opposing := [one for one in waiting if _opposes(one, choices)]:
+        notices += opposing
+        waiting = [one for one in waiting if one not in opposing]
+        choices = {choice for one in opposing for choice in one.choices.items()}
+    return notices
+
+
+def _opposes(notice: Notice, choices: Iterable[tuple[str, bool]]) -> bool:
+    return any(_oppose(name, given, purpose, one) for name, given in choices for purpose, one in notice.choices.items())
 
 
 def _repeated_id(decision: Decision, raw_id: str, purpose: str) -> str:

@@ -317,6 +317,15 @@ def test_a_refusal_that_comes_late_is_written_once_with_the_yes_that_ended_it() 
     assert "analytics" in allowed(shop.replayed(), PHONE)
 
 
+def test_a_refusal_that_comes_late_is_written_with_the_yes_that_ended_it_and_the_signal_beside_that_yes() -> None:
+    shop = shop_after(event(1, BO, choices=ALL, gpc=True), event(3, BO, choices=ALL, gpc=True))
+
+    late = shop.take(event(2, BO, choices=NONE))
+
+    assert [name for _, _, one in notices(late)[1:] for name in one] == [*PURPOSES, GPC]
+    assert allowed(shop.replayed(), BO) == allowed(shop.states, BO) == {"crm_sync"}
+
+
 def test_a_yes_that_comes_late_is_written_with_the_refusal_that_stands_against_it() -> None:
     refusals = [event(second, PHONE, choices={"ads_share": False}) for second in (3, 9)]
     shop = shop_after(event(1, ADA, PHONE, choices=ALL), *refusals[:1], structs.replace(refusals[1], uses=()))
