@@ -179,12 +179,15 @@ def ocsf_rows(export: Export, name: str) -> Iterator[Row]:
 
 def csv_rows(export: Export, name: str) -> Iterator[Row]:
     """Yield the events of CSV."""
-    csv.field_size_limit(2**31 - 1)
-    rows = csv.reader(line.decode() for line in export.lines(name))
-    if next(rows, None) != COLUMNS:
-        raise Unreadable(f"{name} has other columns than expected")
-    for row in rows:
-        yield int(row[0]), row[1], row[8].encode(), row
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        rows = csv.reader(line.decode() for line in export.lines(name))
+        if next(rows, None) != COLUMNS:
+            raise Unreadable(f"{name} has other columns than expected")
+        for row in rows:
+            yield int(row[0]), row[1], row[8].encode(), row
+    finally:
+        csv.field_size_limit(limit)  # it holds for the whole process, which may read other files
 
 
 def bare_rows(export: Export) -> Iterator[Row]:
