@@ -114,6 +114,7 @@ def test_an_officer_erases_a_shopper_with_a_receipt(
     page.evaluate("document.documentElement.classList.add('dark')")
     shoot(page, "privacy-completed-phone-dark")
     page.get_by_role("link", name="All requests").click()
+    expect(page.locator("#result_list")).to_be_visible()
     page.evaluate("document.documentElement.classList.add('dark')")
     shoot(page, "privacy-list-phone-dark")
     page.set_viewport_size({"width": 1280, "height": 900})
