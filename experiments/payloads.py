@@ -17,7 +17,8 @@ class PayloadKind:
 
     `schema` is the JSON schema of a payload. `errors` returns what is wrong with one. `targets` returns what it
     changes, as names of the registering room: serving looks experiments up by them. `choices` returns values and labels
-    by field, for a form. The payload of an arm may be None: nothing is changed.
+    by field, for a form. `common` are fields in which all arms must agree: an experiment is about one of them. The
+    payload of an arm may be None: nothing is changed.
     """
 
     name: str
@@ -26,6 +27,7 @@ class PayloadKind:
     errors: Callable[[Any], list[FieldError]]
     targets: Callable[[Any], frozenset[str]]
     choices: Callable[[], Mapping[str, Sequence[tuple[str, str]]]] = _no_choices
+    common: frozenset[str] = frozenset()
 
 
 _kinds: dict[str, PayloadKind] = {}

@@ -71,6 +71,7 @@ def _kind(name: str) -> PayloadKind:
         errors=lambda payload: payload_errors(name, payload),
         targets=lambda payload: targets_of(name, payload),
         choices=lambda: choices_of(name),
+        common=frozenset(properties) & {"placement"},
     )
 
 

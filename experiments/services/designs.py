@@ -14,7 +14,7 @@ from consents.subjects import KINDS
 from experiments.conditions import errors_of
 from experiments.edits import check_edits
 from experiments.models import SLUG_PATTERN, Experiment, Namespace, Status, Step
-from experiments.payloads import payload_kind, payload_kinds
+from experiments.payloads import PayloadKind, payload_kind, payload_kinds
 from experiments.selectors.metrics import all_metrics
 from experiments.services.steps import Change, locked, namespace_of, save, state_of, write_step
 
@@ -167,10 +167,22 @@ def _payload_errors(kind_name: str, arms: Sequence[Mapping[str, Any]]) -> list[F
     payloads = [(arm["key"], arm["payload"]) for arm in arms if arm["payload"] is not None]
     if not payloads:
         return [FieldError("arms", "change nothing: at least one needs a payload")]
-    return [
+    errors = [
         FieldError(f"arms.{key}.payload{'.' if error.field else ''}{error.field}", error.message)
         for key, payload in payloads
         for error in kind.errors(payload)
+    ]
+    return errors or _disagreements(kind, payloads)
+
+
+def _disagreements(kind: PayloadKind, payloads: Sequence[tuple[str, Any]]) -> list[FieldError]:
+    """Return an error for each arm that differs from the first one in a field in which all must agree."""
+    first_key, first = payloads[0]
+    return [
+        FieldError(f"arms.{key}.payload.{field}", f"must be {first[field]}, as in the arm {first_key}")
+        for key, payload in payloads[1:]
+        for field in sorted(kind.common)
+        if payload[field] != first[field]
     ]
 
 

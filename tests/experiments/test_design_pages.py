@@ -113,6 +113,13 @@ def test_a_saved_design_opens_and_saves_unchanged(mo: Client) -> None:
             {"payload_kind": "parameters", "arms-1-p_placement": "home", "arms-1-p_parameters": "size = 100000"},
             "Parameters",
         ),
+        (
+            {
+                "payload_kind": "strategy", "arms-0-p_placement": "home", "arms-0-p_strategy": "popular",
+                "arms-1-p_placement": "cart", "arms-1-p_strategy": "popular",
+            },
+            "must be home, as in the arm control",
+        ),
     ],
 )  # fmt: skip
 def test_an_error_stands_beside_its_field_and_nothing_typed_is_lost(

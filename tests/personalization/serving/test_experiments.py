@@ -233,6 +233,21 @@ def test_an_impossible_payload_is_refused_and_names_the_field(kind: str, payload
     assert f"arms.b.payload{'.' if field else ''}{field}" in [error.field for error in refusal.value.errors]
 
 
+def test_arms_on_two_placements_are_refused_and_the_arm_is_named() -> None:
+    arms = [
+        {"key": "now", "weight": 0.2},
+        {"key": "popular", "weight": 0.4, "payload": POPULAR},
+        {"key": "cart", "weight": 0.4, "payload": {**POPULAR, "placement": "cart"}},
+    ]
+
+    with pytest.raises(InvalidInput) as refusal:
+        create_experiment("bad", data={"payload_kind": "strategy", "arms": arms}, actor=MO)
+
+    assert [str(error) for error in refusal.value.errors] == [
+        "arms.cart.payload.placement: must be home, as in the arm popular"
+    ]
+
+
 def in_segment(who: Ids, key: str) -> None:
     redis.client().hset(f"{profile_keys.SEGMENTS}user:{who['user_id']}", key, str(clock.epoch_us()))
 
