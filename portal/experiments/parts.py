@@ -8,7 +8,17 @@ from typing import Any, Final
 from experiments.results import ArmComparison, ArmValue, Effect, ExperimentResults, MetricResult
 from experiments.selectors.story import ProposedStep, Story
 from portal.experiments import figures
-from portal.experiments.texts import NOTHING, TOO_FEW, absolute_text, days_text, relative_text, time_text, value_text
+from portal.experiments.texts import (
+    NOTHING,
+    TOO_FEW,
+    absolute_text,
+    amount_text,
+    days_text,
+    p_text,
+    relative_text,
+    time_text,
+    value_text,
+)
 from portal.sections import Section
 
 LEVEL_MARKS: Final = {
@@ -70,7 +80,6 @@ def top(results: ExperimentResults, story: Story) -> dict[str, Any]:
         "level": Marked(LEVELS[results.level], LEVEL_MARKS.get(results.level, "")),
         "units": units(results),
         "ratio": ratio_sentence(results),
-        "switched": f"{100 * results.health.switch_share:.1f} %",
         "plan": plan(results, story),
         "reached": min(100, round(100 * (results.progress.information or 0))),
         "policy": POLICIES.get(story.policy_mode, ""),
@@ -189,7 +198,7 @@ def _metric_row(
     if comparison.is_significant:
         effect = Marked(effect, "yes" if comparison.is_better else "fail")
     absolute = absolute_text(comparison.absolute, metric.display)
-    return (*start, effect, absolute, f"{comparison.adjusted_p_value:.3g}", chance)
+    return (*start, effect, absolute, p_text(comparison.adjusted_p_value), chance)
 
 
 def _guardrails(results: ExperimentResults, names: Mapping[str, str]) -> Section | None:
@@ -197,10 +206,10 @@ def _guardrails(results: ExperimentResults, names: Mapping[str, str]) -> Section
         (
             metric.name,
             names.get(one.arm, one.arm),
-            f"{one.guardrail.margin:.3g}",
+            amount_text(one.guardrail.margin, metric.display, sign="-"),
             Marked(*_guardrail_state(is_breached=one.guardrail.is_breached, holds=one.guardrail.holds)),
-            NOTHING if one.guardrail.least_gain is None else f"{one.guardrail.least_gain:+.3g}",
-            NOTHING if one.guardrail.greatest_gain is None else f"{one.guardrail.greatest_gain:+.3g}",
+            amount_text(one.guardrail.least_gain, metric.display),
+            amount_text(one.guardrail.greatest_gain, metric.display),
         )
         for metric in results.guardrails
         for one in metric.comparisons
@@ -280,7 +289,7 @@ def _factor_sections(results: ExperimentResults, story: Story) -> Iterator[Secti
     goal = results.goal
     if goal is None or not results.factors:
         return
-    rows = [(one.name, absolute_text(one.effect, goal.display), f"{one.p_value:.3g}") for one in results.factors]
+    rows = [(one.name, absolute_text(one.effect, goal.display), p_text(one.p_value)) for one in results.factors]
     note = "A level's effect averages over the other factors. An interaction says how much they depend on each other."
     yield Section(
         "factors", "Main effects and interactions", note, ("Effect", f"On {goal.name.lower()}", "p-value"), rows,
