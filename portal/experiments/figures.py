@@ -1,16 +1,21 @@
 """Figures of results, as plotly.js reads them and `svg` draws them. Effects are relative, in percent. Pure."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from experiments.results import ArmComparison, Effect, ExperimentResults, MetricResult
 from experiments.selectors.story import LookPoint, Story
 from modelops.selectors.plots import DASHES, HEIGHT, ROW, SYMBOLS, Figure, Interval, lines
-from portal.experiments.texts import ends
+from portal.experiments.texts import ends, shop_time
 
 EFFECT: Final = "effect on the goal, percent"
+ROUNDING: Final = 1e-6
+"""By how much sums of rounded numbers may differ."""
 ZERO: Final = {"color": "#8a8f98", "width": 1, "dash": "dot"}
 """The line of no effect; readable on light and dark."""
+LEAST_SPAN: Final = timedelta(hours=1)
+"""What an axis of times shows at least: among a few looks, labels would be milliseconds."""
 
 
 def funnel(results: ExperimentResults, looks: Sequence[LookPoint], names: Mapping[str, str]) -> Figure | None:
@@ -21,27 +26,27 @@ def funnel(results: ExperimentResults, looks: Sequence[LookPoint], names: Mappin
     series = {one.arm: _course(one, looks, results) for one in goal.comparisons}
     traces: list[dict[str, Any]] = []
     for at, (arm, course) in enumerate((arm, course) for arm, course in series.items() if course):
-        times = [time for time, _ in course]
-        traces += [
-            _band(times, [interval for _, interval in course], at),
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": names.get(arm, arm),
-                "x": times,
-                "y": [interval[0] for _, interval in course],
-                "marker": {"symbol": SYMBOLS[at % len(SYMBOLS)], "size": 6},
-                "line": {"dash": DASHES[at % len(DASHES)]},
-                "meta": {"series": at},
-            },
-        ]
+        times = [_plain(time) for time, _ in course]
+        line: dict[str, Any] = {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": names.get(arm, arm),
+            "x": times,
+            "y": [interval[0] for _, interval in course],
+            "marker": {"symbol": SYMBOLS[at % len(SYMBOLS)], "size": 6},
+            "line": {"dash": DASHES[at % len(DASHES)]},
+            "meta": {"series": at},
+        }
+        values = [interval for _, interval in course]
+        traces += [_band(times, values, at), line] if len(course) > 1 else [{**line, "error_y": _spread(values)}]
     if not traces:
         return None
+    n_lines = sum("name" in one for one in traces)
     layout = {
-        "xaxis": {"type": "date"},
+        "xaxis": {"type": "date", **_widened([time for course in series.values() for time, _ in course])},
         "yaxis": {"title": {"text": EFFECT}},
         "shapes": [_no_effect("x")],
-        "height": HEIGHT + ROW * (len(traces) // 2),
+        "height": HEIGHT + ROW * n_lines,
         "showlegend": True,
     }
     return {"data": traces, "layout": layout}
@@ -56,14 +61,10 @@ def intervals(names: Sequence[str], series: Sequence[tuple[str, Sequence[Interva
             "name": name,
             "x": [interval[0] for interval in values if interval is not None],
             "y": [one for one, interval in zip(names, values, strict=True) if interval is not None],
-            "error_x": {
-                "type": "data",
-                "symmetric": False,
-                "array": [high - value for value, _, high in filter(None, values)],
-                "arrayminus": [value - low for value, low, _ in filter(None, values)],
-                "thickness": 1.5,
-            },
+            "error_x": _spread([interval for interval in values if interval is not None]),
             "marker": {"symbol": SYMBOLS[at % len(SYMBOLS)], "size": 9},
+            "offsetgroup": str(at),
+            "meta": {"series": at},
         }
         for at, (name, values) in enumerate(series)
     ]
@@ -82,7 +83,7 @@ def intervals(names: Sequence[str], series: Sequence[tuple[str, Sequence[Interva
 def metric_intervals(results: ExperimentResults, names: Mapping[str, str]) -> Figure | None:
     """Return the relative effect of each arm on each metric."""
     metrics = [(one.name, one.comparisons) for one in results.metrics]
-    return compared(metrics, names, title="effect against the control, percent")
+    return compared(metrics, names, title="effect, percent")
 
 
 def compared(
@@ -93,6 +94,22 @@ def compared(
     series = [(names.get(arm, arm), [_of_arm(comparisons, arm) for _, comparisons in rows]) for arm in arms]
     with_values = [(name, values) for name, values in series if any(values)]
     return intervals([name for name, _ in rows], with_values, title=title) if with_values else None
+
+
+def lately(rows: Sequence[tuple[str, Sequence[ArmComparison]]], names: Mapping[str, str]) -> Figure | None:
+    """Return the relative effects of the last days, the shortest time first, on an axis that holds the later rows.
+
+    The interval of a single day may be a hundred times as wide. Where it goes on, an arrow says so.
+    """
+    figure = compared(rows, names)
+    later = [_interval(one.relative) for _, comparisons in rows[1:] for one in comparisons]
+    ends_of_later = [end for interval in later if interval is not None for end in interval]
+    if figure is None or not ends_of_later:
+        return figure
+    values = [value for trace in figure["data"] for value in trace["x"]]
+    low, high = min(*values, *ends_of_later), max(*values, *ends_of_later)
+    arrows = [_clip(trace, low, high) for trace in figure["data"]]
+    return {**figure, "data": [*figure["data"], *(one for one in arrows if one["x"])]}
 
 
 def daily(goal: MetricResult, names: Mapping[str, str]) -> Figure | None:
@@ -154,10 +171,10 @@ def interaction(results: ExperimentResults, story: Story) -> Figure | None:
 
 def _course(
     comparison: ArmComparison, looks: Sequence[LookPoint], results: ExperimentResults
-) -> list[tuple[str, Interval]]:
+) -> list[tuple[datetime, Interval]]:
     """Return an arm's effect at each look that had one, and now."""
-    course = [(point.at.isoformat(), _of_look(point, comparison.arm)) for point in looks if point.at < results.at]
-    course.append((results.at.isoformat(), _interval(comparison.relative)))
+    course = [(shop_time(point.at), _of_look(point, comparison.arm)) for point in looks if point.at < results.at]
+    course.append((shop_time(results.at), _interval(comparison.relative)))
     return [(time, interval) for time, interval in course if interval is not None]
 
 
@@ -193,6 +210,58 @@ def _band(times: Sequence[str], course: Sequence[Interval], at: int) -> dict[str
         "showlegend": False,
         "meta": {"band": True, "series": at},
     }
+
+
+def _spread(values: Sequence[Interval]) -> dict[str, Any]:
+    """Return how far intervals reach from their values."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [high - value for value, _, high in values],
+        "arrayminus": [value - low for value, low, _ in values],
+        "thickness": 1.5,
+    }
+
+
+def _clip(trace: dict[str, Any], low: float, high: float) -> dict[str, Any]:
+    """Cut a trace's intervals at the ends of the axis; return arrows where they go on. Pointed at, a dot says all."""
+    spread, xs, ys, symbols = trace["error_x"], [], [], []
+    trace |= {"text": [], "hoverinfo": "y+text+name"}
+    for value, name, less, more in zip(trace["x"], trace["y"], spread["arrayminus"], spread["array"], strict=True):
+        trace["text"].append(f"{value:+.1f} % [{value - less:+.1f}, {value + more:+.1f}]")
+        is_beyond = (less > value - low + ROUNDING, more > high - value + ROUNDING)
+        beyond = [(low, "triangle-left")] * is_beyond[0] + [(high, "triangle-right")] * is_beyond[1]
+        xs += [x for x, _ in beyond]
+        ys += [name] * len(beyond)
+        symbols += [symbol for _, symbol in beyond]
+    spread["arrayminus"] = [
+        min(less, value - low) for value, less in zip(trace["x"], spread["arrayminus"], strict=True)
+    ]
+    spread["array"] = [min(more, high - value) for value, more in zip(trace["x"], spread["array"], strict=True)]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": xs,
+        "y": ys,
+        "marker": {"symbol": symbols, "size": 10},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "offsetgroup": trace["offsetgroup"],
+        "meta": trace["meta"],
+    }
+
+
+def _widened(times: Sequence[datetime]) -> dict[str, Any]:
+    """Return the range of an axis whose times lie closer together than what it shows at least; else nothing."""
+    first, last = min(times), max(times)
+    if last - first >= LEAST_SPAN:
+        return {}
+    return {"range": [_plain(first - LEAST_SPAN / 2), _plain(last + LEAST_SPAN / 2)]}
+
+
+def _plain(time: datetime) -> str:
+    """Return a time as plotly.js reads it, which knows no zones."""
+    return time.replace(tzinfo=None).isoformat()
 
 
 def _no_effect(along: str) -> dict[str, Any]:

@@ -251,9 +251,12 @@ def _windows(goal: MetricResult, names: Mapping[str, str]) -> Section | None:
         for name, comparisons in rows
         for one in comparisons
     ]
-    note = f"{goal.name} of visitors whose first exposure was in the last 1, 7 and 28 days. The verdict uses all."
+    note = (
+        f"{goal.name} of visitors whose first exposure was in the last 1, 7 and 28 days. The verdict uses all. "
+        "An arrow: the interval goes on."
+    )
     columns = ("Time", "Arm", "Relative effect")
-    return Section("windows", "Lately", note, columns, table, figures.compared(rows, names)) if table else None
+    return Section("windows", "Lately", note, columns, table, figures.lately(rows, names)) if table else None
 
 
 def _days(goal: MetricResult, names: Mapping[str, str]) -> Section | None:

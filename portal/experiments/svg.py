@@ -83,6 +83,8 @@ def _axis(layout: dict[str, Any], values: list[Any], start: float, end: float) -
         low, high = low - 1, high + 1
     margin = 0.04 * (high - low)
     low, high = (low if layout.get("rangemode") == "tozero" and low == 0 else low - margin), high + margin
+    if "range" in layout:
+        low, high = map(to_number, layout["range"])
 
     def place(value: Any) -> float:
         return start + (end - start) * (to_number(value) - low) / (high - low)
@@ -103,7 +105,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _seconds(value: str) -> float:
-    return datetime.fromisoformat(value).timestamp()
+    return datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp()
 
 
 Box = tuple[float, float, float, float]
@@ -148,7 +150,7 @@ def _series(trace: dict[str, Any], at: int) -> int:
 
 def _trace(trace: dict[str, Any], series: int, across: Axis, up: Axis) -> SafeString:
     color = COLORS[series % len(COLORS)]
-    apart = 7 * series if trace.get("error_x") and trace["y"] else 0  # dots of one name stand below each other
+    apart = 7 * series if "offsetgroup" in trace else 0  # dots of one name stand below each other
     points = [
         (across.place(x), up.place(y) + apart)
         for x, y in zip(trace["x"], trace["y"], strict=True)
@@ -161,27 +163,37 @@ def _trace(trace: dict[str, Any], series: int, across: Axis, up: Axis) -> SafeSt
     line = format_html(
         '<polyline points="{}" fill="none" stroke="{}" stroke-width="1.6" stroke-dasharray="{}"/>', path, color, dash
     )
-    dots = format_html_join("", '<circle cx="{}" cy="{}" r="3" fill="{}"/>', ((_n(x), _n(y), color) for x, y in points))
-    spread = _spread(trace, apart, across, up, color) if trace.get("error_x") else SafeString("")
+    symbols = trace.get("marker", {}).get("symbol", "")
+    shapes = symbols if isinstance(symbols, list) else [symbols] * len(points)
+    dots = format_html_join("", "{}", ((_dot(x, y, one, color),) for (x, y), one in zip(points, shapes, strict=True)))
+    spread = _spread(trace, apart, across, up, color)
     return format_html("{}{}{}", line if "lines" in trace["mode"] else "", spread, dots)
 
 
+def _dot(x: float, y: float, symbol: str, color: str) -> SafeString:
+    """Return a dot, or the arrow that such a symbol means; the lines of a series are told apart by their dashes."""
+    way = {"triangle-left": -1, "triangle-right": 1}.get(symbol)
+    if way is None:
+        return format_html('<circle cx="{}" cy="{}" r="3" fill="{}"/>', _n(x), _n(y), color)
+    corners = ((x + 5 * way, y), (x - 3 * way, y - 5), (x - 3 * way, y + 5))
+    return format_html('<polygon points="{}" fill="{}"/>', " ".join(f"{_n(a)},{_n(b)}" for a, b in corners), color)
+
+
 def _spread(trace: dict[str, Any], apart: float, across: Axis, up: Axis, color: str) -> SafeString:
-    ends = trace["error_x"]
-    rows = zip(trace["x"], trace["y"], ends["arrayminus"], ends["array"], strict=True)
+    """Return the lines of a trace's intervals, which lie along one axis."""
+    lines: list[tuple[float, float, float, float]] = []
+    for axis in ("x", "y"):
+        if (ends := trace.get(f"error_{axis}")) is None:
+            continue
+        for x, y, less, more in zip(trace["x"], trace["y"], ends["arrayminus"], ends["array"], strict=True):
+            if axis == "x":
+                lines.append((across.place(x - less), across.place(x + more), up.place(y) + apart, up.place(y) + apart))
+            else:
+                lines.append((across.place(x), across.place(x), up.place(y - less), up.place(y + more)))
     return format_html_join(
         "",
         '<line x1="{}" x2="{}" y1="{}" y2="{}" stroke="{}" stroke-width="1.6"/>',
-        (
-            (
-                _n(across.place(x - less)),
-                _n(across.place(x + more)),
-                _n(up.place(y) + apart),
-                _n(up.place(y) + apart),
-                color,
-            )
-            for x, y, less, more in rows
-        ),
+        ((*map(_n, one), color) for one in lines),
     )
 
 

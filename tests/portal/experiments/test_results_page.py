@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from pytest_django import Settings
 
 from experiments.models import Experiment, Look
 from experiments.results import Effect, Health
@@ -133,6 +134,44 @@ def test_a_factorial_design_shows_main_effects_and_the_interaction(db: None) -> 
         (Effect(None, None, None), "too little to say", "too little to say"),
     ],
 )
+def test_a_single_look_has_an_interval_and_an_axis_of_an_hour(ranker: Experiment, settings: Settings) -> None:
+    settings.SHOP_TIME_ZONE = "Europe/Berlin"
+
+    figure = figures.funnel(shown.results(), (), NAMES)
+
+    assert figure is not None
+    (line,) = figure["data"]
+    assert line["x"] == ["2026-12-02T10:30:00"]
+    assert line["error_y"]["array"] == pytest.approx([6.0])
+    assert figure["layout"]["xaxis"]["range"] == ["2026-12-02T10:00:00", "2026-12-02T11:00:00"]
+    assert "10:54" in svg_of(figure)
+
+
+def test_an_axis_is_as_wide_as_the_later_intervals_and_an_arrow_marks_what_goes_on() -> None:
+    rows = [
+        ("last day", (shown.comparison(0.5, 44.0), shown.comparison(0.1, 0.2, arm="blend"))),
+        ("last 7 days", (shown.comparison(0.1, 0.5), shown.comparison(0.1, 0.4, arm="blend"))),
+    ]
+
+    figure = figures.lately(rows, NAMES)
+
+    assert figure is not None
+    hybrid, blend, arrows = figure["data"]
+    assert hybrid["error_x"]["array"] == pytest.approx([10, 50])
+    assert hybrid["error_x"]["arrayminus"] == pytest.approx([90, 50])
+    assert hybrid["text"][0] == "+50.0 % [-4350.0, +4450.0]"
+    assert blend["error_x"]["array"] == pytest.approx([20, 40])
+    assert (arrows["x"], arrows["y"], arrows["meta"]) == ([-40, 60], ["last day", "last day"], hybrid["meta"])
+    assert arrows["marker"]["symbol"] == ["triangle-left", "triangle-right"]
+    assert str(svg_of(figure)).count("<polygon") == 2
+
+
+def test_without_later_intervals_nothing_is_cut() -> None:
+    rows = [("last day", (shown.comparison(0.5, 44.0),))]
+
+    assert figures.lately(rows, NAMES) == figures.compared(rows, NAMES)
+
+
 def test_an_open_interval_is_no_number(effect: Effect, relative: str, absolute: str) -> None:
     assert (relative_text(effect), absolute_text(effect, "share")) == (relative, absolute)
 
