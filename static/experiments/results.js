@@ -80,7 +80,7 @@
       if (isOpen) return; // the socket was faster
       show(news);
       lostAt = null;
-      say("every 5 s");
+      say("polls every 5 s");
     } catch {
       lostAt = lostAt || new Date();
       say(`not connected since ${clock(lostAt)}`);

@@ -64,7 +64,7 @@ def test_without_a_socket_the_page_asks_and_says_so(open_page: Open, show: Show)
     show(more_visitors(5432))
 
     expect(page.locator("[data-part=visitors]")).to_contain_text("5,432", timeout=15_000)
-    expect(page.locator("#connection")).to_have_text("every 5 s")
+    expect(page.locator("#connection")).to_have_text("polls every 5 s")
 
 
 def test_without_a_server_the_page_says_since_when(open_page: Open, ada: Page) -> None:
@@ -74,7 +74,7 @@ def test_without_a_server_the_page_says_since_when(open_page: Open, ada: Page) -
     expect(page.locator("#connection")).to_contain_text("not connected since", timeout=15_000)
 
     page.context.set_offline(False)
-    expect(page.locator("#connection")).to_have_text("every 5 s", timeout=15_000)
+    expect(page.locator("#connection")).to_have_text("polls every 5 s", timeout=15_000)
 
 
 def test_who_may_no_longer_see_it_is_told(open_page: Open, ada: Page) -> None:
