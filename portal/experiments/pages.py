@@ -10,7 +10,9 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_safe
 
 from common.errors import NotFound, Unavailable
+from experiments.result_table import as_csv
 from experiments.selectors.story import key_of
+from portal.experiments.parts import report_sections
 from portal.experiments.snapshot import Snapshot, latest
 from portal.experiments.socket import SEE
 from portal.experiments.svg import svg_of
@@ -22,8 +24,12 @@ from portal.theme import staff_context
 @require_safe
 @staff_page(SEE)
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show the results; with `csv` one of its tables. The page follows by itself."""
+    """Show the results; with `csv` one of its tables, or `all` numbers for programs. The page follows by itself."""
     snapshot = snapshot_of(pk)
+    if request.GET.get("csv") == "all":
+        name = f'attachment; filename="{snapshot.results.key}.csv"'
+        headers = {"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": name}
+        return HttpResponse(as_csv(snapshot.results), headers=headers)
     return answer(
         request,
         "experiments/results.html",
@@ -49,12 +55,13 @@ def numbers(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @staff_page(SEE)
 def report(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show all on paper: plots are drawn here, so it needs no script."""
+    """Show what is known of all visitors, on paper: plots are drawn here, so it needs no script."""
     snapshot = snapshot_of(pk)
+    sections = report_sections(snapshot.results, snapshot.sections)
     context: dict[str, Any] = {
         **staff_context(request, title=snapshot.results.name, subtitle="Report"),
         **snapshot.top,
-        "sections": [(one, svg_of(one.figure) if one.figure else "") for one in snapshot.sections],
+        "sections": [(one, svg_of(one.figure) if one.figure else "") for one in sections],
         "back": reverse("admin:experiments_experiment_results", args=[pk]),
     }
     return render(request, "experiments/report.html", context)

@@ -1,7 +1,7 @@
 """The parts of a results page: what is concluded, units, plan, policy and trail as text, the rest as sections. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Final
 
@@ -45,6 +45,8 @@ DIMENSIONS: Final = {"device": "By device", "visitor": "New and returning visito
 GROUP_WARNING: Final = (
     "Groups are for ideas, not for verdicts: among many groups one differs by chance. The interval of each is wider."
 )
+REPORT_SECTIONS: Final = ("goal", "metrics", "guardrails", "factors", "interaction", "trail")
+"""The report is about all visitors together."""
 TRAIL_COLUMNS: Final = ("When", "What", "Who", "Why")
 
 
@@ -148,6 +150,13 @@ def sections(results: ExperimentResults, story: Story) -> list[Section]:
         )
     )
     return [one for one in parts if one is not None]
+
+
+def report_sections(results: ExperimentResults, on_page: Sequence[Section]) -> list[Section]:
+    """Return the sections of the report; the goal's table has the numbers of now, its plot all looks."""
+    n = len(results.goal.comparisons) if results.goal else 0
+    own = [one for one in on_page if one.slug in REPORT_SECTIONS]
+    return [replace(one, rows=one.rows[:n]) if one.slug == "goal" else one for one in own]
 
 
 def _funnel(results: ExperimentResults, story: Story, names: Mapping[str, str]) -> Section | None:

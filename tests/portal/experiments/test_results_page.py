@@ -63,16 +63,49 @@ def test_every_table_is_a_csv(ranker: Experiment, log_in: LogIn) -> None:
     assert answer.content.decode().splitlines()[1].startswith('"Click-through rate, goal",Popular,21.43 %')
 
 
+def test_all_numbers_are_one_csv_which_the_page_links(ranker: Experiment, log_in: LogIn) -> None:
+    browser = log_in("marketer")
+
+    answer = browser.get(address(ranker), {"csv": "all"})
+
+    assert answer["Content-Disposition"] == 'attachment; filename="home-ranker.csv"'
+    lines = answer.content.decode().splitlines()
+    assert lines[0].startswith("experiment,metric,role,dimension,group,arm,units,value,effect")
+    assert lines[1].startswith("home-ranker,click_through_rate,goal,,,popular,4000,0.2143")
+    assert 'href="?csv=all"' in browser.get(address(ranker)).content.decode()
+
+
 def test_the_report_needs_no_script(ranker: Experiment, log_in: LogIn) -> None:
     text = log_in("marketer").get(address(ranker, "_print")).content.decode()
 
-    assert text.count('<svg class="v-paper"') == len(figures_of_page())
+    assert text.count('<svg class="v-paper"') == 2
     assert "plotly" not in text
 
 
-def figures_of_page() -> list[str]:
-    story = story_of("home-ranker")
-    return [one.slug for one in parts.sections(shown.results(), story) if one.figure]
+def test_the_report_is_about_all_visitors_and_lists_no_looks(ranker: Experiment, log_in: LogIn) -> None:
+    text = log_in("marketer").get(address(ranker, "_print")).content.decode()
+
+    for title in ("The goal over time", "Metrics", "Guardrails", "What happened"):
+        assert f"<h2>{title}</h2>" in text
+    for title in ("Lately", "Day by day", "By device", "New and returning visitors"):
+        assert f"<h2>{title}</h2>" not in text
+    assert text.count("+12.2 % [+6.2, +18.2]") == 2  # now, in the goal's table and in that of all metrics
+    assert "+12.0 %" not in text
+
+
+def test_guardrails_are_in_the_unit_of_their_metric(ranker: Experiment) -> None:
+    sections = {one.slug: one for one in parts.sections(shown.results(), story_of("home-ranker"))}
+
+    assert sections["guardrails"].rows[0][2:] == (
+        "0.02 EUR",
+        parts.Marked("not shown yet", ""),
+        "-0.03 EUR",
+        "+0.01 EUR",
+    )
+    assert [amount_text(0.0042, "share"), amount_text(-2512.5, "number"), amount_text(float("inf"), "money")] == [
+        "+0.42 points", "-2,512", "–"
+    ]  # fmt: skip
+    assert [p_text(0.03412), p_text(1e-7)] == ["0.0341", "< 0.0001"]
 
 
 @pytest.mark.parametrize("page", ["", "_numbers", "_print"])
@@ -101,39 +134,6 @@ def test_the_funnel_has_a_band_and_a_line_that_narrow(ranker: Experiment) -> Non
     assert widths == sorted(widths, reverse=True)
 
 
-def test_many_looks_are_thinned_out_and_the_last_is_kept(ranker: Experiment) -> None:
-    Look.objects.bulk_create(
-        Look(experiment=ranker, **shown.look(number, days_ago=0.01)) for number in range(25, 3 * MOST_LOOKS)
-    )
-
-    looks = story_of("home-ranker").looks
-
-    assert len(looks) <= MOST_LOOKS
-    assert looks[-1].number == 3 * MOST_LOOKS - 1
-
-
-def test_a_factorial_design_shows_main_effects_and_the_interaction(db: None) -> None:
-    data = {"factors": {"strategy": ["popular", "hybrid"], "layout": ["grid", "list"]}}
-    create_experiment("home-grid", data=data, actor="staff:1")
-
-    sections = {one.slug: one for one in parts.sections(shown.factorial(), story_of("home-grid"))}
-
-    effects, cells = sections["factors"].figure, sections["interaction"].figure
-    assert effects is not None
-    assert cells is not None
-    assert effects["data"][0]["y"] == ["strategy: hybrid", "layout: list", "strategy × layout"]
-    assert [one["name"] for one in cells["data"]] == ["strategy popular", "strategy hybrid"]
-    assert cells["data"][0]["y"] == [20.0, 21.0]
-
-
-@pytest.mark.parametrize(
-    ("effect", "relative", "absolute"),
-    [
-        (Effect(0.05, -0.01, 0.11), "+5.0 % [-1.0, +11.0]", "+5 points [-1, +11]"),
-        (Effect(0.05, float("-inf"), float("inf")), "too little to say", "too little to say"),
-        (Effect(None, None, None), "too little to say", "too little to say"),
-    ],
-)
 def test_a_single_look_has_an_interval_and_an_axis_of_an_hour(ranker: Experiment, settings: Settings) -> None:
     settings.SHOP_TIME_ZONE = "Europe/Berlin"
 
@@ -172,6 +172,39 @@ def test_without_later_intervals_nothing_is_cut() -> None:
     assert figures.lately(rows, NAMES) == figures.compared(rows, NAMES)
 
 
+def test_many_looks_are_thinned_out_and_the_last_is_kept(ranker: Experiment) -> None:
+    Look.objects.bulk_create(
+        Look(experiment=ranker, **shown.look(number, days_ago=0.01)) for number in range(25, 3 * MOST_LOOKS)
+    )
+
+    looks = story_of("home-ranker").looks
+
+    assert len(looks) <= MOST_LOOKS
+    assert looks[-1].number == 3 * MOST_LOOKS - 1
+
+
+def test_a_factorial_design_shows_main_effects_and_the_interaction(db: None) -> None:
+    data = {"factors": {"strategy": ["popular", "hybrid"], "layout": ["grid", "list"]}}
+    create_experiment("home-grid", data=data, actor="staff:1")
+
+    sections = {one.slug: one for one in parts.sections(shown.factorial(), story_of("home-grid"))}
+
+    effects, cells = sections["factors"].figure, sections["interaction"].figure
+    assert effects is not None
+    assert cells is not None
+    assert effects["data"][0]["y"] == ["strategy: hybrid", "layout: list", "strategy × layout"]
+    assert [one["name"] for one in cells["data"]] == ["strategy popular", "strategy hybrid"]
+    assert cells["data"][0]["y"] == [20.0, 21.0]
+
+
+@pytest.mark.parametrize(
+    ("effect", "relative", "absolute"),
+    [
+        (Effect(0.05, -0.01, 0.11), "+5.0 % [-1.0, +11.0]", "+5 points [-1, +11]"),
+        (Effect(0.05, float("-inf"), float("inf")), "too little to say", "too little to say"),
+        (Effect(None, None, None), "too little to say", "too little to say"),
+    ],
+)
 def test_an_open_interval_is_no_number(effect: Effect, relative: str, absolute: str) -> None:
     assert (relative_text(effect), absolute_text(effect, "share")) == (relative, absolute)
 
