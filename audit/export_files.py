@@ -18,16 +18,16 @@ from typing import IO, Any, Final
 import orjson
 import rfc8785
 
-from audit import ed25519, verify_audit
+from audit import verify_audit
 from audit.canonical import stamp
 from audit.notes import Signer
 from audit.ocsf import ocsf
+from audit.programs import program
 from audit.selectors.segments import Segment, SegmentRow, segment_rows
 from common.spreadsheet import defused
 
 VERSION: Final = 1
-PROGRAM: Final = Path(verify_audit.__file__)
-IMPORT: Final = "from audit.ed25519 import is_signed  # in an export that file itself\n"
+PROGRAM: Final = "verify_audit.py"
 README: Final = """This is an export of the audit log {origin}, events {start} to {last}.
 
 Verify it with Python 3.9 or newer alone:
@@ -90,7 +90,7 @@ def write_export(
             archive.writestr(verify_audit.MANIFEST, content)
             note = signer.sign(f"{signer.name}\nexport\n{sha256(content).hexdigest()}\n")
             archive.writestr(verify_audit.SIGNATURE, note)
-            archive.writestr(PROGRAM.name, program())
+            archive.writestr(PROGRAM, program(verify_audit))
             archive.writestr("README.txt", _readme(segment, signer))
         draft.replace(path)
     finally:
@@ -130,12 +130,6 @@ def _write_rows(
             with archive.open(verify_audit.HASHES, "w", force_zip64=True) as member:
                 copyfileobj(spare, member)
     return {"rows": rows, "bare": segment.end - segment.start - rows, "files": files}
-
-
-def program() -> str:
-    """Return the program that verifies exports, one file that needs Python alone."""
-    text, part = PROGRAM.read_text(encoding="utf-8"), Path(ed25519.__file__).read_text(encoding="utf-8")
-    return text.replace(IMPORT, part)
 
 
 @contextmanager

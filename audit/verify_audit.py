@@ -22,7 +22,7 @@ import zipfile
 from datetime import datetime, timedelta
 from typing import IO, Any, Callable, Iterator, NamedTuple, Optional, Tuple  # noqa: UP035  # also for Python 3.9
 
-from audit.ed25519 import is_signed  # in an export that file itself
+from audit.note_check import Key, Unreadable, read_key, signed_text  # in an export that file itself
 
 MOST_PROBLEMS = 20
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -36,22 +36,7 @@ Row = Tuple[int, str, Optional[bytes], Any]  # noqa: UP006, UP045
 """Index, stated hash, the event's bytes (None: left out by the filter), and what stands beside them."""
 
 
-class Unreadable(Exception):
-    """The export cannot be read at all."""
-
-
 # Signed notes and checkpoints: C2SP signed-note and tlog-checkpoint.
-
-
-class Key(NamedTuple):
-    """A public key with its name."""
-
-    name: str
-    id: bytes
-    public: bytes
-
-    def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}"
 
 
 class Checkpoint(NamedTuple):
@@ -60,32 +45,6 @@ class Checkpoint(NamedTuple):
     size: int
     root: bytes
     at: datetime
-
-
-def read_key(text: str) -> Key:
-    """Return the key of `name+id+key`. Raises Unreadable."""
-    try:
-        name, id, encoded = text.strip().split("+", 2)
-        content = base64.b64decode(encoded, validate=True)
-    except ValueError:
-        raise Unreadable("the key must read name+id+key") from None
-    if len(content) != 33 or content[:1] != b"\x01":
-        raise Unreadable("the key is no Ed25519 key")
-    if sha256(name.encode() + b"\n" + content).digest()[:4].hex() != id:
-        raise Unreadable("the key's id does not belong to it")
-    return Key(name, bytes.fromhex(id), content[1:])
-
-
-def signed_text(note: str, key: Key) -> str:
-    """Return the text of a note. Raises ValueError if the key did not sign it."""
-    text, _, signatures = note.partition("\n\n")
-    start = f"\u2014 {key.name} "
-    for line in signatures.splitlines():
-        if line.startswith(start):
-            signature = base64.b64decode(line[len(start) :], validate=True)
-            if signature[:4] == key.id and is_signed(key.public, f"{text}\n".encode(), signature[4:]):
-                return f"{text}\n"
-    raise ValueError(f"is not signed by the key {key}")
 
 
 def read_checkpoint(note: str, key: Key) -> Checkpoint:

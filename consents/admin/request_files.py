@@ -1,18 +1,13 @@
-"""Files of the privacy desk: a shopper's data as JSON, or as a ZIP with JSON and one CSV a table, and the receipt."""
-
-import csv
-import io
-import zipfile
-from collections.abc import Iterable, Mapping
-from typing import Any
+"""Files of the privacy desk: a shopper's data as JSON, or as a signed ZIP with one CSV a table, and the receipt."""
 
 import orjson
 from django.http import HttpResponse
 
+from common import clock
 from common.errors import NotFound
-from common.spreadsheet import defused
+from consents.export_archive import export_archive, json_of
 from consents.models import PrivacyRequest
-from consents.selectors.exports import Tables, export_tables
+from consents.selectors.exports import export_tables
 from consents.services.requests import content_for_export
 
 
@@ -21,13 +16,8 @@ def export_file(request: PrivacyRequest, *, format: str, actor: str) -> HttpResp
     tables = export_tables(content_for_export(request, format=format, actor=actor).person)
     name = f"personal-data-{request.short_id}"
     if format == "json":
-        return _download(_json(tables), "application/json", f"{name}.json")
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("data.json", _json(tables))
-        for table, rows in tables.items():
-            archive.writestr(f"{table.replace(' ', '-').replace('/', '-')}.csv", _csv(rows))
-    return _download(file.getvalue(), "application/zip", f"{name}.zip")
+        return _download(json_of(tables), "application/json", f"{name}.json")
+    return _download(export_archive(tables, at=clock.now()), "application/zip", f"{name}.zip")
 
 
 def receipt_file(request: PrivacyRequest) -> HttpResponse:
@@ -43,23 +33,3 @@ def _download(body: bytes, content_type: str, name: str) -> HttpResponse:
     return HttpResponse(
         body, content_type=content_type, headers={"Content-Disposition": disposition, "Cache-Control": "no-store"}
     )
-
-
-def _json(tables: Tables) -> bytes:
-    return orjson.dumps(tables, default=str, option=orjson.OPT_INDENT_2)
-
-
-def _csv(rows: Iterable[Mapping[str, Any]]) -> str:
-    lines = list(rows)
-    names = list(dict.fromkeys(name for row in lines for name in row))
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(map(defused, names))
-    writer.writerows([_cell(row.get(name)) for name in names] for row in lines)
-    return file.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return defused(orjson.dumps(value, default=str).decode() if isinstance(value, dict | list) else str(value))

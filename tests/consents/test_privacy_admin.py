@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.selectors import entries
+from audit.signing import create_key
 from common import clock
 from consents.models import IdentityMethod, PrivacyRequest
 from consents.services.requests import open_request
@@ -63,12 +64,14 @@ def test_nothing_is_exported_before_it_is_proven_who_asks(log_in: LogIn, request
 
 def test_the_export_is_json_and_a_csv_that_no_spreadsheet_runs(log_in: LogIn, request_of_ada: PrivacyRequest) -> None:
     PrivacyRequest.objects.update(status="open", identity_at=clock.now(), identity_method=IdentityMethod.STAFF)
+    create_key()
 
     response = log_in("compliance officer").post(page_of(request_of_ada), {"step": "zip"})
 
     with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
         data = json.loads(archive.read("data.json"))
         table = archive.read("customers-customers.csv").decode()
+        assert "customers-customers.csv" in archive.read("receipt.note").decode()
     assert data["customers customers"][0]["attributes"]["email"] == "lovelace@example.com"
     assert table.splitlines()[0] == "raw_id,attributes,email_hash,created_at"
     assert "user:lovelace" in table
