@@ -149,6 +149,11 @@ def seconds_to_sign_in(request: HttpRequest) -> float:
     return _count(_call(settings.SIGN_IN_RATE, "sign-in", address_of(request))).wait
 
 
+def seconds_to_own_data(request: HttpRequest) -> float:
+    """Count one request of the address for a shopper's own page; return 0 within the limit, else seconds to wait."""
+    return _count(_call(settings.OWN_DATA_RATE, "own-data", address_of(request))).wait
+
+
 def _call(rate: str, *who: str) -> ScriptCall:
     limit, milliseconds = _limit(rate)
     return COUNT.call([f"{PREFIX}{milliseconds}:{':'.join(who)}"], [limit, milliseconds])

@@ -18,7 +18,7 @@ from audit.note_check import Unreadable, read_key, signed_text  # in an export t
 
 NOTE = "receipt.note"
 MARK = "receipt"
-BESIDE = {NOTE, "verify_receipt.py", "README.txt"}
+PROOF_FILES = {NOTE, "verify_receipt.py", "README.txt"}
 """Files that prove, and are not proven."""
 
 
@@ -47,7 +47,7 @@ def problems_of(files: dict[str, bytes], key_text: str) -> tuple[list[str], list
     if len(lines) < 4 or lines[0] != key.name or lines[1] != MARK:
         raise Unreadable(f"{NOTE} is no receipt of {key.name}")
     signed = {name: digest for digest, _, name in (line.partition("  ") for line in lines[4:])}
-    problems = [f"{name} is not in the receipt" for name in sorted(files.keys() - signed.keys() - BESIDE)]
+    problems = [f"{name} is not in the receipt" for name in sorted(files.keys() - signed.keys() - PROOF_FILES)]
     for name, digest in sorted(signed.items()):
         if name not in files:
             problems.append(f"{name} is missing")

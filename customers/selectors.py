@@ -45,6 +45,12 @@ class Identity:
         """All ids as subjects, users first."""
         return tuple(f"user:{one}" for one in self.user_ids) + tuple(f"anonymous:{one}" for one in self.anonymous_ids)
 
+    @property
+    def unshared(self) -> tuple[str, ...]:
+        """The raw ids without the devices that also were another account's at some time."""
+        shared = {f"anonymous:{one}" for one, spans in self.spans.items() if spans != (Span(None, None),)}
+        return tuple(one for one in self.raw_ids if one not in shared)
+
 
 def identity_of(subject: str, *, now: datetime) -> Identity:
     """Return the person behind `user:ID` or `anonymous:ID` (a bare id is a user)."""

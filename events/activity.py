@@ -151,7 +151,7 @@ def timeline(person: Identity, *, limit: int, before: tuple[datetime, UUID] | No
     `before` is time and id of the last event of the page before. The id is needed because many events share a time:
     files have days alone.
     """
-    events = Event.objects.filter(_owned_by(person, at="at"))
+    events = Event.objects.filter(owned_by(person, at="at"))
     if before is not None:
         at, last = before
         events = events.filter(at__lte=at).exclude(at=at, id__gte=last)
@@ -167,7 +167,7 @@ def last_seen(raw_ids: Sequence[str]) -> dict[str, datetime]:
 
 def orders_of(person: Identity, *, limit: int) -> list[OrderSummary]:
     """Return the latest orders of a person with the products in them."""
-    whose = _owned_by(person, at="placed_at")
+    whose = owned_by(person, at="placed_at")
     orders = Order.objects.filter(whose).prefetch_related("lines").order_by("-placed_at")[:limit]
     return [
         OrderSummary(
@@ -183,7 +183,7 @@ def orders_of(person: Identity, *, limit: int) -> list[OrderSummary]:
     ]
 
 
-def _owned_by(person: Identity, *, at: str) -> Q:
+def owned_by(person: Identity, *, at: str) -> Q:
     """Return the condition for rows of the person; of a shared device only those of the person's own time."""
     always = [one for one in person.anonymous_ids if person.spans.get(one, ALWAYS) == ALWAYS]
     condition = Q(user_id__in=person.user_ids) | Q(anonymous_id__in=always, user_id=None)

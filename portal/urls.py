@@ -18,6 +18,7 @@ from portal import (
 )
 from portal.shop import views as shop
 from portal.stream import pages as stream
+from portal.your_data import pages as your_data
 
 app_name = "portal"
 
@@ -52,5 +53,13 @@ urlpatterns = [
     path("portal/stream/lines", stream.poll, name="stream-lines"),
     path("portal/stream/figures", stream.figures, name="stream-figures"),
     path("portal/stream/send-again", stream.send_again, name="stream-send-again"),
+    path("privacy/me", your_data.home, name="your-data"),
+    path("privacy/me/enter", your_data.enter, name="your-data-enter"),
+    path("privacy/me/consent", your_data.decide, name="your-data-consent"),
+    path("privacy/me/download", your_data.download, name="your-data-download"),
+    path("privacy/me/erase", your_data.erase, name="your-data-erase"),
+    path("privacy/me/erased", your_data.erased, name="your-data-erased"),
+    path("privacy/me/receipt", your_data.receipt, name="your-data-receipt"),
+    path("privacy/me/leave", your_data.leave, name="your-data-leave"),
     *(SHOP if settings.DEMO else []),
 ]

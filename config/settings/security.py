@@ -20,6 +20,8 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # Sign-in tries of one address.
 SIGN_IN_RATE = env.checked("SIGN_IN_RATE", "100/hour", accepts=one_rate, expected=RATE)
+# Requests of one address for a shopper's own page.
+OWN_DATA_RATE = env.checked("OWN_DATA_RATE", "60/minute", accepts=one_rate, expected=RATE)
 LOGIN_URL = "/admin/login/"
 LOGIN_REDIRECT_URL = "/admin/"
 

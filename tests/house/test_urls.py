@@ -21,7 +21,7 @@ NAMED = {
     "api/schema": "the document itself",
     "api/docs": "the document, drawn",
 }
-PAGES = ("admin/", "shop", "portal/", "desk/")
+PAGES = ("admin/", "shop", "portal/", "desk/", "privacy/me")
 
 
 def routes(patterns: list[URLPattern | URLResolver] | None = None, prefix: str = "") -> Iterator[str]:

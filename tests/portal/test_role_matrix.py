@@ -64,7 +64,7 @@ VIEWS: Final = (
 SITE_VIEWS: Final = ("index", "search", "jsi18n", "autocomplete", "app_list", "view_on_site", "password_change_done")
 MACHINES: Final = (
     *("api/", "v1/", "cdn/", "mp/", "ofrep/", "sub/", "track", ".well-known/"),
-    *("healthz", "readyz", "metrics", "shop/pictures/", "privacy/confirm/"),
+    *("healthz", "readyz", "metrics", "shop/pictures/", "privacy/confirm/", "privacy/me"),
 )
 """Starts of routes that no member of staff opens by a role; keys open them, or anybody."""
 NAMED: Final = {"portal:preview of a named shopper": "/portal/preview?placement=home&subject=user:ada"}
