@@ -22,6 +22,7 @@ VERBS: Final = {
     "model.pruned": "deleted the files of {object}",
     "model.refused": "refused {object} at the gate",
     "model.rolled_back": "rolled back to {object}",
+    "own_data.downloaded": "downloaded their own data",
     "product.bulk_put": "wrote many products at once",
     "product.import_failed": "could not finish the {object}",
     "product.import_queued": "asked for the {object}",

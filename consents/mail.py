@@ -14,6 +14,14 @@ If that was you, please confirm it here:
 
 The link works once, for {days} days. If it was not you, nothing needs to be done.
 """
+OWN_SUBJECT: Final = "Your link to your data"
+OWN_TEXT: Final = """Somebody wants to see what {shop} knows of you, and gave this address.
+
+If that was you, please open this page:
+{link}
+
+The link works once, for {minutes} minutes. If it was not you, nothing needs to be done.
+"""
 
 
 def is_possible() -> bool:
@@ -26,3 +34,10 @@ def send_link(contact: str, token: str, *, days: int) -> None:
     link = f"{settings.PUBLIC_URL}{reverse('privacy-confirm', args=[token])}"
     text = TEXT.format(shop=settings.PUBLIC_URL, link=link, days=days)
     send_mail(SUBJECT, text, settings.DEFAULT_FROM_EMAIL, [contact])
+
+
+def send_own_link(address: str, secret: str, *, minutes: int) -> None:
+    """Send a link to a shopper's own page. Raises smtplib and OS errors."""
+    link = f"{settings.PUBLIC_URL}{reverse('portal:your-data-link', args=[secret])}"
+    text = OWN_TEXT.format(shop=settings.PUBLIC_URL, link=link, minutes=minutes)
+    send_mail(OWN_SUBJECT, text, settings.DEFAULT_FROM_EMAIL, [address])

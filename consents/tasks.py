@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from consents.services import fulfilment, requests
+from consents.services import fulfilment, own_links, requests
 from consents.services.retention import forget_old_requests
 from consents.services.suppression import repair_marks
 
@@ -17,6 +17,12 @@ def work_on_request(request_id: str) -> None:
 def send_link(request_id: str) -> None:
     """Send the one-time link of an identity check."""
     requests.send_link(request_id)
+
+
+@shared_task(name=own_links.TASK, max_retries=10, autoretry_for=(OSError,), retry_backoff=True)  # type: ignore[untyped-decorator]
+def send_own_link(sealed_address: str) -> None:
+    """Mail a link to a shopper's own page."""
+    own_links.send_own_link(sealed_address)
 
 
 @shared_task(name="consents.tend_requests")  # type: ignore[untyped-decorator]

@@ -218,3 +218,9 @@ def email_hashes(raw_ids: Iterable[str]) -> set[str]:
     """Return the hashes of the e-mail addresses that are known of the ids."""
     rows = Customer.objects.filter(raw_id__in=list(raw_ids)).exclude(email_hash="")
     return set(rows.values_list("email_hash", flat=True))
+
+
+def users_with_email(digest: str) -> list[str]:
+    """Return the users whose e-mail address has this hash, the latest first."""
+    rows = Customer.objects.filter(email_hash=digest, raw_id__startswith="user:").order_by("-pk")
+    return [raw_id.removeprefix("user:") for raw_id in rows.values_list("raw_id", flat=True)]

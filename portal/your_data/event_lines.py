@@ -6,6 +6,16 @@ from typing import Any, Final
 from events.types.products import product_id_of
 
 KINDS: Final = {"page": "Page viewed", "screen": "Screen viewed", "identify": "You told the shop about yourself"}
+NAMES: Final = {
+    "Order Completed": "You ordered",
+    "Page Engaged": "You stayed on a page",
+    "Product Added": "You put into your cart",
+    "Product Clicked": "You clicked",
+    "Product List Viewed": "You saw the list",
+    "Product Viewed": "You looked at",
+    "Products Searched": "You searched",
+    "Recommendation Served": "We showed you",
+}
 MOST_TITLES: Final = 4
 PROPERTIES: Final = (
     "query",
@@ -37,7 +47,7 @@ def facts_of(row: Mapping[str, Any], titles: Mapping[str, str]) -> dict[str, Any
     named = {name: properties[name] for name in PROPERTIES if name in properties}
     return {
         "at": row.get("at"),
-        "what": KINDS.get(str(row.get("kind")), row.get("name")),
+        "what": KINDS.get(str(row.get("kind"))) or NAMES.get(str(row.get("name")), row.get("name")),
         "products": _listed([titles.get(one, one) for one in product_ids_of(row)]),
         **named,
         "page": _mapping(context.get("page")).get("path") if "path" not in named else None,

@@ -22,10 +22,11 @@ from audit.services import record
 from common import clock, privacy
 from common.errors import Conflict, InvalidInput, Throttled
 from common.problems import error_page
-from consents import gpc
+from consents import gpc, mail
 from consents.export_archive import export_archive, signed_archive
 from consents.region import region_of
 from consents.selectors.exports import export_tables
+from consents.services import own_links
 from consents.services.own_erasure import ACTOR, erase_own_data, own_erasure
 from customers.selectors import Identity, identity_of
 from experiments.selectors.own_arms import own_arms
@@ -86,7 +87,7 @@ def proven(view: View) -> View:
 
 def stranger(request: HttpRequest) -> HttpResponse:
     """Return the page for whoever is not proven: it tells nothing about anybody."""
-    return _render(request, "stranger", status=403)
+    return _render(request, "stranger", status=403, may_mail=mail.is_possible())
 
 
 @csrf_exempt
@@ -102,6 +103,30 @@ def enter(request: HttpRequest) -> HttpResponse:
     response = redirect(HOME)
     response.status_code = 303
     visit.remember(response, current)
+    return response
+
+
+@require_POST
+@own_page
+def mail_link(request: HttpRequest) -> HttpResponse:
+    """Mail a link to the address, if the shop knows it; the answer is the same where it does not."""
+    if not mail.is_possible():
+        return stranger(request)
+    own_links.queue_own_link(request.POST.get("email", ""))
+    return _render(request, "mailed", minutes=own_links.LINK_SECONDS // 60)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@own_page
+def by_link(request: HttpRequest, secret: str) -> HttpResponse:
+    """Open the page by a mailed link, after one click: programs that look into mails follow links, too."""
+    if request.method != "POST":
+        return _render(request, "link") if own_links.is_live_own_link(secret) else stranger(request)
+    subject = own_links.use_own_link(secret)
+    if subject is None:
+        return stranger(request)
+    response = redirect(HOME)
+    visit.remember(response, visit.new_visit(subject, "link"))
     return response
 
 
@@ -160,7 +185,7 @@ def erase(request: HttpRequest, current: visit.Visit) -> HttpResponse:
     if _is_locked(current, identity):
         return stranger(request)
     if request.method != "POST":
-        stays = [store.note for store in privacy.stores() if store.note]
+        stays = [(store.name, store.note) for store in privacy.stores() if store.note]
         return _render(request, "erase", visit=current, stays=stays)
     request_id = erase_own_data(current.subject, proof=current.proof, region=region_of(request))
     response = redirect(ERASED)
@@ -177,7 +202,7 @@ def erased(request: HttpRequest) -> HttpResponse:
     if current is None or erasure is None:
         return stranger(request)
     stores = (erasure.receipt or {}).get("stores", ())
-    notes = [one["note"] for one in stores if one["note"]]
+    notes = [(one["store"], one["note"]) for one in stores if one["note"]]
     is_fresh = erasure.closed_at is None and clock.now() - erasure.received_at < LOOKS_AGAIN
     return _render(request, "erased", visit=current, erasure=erasure, stores=stores, notes=notes, is_fresh=is_fresh)
 

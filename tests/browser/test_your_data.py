@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from audit.receipts import public_key
 from audit.signing import create_key
@@ -23,7 +23,7 @@ from tests.browser.conftest import Shoot, Shop
 from tests.browser.test_accessibility import barred, too_wide
 from tests.browser.waiting import until
 
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PHONE, DESKTOP = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +72,7 @@ def test_a_shopper_reads_their_page_and_leaves(
     assert page.url == f"{open_shop.url}/privacy/me"
     expect(page.get_by_text("What you did in the shop")).to_be_visible()
     page.get_by_text("What you did in the shop").click()
-    expect(page.get_by_text("Product Viewed").first).to_be_visible()
+    expect(page.get_by_text("You looked at").first).to_be_visible()
     expect(page.get_by_text("What we showed you last")).to_be_visible()
     expect(page.locator(".products li").first).to_be_visible()
     looked_at(page, shoot, "your-data")

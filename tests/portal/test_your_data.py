@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.core import mail as outbox
 from django.test import Client
 from pytest_django import Settings
 
@@ -18,11 +19,12 @@ from access.services import create_key
 from audit.selectors import entries, entries_about
 from audit.signing import create_key as create_audit_key
 from catalog.services import put_product
-from common import clock
+from common import clock, redis
 from common.ids import uuid7
+from consents import tasks
 from consents.models import PrivacyRequest
 from consents.selectors import person, verdicts
-from consents.services import decide_for, fulfilment
+from consents.services import decide_for, fulfilment, own_links
 from customers.models import CustomerLink
 from customers.services import StatedTraits, apply_traits
 from events.models import Event
@@ -32,6 +34,8 @@ from modelops.models import ModelVersion
 from personalization.reason_words import REASON_WORDS
 from personalization.serving.reasons import CODES
 from portal.your_data import visit
+from profiles import keys
+from profiles.services.segments import create_segment
 
 pytestmark = pytest.mark.django_db
 HOME, ENTER = "/privacy/me", "/privacy/me/enter"
@@ -287,3 +291,71 @@ def test_a_form_of_another_site_changes_nothing(key: str, known: None) -> None:
 
 def test_every_reason_has_its_words() -> None:
     assert REASON_WORDS.keys() == set(CODES)
+
+
+@pytest.fixture
+def mails(settings: Settings) -> Iterator[list[Any]]:
+    """A shop that can send mail: what it sent. Its worker does everything at once."""
+    settings.EMAIL_HOST, settings.PUBLIC_URL = "smtp.example", "https://vitrine.example"
+    with mock.patch("celery.current_app.send_task", lambda name, args: tasks.send_own_link(*args)):
+        yield outbox.outbox
+
+
+def link_in(message: Any) -> str:
+    (line,) = [one for one in message.body.splitlines() if "/privacy/me/link/" in one]
+    return line.removeprefix("https://vitrine.example")
+
+
+def test_a_mailed_link_opens_the_page_once(key: str, known: None, mails: list[Any]) -> None:
+    apply_traits([StatedTraits("user:ada", clock.epoch_us(), "m5", {"email": "Ada@example.com"})])
+    client = Client()
+
+    answer = client.post("/privacy/me/link", {"email": "ada@Example.com"})
+    again = client.post("/privacy/me/link", {"email": "ada@example.com"})
+    nobody = client.post("/privacy/me/link", {"email": "eve@example.com"})
+
+    assert answer.content == again.content == nobody.content
+    assert [one.to for one in mails] == [["ada@Example.com"]], "an address gets one mail in ten minutes"
+    link = link_in(mails[0])
+    assert "ada" not in link
+    assert client.get(link).status_code == 200
+    assert client.get(HOME).status_code == 403, "a program that follows links opens nothing"
+    assert "London" in client.post(link, follow=True).content.decode()
+    stranger = Client()
+    assert [stranger.get(link).status_code, stranger.post(link).status_code] == [403, 403]
+    assert stranger.get(HOME).status_code == 403
+
+
+def test_an_old_or_invented_link_opens_nothing(
+    key: str, known: None, mails: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = f"/privacy/me/link/{own_links.new_link('user:ada')}"
+    later = clock.real_now() + timedelta(seconds=own_links.LINK_SECONDS + 1)
+    monkeypatch.setattr(clock, "real_now", lambda: later)
+    client = Client()
+
+    wrong = [client.post(address) for address in (link, "/privacy/me/link/x", "/privacy/me/link/AAAA")]
+
+    assert [one.status_code for one in wrong] == [403] * 3
+    assert client.get(HOME).status_code == 403
+
+
+@pytest.mark.parametrize("address", ["", "ada", "a b@example.com", "x@" + "y" * 400])
+def test_no_mail_goes_to_what_is_no_address(key: str, mails: list[Any], address: str) -> None:
+    answer = Client().post("/privacy/me/link", {"email": address})
+
+    assert (answer.status_code, b"email: must be an e-mail address" in answer.content) == (400, True)
+    assert mails == []
+
+
+def test_a_segment_says_why(key: str, known: None) -> None:
+    decide_for("user:ada", decisions={"personalization": True}, actor="test", source="banner")
+    create_segment(
+        key="big", name="Big spenders", rule={"trait": "rfm.monetary", "is": "at_least", "value": 200}, actor="staff:1"
+    )
+    redis.client().hset(f"{keys.SEGMENTS}user:ada", "big", str(clock.epoch_us()))
+
+    page = ada(key).get(HOME).content.decode()
+
+    assert "Big spenders" in page
+    assert "at least 200" in page
