@@ -10,5 +10,7 @@ class AccessConfig(AppConfig):
     verbose_name = "Access"
 
     def ready(self) -> None:
-        """Connect the OpenAPI document to the key schemes, and the audit log to sign-ins."""
-        from access import openapi, sign_ins  # noqa: F401
+        """Connect the OpenAPI document to the key schemes, the audit log to sign-ins, and declare data about staff."""
+        from access import openapi, personal_places, sign_ins  # noqa: F401
+
+        personal_places.register()

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from access.scopes import KINDS
+from common.personal_data import ACCOUNT, STAFF, PersonalFields, staff_fields
 
 
 class User(AbstractUser):
@@ -23,6 +24,18 @@ class User(AbstractUser):
     )
     has_temporary_password = models.BooleanField(
         default=False, db_default=False, editable=False, help_text="Somebody else set the password"
+    )
+
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(
+            ("username", "first_name", "last_name", "email", "password", "last_login", "date_joined"),
+            "account",
+            ("security",),
+            "staff_accounts",
+            ACCOUNT,
+            STAFF,
+        ),
+        staff_fields("unconfirmed_changes_by", retention="staff_accounts"),
     )
 
     class Meta(AbstractUser.Meta):
@@ -73,6 +86,12 @@ class ApiKey(models.Model):
     last_answer_at = models.DateTimeField(
         null=True, editable=False, help_text="When a page or a server last asked for recommendations"
     )
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "digest": "of a key that names a program",
+        "previous_digest": "of a key that names a program",
+        "identity_sealed": "a secret of the shop",
+        "text_sealed": "a key that stands in pages",
+    }
 
     class Meta:
         verbose_name = "API key"

@@ -22,7 +22,8 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         """Register erasure and export. The audit log is erased last, because it proves that the rest was erased."""
-        from audit import erasure
+        from audit import erasure, personal_places
         from common import privacy
 
         privacy.register(erasure.STORE)
+        personal_places.register()

@@ -8,6 +8,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from common.personal_data import PersonalFields, staff_fields
+
 
 class AuditEvent(models.Model):
     """One audit event. `body` is the canonical JSON (RFC 8785); the other columns only serve searches."""
@@ -20,6 +22,10 @@ class AuditEvent(models.Model):
     object = models.TextField()
     subject = models.TextField(null=True)
     body = models.BinaryField()
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("subject", "body"), "actions", ("accountability",), "audit_log", "audit"),
+        staff_fields("actor", retention="audit_log"),
+    )
 
     class Meta:
         managed = False
@@ -39,6 +45,9 @@ class AuditLeaf(models.Model):
     event_id = models.UUIDField(unique=True)
     at = models.DateTimeField()
     hash = models.BinaryField(max_length=32)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "hash": "a hash of canonical bytes",
+    }
 
     class Meta:
         managed = False
@@ -55,6 +64,10 @@ class AuditCheckpoint(models.Model):
     root = models.BinaryField(max_length=32)
     frontier = models.BinaryField()
     note = models.TextField()
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "root": "a hash",
+        "frontier": "hashes",
+    }
 
     class Meta:
         managed = False
@@ -85,6 +98,11 @@ class SubjectKey(models.Model):
     pseudonym_key = models.BinaryField()
     data_key = models.BinaryField()
     created_at = models.DateTimeField(auto_now_add=True)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(
+            ("lookup", "pseudonym_key", "data_key"), "identifiers", ("accountability",), "audit_log", "audit"
+        ),
+    )
 
     class Meta:
         db_table = "audit_subject_key"
@@ -100,6 +118,12 @@ class AuditDetail(models.Model):
     key_lookup = models.BinaryField(max_length=32, db_index=True)
     nonce = models.BinaryField(max_length=12)
     ciphertext = models.BinaryField()
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("key_lookup", "ciphertext"), "contact", ("accountability",), "audit_log", "audit"),
+    )
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "nonce": "random",
+    }
 
     class Meta:
         db_table = "audit_detail"
@@ -130,6 +154,9 @@ class AuditVerification(models.Model):
     size = models.BigIntegerField()
     problems = models.JSONField(default=list, blank=True)
     seconds = models.FloatField(default=0)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "problems": "positions in the log",
+    }
 
     class Meta:
         db_table = "audit_verification"
@@ -174,6 +201,7 @@ class AuditExport(models.Model):
     bytes = models.BigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, default="", blank=True)
     message = models.TextField(default="", blank=True)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (staff_fields("actor", "filter", retention="audit_log"),)
 
     class Meta:
         db_table = "audit_export"

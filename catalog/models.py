@@ -16,6 +16,7 @@ from django.db.models.functions import Upper
 
 from catalog import limits
 from common.money import DECIMALS
+from common.personal_data import PersonalFields, staff_fields
 
 
 class Product(models.Model):
@@ -57,6 +58,9 @@ class Product(models.Model):
     removed_at = models.DateTimeField(null=True, editable=False)
     changed_xid = models.BigIntegerField(default=0, editable=False, db_index=True)
     created_xid = models.BigIntegerField(default=0, editable=False)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "attributes": "of a product",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["product_id"]
@@ -82,6 +86,9 @@ class ProductChange(models.Model):
     xid = models.BigIntegerField(db_index=True)
     before = models.JSONField(help_text="The changed columns, with the values that they had before")
     at = models.DateTimeField(db_index=True)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "before": "of a product",
+    }
 
     def __str__(self) -> str:
         return f"change {self.pk}"
@@ -130,6 +137,10 @@ class ProductImport(models.Model):
     started_at = models.DateTimeField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (staff_fields("actor"),)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "errors": "of lines of a file with products",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-id"]

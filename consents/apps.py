@@ -15,9 +15,11 @@ class ConsentsConfig(AppConfig):
     def ready(self) -> None:
         """Register what this room erases and exports. Raises ImproperlyConfigured where the resolver is not found."""
         from common import privacy
+        from consents import personal_places
         from consents.privacy import STORE
 
         privacy.register(STORE)
+        personal_places.register()
         try:
             if settings.CONSENT_REGION_RESOLVER:
                 import_string(settings.CONSENT_REGION_RESOLVER)

@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
+from common.personal_data import PersonalFields
+
 
 class Customer(models.Model):
     """One raw id with its attributes: `attributes` holds the latest value of each name."""
@@ -21,13 +23,13 @@ class Customer(models.Model):
         max_length=64, blank=True, default="", help_text="SHA-256 of the e-mail address in lower case, if one is known."
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    personal_fields: ClassVar[dict[str, str]] = {
-        "raw_id": "identification of the shopper for the contract and, with consent, for personalization",
-        "attributes": "service and, with consent, personalization",
-        "search_text": "finding the shopper who asks for service",
-        "email_hash": "finding the shopper who asks for service",
-    }
-    """Field to purpose, for the record of processing."""
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("raw_id",), "identifiers", ("service", "personalization"), "customers", "customers"),
+        PersonalFields(
+            ("attributes", "attribute_stamps"), "contact", ("service", "personalization"), "customers", "customers"
+        ),
+        PersonalFields(("search_text", "email_hash"), "contact", ("service",), "customers", "customers"),
+    )
 
     class Meta:
         db_table = "customers_customer"
@@ -51,10 +53,9 @@ class CustomerLink(models.Model):
     user_id = models.TextField()
     at = models.DateTimeField()
     message_id = models.TextField()
-    personal_fields: ClassVar[dict[str, str]] = {
-        "from_id": "one customer across touchpoints",
-        "user_id": "one customer across touchpoints",
-    }
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("from_id", "user_id"), "identifiers", ("service", "cross_device"), "customers", "customers"),
+    )
 
     class Meta:
         db_table = "customers_link"

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 
 from common import clock, privacy
 from common.ids import uuid7
+from common.personal_data import names_of
 from customers import services
 from customers.models import Customer, CustomerLink
 
@@ -32,8 +33,8 @@ def _erase(person: privacy.Person) -> int:
 
 def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
     customers, links = _rows(person)
-    yield privacy.Holding("customers", tuple(Customer.personal_fields), customers.count())
-    yield privacy.Holding("links between ids", tuple(CustomerLink.personal_fields), links.count())
+    yield privacy.Holding("customers", names_of(Customer), customers.count())
+    yield privacy.Holding("links between ids", names_of(CustomerLink), links.count())
 
 
 @transaction.atomic

@@ -15,11 +15,12 @@ class EventsConfig(AppConfig):
     def ready(self) -> None:
         """Connect the consent API to the log, and register erasure and export."""
         from consents.services import log_with
-        from events import privacy
+        from events import personal_places, privacy
         from events.services.consent_events import write_change
         from events.services.waiting import release_for
         from events.stream import privacy as stream_privacy
 
         log_with(write_change, release=release_for)
         privacy.register()
+        personal_places.register()
         stream_privacy.register()

@@ -1,10 +1,15 @@
 """Tables of events (by month), rejected events, counts without ids, offsets and orders."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
+
+from common.personal_data import PersonalFields
+
+USES: Final = ("analytics", "personalization", "train_models", "experiments", "crm_sync", "ads_share")
+"""Purposes that an event may be used for; `Event.allowed` says which of them."""
 
 
 class Event(models.Model):
@@ -34,6 +39,14 @@ class Event(models.Model):
     source = models.TextField(blank=True)
     shard = models.SmallIntegerField()
     log_offset = models.BigIntegerField()
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(
+            ("user_id", "anonymous_id", "previous_id", "claimed_user_id"), "identifiers", USES, "events", "events"
+        ),
+        PersonalFields(("properties", "context"), "browsing", USES, "events", "events"),
+        PersonalFields(("traits",), "contact", ("service", "personalization"), "events", "events"),
+        PersonalFields(("consents",), "decisions", ("accountability",), "events", "events"),
+    )
 
     class Meta:
         db_table = "events_event"
@@ -94,6 +107,9 @@ class SetAside(models.Model):
         null=True, blank=True, unique=True, help_text="Day and subject of a warning; empty for a rejected event."
     )
     times = models.PositiveIntegerField(default=1, help_text="How often on that day; a rejected event counts once.")
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("payload", "request_context"), "browsing", ("service",), "rejected_events", "events"),
+    )
 
     class Meta:
         db_table = "events_setaside"
@@ -161,6 +177,17 @@ class Order(models.Model):
     status_message = models.TextField(default="")
     content_at = models.DateTimeField(null=True)
     content_message = models.TextField(default="")
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(
+            ("user_id", "anonymous_id", "claimed_by"), "identifiers", ("essential", "tax"), "orders", "events"
+        ),
+        PersonalFields(
+            ("order_id", "coupon", "revenue", "placed_at"), "purchases", ("essential", "tax"), "orders", "events"
+        ),
+    )
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "returned_units": "products and numbers",
+    }
 
     class Meta:
         db_table = "events_order"
@@ -186,6 +213,9 @@ class OrderLine(models.Model):
     list_id = models.TextField(blank=True, default="")
     raw_id = models.TextField(help_text="user:ID, else anonymous:ID")
     placed_at = models.DateTimeField(null=True)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("raw_id", "product_id", "quantity"), "purchases", ("essential", "tax"), "orders", "events"),
+    )
 
     class Meta:
         db_table = "events_orderline"

@@ -11,6 +11,7 @@ class ExperimentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what this room erases and exports."""
-        from experiments import privacy
+        from experiments import personal_places, privacy
 
         privacy.register()
+        personal_places.register()

@@ -10,6 +10,7 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the sessions of the demo shop for erasure and export."""
-        from portal import privacy
+        from portal import personal_places, privacy
 
         privacy.register()
+        personal_places.register()

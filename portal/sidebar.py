@@ -64,6 +64,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
     "What is allowed": (
         Door("Privacy requests", "shield_person", "consents.PrivacyRequest"),
         Door("Purposes", "policy", "consents.Purpose"),
+        Door("Record of processing", "inventory_2", "portal:processing", "consents.view_privacyrequest"),
         Door("Consent proof", "history_edu", "consents.ConsentEvent"),
         Door("Audit log", "gavel", "audit.AuditEvent"),
         Door("Audit exports", "archive", "audit.AuditExport"),

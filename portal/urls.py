@@ -16,6 +16,7 @@ from portal import (
     rules,
     segments,
 )
+from portal.compliance import record_page
 from portal.shop import views as shop
 from portal.stream import pages as stream
 from portal.your_data import pages as your_data
@@ -48,6 +49,7 @@ urlpatterns = [
     path("portal/models/<int:version_id>", model_desk.comparison, name="model-comparison"),
     path("portal/preview", preview.page, name="preview"),
     path("portal/experiments/preview", experiment_preview.page, name="experiment-preview"),
+    path("portal/record-of-processing", record_page.page, name="processing"),
     path("portal/replay", replay.page, name="replay"),
     path("portal/stream", stream.page, name="stream"),
     path("portal/stream/lines", stream.poll, name="stream-lines"),

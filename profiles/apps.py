@@ -11,6 +11,7 @@ class ProfilesConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what this room erases and exports."""
-        from profiles import privacy
+        from profiles import personal_places, privacy
 
         privacy.register()
+        personal_places.register()

@@ -8,6 +8,8 @@ from typing import ClassVar
 from django.core.validators import RegexValidator
 from django.db import models
 
+from common.personal_data import PersonalFields, staff_fields
+
 
 class SegmentKind(models.TextChoices):
     """Who decides about the members of a segment."""
@@ -34,6 +36,9 @@ class Segment(models.Model):
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "rule": "configuration",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["kind", "name"]
@@ -49,6 +54,11 @@ class SegmentClustering(models.Model):
     keys = models.JSONField(help_text="The lasting number of each cluster, in the order of the fit")
     report = models.JSONField(default=dict, help_text="Silhouettes, sizes, and how many kept their segment")
     created_at = models.DateTimeField(auto_now_add=True)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "state": "means of many shoppers",
+        "keys": "of segments",
+        "report": "numbers of many shoppers",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
@@ -89,6 +99,11 @@ class SegmentJob(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (staff_fields("actor"),)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "rule": "configuration",
+        "result": "numbers of many shoppers",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
@@ -141,6 +156,9 @@ class CountHistory(models.Model):
     after = models.BigIntegerField(default=0)
     content = models.BinaryField()
     at = models.DateTimeField(auto_now_add=True, db_index=True)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "content": "counts of products, without ids",
+    }
 
     def __str__(self) -> str:
         return f"counts to {self.position}"

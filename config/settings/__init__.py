@@ -7,6 +7,7 @@ from config.settings.base import *  # noqa: F403
 from config.settings.experiments import *  # noqa: F403
 from config.settings.jobs import *  # noqa: F403
 from config.settings.logs import *  # noqa: F403
+from config.settings.retention import *  # noqa: F403
 from config.settings.security import *  # noqa: F403
 from config.settings.serving import *  # noqa: F403
 from config.settings.shop import *  # noqa: F403

@@ -43,6 +43,8 @@ EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
 EMAIL_TIMEOUT = 20
+# Who answers for personal data, and how to reach them: stands on the record of processing.
+PRIVACY_CONTACT = env.text("PRIVACY_CONTACT")
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "privacy@localhost")
 PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000")
 # The header in which a trusted proxy names the visitor's region, such as CF-IPCountry; empty: none.

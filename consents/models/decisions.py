@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from common.ids import uuid7
+from common.personal_data import PersonalFields
 
 BASES = (
     ("consent", "Consent"),
@@ -125,8 +126,15 @@ class ConsentEvent(models.Model):
     policy_version = models.TextField(blank=True)
     policy_sha256 = models.CharField(max_length=64, blank=True)
     region = models.CharField(max_length=6, blank=True)
-    personal_fields: ClassVar[dict[str, str]] = {"raw_id": "proof that the shop may do what it does"}
-    """Field to purpose, for the record of processing."""
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(
+            ("raw_id", "purpose", "given", "at", "source", "region"),
+            "decisions",
+            ("accountability",),
+            "consent_proof",
+            "consents",
+        ),
+    )
 
     class Meta:
         verbose_name = verbose_name_plural = "consent proof"
@@ -152,7 +160,11 @@ class ConsentState(models.Model):
     at = models.DateTimeField()
     event_id = models.TextField()
     region = models.CharField(max_length=6, blank=True)
-    personal_fields: ClassVar[dict[str, str]] = {"raw_id": "knowing what the shopper allows"}
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(
+            ("raw_id", "purpose", "given", "region"), "decisions", ("essential",), "consent_proof", "consents"
+        ),
+    )
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [

@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.db import models
 
 from common.ids import uuid7
+from common.personal_data import CLOSING, MARK, PersonalFields, staff_fields
 
 
 class Kind(models.TextChoices):
@@ -84,11 +85,13 @@ class PrivacyRequest(models.Model):
     closed_at = models.DateTimeField(null=True)
     receipt = models.JSONField(null=True)
     receipt_sha256 = models.CharField(max_length=64, blank=True, default="")
-    personal_fields: ClassVar[dict[str, str]] = {
-        "subject_mark": "answering a request about personal data, and proving that it was answered",
-        "sealed_content": "answering a request about personal data",
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("subject_mark", "sealed_content"), "requests", ("accountability",), "requests", CLOSING),
+        staff_fields("opened_by", retention="requests"),
+    )
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "receipt": "fields and counts by store; names nobody",
     }
-    """Field to purpose, for the record of processing."""
 
     class Meta:
         ordering: ClassVar[list[str]] = ["due_on", "id"]
@@ -128,6 +131,10 @@ class StoreStep(models.Model):
     remaining = models.PositiveBigIntegerField(null=True)
     error = models.TextField(blank=True, default="")
     at = models.DateTimeField(null=True)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "holdings": "fields and counts; names nobody",
+        "request": "the request holds who it is about",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["id"]
@@ -144,7 +151,9 @@ class ErasureMark(models.Model):
 
     mark = models.CharField(max_length=64, primary_key=True)
     at = models.DateTimeField()
-    personal_fields: ClassVar[dict[str, str]] = {"mark": "keeping an erased shopper erased"}
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("mark",), "identifiers", ("accountability",), "erasure_marks", MARK),
+    )
 
     def __str__(self) -> str:
         return self.mark[:12]

@@ -8,6 +8,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import F, Func, Q
 
+from common.personal_data import PersonalFields, staff_fields
+
 SLUG_PATTERN = r"^[a-z0-9][a-z0-9-]*\Z"
 SLUG = RegexValidator(SLUG_PATTERN, "Small letters, digits and hyphens: home-ranker.")
 
@@ -123,6 +125,16 @@ class Experiment(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
     started_at = models.DateTimeField(null=True, editable=False)
     ended_at = models.DateTimeField(null=True, editable=False)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("test_units",), "identifiers", ("experiments",), "designs", "experiments"),
+        staff_fields("created_by"),
+    )
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "factors": "configuration",
+        "condition": "configuration",
+        "secondary_metrics": "configuration",
+        "guardrail_metrics": "configuration",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-created_at"]
@@ -167,6 +179,10 @@ class Arm(models.Model):
     weight = models.FloatField(validators=[MinValueValidator(0.0), MaxValueValidator(1.0)])
     payload = models.JSONField(null=True, blank=True)
     levels = models.JSONField(default=dict, blank=True)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "payload": "configuration",
+        "levels": "configuration",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["experiment", "position"]
@@ -186,6 +202,9 @@ class Epoch(models.Model):
     number = models.PositiveIntegerField()
     weights = models.JSONField()
     started_at = models.DateTimeField()
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "weights": "configuration",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["experiment", "number"]
@@ -214,6 +233,10 @@ class Step(models.Model):
     after = models.JSONField(default=dict)
     audit_event = models.UUIDField(null=True)
     undone_by = models.OneToOneField("self", null=True, on_delete=models.SET_NULL, related_name="undoes")
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("before", "after"), "identifiers", ("experiments",), "designs", "experiments"),
+        staff_fields("actor"),
+    )
 
     class Meta:
         ordering: ClassVar[list[str]] = ["experiment", "-number"]
@@ -248,6 +271,10 @@ class Proposal(models.Model):
     decided_by = models.CharField(max_length=120, blank=True, default="")
     answer = models.TextField(blank=True, default="", help_text="Why it was declined")
     step = models.ForeignKey(Step, null=True, on_delete=models.SET_NULL, related_name="+")
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (staff_fields("decided_by"),)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "inputs": "numbers of many shoppers",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["experiment", "-at", "-pk"]

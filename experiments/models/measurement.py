@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 
+from common.personal_data import PersonalFields, staff_fields
 from experiments.models.experiment import Experiment
 
 METRIC_KEY = RegexValidator(r"^[a-z][a-z0-9_]*\Z", "Small letters, digits and underscores: repeat_orders.")
@@ -31,6 +32,11 @@ class MetricDefinition(models.Model):
     is_archived = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=120, editable=False)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (staff_fields("created_by"),)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "numerator": "configuration",
+        "denominator": "configuration",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["name"]
@@ -51,6 +57,10 @@ class Look(models.Model):
     at = models.DateTimeField()
     units = models.JSONField()
     results = models.JSONField()
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "units": "numbers of units by arm",
+        "results": "numbers of many shoppers",
+    }
 
     class Meta:
         ordering: ClassVar[list[str]] = ["experiment", "number"]
@@ -68,7 +78,9 @@ class StickyArm(models.Model):
     raw_id = models.TextField(help_text="user:ID or anonymous:ID")
     arm = models.CharField(max_length=60)
     at = models.DateTimeField()
-    personal_fields: ClassVar[dict[str, str]] = {"raw_id": "experiments: the same arm at each visit"}
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("raw_id", "arm"), "assignments", ("experiments",), "experiments", "experiments"),
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -101,7 +113,11 @@ class Exposure(models.Model):
         default=list,
         help_text="One for each variable; empty where all are 0",
     )
-    personal_fields: ClassVar[dict[str, str]] = {"unit": "experiments: who saw which arm"}
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(
+            ("unit", "arm", "groups", "values"), "assignments", ("experiments",), "experiments", "experiments"
+        ),
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -122,6 +138,9 @@ class CountedPlan(models.Model):
     experiment = models.OneToOneField(Experiment, on_delete=models.CASCADE, related_name="+", primary_key=True)
     plan = models.CharField(max_length=64, blank=True)
     moments = models.JSONField(default=dict, help_text="When each epoch began, and the end: seconds since 1970")
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "moments": "times of epochs",
+    }
 
     def __str__(self) -> str:
         return f"{self.experiment} {self.plan}"
@@ -133,7 +152,9 @@ class BusyUnit(models.Model):
     unit = models.TextField(primary_key=True)
     due_at = models.DateTimeField(db_index=True)
     has_news = models.BooleanField(default=False, help_text="Whether it did something since it was counted")
-    personal_fields: ClassVar[dict[str, str]] = {"unit": "experiments: who saw which arm"}
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(("unit",), "assignments", ("experiments",), "experiments", "experiments"),
+    )
 
     def __str__(self) -> str:
         return f"{self.unit} {self.due_at}"
@@ -159,6 +180,9 @@ class Cell(models.Model):
     sums = ArrayField(models.DecimalField(max_digits=40, decimal_places=4), default=list)
     products = ArrayField(models.DecimalField(max_digits=60, decimal_places=8), default=list)
     sketches = models.JSONField(default=dict)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "sketches": "of the values of many shoppers",
+    }
 
     class Meta:
         constraints: ClassVar = [

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from common.personal_data import PersonalFields, staff_fields
 from modelops.models.registry import ModelVersion, TrainingRun
 
 
@@ -33,6 +34,10 @@ class ModelAlarm(models.Model):
     settled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="alarms_settled"
     )
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (staff_fields("settled_by"),)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "checks": "numbers of many shoppers",
+    }
 
     class Meta:
         ordering: ClassVar = ["-latest_at", "-id"]
@@ -53,6 +58,9 @@ class ModelDrift(models.Model):
     taken_at = models.DateTimeField()
     rows = models.PositiveIntegerField(help_text="Interactions of the day")
     checks = models.JSONField(default=list, blank=True)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "checks": "numbers of many shoppers",
+    }
 
     class Meta:
         ordering: ClassVar = ["-taken_at", "-id"]

@@ -4,6 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 
+from common.personal_data import PersonalFields, staff_fields
+
 
 class ModelState(models.TextChoices):
     """The state of a model version."""
@@ -55,6 +57,12 @@ class ModelVersion(models.Model):
     pruned_at = models.DateTimeField(null=True, blank=True, help_text="When the artifact was deleted, as too old")
     tracking_run = models.CharField(max_length=120, default="", db_default="", blank=True)
     """Its run in MLflow, as experiment/run."""
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "metrics": "numbers of many shoppers",
+        "report": "numbers of many shoppers",
+        "gate": "numbers of many shoppers",
+        "increment": "of a model",
+    }
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -150,6 +158,11 @@ class TrainingRun(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (staff_fields("actor", "stop_asked_by"),)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "data_report": "numbers of many shoppers",
+        "steps": "times",
+    }
 
     class Meta:
         ordering = ["-created_at", "-id"]

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from common.personal_data import PersonalFields, staff_fields
 from modelops.models.registry import ModelVersion
 
 LONGEST = timedelta(days=30)
@@ -29,6 +30,7 @@ class ModelWaiver(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="waivers_closed"
     )
     closed_at = models.DateTimeField(null=True, blank=True, help_text="When it was declined, or taken back")
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (staff_fields("requested_by", "approved_by", "closed_by"),)
 
     class Meta:
         ordering = ["-requested_at", "-id"]

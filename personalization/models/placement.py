@@ -1,5 +1,7 @@
 """The Placement model: one spot of the storefront, configured by its row; and the versions of that row."""
 
+from typing import ClassVar
+
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
@@ -90,6 +92,11 @@ class Placement(models.Model):
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "sources": "configuration",
+        "fallback": "configuration",
+        "filters": "configuration",
+    }
 
     class Meta:
         ordering = ["key"]
@@ -108,6 +115,9 @@ class PlacementVersion(models.Model):
     number = models.PositiveIntegerField()
     fields = models.JSONField()
     at = models.DateTimeField()
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "fields": "configuration",
+    }
 
     class Meta:
         ordering = ["key", "-number"]

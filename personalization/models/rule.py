@@ -1,10 +1,13 @@
 """The models of a merchandising rule and its versions. Versions never change, so past answers can be explained."""
 
 from decimal import Decimal
+from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+
+from common.personal_data import PersonalFields, staff_fields
 
 POSITIVE = MinValueValidator(Decimal("0"))
 
@@ -86,6 +89,10 @@ class RuleVersion(models.Model):
 
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=120)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (staff_fields("created_by"),)
+    impersonal_fields: ClassVar[dict[str, str]] = {
+        "cap_by": "brand or category",
+    }
 
     class Meta:
         ordering = ["rule", "-number"]

@@ -3,6 +3,7 @@
 import logging
 import zipfile
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,6 +20,7 @@ from rest_framework.test import APIClient
 from access.services import create_key
 from audit.services import record
 from common import clock, privacy, redis
+from common.personal_data import places
 from consents.models import IdentityMethod, PrivacyRequest
 from consents.services import decide_for, fulfilment
 from consents.services.requests import open_request
@@ -163,6 +165,16 @@ def _value(client: Any, key: bytes) -> bytes:
     return repr(value).encode()
 
 
+def undeclared_traces() -> list[str]:
+    """Return tables and keys that hold an id, and that the record of processing does not name."""
+    tables = tuple(place.where for place in places() if place.engine == "PostgreSQL")
+    patterns = [place.where for place in places() if place.engine == "Redis"]
+    return [
+        *(one for one in in_postgres() if one != "session" and not one.startswith(tables)),
+        *(one for one in in_redis() if not any(fnmatchcase(one, pattern) for pattern in patterns)),
+    ]
+
+
 def in_files(*folders: Path) -> list[str]:
     """Return the files that hold an id, packed ones unpacked: model files, MLflow's store and copies."""
     traces = []
@@ -184,6 +196,7 @@ def test_no_store_holds_the_ids_of_an_erased_shopper(
     folders = (tmp_path, Path(django_settings.MODEL_DIR))
     assert len(in_postgres()) >= 10
     assert len(in_redis()) >= 10
+    assert undeclared_traces() == []
     assert {one.suffix for folder in folders for one in folder.rglob("*")} >= {".npz", ".json", ".db"}
     person = privacy.Person((f"user:{USER}", f"anonymous:{DEVICE}"))
     holdings = {store.name: store.verify(person) for store in privacy.stores()}
