@@ -67,6 +67,9 @@ TASKS: Final = {
     "consents.tend_requests": Task(
         "continues privacy requests", "Privacy requests", "admin:consents_privacyrequest_changelist"
     ),
+    "consents.delete_old_data": Task(
+        "deletes personal data that were kept long enough", "Audit log", "admin:audit_auditevent_changelist"
+    ),
     "catalog.resume_imports": Task("continues interrupted imports", "Imports", IMPORTS),
 }
 

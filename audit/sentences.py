@@ -29,6 +29,7 @@ VERBS: Final = {
     "product.import_started": "began the {object}",
     "product.imported": "finished the {object}",
     "product.put": "wrote {object}",
+    "retention.applied": "deleted what was kept long enough: {object}",
     "role.synced": "restored the permissions of {object}",
     "rule.undone": "undid the last change of {object}",
     "stores.adopted": "took over the stores of another installation",

@@ -52,6 +52,7 @@ def length_in_words(period: timedelta) -> str:
     return "0 seconds"
 
 
+NO_TIME: Final = timedelta(0)
 BATCH: Final = 1_000
 MOST_COUNTED: Final = 100_000
 """Overdue records that are counted at most: more say no more."""
@@ -60,10 +61,15 @@ MOST_COUNTED: Final = 100_000
 def delete_in_batches(rows: Callable[[], Any]) -> int:
     """Delete a queryset's rows in short transactions, and return their number without what went along with them."""
     deleted = 0
-    while keys := list(rows().values_list("pk", flat=True)[:BATCH]):
+    while keys := list(rows().order_by().values_list("pk", flat=True)[:BATCH]):
         rows().model.objects.filter(pk__in=keys).delete()
         deleted += len(keys)
     return deleted
+
+
+def count_rows(rows: Any) -> int:
+    """Return the number of a queryset's rows, `MOST_COUNTED` at most."""
+    return int(rows.order_by()[:MOST_COUNTED].count())
 
 
 def of_rows(rows: Callable[[datetime], Any], **fields: Any) -> "Retention":
@@ -71,7 +77,7 @@ def of_rows(rows: Callable[[datetime], Any], **fields: Any) -> "Retention":
     return Retention(
         **fields,
         delete=lambda now: delete_in_batches(lambda: rows(now)),
-        overdue=lambda now: len(rows(now).values_list("pk", flat=True)[:MOST_COUNTED]),
+        overdue=lambda now: count_rows(rows(now)),
     )
 
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from consents.services import fulfilment, own_links, requests
-from consents.services.retention import forget_old_requests
+from consents.services.retention import delete_old_data, forget_old_requests
 from consents.services.suppression import repair_marks
 
 
@@ -31,3 +31,9 @@ def tend_requests() -> None:
     repair_marks()
     fulfilment.work_on_due()
     forget_old_requests()
+
+
+@shared_task(name="consents.delete_old_data")  # type: ignore[untyped-decorator]
+def delete_old() -> None:
+    """Delete the personal data that were kept long enough."""
+    delete_old_data()

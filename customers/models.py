@@ -25,11 +25,10 @@ class Customer(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
         PersonalFields(("raw_id",), "identifiers", ("service", "personalization"), "customers", "customers"),
-        PersonalFields(
-            ("attributes", "attribute_stamps"), "contact", ("service", "personalization"), "customers", "customers"
-        ),
+        PersonalFields(("attributes",), "contact", ("service", "personalization"), "customers", "customers"),
         PersonalFields(("search_text", "email_hash"), "contact", ("service",), "customers", "customers"),
     )
+    impersonal_fields: ClassVar[dict[str, str]] = {"attribute_stamps": "times and message ids of the attributes"}
 
     class Meta:
         db_table = "customers_customer"

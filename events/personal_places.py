@@ -13,6 +13,7 @@ from common.personal_data import PersonalFields, declare
 from events.log.latest import LATEST, SECONDS
 from events.log.waiting_room import BODIES, DUE, INDEX
 from events.models import USES
+from events.services import retention as old
 from events.stream.ring import KEEP_SECONDS, KEY
 
 FIELDS: Final = ("ids", "properties", "traits", "context")
@@ -55,19 +56,23 @@ def register() -> None:
             starts="sent, or when no purpose that it may be used for keeps it longer",
             period=lambda: retention.of_days(settings.EVENTS_RETENTION_DAYS),
             setting="EVENTS_RETENTION_DAYS",
+            delete=old.delete_old_events,
+            overdue=old.count_old_events,
         ),
-        retention.Retention(
-            "orders",
-            "Orders",
-            "tax law asks for ten years",
+        retention.of_rows(
+            old.old_orders,
+            name="orders",
+            title="Orders",
+            reason="tax law asks for ten years",
             starts="placed",
             period=lambda: retention.of_days(settings.ORDERS_RETENTION_DAYS),
             setting="ORDERS_RETENTION_DAYS",
         ),
-        retention.Retention(
-            "rejected_events",
-            "Rejected events",
-            "the sender's mistake is mended by then",
+        retention.of_rows(
+            old.old_rejected_events,
+            name="rejected_events",
+            title="Rejected events",
+            reason="the sender's mistake is mended by then",
             starts="received",
             period=lambda: retention.of_days(settings.REJECTED_EVENTS_RETENTION_DAYS),
             setting="REJECTED_EVENTS_RETENTION_DAYS",
@@ -76,9 +81,11 @@ def register() -> None:
             "customers",
             "Customers",
             "who does not come back needs no service",
-            starts="used in an event or an order",
+            starts="last used in an event or an order",
             period=lambda: retention.of_days(settings.CUSTOMERS_RETENTION_DAYS),
             setting="CUSTOMERS_RETENTION_DAYS",
+            delete=old.delete_old_customers,
+            overdue=old.count_old_customers,
         ),
     ):
         retention.register(one)

@@ -6,6 +6,7 @@ from django.conf import settings
 
 from common import retention
 from common.personal_data import PersonalFields, declare
+from experiments.services.retention import count_old_rows, delete_old_rows
 from experiments.services.sticky import KEPT_SECONDS
 
 
@@ -34,6 +35,8 @@ def register() -> None:
             starts="part of an experiment that ended and was archived",
             period=lambda: retention.of_days(settings.EXPERIMENTS_RETENTION_DAYS),
             setting="EXPERIMENTS_RETENTION_DAYS",
+            delete=delete_old_rows,
+            overdue=count_old_rows,
         ),
     ):
         retention.register(one)

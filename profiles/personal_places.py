@@ -8,6 +8,7 @@ from common import retention
 from common.personal_data import PersonalFields, declare
 from profiles import keys
 from profiles.services.live_counts import KEEP_SECONDS
+from profiles.services.retention import count_old_profiles, delete_old_profiles
 
 STORE = "profiles"
 USES = ("personalization",)
@@ -53,5 +54,7 @@ def register() -> None:
             starts="last added to",
             period=lambda: retention.of_days(settings.PROFILES_RETENTION_DAYS),
             setting="PROFILES_RETENTION_DAYS",
+            delete=delete_old_profiles,
+            overdue=count_old_profiles,
         )
     )

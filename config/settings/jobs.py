@@ -26,6 +26,8 @@ CELERY_TASK_ROUTES = {
     # And for an export of the audit log.
     "audit.*": {"queue": "quick"},
     "consents.*": {"queue": "quick"},
+    # Nobody waits for the deletion of old data, which may take long.
+    "consents.delete_old_data": {"queue": "celery"},
     # So does one for the exact size of a segment.
     "profiles.run_segment_job": {"queue": "quick"},
     "profiles.count_segments": {"queue": "quick"},

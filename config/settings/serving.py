@@ -90,6 +90,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expire_seconds": 60},
     },
+    # After the training: it may learn from the last day of what is deleted.
+    "retention": {
+        "task": "consents.delete_old_data",
+        "schedule": crontab(hour=(TRAINING_HOUR + 2) % 24, minute=41),
+        "options": {"expire_seconds": SAME_NIGHT},
+    },
     # An import whose worker died continues with the next one.
     "interrupted imports": {
         "task": "catalog.resume_imports",

@@ -15,6 +15,7 @@ from common.personal_data import CATEGORIES, OWN_ERASERS, OWN_PURPOSES, Personal
 from common.spreadsheet import defused
 from consents.models import Purpose
 from consents.models.decisions import BASES
+from consents.verdict import ESSENTIAL
 
 BASIS: Final = dict(BASES)
 NOBODY: Final = "nobody outside the shop"
@@ -88,6 +89,12 @@ def processing_record() -> ProcessingRecord:
 def purpose_names() -> frozenset[str]:
     """Return the names of the purposes that shoppers decide on."""
     return frozenset(Purpose.objects.values_list("name", flat=True))
+
+
+def retention_days() -> dict[str, int | None]:
+    """Return how many days each purpose that shoppers decide on keeps data; None: without end."""
+    rows = Purpose.objects.exclude(name=ESSENTIAL).order_by("name", "version")
+    return dict(rows.values_list("name", "retention_days"))
 
 
 def undeclared() -> list[str]:

@@ -12,10 +12,11 @@ from common import clock, privacy, redis
 from common.errors import Conflict, InvalidInput
 from consents import cache
 from consents.models import ErasureMark, IdentityMethod, PrivacyRequest, StoreStep
+from consents.personal_places import REQUESTS
 from consents.receipts import digest_of
 from consents.selectors import person, states
 from consents.services import decide_for, fulfilment, requests
-from consents.services.retention import RETENTION, forget_old_requests
+from consents.services.retention import forget_old_requests
 from consents.services.suppression import repair_marks
 from consents.suppression_mark import mark_of
 from customers.models import Customer
@@ -320,7 +321,7 @@ def test_requests_are_forgotten_two_years_after_their_answer(ada: str) -> None:
     request = done(opened("user:nobody", "access"))
     assert forget_old_requests() == 0
 
-    PrivacyRequest.objects.filter(pk=request.pk).update(closed_at=clock.now() - RETENTION)
+    PrivacyRequest.objects.filter(pk=request.pk).update(closed_at=clock.now() - REQUESTS)
 
     assert forget_old_requests() > 0
     assert not PrivacyRequest.objects.exists()

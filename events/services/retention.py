@@ -1,0 +1,90 @@
+"""Deletes what this room kept long enough: events, orders, rejected events, and customers who were not seen since."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from common.retention import BATCH, MOST_COUNTED
+from consents.selectors.processing import retention_days
+from customers.idle import delete_idle, idle_customers
+from events.models import Event, Order, SetAside
+
+OLD_EVENTS: Final = "SELECT id, at FROM events_event WHERE at < %(before)s AND ({condition}) ORDER BY at LIMIT %(most)s"
+DELETE_EVENTS: Final = f"DELETE FROM events_event WHERE at < %(before)s AND (id, at) IN ({OLD_EVENTS})"
+COUNT_EVENTS: Final = f"SELECT count(*) FROM ({OLD_EVENTS}) AS old"
+
+
+def delete_old_events(now: datetime) -> int:
+    """Delete events in batches, the oldest first; return their number."""
+    deleted = 0
+    while batch := _run(DELETE_EVENTS, now, most=BATCH):
+        deleted += batch
+    return deleted
+
+
+def count_old_events(now: datetime) -> int:
+    """Return how many events are over, `MOST_COUNTED` at most."""
+    return _run(COUNT_EVENTS, now, most=MOST_COUNTED)
+
+
+def _run(query: str, now: datetime, *, most: int) -> int:
+    """Run the query for events that are over at a moment; return the number it returns or deletes.
+
+    An event is over after the longest retention of the purposes that it may be used for, but after
+    `EVENTS_RETENTION_DAYS` in any case. One that no purpose may use is over after the shortest.
+    """
+    longest = settings.EVENTS_RETENTION_DAYS
+    days = {name: min(longest, length or longest) for name, length in retention_days().items()}
+    lengths = sorted({*days.values(), longest})
+    conditions = ["at < %(end)s"]
+    parameters: dict[str, Any] = {"end": now - timedelta(days=longest), "most": most}
+    for length in lengths[:-1]:
+        conditions.append(f"at < %(end_{length})s AND NOT allowed && %(longer_{length})s::text[]")
+        parameters[f"end_{length}"] = now - timedelta(days=length)
+        parameters[f"longer_{length}"] = [name for name, own in days.items() if own > length]
+    parameters["before"] = now - timedelta(days=lengths[0])  # leaves out younger partitions
+    with connection.cursor() as cursor:
+        cursor.execute(query.format(condition=" OR ".join(f"({one})" for one in conditions)), parameters)
+        return int(cursor.fetchone()[0]) if query is COUNT_EVENTS else int(cursor.rowcount)
+
+
+def old_orders(now: datetime) -> QuerySet[Order]:
+    """Return the orders that are over; one without a time counts from its latest event."""
+    before = now - timedelta(days=settings.ORDERS_RETENTION_DAYS)
+    return Order.objects.filter(Q(placed_at__lt=before) | Q(placed_at=None, status_at__lt=before))
+
+
+def old_rejected_events(now: datetime) -> QuerySet[SetAside]:
+    """Return the rejected events that are over."""
+    return SetAside.objects.filter(received_at__lt=now - timedelta(days=settings.REJECTED_EVENTS_RETENTION_DAYS))
+
+
+def delete_old_customers(now: datetime) -> int:
+    """Delete customers and links between ids that are in no kept event or order since; return their number."""
+    before = now - timedelta(days=settings.CUSTOMERS_RETENTION_DAYS)
+    return delete_idle(before, seen=partial(_seen, before))
+
+
+def count_old_customers(now: datetime) -> int:
+    """Return how many customers and links are over."""
+    before = now - timedelta(days=settings.CUSTOMERS_RETENTION_DAYS)
+    return idle_customers(before, seen=partial(_seen, before))
+
+
+def _seen(since: datetime, raw_ids: Collection[str]) -> set[str]:
+    """Return the raw ids that are in an event or an order since."""
+    seen: set[str] = set()
+    for kind in ("user", "anonymous"):
+        ids = [one.partition(":")[2] for one in raw_ids if one.startswith(f"{kind}:")]
+        of_ids: dict[str, Any] = {f"{kind}_id__in": ids}
+        for rows in (
+            Event.objects.filter(**of_ids, at__gte=since),
+            Order.objects.filter(**of_ids, placed_at__gte=since),
+        ):
+            seen |= {f"{kind}:{one}" for one in rows.values_list(f"{kind}_id", flat=True).distinct()}
+    return seen
