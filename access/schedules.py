@@ -27,10 +27,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One scheduled task. `due_at` is when it is due next or, if it is late, was due; None while it is switched off."""
+    """One scheduled task, and the name of its task in code.
+
+    `due_at` is when it is due next or, if it is late, was due; None while it is switched off.
+    """
 
     id: int
     name: str
+    code: str
     task: Task
     times: str
     is_enabled: bool
@@ -70,6 +74,9 @@ TASKS: Final = {
     "consents.delete_old_data": Task(
         "deletes personal data that were kept long enough", "Audit log", "admin:audit_auditevent_changelist"
     ),
+    "consents.audit_practice": Task(
+        "compares promises about personal data with practice", "Practice audit", "portal:practice"
+    ),
     "catalog.resume_imports": Task("continues interrupted imports", "Imports", IMPORTS),
 }
 
@@ -86,6 +93,7 @@ def schedule_of(row: Any, *, now: datetime) -> Schedule:
     return Schedule(
         id=row.pk,
         name=row.name,
+        code=row.task,
         task=TASKS.get(row.task, Task("")),
         times=in_words(row),
         is_enabled=row.enabled,

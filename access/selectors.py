@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, cast
 
 from django.db import InterfaceError, OperationalError
@@ -75,6 +76,14 @@ def label_of(raw: str) -> str:
     if entry is not None and entry.record is not None:
         return entry.record.actor
     return start_of(raw) or UNKNOWN
+
+
+def idle_keys(*, since: datetime) -> list[str]:
+    """Return the names of valid keys that were made before a moment and not used since."""
+    is_valid = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=clock.real_now()))
+    is_idle = Q(last_used_at=None) | Q(last_used_at__lt=since)
+    rows = ApiKey.objects.filter(is_valid & is_idle, created_at__lt=since).order_by("name")
+    return list(rows.values_list("name", flat=True))
 
 
 def key_titles() -> dict[str, str]:

@@ -23,6 +23,7 @@ VERBS: Final = {
     "model.refused": "refused {object} at the gate",
     "model.rolled_back": "rolled back to {object}",
     "own_data.downloaded": "downloaded their own data",
+    "practice.audited": "compared promises about personal data with practice",
     "product.bulk_put": "wrote many products at once",
     "product.import_failed": "could not finish the {object}",
     "product.import_queued": "asked for the {object}",

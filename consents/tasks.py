@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from consents.services import fulfilment, own_links, requests
+from consents.services.practice import audit_practice
 from consents.services.retention import delete_old_data, forget_old_requests
 from consents.services.suppression import repair_marks
 
@@ -37,3 +38,9 @@ def tend_requests() -> None:
 def delete_old() -> None:
     """Delete the personal data that were kept long enough."""
     delete_old_data()
+
+
+@shared_task(name="consents.audit_practice")  # type: ignore[untyped-decorator]
+def audit_the_practice(actor: str = "system:practice") -> None:
+    """Write to the audit log what is out of line."""
+    audit_practice(actor=actor)

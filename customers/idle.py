@@ -9,35 +9,37 @@ from django.db.models import QuerySet
 from customers.models import Customer, CustomerLink
 
 AT_ONCE: Final = 1_000
-Seen = Callable[[Collection[str]], Collection[str]]
+ActiveIds = Callable[[Collection[str]], Collection[str]]
 """Takes raw ids, and returns those that were seen lately."""
 
 
-def idle_customers(before: datetime, *, seen: Seen) -> int:
+def idle_customers(before: datetime, *, active_ids: ActiveIds) -> int:
     """Return how many customers and links are older and of nobody who was seen lately."""
-    return sum(len(keys) for _, keys in _idle(before, seen))
+    return sum(len(keys) for _, keys in _idle(before, active_ids))
 
 
-def delete_idle(before: datetime, *, seen: Seen) -> int:
+def delete_idle(before: datetime, *, active_ids: ActiveIds) -> int:
     """Delete customers and links that are older and of nobody who was seen lately; return their number."""
     deleted = 0
-    for rows, keys in _idle(before, seen):
+    for rows, keys in _idle(before, active_ids):
         rows.filter(pk__in=keys).delete()
         deleted += len(keys)
     return deleted
 
 
-def _idle(before: datetime, seen: Seen) -> Iterator[tuple[QuerySet[Any], list[int]]]:
+def _idle(before: datetime, active_ids: ActiveIds) -> Iterator[tuple[QuerySet[Any], list[int]]]:
     """Yield the rows of a table with the keys of those that are idle, in batches."""
-    yield from _of_table(Customer.objects.filter(created_at__lt=before), "raw_id", "", seen)
-    yield from _of_table(CustomerLink.objects.filter(at__lt=before), "user_id", "user:", seen)
+    yield from _of_table(Customer.objects.filter(created_at__lt=before), "raw_id", "", active_ids)
+    yield from _of_table(CustomerLink.objects.filter(at__lt=before), "user_id", "user:", active_ids)
 
 
-def _of_table(rows: QuerySet[Any], owner: str, prefix: str, seen: Seen) -> Iterator[tuple[QuerySet[Any], list[int]]]:
+def _of_table(
+    rows: QuerySet[Any], owner: str, prefix: str, active_ids: ActiveIds
+) -> Iterator[tuple[QuerySet[Any], list[int]]]:
     last = 0
     while batch := _next(rows, owner, last):
         owners = {f"{prefix}{one}" for _, one in batch}
-        busy = seen(owners)
+        busy = active_ids(owners)
         yield rows, [key for key, one in batch if f"{prefix}{one}" not in busy]
         last = batch[-1][0]
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from access.accounts import CONFIRM, unconfirmed_accounts
 from common import clock
 from common.errors import Unavailable
+from consents.selectors.practice import latest_audit
 from consents.selectors.requests import FULFIL, pressing_requests
 from events.activity import n_rejected
 from events.rejections import n_refused_again
@@ -129,6 +130,14 @@ def _privacy_requests(user: Person) -> Iterator[Decision]:
         yield Decision(f"{one.title}: {one.time_left}", one.text, link)
 
 
+def _practice(user: Person) -> Iterator[Decision]:
+    latest = latest_audit()
+    # Requests stand here themselves, as they are now.
+    for one in latest.findings if latest else ():
+        if one.check != "requests":
+            yield Decision(one.title, one.remedy, reverse("portal:practice"))
+
+
 def _events(count: int) -> str:
     return "1 event was" if count == 1 else f"{count:,} events were"
 
@@ -147,6 +156,7 @@ WAITING: Final[tuple[tuple[str, Callable[[Person], Iterator[Decision]]], ...]] =
     ("personalization.change_rule", _ending_rules),
     (WATCH, _rejected),
     (FULFIL, _privacy_requests),
+    (FULFIL, _practice),
 )
 """Who may decide, and what waits."""
 

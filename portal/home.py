@@ -7,7 +7,6 @@ from typing import Any, Final
 import redis
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
 
 from audit.selectors import Entry, entries
 from audit.staff import names_of
@@ -26,6 +25,7 @@ from portal.checklist import checklist_for
 from portal.decisions import decisions_for
 from portal.failed_today import failed_today
 from portal.holdout import holdout_context
+from portal.links import link_of
 from portal.model_card import card_of
 from portal.performance import this_week, this_week_products
 from portal.permissions import WATCH, may
@@ -42,6 +42,7 @@ DOORS: Final = (
     ("Models: verdicts and live results", "portal:models", "modelops.change_modelversion"),
     ("Event stream", "portal:stream", WATCH),
     ("Privacy requests", "admin:consents_privacyrequest_changelist", "consents.change_*"),
+    ("Practice audit", "portal:practice", "consents.change_*"),
     ("Audit log", "admin:audit_auditevent_changelist", "audit.view_*"),
     ("Look up consent proof", "admin:consents_consentevent_changelist", "consents.change_*"),
     ("Accounts and roles", "admin:access_user_changelist", "access.change_user"),
@@ -88,7 +89,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """Return the context of the admin's home; each card needs the permission for its content."""
     user = request.user
     sells = may(user, MERCHANDISE) and not may(user, JUDGE) and not may(user, WATCH)
-    doors = [(title, link) for title, name, permission in DOORS if may(user, permission) and (link := _link(name))]
+    doors = [(title, link) for title, name, permission in DOORS if may(user, permission) and (link := link_of(name))]
     return {
         **context,
         "title": "What is happening",
@@ -109,14 +110,6 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "placements": list(active_placements().values()) if may(user, "personalization.view_placement") else [],
         "audit": _decisions() if may(user, "audit.view_*") else [],
     }
-
-
-def _link(name: str) -> str | None:
-    """Return the URL, or None if the page is not registered."""
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return None
 
 
 def _decisions() -> list[Entry]:

@@ -64,6 +64,8 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
     "What is allowed": (
         Door("Privacy requests", "shield_person", "consents.PrivacyRequest"),
         Door("Purposes", "policy", "consents.Purpose"),
+        Door("Practice audit", "fact_check", "portal:practice", "consents.view_privacyrequest"),
+        Door("Requests by year", "calendar_month", "portal:privacy-year", "consents.view_privacyrequest"),
         Door("Record of processing", "inventory_2", "portal:processing", "consents.view_privacyrequest"),
         Door("Consent proof", "history_edu", "consents.ConsentEvent"),
         Door("Audit log", "gavel", "audit.AuditEvent"),

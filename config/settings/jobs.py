@@ -28,6 +28,7 @@ CELERY_TASK_ROUTES = {
     "consents.*": {"queue": "quick"},
     # Nobody waits for the deletion of old data, which may take long.
     "consents.delete_old_data": {"queue": "celery"},
+    "consents.audit_practice": {"queue": "celery"},
     # So does one for the exact size of a segment.
     "profiles.run_segment_job": {"queue": "quick"},
     "profiles.count_segments": {"queue": "quick"},

@@ -96,6 +96,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour=(TRAINING_HOUR + 2) % 24, minute=41),
         "options": {"expire_seconds": SAME_NIGHT},
     },
+    # After the deletion of old data: what is left then is out of line.
+    "practice audit": {
+        "task": "consents.audit_practice",
+        "schedule": crontab(hour=(TRAINING_HOUR + 3) % 24, minute=11),
+        "options": {"expire_seconds": SAME_NIGHT},
+    },
     # An import whose worker died continues with the next one.
     "interrupted imports": {
         "task": "catalog.resume_imports",

@@ -67,18 +67,18 @@ def old_rejected_events(now: datetime) -> QuerySet[SetAside]:
 def delete_old_customers(now: datetime) -> int:
     """Delete customers and links between ids that are in no kept event or order since; return their number."""
     before = now - timedelta(days=settings.CUSTOMERS_RETENTION_DAYS)
-    return delete_idle(before, seen=partial(_seen, before))
+    return delete_idle(before, active_ids=partial(_active_ids, before))
 
 
 def count_old_customers(now: datetime) -> int:
     """Return how many customers and links are over."""
     before = now - timedelta(days=settings.CUSTOMERS_RETENTION_DAYS)
-    return idle_customers(before, seen=partial(_seen, before))
+    return idle_customers(before, active_ids=partial(_active_ids, before))
 
 
-def _seen(since: datetime, raw_ids: Collection[str]) -> set[str]:
+def _active_ids(since: datetime, raw_ids: Collection[str]) -> set[str]:
     """Return the raw ids that are in an event or an order since."""
-    seen: set[str] = set()
+    result: set[str] = set()
     for kind in ("user", "anonymous"):
         ids = [one.partition(":")[2] for one in raw_ids if one.startswith(f"{kind}:")]
         of_ids: dict[str, Any] = {f"{kind}_id__in": ids}
@@ -86,5 +86,5 @@ def _seen(since: datetime, raw_ids: Collection[str]) -> set[str]:
             Event.objects.filter(**of_ids, at__gte=since),
             Order.objects.filter(**of_ids, placed_at__gte=since),
         ):
-            seen |= {f"{kind}:{one}" for one in rows.values_list(f"{kind}_id", flat=True).distinct()}
-    return seen
+            result |= {f"{kind}:{one}" for one in rows.values_list(f"{kind}_id", flat=True).distinct()}
+    return result
