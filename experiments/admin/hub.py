@@ -1,7 +1,7 @@
 """The page of one experiment: what it is, what may be done with it, and what was done."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -43,6 +43,7 @@ DONE: Final[Mapping[str, str]] = {
     "undone": "Undone",
 }
 """What each step did; others are named by their key."""
+NO_LABELS: Final[Mapping[str, str]] = {}
 
 
 class HubPages:
@@ -119,12 +120,17 @@ def parts_of(row: Experiment) -> list[tuple[str, str]]:
 
 
 def payload_in_words(kind: str, arm: Arm) -> str:
-    """Return what an arm changes."""
+    """Return what an arm changes, with the names that the form of the kind offers."""
+    registered = payload_kind(kind)
     if arm.payload is None:
         return "as it is now"
-    if payload_kind(kind) is None or not isinstance(arm.payload, Mapping):
+    if registered is None or not isinstance(arm.payload, Mapping):
         return json.dumps(arm.payload, ensure_ascii=False)
-    return ", ".join(f"{name.replace('_', ' ')}: {_plain(value)}" for name, value in sorted(arm.payload.items()))
+    labels = {name: dict(choices) for name, choices in registered.choices().items()}
+    return ", ".join(
+        f"{name.replace('_', ' ')}: {_plain(value, labels.get(name, {}))}"
+        for name, value in sorted(arm.payload.items())
+    )
 
 
 def history_of(row: Experiment) -> list[dict[str, Any]]:
@@ -159,13 +165,18 @@ def changes_in_words(step: Step, undoes: int | None = None) -> str:
     if undoes is not None:
         return f"step {undoes}"
     before, after = step.before, step.after
-    if step.action == "coverage_changed":
-        return f"from {100 * before['coverage']:.4g} % to {100 * after['coverage']:.4g} %"
-    if step.action == "weights_changed":
-        return ", ".join(f"{arm['name']} {100 * arm['weight']:.4g} %" for arm in after["arms"])
+    if step.action in ("coverage_changed", "weights_changed", "ramped"):
+        return ", ".join(_traffic_in_words(before, after))
     if step.action in ("stopped", "shipped"):
         return f"everybody gets {after.get('final_arm', '')}"
     return ", ".join(name.replace("_", " ") for name in after) if step.action == "edited" else ""
+
+
+def _traffic_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    if "coverage" in after:
+        yield f"coverage from {100 * before['coverage']:.4g} % to {100 * after['coverage']:.4g} %"
+    for arm in after.get("arms", ()):
+        yield f"{arm['name']} {100 * arm['weight']:.4g} %"
 
 
 def _guardrail(one: Any, names: Mapping[str, str]) -> str:
@@ -183,7 +194,7 @@ def _namespace(row: Experiment) -> str:
     return f"{row.namespace.name}, buckets {row.namespace_low} to {row.namespace_high}"
 
 
-def _plain(value: Any) -> str:
+def _plain(value: Any, labels: Mapping[str, str] = NO_LABELS) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name.replace('_', ' ')} {_plain(inner)}" for name, inner in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(labels.get(str(one), str(one)) for one in (value if isinstance(value, list) else [value]))

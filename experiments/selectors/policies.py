@@ -12,6 +12,7 @@ from experiments.fairness import GroupGuardrail
 from experiments.models import Experiment, PolicyMode, Proposal, Status
 from experiments.policy import Limits, Outlook, PolicyState, Ramp, outlook
 from experiments.ramp import Traffic
+from experiments.results import ExperimentResults
 from experiments.selectors.results import results_of
 from experiments.stats.sequential import DEFAULT_N_STAR
 
@@ -55,20 +56,23 @@ def waiting_proposals(*, experiment_id: int | None = None) -> list[WaitingPropos
     ]
 
 
-def policy_outlook(key: str, *, now: datetime | None = None) -> Outlook:
-    """Return what the policy would do now whatever its mode, or what it waits for. Raises NotFound."""
+def policy_outlook(key: str, *, now: datetime | None = None, results: ExperimentResults | None = None) -> Outlook:
+    """Return what the policy would do now whatever its mode, or what it waits for. Raises NotFound.
+
+    `results` are those of this moment, where somebody has them already.
+    """
     row = Experiment.objects.filter(key=key).first()
     if row is None:
         raise NotFound(f"There is no experiment {key}.")
     if row.status != Status.RUNNING:
         return Outlook(None, "Only a running experiment has a next step.")
-    return read_outlook(row, now=now or clock.now())
+    return read_outlook(row, now=now or clock.now(), results=results)
 
 
-def read_outlook(row: Experiment, *, now: datetime) -> Outlook:
+def read_outlook(row: Experiment, *, now: datetime, results: ExperimentResults | None = None) -> Outlook:
     """Return the outlook of a running experiment, from its results at this moment."""
     groups = group_guardrails(row.guardrail_metrics)
-    results = results_of(row.key, at=now, with_breakdowns=bool(groups))
+    results = results or results_of(row.key, at=now, with_breakdowns=bool(groups))
     state = PolicyState(
         now=now,
         traffic=Traffic(row.coverage, dict(row.arms.order_by("position").values_list("key", "weight"))),

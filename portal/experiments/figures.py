@@ -18,8 +18,13 @@ LEAST_SPAN: Final = timedelta(hours=1)
 """What an axis of times shows at least: among a few looks, labels would be milliseconds."""
 
 
-def funnel(results: ExperimentResults, looks: Sequence[LookPoint], names: Mapping[str, str]) -> Figure | None:
-    """Return the goal's effect with its interval at each look and now, an area and a line for each arm."""
+def funnel(
+    results: ExperimentResults, looks: Sequence[LookPoint], names: Mapping[str, str], *, since: datetime | None = None
+) -> Figure | None:
+    """Return the goal's effect with its interval at each look and now, an area and a line for each arm.
+
+    The time runs from `since`, so that the first look is not alone on an axis of milliseconds.
+    """
     goal = results.goal
     if goal is None:
         return None
@@ -42,8 +47,9 @@ def funnel(results: ExperimentResults, looks: Sequence[LookPoint], names: Mappin
     if not traces:
         return None
     n_lines = sum("name" in one for one in traces)
+    times_of_all = [time for course in series.values() for time, _ in course]
     layout = {
-        "xaxis": {"type": "date", **_widened([time for course in series.values() for time, _ in course])},
+        "xaxis": {"type": "date", **_widened([*times_of_all, *([] if since is None else [shop_time(since)])])},
         "yaxis": {"title": {"text": EFFECT}},
         "shapes": [_no_effect("x")],
         "height": HEIGHT + ROW * n_lines,
@@ -252,10 +258,10 @@ def _clip(trace: dict[str, Any], low: float, high: float) -> dict[str, Any]:
 
 
 def _widened(times: Sequence[datetime]) -> dict[str, Any]:
-    """Return the range of an axis whose times lie closer together than what it shows at least; else nothing."""
+    """Return the range of an axis of these times, which is an hour at least."""
     first, last = min(times), max(times)
     if last - first >= LEAST_SPAN:
-        return {}
+        return {"range": [_plain(first), _plain(last)]}
     return {"range": [_plain(first - LEAST_SPAN / 2), _plain(last + LEAST_SPAN / 2)]}
 
 

@@ -74,8 +74,8 @@ def names_of_arms(results: ExperimentResults) -> dict[str, str]:
     return {one.arm: one.name for one in results.arms}
 
 
-def top(results: ExperimentResults, story: Story) -> dict[str, Any]:
-    """Return what the cards at the top of the page show."""
+def top(results: ExperimentResults, story: Story, *, outlook: str = "") -> dict[str, Any]:
+    """Return what the cards at the top of the page show. `outlook` is what the policy waits for, or is about to do."""
     return {
         "results": results,
         "story": story,
@@ -85,6 +85,7 @@ def top(results: ExperimentResults, story: Story) -> dict[str, Any]:
         "plan": plan(results, story),
         "reached": min(100, round(100 * (results.progress.information or 0))),
         "policy": POLICIES.get(story.policy_mode, ""),
+        "outlook": outlook,
         "next_steps": [one for one in story.proposals if one.state == "open"],
         "counted": time_text(results.health.counted_until),
         "at": time_text(results.at),
@@ -121,16 +122,19 @@ def plan(results: ExperimentResults, story: Story) -> list[Fact]:
     if progress.information is not None:
         planned += f", {progress.information:.0%} of it reached"
     left = "no end planned" if progress.days_left is None else f"about {days_text(progress.days_left)} left"
+    has_ended = story.ended_at is not None
+    began = f"{time_text(story.started_at)}{f' until {time_text(story.ended_at)}' if has_ended else ''}"
+    span = f"{left}; {progress.minimum_days} days at least, {progress.maximum_days} at most"
     rows = [
-        Fact("Runs since", f"{time_text(story.started_at)}, {days_text(progress.days)}"),
-        Fact("Time left", f"{left}; {progress.minimum_days} days at least, {progress.maximum_days} at most"),
+        Fact("Ran from" if has_ended else "Runs since", f"{began}, {days_text(progress.days)}"),
+        *([] if has_ended else [Fact("Time left", span)]),
         Fact("Plan", planned),
         Fact("Traffic", f"{story.coverage:.0%} of the audience"),
         Fact("Read as", f"{INFERENCES.get(results.inference, results.inference)}, alpha {results.alpha:g}"),
     ]
     if progress.detectable_effect is not None:
         rows.append(Fact("Can show by now", f"effects of {progress.detectable_effect:.1%} and more"))
-    if progress.predictive_power is not None:
+    if progress.predictive_power is not None and not has_ended:
         rows.append(Fact("Chance to succeed", f"{progress.predictive_power:.0%}, if it goes on to its end"))
     return rows
 
@@ -176,7 +180,7 @@ def _funnel(results: ExperimentResults, story: Story, names: Mapping[str, str]) 
     ]  # fmt: skip
     note = f"{goal.name}, against the control. The interval narrows as visitors come. The absolute effect decides."
     columns = ("When", "Arm", "Relative effect", "Absolute effect")
-    figure = figures.funnel(results, story.looks, names)
+    figure = figures.funnel(results, story.looks, names, since=story.started_at)
     return Section("goal", "The goal over time", note, columns, [*now, *looks[::-1]], figure)
 
 
@@ -333,12 +337,12 @@ def _quantiles(metric: MetricResult, names: Mapping[str, str]) -> Section | None
 
 
 def trail(story: Story) -> Section:
-    """Return the steps and the answers to proposals, the newest first."""
+    """Return the steps, and the proposals that led to none, the newest first."""
     lines = [
         *((one.at, f"{_words(one.action)}{', undone later' if one.is_undone else ''}", one.by, one.reason)
           for one in story.steps),
         *((one.decided_at or one.at, f"policy: {_proposal_words(one)}", one.by or "policy", one.reason)
-          for one in story.proposals),
+          for one in story.proposals if one.state != "applied"),
     ]  # fmt: skip
     rows = [(time_text(at), what, who, why) for at, what, who, why in sorted(lines, key=itemgetter(0), reverse=True)]
     note = "Each step is in the audit log, with the way back."

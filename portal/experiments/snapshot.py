@@ -8,7 +8,9 @@ import orjson
 from django.template.loader import render_to_string
 
 from common.redis import client
+from experiments.models import PolicyMode, Status
 from experiments.results import ExperimentResults
+from experiments.selectors.policies import policy_outlook
 from experiments.selectors.results import results_of
 from experiments.selectors.story import Story, story_of
 from portal.experiments.parts import sections, top
@@ -21,17 +23,20 @@ TOP_PARTS: Final = ("verdict", "visitors", "plan", "policy")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The results with all that is drawn from them."""
+    """The results with all that is drawn from them. `outlook` is "" where no policy has a next step."""
 
     results: ExperimentResults
     story: Story
+    outlook: str
     sections: list[Section]
 
     @classmethod
     def of(cls, key: str) -> "Snapshot":
         """Compute it. Raises NotFound, and database errors."""
         results, story = results_of(key), story_of(key)
-        return cls(results, story, sections(results, story))
+        has_policy = results.status == Status.RUNNING and story.policy_mode != PolicyMode.OFF
+        outlook = policy_outlook(key, results=results).sentence if has_policy else ""
+        return cls(results, story, outlook, sections(results, story))
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -41,7 +46,7 @@ class Snapshot:
     @property
     def top(self) -> dict[str, Any]:
         """What the cards at the top show."""
-        return top(self.results, self.story)
+        return top(self.results, self.story, outlook=self.outlook)
 
     def encoded(self) -> str:
         """Return it as the JSON that sockets and polls send: `at`, HTML by part, figures by slug."""
