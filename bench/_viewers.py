@@ -19,7 +19,7 @@ import orjson
 POLL_SECONDS: Final = 5.0
 SILENT_SECONDS: Final = 12.0
 FIRST_SECONDS: Final = 1.0
-LAST_SECONDS: Final = 30.0
+LAST_SECONDS: Final = POLL_SECONDS
 ROW: Final = re.compile(r"<tr><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td>")
 
 

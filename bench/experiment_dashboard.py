@@ -193,6 +193,8 @@ async def measured(
             await audience.close()
     return {
         **{name: getattr(options, name) for name in ("viewers", "events", "rate", "shoppers", "kills")},
+        "processors": os.cpu_count(),
+        "load": round(os.getloadavg()[1], 1),
         "bar_s": BAR_SECONDS,
         "accepted_s": summary(one.accepted for one in times),
         "recorded_s": summary(one.recorded for one in times),
