@@ -47,7 +47,7 @@ Event = dict[str, Any]
 
 
 def main() -> int:
-    """Run it, print the figures; return 1 where an event was later than the bar."""
+    """Run it, print the figures; return 1 where more than one event in twenty was later than the bar."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--events", type=int, default=100)
@@ -59,7 +59,7 @@ def main() -> int:
         figures = run(it, options)
     print(json.dumps(figures, indent=1))
     write_results("experiment_dashboard", figures)
-    return int(figures["shown_s"]["max"] > BAR_SECONDS)
+    return int(figures["shown_to_all_s"]["p95"] > BAR_SECONDS)
 
 
 def run(it: Stage, options: argparse.Namespace) -> dict[str, Any]:
@@ -196,12 +196,12 @@ async def measured(
         "processors": os.cpu_count(),
         "load": round(os.getloadavg()[1], 1),
         "bar_s": BAR_SECONDS,
-        "accepted_s": summary(one.accepted for one in times),
-        "recorded_s": summary(one.recorded for one in times),
-        "counted_s": summary(one.counted for one in times),
-        "shown_s": summary(itertools.chain(*(one.shown for one in times))),
-        "shown_to_all_s": summary(max(one.shown) for one in times),
-        "late": sum(max(one.shown) > BAR_SECONDS for one in times),
+        "response_s": summary(one.response for one in times),
+        "recorded_s": summary(one.recorder for one in times),
+        "counted_s": summary(one.counter for one in times),
+        "shown_s": summary(itertools.chain(*(one.pages for one in times))),
+        "shown_to_all_s": summary(max(one.pages) for one in times),
+        "late": sum(max(one.pages) > BAR_SECONDS for one in times),
         "killed_until_all_had_the_number_s": [round(numbers, 2) for numbers, _ in kills],
         "killed_until_all_were_live_s": [round(live, 2) for _, live in kills],
     }
@@ -211,10 +211,10 @@ async def measured(
 class Times:
     """Seconds after an event was sent: its 200, its rows in PostgreSQL, its unit counted, and each page's number."""
 
-    accepted: float
-    recorded: float
-    counted: float
-    shown: list[float]
+    response: float
+    recorder: float
+    counter: float
+    pages: list[float]
 
 
 async def one_event(it: Stage, shop: Shop, audience: Audience, session: aiohttp.ClientSession, shopper: int) -> Times:
@@ -225,10 +225,10 @@ async def one_event(it: Stage, shop: Shop, audience: Audience, session: aiohttp.
     began = time.perf_counter()
     floor = asyncio.create_task(asyncio.to_thread(floor_of, it, shopper))
     await shop.send(session, events)
-    accepted = time.perf_counter()
-    shown = await audience.until_all_have_it(seconds=WAIT_SECONDS)
-    recorded, counted = await floor
-    return Times(accepted - began, recorded - began, counted - began, [one - began for one in shown])
+    response = time.perf_counter()
+    pages = await audience.until_all_have_it(seconds=WAIT_SECONDS)
+    recorder, counter = await floor
+    return Times(response - began, recorder - began, counter - began, [one - began for one in pages])
 
 
 def floor_of(it: Stage, shopper: int) -> tuple[float, float]:
@@ -245,9 +245,9 @@ def floor_of(it: Stage, shopper: int) -> tuple[float, float]:
                 return look
 
             until(is_there("events_event", "user_id", f"u{shopper}", 2), seconds=WAIT_SECONDS, what="the recorder")
-            recorded = time.perf_counter()
+            recorder = time.perf_counter()
             until(is_there("experiments_exposure", "unit", f"user:u{shopper}", 1), seconds=WAIT_SECONDS, what="counter")
-            return recorded, time.perf_counter()
+            return recorder, time.perf_counter()
 
 
 async def one_kill(
