@@ -21,7 +21,7 @@ from common.threads import in_thread
 from experiments.keys import CHANGED
 from portal.experiments.snapshot import compute_in_turn
 
-LULL_SECONDS: Final = 0.2
+LULL_SECONDS: Final = 0.1
 """Between two tries for the turn, which one process gets once a second."""
 REST_SECONDS: Final = 15.0
 """The longest time between two snapshots of a watched experiment."""
