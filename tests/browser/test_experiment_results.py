@@ -67,6 +67,27 @@ def test_without_a_socket_the_page_asks_and_says_so(open_page: Open, show: Show)
     expect(page.locator("#connection")).to_have_text("polls every 5 s")
 
 
+def test_a_socket_that_was_lost_is_opened_again_and_the_page_polls_meanwhile(open_page: Open, ada: Page) -> None:
+    open_sockets: list[WebSocketRoute] = []
+
+    def serve(route: WebSocketRoute) -> None:
+        open_sockets.append(route)
+        if len(open_sockets) != 2:  # the second try comes too early
+            route.send(snapshot.Snapshot.of("home-ranker").encoded())
+        else:
+            route.close(code=1011, reason="")
+
+    ada.route_web_socket(SOCKET, serve)
+    page = open_page()
+    expect(page.locator("#connection")).to_have_text("live")
+
+    open_sockets[0].close(code=1012, reason="")
+
+    expect(page.locator("#connection")).to_have_text("polls every 5 s")
+    expect(page.locator("#connection")).to_have_text("live", timeout=15_000)
+    assert len(open_sockets) == 3
+
+
 def test_without_a_server_the_page_says_since_when(open_page: Open, ada: Page) -> None:
     page = open_page()
     page.context.set_offline(True)
