@@ -28,8 +28,10 @@ FINE: Final = """
 SELECT experiment_id, epoch, arm, groups,
     coalesce(sum(n) FILTER (WHERE NOT is_quarantined), 0) AS n,
     coalesce(sum(n) FILTER (WHERE is_quarantined), 0) AS quarantined, {amounts}
-FROM m_combo GROUP BY experiment_id, epoch, arm, groups
+FROM (SELECT experiment_id, epoch, arm, groups, is_quarantined, n {values} FROM m_combo OFFSET 0) AS combo
+GROUP BY experiment_id, epoch, arm, groups
 """
+"""Most values are 0. They are null here, so that PostgreSQL multiplies and adds up the few others only."""
 DIMENSIONS: Final = """
 CROSS JOIN LATERAL (
     SELECT '' AS dimension, '' AS value
@@ -114,11 +116,10 @@ def add_changes(plan: Plan, *, rows: str) -> set[int]:
 def _sums(width: int) -> str:
     """Return `SUMS` for experiments with at most so many variables."""
     pairs = pairs_of(width)
-    fine = [f"sum(n * vals[{place}]) AS x{place}" for place in range(1, width + 1)]
-    fine += [
-        f"sum(n * (vals[{one + 1}] * vals[{other + 1}])) AS p{number}" for number, (one, other) in enumerate(pairs, 1)
-    ]
+    fine = [f"sum(n * v{place}) AS x{place}" for place in range(1, width + 1)]
+    fine += [f"sum(n * (v{one + 1} * v{other + 1})) AS p{number}" for number, (one, other) in enumerate(pairs, 1)]
     return SUMS.format(
+        values="".join(f", nullif(vals[{place}], 0) AS v{place}" for place in range(1, width + 1)),
         sums=", ".join(f"coalesce(sum(x{place}), 0)" for place in range(1, width + 1)),
         products=", ".join(f"coalesce(sum(p{number}), 0)" for number in range(1, len(pairs) + 1)),
         amounts=", ".join(fine or ["0"]),

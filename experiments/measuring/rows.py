@@ -21,18 +21,15 @@ WHERE span.since < span.until
 """
 SIGNED: Final = """
 INSERT INTO m_signed
-SELECT -1, old.experiment_id, old.epoch, old.unit, old.arm, old.first_at, old.counts_from, old.switches, old.groups,
-    old.values
-FROM experiments_exposure AS old LEFT JOIN m_new AS new USING (experiment_id, epoch, unit)
-WHERE old.experiment_id = ANY(%(experiments)s) {scope} AND (new.unit IS NULL OR {differs})
-UNION ALL
-SELECT 1, new.* FROM m_new AS new LEFT JOIN (
-    SELECT * FROM experiments_exposure AS old WHERE old.experiment_id = ANY(%(experiments)s) {scope}
-) AS old USING (experiment_id, epoch, unit)
-WHERE old.unit IS NULL OR {differs}
-"""
-DIFFERS: Final = """
-(old.arm, old.first_at, old.counts_from, old.switches, old.groups, old.values)
+SELECT side.sign, experiment_id, epoch, unit, side.arm, side.first_at, side.counts_from, side.switches, side.groups,
+    side.vals
+FROM (SELECT * FROM experiments_exposure WHERE experiment_id = ANY(%(experiments)s) {scope}) AS old
+FULL JOIN m_new AS new USING (experiment_id, epoch, unit)
+CROSS JOIN LATERAL (
+    VALUES (-1, old.arm, old.first_at, old.counts_from, old.switches, old.groups, old.values),
+        (1, new.arm, new.first_at, new.counts_from, new.switches, new.groups, new.vals)
+) AS side (sign, arm, first_at, counts_from, switches, groups, vals)
+WHERE side.arm IS NOT NULL AND (old.arm, old.first_at, old.counts_from, old.switches, old.groups, old.values)
     IS DISTINCT FROM (new.arm, new.first_at, new.counts_from, new.switches, new.groups, new.vals)
 """
 DELETE: Final = """
@@ -51,6 +48,8 @@ STORED_ROWS: Final = """(
     FROM experiments_exposure WHERE experiment_id IN (SELECT experiment_id FROM m_layout)
 )"""
 """The stored rows of the experiments that are counted as such a relation."""
+LARGE: Final = 2_000
+"""With so many events, PostgreSQL looks at each table before it joins it. Without that it guesses a wrong order."""
 
 
 def compute_some(plan: Plan, units: Units) -> Plan:
@@ -68,10 +67,13 @@ def compute_some(plan: Plan, units: Units) -> Plan:
         cursor.execute("INSERT INTO m_id SELECT * FROM unnest(%s::text[], %s::text[])", [kinds, ids])
         cursor.execute("INSERT INTO m_unit SELECT * FROM unnest(%s::text[])", [sorted(units.ids)])
         cursor.execute(tables.SOME_EVENTS, {"since": plan.since})
+        is_large = cursor.rowcount >= LARGE
+        if is_large:
+            cursor.execute("SET LOCAL work_mem = '64MB'; ANALYZE m_event (unit, at, kind, name)")
         cursor.execute(steps.NAMED, {"units": sorted(units.keys), "keys": list(plan.keys.values())})
         seen_query = plan.only({pk for (pk,) in cursor.fetchall()})
         if seen_query.experiments:
-            run = Run(cursor, seen_query, "m_event", orders=steps.SOME_ORDERS, changes=tables.SOME_SEGMENTS)
+            run = Run(cursor, seen_query, "m_event", steps.SOME_ORDERS, tables.SOME_SEGMENTS, is_large=is_large)
             run.compute(seen_query=tables.SOME_SEEN)
         return seen_query
 
@@ -82,7 +84,7 @@ def compute_all(plan: Plan) -> None:
         tables.prepare(cursor)
         cursor.execute("SET LOCAL work_mem = '256MB'; SET LOCAL enable_nestloop = off")
         _fill_links(cursor, roots=roots_of_joined(), visitors=None)
-        run = Run(cursor, plan, tables.ALL_EVENTS, orders="", changes=tables.ALL_SEGMENTS, is_large=True)
+        run = Run(cursor, plan, tables.ALL_EVENTS, "", tables.ALL_SEGMENTS, is_large=True, is_everybody=True)
         run.compute(seen_query=tables.ALL_SEEN)
 
 
@@ -90,7 +92,7 @@ def compute_none(plan: Plan) -> None:
     """Leave `m_new` empty, so that units lose their rows."""
     with connection.cursor() as cursor:
         tables.prepare(cursor)
-        Run(cursor, plan, "m_event", orders="", changes="").fill_plan()
+        Run(cursor, plan, "m_event", "", "").fill_plan()
 
 
 def write_rows(plan: Plan, *, units: Units | None) -> None:
@@ -101,10 +103,10 @@ def write_rows(plan: Plan, *, units: Units | None) -> None:
     values: dict[str, Any] = {"experiments": list(plan.keys)}
     scope = ""
     if units is not None:
-        values["units"], scope = sorted(units.keys), "AND old.unit = ANY(%(units)s)"
+        values["units"], scope = sorted(units.keys), "AND unit IN (SELECT unnest(%(units)s::text[]))"
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_nestloop = %s", [units is not None])
-        cursor.execute(SIGNED.format(scope=scope, differs=DIFFERS), values)
+        cursor.execute(SIGNED.format(scope=scope), values)
         cursor.execute(DELETE)
         cursor.execute(INSERT)
 
@@ -129,10 +131,18 @@ class Run:
     """One run of the steps over a relation of events."""
 
     def __init__(
-        self, cursor: Any, plan: Plan, events: str, *, orders: str, changes: str, is_large: bool = False
+        self,
+        cursor: Any,
+        plan: Plan,
+        events: str,
+        orders: str,
+        changes: str,
+        *,
+        is_large: bool = False,
+        is_everybody: bool = False,
     ) -> None:
         self.cursor, self.plan, self.events = cursor, plan, events
-        self.orders, self.changes, self.is_large = orders, changes, is_large
+        self.orders, self.changes, self.is_large, self.is_everybody = orders, changes, is_large, is_everybody
 
     def compute(self, *, seen_query: str) -> None:
         """Fill `m_new`."""
@@ -192,7 +202,7 @@ class Run:
 
         PostgreSQL knows nothing of how many events carry what, and a nested loop over everybody would take hours.
         """
-        self.cursor.execute("SET LOCAL enable_nestloop = %s", [is_useful and not self.is_large])
+        self.cursor.execute("SET LOCAL enable_nestloop = %s", [is_useful and not self.is_everybody])
 
     def _look(self, *names: str) -> None:
         """Let PostgreSQL look at large tables before they are joined."""
