@@ -26,18 +26,28 @@ def move(consumer: str, upto: Mapping[int, int]) -> None:
     )
 
 
-def first_after(after: Mapping[int, int], upto: Mapping[int, int]) -> int | None:
-    """Return the least offset of an event in these parts of the log, None where they are empty."""
+def first_and_count(after: Mapping[int, int], upto: Mapping[int, int]) -> tuple[int | None, int]:
+    """Return the least offset of an event in these parts of the log, or None, and how many events lie there."""
     shards = sorted(after)
     if not shards:
-        return None
+        return None, 0
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT min(log_offset) FROM events_event JOIN unnest(%s::smallint[], %s::bigint[], %s::bigint[])"
-            " AS part (shard, after, upto) USING (shard)"
+            "SELECT min(log_offset), count(*) FROM events_event"
+            " JOIN unnest(%s::smallint[], %s::bigint[], %s::bigint[]) AS part (shard, after, upto) USING (shard)"
             " WHERE log_offset > after AND log_offset <= upto AND log_offset > %s AND log_offset <= %s",
             [shards, [after[one] for one in shards], [upto[one] for one in shards]]
             + [min(after.values()), max(upto.values())],
         )
-        (first,) = cursor.fetchone()
-        return None if first is None else int(first)
+        first, n_events = cursor.fetchone()
+        return first, n_events
+
+
+def recorded_events_estimate() -> int:
+    """Return about how many events are recorded, as PostgreSQL knew when it last looked at the table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint"
+            " FROM pg_partition_tree('events_event') JOIN pg_class ON pg_class.oid = relid WHERE isleaf"
+        )
+        return int(cursor.fetchone()[0])

@@ -12,9 +12,12 @@ from django.db import connection
 
 from common import clock, privacy, redis
 from events.models import Event as EventRow
+from events.services.positions import recorded_events_estimate
 from events.types.base import Event
 from experiments import counter
 from experiments.keys import CHANGED
+from experiments.measuring.plan import Plan
+from experiments.measuring.rows import compute_all
 from experiments.models import BusyUnit, Cell, Experiment, Exposure
 from experiments.selectors.counting import counted_until
 from experiments.services import measuring
@@ -297,6 +300,40 @@ def test_postgresql_and_numpy_put_values_into_the_same_buckets() -> None:
         buckets = [row[0] for row in cursor.fetchall()]
 
     assert [((bucket, 1),) for bucket in buckets] == [sketch_of([one]).positive for one in values]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("n_recorded", "is_recount"), [(100, False), (10, True)])
+def test_far_behind_everybody_is_counted_again_where_that_is_cheaper(
+    monkeypatch: pytest.MonkeyPatch, n_recorded: int, is_recount: bool
+) -> None:
+    begin("button", **STARTED)
+    record_and_count(served(10, "control"))
+    recounts: list[Any] = []
+
+    def count_all(plan: Plan) -> None:
+        recounts.append(plan)
+        compute_all(plan)
+
+    monkeypatch.setattr(measuring, "compute_all", count_all)
+    monkeypatch.setattr(measuring, "STEP", 1)
+    monkeypatch.setattr(measuring, "recorded_events_estimate", lambda: n_recorded)
+
+    record_and_count(ordered(12, "o1", 20), served(13, "treatment", user_id="bo"), ordered(14, "o2", 7, user_id="bo"))
+
+    assert bool(recounts) == is_recount
+    at_once = stored()
+    assert Exposure.objects.count() == 2
+    measuring.recount()
+    assert stored() == at_once
+
+
+@pytest.mark.django_db
+def test_the_number_of_recorded_events_is_known_about() -> None:
+    record_and_count(served(10, "control"), served(11, "control"))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE events_event")
+    assert recorded_events_estimate() >= 2
 
 
 @pytest.mark.django_db
