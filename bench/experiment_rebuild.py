@@ -24,8 +24,9 @@ from bench._experiment_rows import Sizes, fill, start_experiments
 from bench._results import write_results
 from bench._stage import Stage, stage_in
 
-BATCH: Final = 500
-BATCHES: Final = 20
+BATCH: Final = 5_000
+BATCHES: Final = 5
+SINGLES: Final = 20
 
 
 def main() -> int:
@@ -82,30 +83,45 @@ def measured(it: Stage, sizes: Sizes) -> dict[str, Any]:
         "recount_s": round(again_s, 1),
         "recount_cpu_s": round(again_cpu_s, 1),
         "recount_events_a_second": round(n_events / again_s),
-        **new_events(sizes),
+        **new_events(it, sizes),
     }
 
 
-def new_events(sizes: Sizes) -> dict[str, Any]:
-    """Return how fast batches of new events are recorded and counted, and how long one event takes."""
-    batches = [seconds(partial(one_batch, sizes, BATCH, number)) for number in range(BATCHES)]
-    singles = [seconds(partial(one_batch, sizes, 1, BATCHES + number)) for number in range(BATCHES)]
+def new_events(it: Stage, sizes: Sizes) -> dict[str, Any]:
+    """Return how fast batches of recorded new events are counted, and how long one event takes with its recording."""
+    from experiments.services.measuring import count_new
+
+    batches, cpu = [], []
+    for number in range(BATCHES):
+        record(sizes, BATCH, number)
+        batch_s, cpu_s = seconds_and_cpu(it, count_new)
+        batches.append(batch_s)
+        cpu.append(cpu_s)
+    singles = [seconds(partial(record_and_count, sizes, BATCHES + number)) for number in range(SINGLES)]
     return {
         "batch": BATCH,
         "batch_ms_median": round(1000 * statistics.median(batches)),
+        "batch_cpu_ms_median": round(1000 * statistics.median(cpu)),
         "new_events_a_second": round(BATCH / statistics.median(batches)),
         "one_event_ms_median": round(1000 * statistics.median(singles)),
         "one_event_ms_worst": round(1000 * max(singles)),
     }
 
 
-def one_batch(sizes: Sizes, n: int, number: int) -> None:
-    """Record events of random shoppers, an exposure and an order in turn, and count them."""
+def record_and_count(sizes: Sizes, number: int) -> None:
+    """Record one event and count it."""
+    from experiments.services.measuring import count_new
+
+    record(sizes, 1, number)
+    count_new()
+
+
+def record(sizes: Sizes, n: int, number: int) -> None:
+    """Record events of as many shoppers, an exposure and an order in turn."""
     from common import clock
     from events.log import Entry
     from events.services.recorder import Recorder, offsets
     from events.types.base import Event
-    from experiments.services.measuring import count_new
 
     entries = []
     before = offsets([0])[0]
@@ -131,7 +147,6 @@ def one_batch(sizes: Sizes, n: int, number: int) -> None:
         )
         entries.append((before + 1 + place, Entry("event", event.raw_id, event.encode())))
     Recorder().record({0: entries}, after={0: before})
-    count_new()
 
 
 def seconds_and_cpu(it: Stage, work: Callable[[], object]) -> tuple[float, float]:
