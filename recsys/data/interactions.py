@@ -26,7 +26,7 @@ class Interactions:
 
     `shoppers` has the attributes of each user code as "key=value" strings, or is (); models may store aggregates of
     them only. `explicit_ratings`: shoppers gave all stars themselves. In other data, equal stars on all ratings are
-    probably a default value.
+    probably a default value. `clock` is the moment from which weights decay; None means the latest row.
     """
 
     users: Ints
@@ -39,9 +39,15 @@ class Interactions:
     n_users: int
     shoppers: tuple[tuple[str, ...], ...] = ()
     explicit_ratings: bool = False
+    clock: float | None = None
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def now(self) -> float:
+        """The moment from which weights decay, in seconds; 0 without rows and clock."""
+        return float(self.times.max(initial=0.0)) if self.clock is None else self.clock
 
     @property
     def active_users(self) -> Bools:

@@ -103,8 +103,8 @@ class RecentCounts:
 
 
 def last_day(interactions: Interactions) -> int:
-    """Return the day of the latest row; `NO_DAY` without rows."""
-    return int(interactions.times.max() // DAY) if len(interactions) else NO_DAY
+    """Return the day of the interactions' clock; `NO_DAY` without rows."""
+    return int(interactions.now // DAY) if len(interactions) else NO_DAY
 
 
 def item_counts(interactions: Interactions, n_items: int, *, day: int) -> Counts:

@@ -10,12 +10,14 @@ import numpy as np
 import orjson
 
 from recsys.data.catalog import TEXT_COLUMNS, Catalog
+from recsys.data.item_fingerprints import Fingerprints
 from recsys.ranking.exposure_constraint import ExposureConstraint
 from recsys.ranking.item_statistics import COLUMNS, ItemStatistics
 from recsys.ranking.predicted_ratings import read_rating_predictor, write_rating_predictor
 from recsys.sources import storage
 
 MANIFEST = "manifest.json"
+FINGERPRINTS = "fingerprints.npz"
 STORED_TEXTS = ("item_ids", *TEXT_COLUMNS)
 STORED_ARRAYS = ("prices", "first_seen", "images")
 STATISTICS_ARRAYS = frozenset(part.name for part in fields(ItemStatistics)) - {"stars"}
@@ -94,6 +96,18 @@ def write_statistics(directory: Path, statistics: ItemStatistics) -> None:
         directory / "statistics.npz", {name: np.asarray(getattr(statistics, name)) for name in STATISTICS_ARRAYS}
     )
     write_rating_predictor(directory, statistics.stars)
+
+
+def write_fingerprints(directory: Path, fingerprints: Fingerprints | None) -> None:
+    """Write `fingerprints.npz` where they are known."""
+    if fingerprints is not None:
+        storage.write_arrays(directory / FINGERPRINTS, {"items": fingerprints})
+
+
+def read_fingerprints(directory: Path) -> Fingerprints | None:
+    """Return what `write_fingerprints` wrote."""
+    file = directory / FINGERPRINTS
+    return storage.read_arrays(file)["items"] if file.exists() else None
 
 
 def write_exposure(directory: Path, exposure: ExposureConstraint | None) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from recsys.arrays import Ints
 from recsys.data.catalog import NUMBER_COLUMNS, TEXT_COLUMNS, Catalog
 from recsys.data.interactions import Interactions
+from recsys.data.item_fingerprints import item_fingerprints
 from recsys.ranking.extension import extended_source
 from recsys.ranking.item_statistics import ItemStatistics
 from recsys.ranking.model import HybridModel
@@ -44,6 +45,7 @@ def fit_increment(
         sources={name: sources[name] for name in model.sources},
         statistics=replace(ItemStatistics.fit(past, merged, until=until, rated=False), stars=model.statistics.stars),
         exposure=model.exposure.extended(merged.n_items) if model.exposure else None,
+        fingerprints=item_fingerprints(past, merged.n_items),
         manifest={**model.manifest, "until": until, "trained_until": model.statistics.until, **(manifest or {})},
     )
 

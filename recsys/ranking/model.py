@@ -15,6 +15,7 @@ from recsys.arrays import (
 )
 from recsys.data.catalog import Catalog
 from recsys.data.event_weights import weight_table
+from recsys.data.item_fingerprints import Fingerprints
 from recsys.data.profile import Context, Profile
 from recsys.ranking import artifact
 from recsys.ranking.blend import blend_scores, chained_scores, single_stage_sources
@@ -71,6 +72,8 @@ class HybridModel:
     """Lowers over-exposed items on the stages blend and ranker; None where its strength is 0."""
     cart_ranker: Ranker | None = None
     """The ranker of carts; None where validation does not support one."""
+    fingerprints: Fingerprints | None = None
+    """uint64[n_items] of the rows that counts were learned from, to unlearn some; None in older versions."""
 
     @property
     def stage(self) -> str:
@@ -248,6 +251,7 @@ class HybridModel:
         artifact.write_catalog(directory, self.catalog)
         artifact.write_statistics(directory, self.statistics)
         artifact.write_exposure(directory, self.exposure)
+        artifact.write_fingerprints(directory, self.fingerprints)
         if self.ranker is not None:
             (directory / "ranker.json").write_text(self.ranker.text(), encoding="utf-8")
         if self.cart_ranker is not None:
@@ -289,6 +293,7 @@ class HybridModel:
             manifest=manifest,
             exposure=artifact.read_exposure(directory, strength=manifest.get("exposure", 0.0)),
             cart_ranker=_read_ranker(directory / CART_RANKER, manifest.get("cart_features", [])),
+            fingerprints=artifact.read_fingerprints(directory),
         )
 
     def _stage_of(self, strategy: str | None) -> str:

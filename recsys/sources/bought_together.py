@@ -42,6 +42,7 @@ class BoughtTogether(ItemItem):
     config: BoughtTogetherConfig
     cost: ClassVar[Cost] = "seconds"
     learns_taste: ClassVar[bool] = False
+    unlearns: ClassVar[bool] = True
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         **ITEM_ITEM_SPACE,
         "significance": ("choice", [2.71, 3.84, 6.63, 10.83]),

@@ -4,32 +4,37 @@ Source: sequential rules with a weight by gap (Ludewig, Jannach, "Evaluation of 
 algorithms", UMUAI 2018), here over each shopper's whole sequence.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
 
-from recsys.arrays import Floats, Ints
+from recsys.arrays import Doubles, Floats, Ints, Longs
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.recent_counts import UNIT, PairCounts, RecentCounts, last_day, pair_counts
 from recsys.sources.base import Config
+from recsys.sources.counted import best_scores
 from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
-from recsys.sources.item_item import ItemItem, ItemItemConfig
+from recsys.sources.item_item import CountedItemItem, ItemItemConfig
 from recsys.sources.matrix import (
     Matrix,
     inverse_power,
     scaled_columns,
     scaled_rows,
 )
-from recsys.sources.neighbors import Neighbors, Rows, build_table
+from recsys.sources.neighbors import CHUNK_ROWS, Neighbors, Rows
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
 MAX_ROWS_APART = 20
 """The largest distance, in rows of one shopper, between the items of a pair. It bounds the pairs of large orders."""
+PAIR_BITS = 44
+"""Binary digits of a pair's count behind the point. Sums in int64 are exact up to 500,000; older pairs than 44
+half-lives do not count."""
 MAX_PAIRS_AT_ONCE = 4_000_000
 """Number of pairs that are summed at once, to bound memory."""
 
@@ -54,7 +59,7 @@ class CovisitationConfig(ItemItemConfig):
     matrix_half_life_days: float = 365.0
 
 
-class Covisitation(ItemItem):
+class Covisitation(CountedItemItem["_PairCounts"]):
     """Items that shoppers went on to."""
 
     name: ClassVar[str] = "covisitation"
@@ -75,20 +80,34 @@ class Covisitation(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return the neighbor table of decayed pair counts, discounted on both sides, and what live counts add to.
+    def counts(self, interactions: Interactions, catalog: Catalog, changed: Longs | None = None) -> "_PairCounts":
+        """Return decayed pair counts, discounted on both sides."""
+        n = catalog.n_items
+        pairs = partial(self._both_ways_of, interactions, n)
+        if changed is None:
+            sums = _sums(whole := pairs(None))
+        else:
+            whole = pairs(changed)
+            sums = self.arrays["row_sums"].copy(), self.arrays["column_sums"].copy()
+            for own, fresh in zip(sums, _sums(whole), strict=True):
+                own[changed] = fresh[changed]
+        left, right = (
+            inverse_power(own, power).astype(np.float64)
+            for own, power in zip(sums, (self.config.source_power, self.config.target_power), strict=True)
+        )
+        return _PairCounts(left, right, whole, changed, pairs, *sums)
+
+    def arrays_of(self, rows: Rows, counts: "_PairCounts", interactions: Interactions) -> Arrays:
+        """Return the table and what live counts add to.
 
         That is the sums of rows and columns, float32[n_items], and the pairs of the last day, which live counts repeat.
         """
-        pairs = self._both_ways(self._pairs(interactions, catalog.n_items)).astype(np.float32)
-        row_sums, column_sums = _sums(pairs)
-        table = build_table([self._discounted(pairs, row_sums, column_sums)], max_neighbors=self.config.neighbors)
         day = last_day(interactions)
         last_pairs = pair_counts(interactions, day=day)
         return {
-            **table.arrays(),
-            "row_sums": row_sums,
-            "column_sums": column_sums,
+            **Neighbors(rows, best_scores(rows)).arrays(),
+            "row_sums": counts.row_sums,
+            "column_sums": counts.column_sums,
             "last_day": np.array([day], np.int64),
             "last_day_sources": last_pairs.sources,
             "last_day_targets": last_pairs.targets,
@@ -127,34 +146,69 @@ class Covisitation(ItemItem):
         right = inverse_power(column_sums, self.config.target_power)
         return scaled_columns(scaled_rows(pairs, left), right)
 
-    def _pairs(self, interactions: Interactions, n_items: int) -> Matrix:
-        """Return csr float64[n_items, n_items]: row i, column j is the weight of pairs in which j follows i."""
+    def _both_ways_of(self, interactions: Interactions, n_items: int, items: Longs | None) -> Matrix:
+        return self._both_ways(self._pairs(interactions, n_items, items))
+
+    def _pairs(self, interactions: Interactions, n_items: int, items: Longs | None = None) -> Matrix:
+        """Return csr float64[n_items, n_items]: row i, column j is the weight of pairs in which j follows i.
+
+        With `items`, only their rows and columns are filled. Weights are summed in units of 2 ** -PAIR_BITS.
+        """
         c = self.config
         order = np.argsort(interactions.users, kind="stable")
-        users, items, times = interactions.users[order], interactions.items[order], interactions.times[order]
-        weights = interactions.weights[order] * np.exp2(
-            (times - times.max(initial=0)) / (c.matrix_half_life_days * DAY)
-        )
+        users, codes, times = interactions.users[order], interactions.items[order], interactions.times[order]
+        weights = interactions.weights[order] * np.exp2((times - interactions.now) / (c.matrix_half_life_days * DAY))
         moment = np.cumsum(np.diff(users, prepend=-1).astype(bool) | np.diff(times, prepend=0).astype(bool))
-        total, parts, n_pairs = sparse.csr_matrix((n_items, n_items)), [], 0
+        is_counted = np.full(len(codes), items is None)
+        if items is not None:
+            is_counted = np.isin(codes, items)
+        total, parts, n_pairs = sparse.csr_matrix((n_items, n_items), dtype=np.int64), [], 0
         for distance in range(1, MAX_ROWS_APART + 1):
-            first, second = slice(0, max(0, len(users) - distance)), slice(distance, None)
+            n = max(0, len(users) - distance)
+            first = np.flatnonzero((users[:n] == users[distance:]) & (is_counted[:n] | is_counted[distance:]))
+            second = first + distance
             gap = moment[second] - moment[first]
-            mask = (users[first] == users[second]) & (items[first] != items[second]) & (gap <= c.max_gap)
+            mask = (codes[first] != codes[second]) & (gap <= c.max_gap)
             if not mask.any():
                 continue
-            gap, sources, targets = gap[mask], items[first][mask], items[second][mask]
-            seconds_between = times[second][mask] - times[first][mask]
+            gap, first, second = gap[mask], first[mask], second[mask]
+            seconds_between = times[second] - times[first]
             decay = c.gap_decay ** np.maximum(gap - 1, 0) * np.exp2(-seconds_between / (c.pair_half_life_hours * 3600))
             tied = gap == 0
-            # `learn` adds the reverse direction of both; together they count once each way.
+            # `_both_ways` adds the reverse direction of both; together they count once each way.
             decay[tied] /= 1 + c.backward
-            parts += [(weights[second][mask] * decay, sources, targets)]
-            parts += [((weights[first][mask] * decay)[tied], targets[tied], sources[tied])]
-            n_pairs += len(sources)
+            parts += [(_whole(weights[second] * decay), codes[first], codes[second])]
+            parts += [(_whole((weights[first] * decay)[tied]), codes[second][tied], codes[first][tied])]
+            n_pairs += len(first)
             if n_pairs > MAX_PAIRS_AT_ONCE:
                 total, parts, n_pairs = total + _pair_matrix(parts, n_items), [], 0
-        return total + _pair_matrix(parts, n_items) if parts else total
+        total = total + _pair_matrix(parts, n_items) if parts else total
+        weights = np.ldexp(total.data.astype(np.float64), -PAIR_BITS)
+        return sparse.csr_matrix((weights, total.indices, total.indptr), total.shape)
+
+
+@dataclass(frozen=True)
+class _PairCounts:
+    """Pair counts both ways: `matrix` has all of them, or the rows and columns of `items`; `pairs` counts others."""
+
+    left: Doubles
+    right: Doubles
+    matrix: Matrix
+    items: Longs | None
+    pairs: Callable[[Longs | None], Matrix]
+    row_sums: Floats
+    column_sums: Floats
+
+    def chunks(self) -> Iterator[Matrix]:
+        """Yield all rows, in csr float64 chunks."""
+        matrix = self.matrix if self.items is None else self.pairs(None)
+        for start in range(0, matrix.shape[0], CHUNK_ROWS):
+            yield matrix[start : start + CHUNK_ROWS]
+
+    def block(self, items: Longs) -> tuple[Matrix, Matrix]:
+        """Return the items' rows and columns."""
+        matrix = self.matrix if items is self.items else self.pairs(items)
+        return matrix[items], matrix[:, items]
 
 
 def follower_pairs(interactions: Interactions, n_items: int) -> Matrix:
@@ -165,10 +219,16 @@ def follower_pairs(interactions: Interactions, n_items: int) -> Matrix:
 
 def _sums(pairs: Matrix) -> tuple[Floats, Floats]:
     """Return the sums of rows and of columns, float32[n_items] each."""
-    return np.asarray(pairs.sum(axis=1)).ravel(), np.asarray(pairs.sum(axis=0)).ravel()
+    rows, columns = (np.asarray(pairs.sum(axis=axis), np.float32).ravel() for axis in (1, 0))
+    return rows, columns
+
+
+def _whole(weights: Doubles) -> Longs:
+    """Return the weights in units of 2 ** -PAIR_BITS."""
+    return np.rint(np.ldexp(weights, PAIR_BITS)).astype(np.int64)
 
 
 def _pair_matrix(parts: Sequence[tuple[np.ndarray, Ints, Ints]], n_items: int) -> Matrix:
-    """Return csr float64[n_items, n_items], the sums of (counts, rows, columns)."""
+    """Return csr [n_items, n_items], the sums of (counts, rows, columns)."""
     counts, rows, columns = map(np.concatenate, zip(*parts, strict=True))
     return sparse.csr_matrix((counts, (rows, columns)), shape=(n_items, n_items))

@@ -1,13 +1,17 @@
 """The base class of item-to-item recommenders: a neighbor table, applied to the decayed history or the context."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
 from recsys.arrays import Floats, Longs
+from recsys.data.catalog import Catalog
+from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
+from recsys.sources.counted import Counts, learned, relearned
 from recsys.sources.decay import (
     DECAY_SPACE,
     REPEAT_START,
@@ -16,8 +20,11 @@ from recsys.sources.decay import (
     query_of,
 )
 from recsys.sources.item_scores import ItemScores
-from recsys.sources.neighbors import Neighbors
+from recsys.sources.neighbors import Neighbors, Rows
 from recsys.sources.scoring import Scoring, SearchSpace
+from recsys.sources.storage import Arrays
+
+Own = TypeVar("Own", bound=Counts)
 
 
 @dataclass(frozen=True)
@@ -88,3 +95,28 @@ class ItemItem(Scoring):
 
     def _own_weight(self, context: Context) -> float:
         return 0.0 if context.items else self.config.own_weight
+
+
+class CountedItemItem(ItemItem, Generic[Own]):
+    """A table from exact counts, of which an erasure changes some rows only."""
+
+    unlearns: ClassVar[bool] = True
+
+    @abstractmethod
+    def counts(self, interactions: Interactions, catalog: Catalog, changed: Longs | None = None) -> Own:
+        """Return the counts and factors. With `changed`, those of other items may be taken from the model's arrays."""
+
+    @abstractmethod
+    def arrays_of(self, rows: Rows, counts: Own, interactions: Interactions) -> Arrays:
+        """Return the arrays to store."""
+
+    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        """Return the table of the best neighbors."""
+        counts = self.counts(interactions, catalog)
+        return self.arrays_of(learned(counts, max_neighbors=self.config.neighbors), counts, interactions)
+
+    def relearn(self, interactions: Interactions, catalog: Catalog, changed: Longs) -> Arrays:
+        """Return what `learn` returns, by the rows and columns of the changed items."""
+        counts = self.counts(interactions, catalog, changed)
+        rows = relearned(counts, self.arrays, changed, max_neighbors=self.config.neighbors)
+        return self.arrays_of(rows, counts, interactions)

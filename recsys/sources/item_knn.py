@@ -1,25 +1,19 @@
 """Item kNN: cosine similarity of items over shoppers, shrunk for items with few shoppers."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from recsys.arrays import Floats
+from recsys.arrays import Longs
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
+from recsys.sources.counted import PRODUCT_BITS, SharedSets, fixed_point, own_scores, squares
 from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
-from recsys.sources.item_item import ItemItem, ItemItemConfig
-from recsys.sources.matrix import (
-    Matrix,
-    inverse_power,
-    scaled_columns,
-    scaled_rows,
-    user_item,
-)
-from recsys.sources.neighbors import build_table, product_chunks
+from recsys.sources.item_item import CountedItemItem, ItemItemConfig
+from recsys.sources.matrix import inverse_power, scaled_rows, user_item
+from recsys.sources.neighbors import Neighbors, Rows
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
 
@@ -38,7 +32,7 @@ class ItemKNNConfig(ItemItemConfig):
     matrix_half_life_days: float = 365.0
 
 
-class ItemKNN(ItemItem):
+class ItemKNN(CountedItemItem[SharedSets]):
     """Items of the same shoppers."""
 
     name: ClassVar[str] = "item_knn"
@@ -57,21 +51,23 @@ class ItemKNN(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return the table of overlap / (norm_i ** 2·balance · norm_j ** 2·(1 - balance)), shrunk by support."""
+    def counts(self, interactions: Interactions, catalog: Catalog, changed: Longs | None = None) -> SharedSets:
+        """Return overlaps and factors: overlap / (norm_i ** 2·balance · norm_j ** 2·(1 - balance)), shrunk by support.
+
+        The support is the number of shoppers of j.
+        """
         c = self.config
         weights = user_item(interactions, catalog.n_items, half_life_days=c.matrix_half_life_days)
         weights.data **= c.damping
         weights = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), c.shopper_power))
-        norms = np.asarray(weights.multiply(weights).sum(axis=0)).ravel()
-        left = scaled_rows(weights.T.tocsr(), inverse_power(norms, c.balance))
-        right = scaled_columns(weights, inverse_power(norms, 1 - c.balance))
-        support = np.bincount(weights.indices, minlength=catalog.n_items).astype(np.float32)
-        return build_table(product_chunks(left, right, _shrunk(support, c.shrink)), max_neighbors=c.neighbors).arrays()
+        whole, exponent = fixed_point(weights, bits=PRODUCT_BITS)
+        units = exponent - PRODUCT_BITS
+        norms = np.ldexp(squares(whole), 2 * units)
+        support = np.bincount(weights.indices, minlength=catalog.n_items)
+        right = inverse_power(norms, 1 - c.balance).astype(np.float64) * support / (support + c.shrink)
+        left = inverse_power(norms, c.balance).astype(np.float64)
+        return SharedSets(whole, whole, np.ldexp(left, units), np.ldexp(right, units))
 
-
-def _shrunk(support: Floats, shrink: float) -> Callable[[Matrix], Matrix]:
-    def finish(chunk: Matrix) -> Matrix:
-        return scaled_columns(chunk, (support / (support + shrink)).astype(np.float32))
-
-    return finish
+    def arrays_of(self, rows: Rows, counts: SharedSets, interactions: Interactions) -> Arrays:
+        """Return the table."""
+        return Neighbors(rows, own_scores(counts)).arrays()

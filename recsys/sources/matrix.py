@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from recsys.arrays import Floats, Ints
+from recsys.arrays import Doubles, Floats, Ints
+from recsys.compiled import compiled
 from recsys.data.interactions import DAY, Interactions
 
 Matrix = Any
@@ -16,26 +17,47 @@ Matrix = Any
 def user_item(
     interactions: Interactions, n_items: int, *, half_life_days: float = 0.0, most_items: int = 1000
 ) -> Matrix:
-    """Return csr float32[n_users, n_items]: summed weights, halved every `half_life_days` before the last row.
+    """Return csr float32[n_users, n_items]: summed weights, halved every `half_life_days` before the clock.
 
     A half-life of 0 is no decay. Each shopper keeps the `most_items` with the largest weights, which bounds cost.
     """
     weights = interactions.weights.astype(np.float64)
     if half_life_days > 0 and len(interactions):
-        weights *= np.exp2((interactions.times - interactions.times.max()) / (half_life_days * DAY))
+        weights *= np.exp2((interactions.times - interactions.now) / (half_life_days * DAY))
     shape = (interactions.n_users, n_items)
     matrix = sparse.csr_matrix((weights, (interactions.users, interactions.items)), shape=shape)
     return top_k_per_row(matrix, most_items).astype(np.float32)
 
 
 def top_k_per_row(matrix: Matrix, k: int) -> Matrix:
-    """Return the matrix with the k largest entries of each row by absolute value; sorted, without zeros, in place."""
-    for row in np.flatnonzero(np.diff(matrix.indptr) > k):
-        entries = matrix.data[matrix.indptr[row] : matrix.indptr[row + 1]]
-        entries[np.argpartition(np.abs(entries), len(entries) - k)[: len(entries) - k]] = 0
+    """Return the matrix with the k largest entries of each row by absolute value; sorted, without zeros, in place.
+
+    Ties go to the lower column.
+    """
+    _zero_all_but(matrix.indptr, matrix.indices, matrix.data, max(k, 0))
     matrix.eliminate_zeros()
     matrix.sort_indices()
     return matrix
+
+
+@compiled
+def _zero_all_but(indptr: Ints, columns: Ints, values: Floats, k: int) -> None:
+    for row in range(len(indptr) - 1):
+        start, end = indptr[row], indptr[row + 1]
+        if end - start <= k:
+            continue
+        if k == 0:
+            values[start:end] = 0
+            continue
+        sizes = np.abs(values[start:end])
+        least = np.partition(sizes, end - start - k)[end - start - k]
+        places = k - np.sum(sizes > least)
+        ties = np.sort(columns[start:end][sizes == least])
+        last = ties[places - 1]
+        for entry in range(start, end):
+            size = abs(values[entry])
+            if size < least or (size == least and columns[entry] > last):
+                values[entry] = 0
 
 
 def most_frequent_columns(matrix: Matrix, k: int) -> Ints:
@@ -58,7 +80,7 @@ def scaled_columns(matrix: Matrix, factors: Floats) -> Matrix:
     return scaled
 
 
-def inverse_power(totals: Floats, power: float) -> Floats:
+def inverse_power(totals: Floats | Doubles, power: float) -> Floats:
     """Return float32 totals ** -power; 0 for a total of 0."""
     safe = np.maximum(totals, np.finfo(np.float32).tiny).astype(np.float64)
     return np.where(totals > 0, safe**-power, 0.0).astype(np.float32)

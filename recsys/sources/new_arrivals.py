@@ -60,7 +60,7 @@ class NewArrivals(Content):
         np.minimum.at(first, interactions.items, interactions.times)
         if catalog.first_seen is not None:
             first = np.fmin(first, catalog.first_seen)
-        age = np.maximum(interactions.times.max(initial=0.0) - first, 0.0) / DAY
+        age = np.maximum(interactions.now - first, 0.0) / DAY
         age[np.isinf(first)] = 0.0
         halved = age / self.config.new_half_life_days
         return np.where(halved <= self.config.oldest_half_lives, np.exp2(-halved), 0.0).astype(np.float32)

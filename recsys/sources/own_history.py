@@ -136,6 +136,7 @@ class BuyAgain(Scoring):
     config_class: ClassVar[type[Config]] = BuyAgainConfig
     config: BuyAgainConfig
     cost: ClassVar[Cost] = "seconds"
+    unlearns: ClassVar[bool] = True
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset(DECAY_SPACE) | {"rate_power", "due_power"}
     SEARCH_SPACE: ClassVar[SearchSpace] = {

@@ -37,6 +37,7 @@ class Popular(Scoring):
     config: PopularConfig
     cost: ClassVar[Cost] = "seconds"
     contextual: ClassVar[bool] = True
+    unlearns: ClassVar[bool] = True
     sorted_scores: ItemScores
     SEARCH_SPACE: ClassVar[SearchSpace] = {
         "half_lives_days": ("choice", [(1.0, 7.0), (7.0, 30.0, 180.0), (3.0, 30.0), (30.0, 365.0), (365.0,)])
@@ -68,16 +69,16 @@ class Popular(Scoring):
 
 
 def decayed_share(interactions: Interactions, half_life_days: float, n_items: int) -> Array:
-    """Return float64[n_items]: shares of all weights, which halve every `half_life_days` before the last row."""
+    """Return float64[n_items]: shares of all weights, which halve every `half_life_days` before the clock."""
     totals = decayed_totals(interactions, half_life_days, n_items)
     return np.asarray(totals / totals.sum()) if len(interactions) else totals
 
 
 def decayed_totals(interactions: Interactions, half_life_days: float, n_items: int) -> Array:
-    """Return float64[n_items]: sums of weights, which halve every `half_life_days` before the last row."""
+    """Return float64[n_items]: sums of weights, which halve every `half_life_days` before the clock."""
     if not len(interactions):
         return np.zeros(n_items)
-    age = interactions.times.max() - interactions.times
+    age = interactions.now - interactions.times
     weights = interactions.weights * np.exp2(-age / (half_life_days * DAY))
     return np.asarray(np.bincount(interactions.items, weights, n_items))
 

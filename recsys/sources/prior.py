@@ -49,6 +49,7 @@ class Prior(Scoring):
     config_class: ClassVar[type[Config]] = PriorConfig
     config: PriorConfig
     cost: ClassVar[Cost] = "seconds"
+    unlearns: ClassVar[bool] = True
     personal: ClassVar[bool] = True
     SERVE_TIME: ClassVar[frozenset[str]] = frozenset({"damping", "fade_events"})
     SEARCH_SPACE: ClassVar[SearchSpace] = {

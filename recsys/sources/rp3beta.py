@@ -9,18 +9,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from recsys.arrays import Longs
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.sources.base import Config
+from recsys.sources.counted import PRODUCT_BITS, SharedSets, exact_column_sums, fixed_point, own_scores
 from recsys.sources.decay import REPEAT_START
-from recsys.sources.item_item import ITEM_ITEM_SPACE, ItemItem, ItemItemConfig
-from recsys.sources.matrix import (
-    inverse_power,
-    scaled_columns,
-    scaled_rows,
-    user_item,
-)
-from recsys.sources.neighbors import build_table, product_chunks
+from recsys.sources.item_item import ITEM_ITEM_SPACE, CountedItemItem, ItemItemConfig
+from recsys.sources.matrix import inverse_power, scaled_rows, user_item
+from recsys.sources.neighbors import Neighbors, Rows
 from recsys.sources.repeat import own_gain
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
@@ -44,7 +41,7 @@ class RP3betaConfig(ItemItemConfig):
     prior: float = 10.0
 
 
-class RP3beta(ItemItem):
+class RP3beta(CountedItemItem[SharedSets]):
     """A random walk from the shopper's items through other shoppers to their items."""
 
     name: ClassVar[str] = "rp3beta"
@@ -53,7 +50,7 @@ class RP3beta(ItemItem):
     HALF_LIFE: ClassVar[str] = "matrix_half_life_days"
     cost: ClassVar[Cost] = "seconds"
     STARTS: ClassVar[tuple[dict[str, Any], ...]] = (
-        *ItemItem.STARTS,
+        *CountedItemItem.STARTS,
         {**REPEAT_START, "own_weight": 30.0, **CHANGING_ASSORTMENT},
     )
     SEARCH_SPACE: ClassVar[SearchSpace] = {
@@ -64,18 +61,23 @@ class RP3beta(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return the neighbor table of (P_iu ** alpha) · (P_ui ** alpha) / all-time popularity ** beta."""
-        days = self.config.matrix_half_life_days
+    def counts(self, interactions: Interactions, catalog: Catalog, changed: Longs | None = None) -> SharedSets:
+        """Return counts and factors of (P_iu ** alpha) · (P_ui ** alpha) / all-time popularity ** beta.
+
+        P_iu · P_ui is w_iu · w_ui / (popularity_i · total_u), so both share w / total_u ** .5.
+        """
+        alpha, days = self.config.alpha, self.config.matrix_half_life_days
         weights = user_item(interactions, catalog.n_items, half_life_days=days)
-        popularity = np.asarray(weights.sum(axis=0)).ravel()
         # The discount uses undecayed popularity, so that rising items gain.
-        usual = np.asarray(user_item(interactions, catalog.n_items).sum(axis=0)).ravel()
-        forth = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), 1))
-        back = scaled_rows(weights.T.tocsr(), inverse_power(popularity, 1))
-        forth.data **= self.config.alpha
-        back.data **= self.config.alpha
-        forth = scaled_columns(forth, inverse_power(usual, self.config.beta))
-        neighbors = build_table(product_chunks(back, forth), max_neighbors=self.config.neighbors)
-        gain = own_gain(interactions, catalog.n_items, prior=self.config.prior, power=self.config.rate_power)
-        return {**neighbors.arrays(), "own": neighbors.own * gain}
+        usual = exact_column_sums(user_item(interactions, catalog.n_items))
+        walks = scaled_rows(weights, inverse_power(np.asarray(weights.sum(axis=1)).ravel(), 0.5))
+        walks.data **= alpha
+        whole, exponent = fixed_point(walks, bits=PRODUCT_BITS)
+        units = exponent - PRODUCT_BITS
+        factors = inverse_power(exact_column_sums(weights), alpha), inverse_power(usual, self.config.beta)
+        return SharedSets(whole, whole, *(np.ldexp(factor.astype(np.float64), units) for factor in factors))
+
+    def arrays_of(self, rows: Rows, counts: SharedSets, interactions: Interactions) -> Arrays:
+        """Return the table; an item's own score also follows its repeat rate."""
+        gain = own_gain(interactions, len(counts.left), prior=self.config.prior, power=self.config.rate_power)
+        return Neighbors(rows, own_scores(counts) * gain).arrays()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from recsys.arrays import Floats, Ints
+from recsys.arrays import Floats, Ints, Longs
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import Interactions
 from recsys.data.profile import Context, Profile
@@ -61,9 +61,11 @@ class Scoring(Recommender):
     """The reason without such a product; None if there always is one."""
     learns_taste: ClassVar[bool] = False
     """Whether it finds new items by the shopper's taste; the behavior suite then checks for the obvious answer."""
+    unlearns: ClassVar[bool] = False
+    """Whether it is refitted at once when a shopper is erased; others follow with the next training."""
     n_items: int = 0
     learned_until: float | None = None
-    """The time of the latest training row, None without rows. The gate checks it."""
+    """The clock of the training rows, usually the time of the latest; None without rows. The gate checks it."""
 
     def __init__(self, config: Any = None) -> None:
         super().__init__(config)
@@ -78,6 +80,10 @@ class Scoring(Recommender):
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Train and return the model's arrays, without object types."""
 
+    def relearn(self, interactions: Interactions, catalog: Catalog, changed: Longs) -> Arrays:
+        """Return what `learn` returns. Only shoppers of the `changed` items have other rows than in the last fit."""
+        return self.learn(interactions, catalog)
+
     @abstractmethod
     def scores(self, profile: Profile, context: Context) -> Floats:
         """Return float32[n_items], finite; 0 means no opinion. `top.top_k` turns scores into an answer."""
@@ -89,10 +95,23 @@ class Scoring(Recommender):
         """Train from scratch and return self. Raises ValueError on malformed or non-finite input."""
         check_input(interactions, catalog)
         self.n_items = catalog.n_items
-        self.learned_until = float(interactions.times.max()) if len(interactions) else None
+        self.learned_until = interactions.now if len(interactions) else None
         self.arrays = self.learn(interactions, catalog)
         self.prepare()
         return self
+
+    def refitted(self, interactions: Interactions, catalog: Catalog, changed: Longs) -> Self:
+        """Return what `fit` returns on the interactions. The catalog and the clock are those of the last fit.
+
+        Only shoppers of the `changed` items, ascending codes, have other rows than then.
+        """
+        check_input(interactions, catalog)
+        model = type(self)(self.config)
+        model.n_items = catalog.n_items
+        model.learned_until = interactions.now if len(interactions) else None
+        model.arrays = self.relearn(interactions, catalog, changed)
+        model.prepare()
+        return model
 
     def reconfigured(self, **settings: Any) -> Self:
         """Return the model with other SERVE_TIME settings and the same arrays. Raises ValueError on other settings."""

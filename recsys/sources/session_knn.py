@@ -14,20 +14,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 
+from recsys.arrays import Longs
 from recsys.data.catalog import Catalog
 from recsys.data.interactions import DAY, Interactions
 from recsys.sources.base import Config
 from recsys.sources.baskets import basket_codes, basket_matrix
+from recsys.sources.counted import SUM_BITS, SharedSets, fixed_point
 from recsys.sources.decay import DECAY_SPACE, REPEAT_START, SESSION_START
-from recsys.sources.item_item import ItemItem, ItemItemConfig
-from recsys.sources.matrix import (
-    Matrix,
-    inverse_power,
-    scaled_columns,
-    scaled_rows,
-)
-from recsys.sources.neighbors import build_table, product_chunks
+from recsys.sources.item_item import CountedItemItem, ItemItemConfig
+from recsys.sources.matrix import Matrix, inverse_power
+from recsys.sources.neighbors import Neighbors, Rows
 from recsys.sources.repeat import own_gain
 from recsys.sources.scoring import Cost, SearchSpace
 from recsys.sources.storage import Arrays
@@ -51,7 +49,7 @@ class SessionKNNConfig(ItemItemConfig):
     longest: int = 100
 
 
-class SessionKNN(ItemItem):
+class SessionKNN(CountedItemItem[SharedSets]):
     """Items of similar sessions."""
 
     name: ClassVar[str] = "session_knn"
@@ -72,24 +70,32 @@ class SessionKNN(ItemItem):
         "matrix_half_life_days": ("float", 7.0, 1500.0, True),
     }
 
-    def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
-        """Return the neighbor table sum_s sᵀs / |s| over sessions as sets, with weights for an item's own events."""
+    def counts(self, interactions: Interactions, catalog: Catalog, changed: Longs | None = None) -> SharedSets:
+        """Return counts and factors of sum_s sᵀs / |s| over sessions as sets, over the item's own sum."""
         c, n = self.config, catalog.n_items
         sessions, ages = _sessions(interactions, n, longest=c.longest)
-        counts = np.exp2(-ages / c.matrix_half_life_days) * inverse_power(np.diff(sessions.indptr), c.length_power)
-        weighed = scaled_rows(sessions, counts.astype(np.float32))
-        totals = np.asarray(weighed.sum(axis=0)).ravel()
-        left = scaled_columns(weighed, inverse_power(totals, c.source_power)).T.tocsr()
-        own = own_gain(interactions, n, prior=c.prior, power=c.rate_power)
-        return build_table(product_chunks(left, sessions), max_neighbors=c.neighbors, own=own).arrays()
+        shares = np.exp2(-ages / c.matrix_half_life_days) * inverse_power(np.diff(sessions.indptr), c.length_power)
+        # In float64: old sessions would vanish beside a short half-life.
+        weighed = sparse.diags(shares).tocsr() @ sessions.astype(np.float64)
+        whole, exponent = fixed_point(weighed, bits=SUM_BITS)
+        units = exponent - SUM_BITS
+        totals = np.ldexp(np.bincount(whole.indices, whole.data, n), units)
+        left = inverse_power(totals, c.source_power).astype(np.float64)
+        return SharedSets(whole, sessions.astype(np.float64), np.ldexp(left, units), np.ones(n))
+
+    def arrays_of(self, rows: Rows, counts: SharedSets, interactions: Interactions) -> Arrays:
+        """Return the table, with weights for an item's own events."""
+        c = self.config
+        own = own_gain(interactions, len(counts.left), prior=c.prior, power=c.rate_power)
+        return Neighbors(rows, own).arrays()
 
 
 def _sessions(interactions: Interactions, n_items: int, *, longest: int) -> tuple[Matrix, np.ndarray]:
     """Return csr float32[n_sessions, n_items] of ones, for sessions of 2 to `longest` items, and their ages in days."""
-    codes, times = basket_codes(interactions), interactions.times
+    codes = basket_codes(interactions)
     matrix = basket_matrix(codes, interactions.items, n_items)
     ends = np.full(matrix.shape[0], -np.inf)
-    np.maximum.at(ends, codes, times)
+    np.maximum.at(ends, codes, interactions.times)
     lengths = np.diff(matrix.indptr)
     usable = np.flatnonzero((lengths > 1) & (lengths <= longest))
-    return matrix[usable], (times.max(initial=0.0) - ends[usable]) / DAY
+    return matrix[usable], (interactions.now - ends[usable]) / DAY

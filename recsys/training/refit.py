@@ -6,6 +6,7 @@ from typing import Any
 from recsys.data.catalog import Catalog
 from recsys.data.folds import Fold
 from recsys.data.interactions import Interactions
+from recsys.data.item_fingerprints import item_fingerprints
 from recsys.progress import Progress, silent
 from recsys.ranking.cart_ranker import QUOTAS
 from recsys.ranking.exposure_constraint import ExposureConstraint
@@ -88,6 +89,7 @@ def refit(
         quotas=plan.quotas,
         blend=plan.blend,
         exposure=exposure,
+        fingerprints=item_fingerprints(past, catalog.n_items),
         manifest={"stage": plan.stage, "single": plan.single, "until": until, "plan": plan.json(), **(manifest or {})},
     )
 

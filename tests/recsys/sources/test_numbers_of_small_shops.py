@@ -39,7 +39,7 @@ def test_what_goes_with_a_product(name: str, settings: dict[str, Any], of_one: f
     rows = [(user, item, shops.START, "purchase") for user, basket in enumerate(BASKETS) for item in basket]
     tame = {} if name != "item_knn" else {"shopper_power": 0.0}
 
-    assert scores(name, rows, 0, **settings, **tame)[1:] == pytest.approx([of_one, of_two])
+    assert scores(name, rows, 0, **settings, **tame)[1:] == pytest.approx([of_one, of_two], rel=1e-5)  # fixed point
 
 
 def test_what_sells_and_what_rises() -> None:
