@@ -5,6 +5,7 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from common.clock import from_microseconds
+from consents.models.decisions import MODES
 from consents.person import Verdict
 from consents.rules import BUILT_IN
 
@@ -69,3 +70,39 @@ def verdict_body(verdict: Verdict) -> dict[str, Any]:
         "rule_id": verdict.rule_id,
         "at": None if verdict.at is None else from_microseconds(verdict.at),
     }
+
+
+class PurposeSerializer(serializers.Serializer[Any]):
+    """One purpose in the shopper's words, and what holds of it here for somebody who decided nothing."""
+
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    essential = serializers.BooleanField(help_text="A contract or a law needs it: there is nothing to decide.")
+    data_categories = serializers.ListField(child=serializers.CharField())
+    recipients = serializers.ListField(child=serializers.CharField())
+    retention_days = serializers.IntegerField(allow_null=True)
+    sale_or_share = serializers.BooleanField()
+    allowed = serializers.BooleanField()
+    reason = serializers.CharField()
+
+
+class PolicySerializer(serializers.Serializer[Any]):
+    """A policy text with its hash."""
+
+    version = serializers.CharField()
+    language = serializers.CharField()
+    body = serializers.CharField()
+    sha256 = serializers.CharField()
+    published_at = serializers.DateTimeField()
+
+
+class PurposesSerializer(serializers.Serializer[Any]):
+    """What a preference center shows before it knows the shopper."""
+
+    purposes = PurposeSerializer(many=True)
+    mode = serializers.ChoiceField(choices=MODES, help_text="The rule of the region that the request came from.")
+    gpc = serializers.BooleanField(help_text="Whether this request carried Sec-GPC: 1 from a browser.")
+    region = serializers.CharField(allow_null=True)
+    policy = PolicySerializer(allow_null=True, help_text="The newest policy text; null before one is published.")

@@ -6,7 +6,10 @@
   const PURPOSES = ["analytics", "personalization", "cross_device", "train_models", "experiments"];
   const STORE = { consent: "vitrine.consent", visitor: "vitrine.visitor", user: "vitrine.user", queue: "vitrine.queue" };
   const MOST_QUEUED = 500, MOST_SENT = 50, LONGEST_WAIT = 60000;
-  const settings = { key: "", host: "", user: null, debug: false };
+  /** Google's Consent Mode v2: the purpose that each signal follows. `essential` asks nobody and is always granted. */
+  const SIGNALS = { ad_storage: "ads_share", ad_user_data: "ads_share", ad_personalization: "ads_share", analytics_storage: "analytics",
+    personalization_storage: "personalization", functionality_storage: "essential", security_storage: "essential" };
+  const settings = { key: "", host: "", user: null, debug: false, consentMode: false };
   const started = Date.now();
   let held = [], timer = 0, failures = 0, sending = null, inFlight = [], entrusted = [], deepest = 0, ready = false;
 
@@ -31,18 +34,27 @@
   const mayCollect = () => allowed("analytics") || allowed("personalization");
   const visitor = () => { let id = read(STORE.visitor); if (!id) { id = uuid(); write(STORE.visitor, id); } return id; };
 
-  /** Keep the shopper's answer: true, false, or an object of purposes. A withdrawal is told to the shop, then all ids go. */
-  function consent(answer) {
+  /** What this browser answered: `{decisions, at, policy_version, gpc}`, `decisions` null before an answer; null before `init`. */
+  const answers = () => (ready ? { decisions: null, ...read(STORE.consent), gpc: gpc() } : null);
+  /** Google's own form: entries of `dataLayer` that are `arguments` objects; its tags ignore arrays. */
+  function gtag() { (window.dataLayer = window.dataLayer || []).push(arguments); }
+  const signals = (granted) => Object.fromEntries(
+    Object.entries(SIGNALS).map(([signal, purpose]) => [signal, purpose === "essential" || granted(purpose) ? "granted" : "denied"]));
+  const updateSignals = () => settings.consentMode && decisions() && gtag("consent", "update", signals(allowed));
+
+  /** Keep the shopper's answer to the policy text of that version: true, false, or an object of purposes. A withdrawal is told to
+   *  the shop, then all ids go. */
+  function consent(answer, policyVersion) {
     const choice = typeof answer === "object" ? answer : Object.fromEntries(PURPOSES.map((name) => [name, Boolean(answer)]));
     const before = mayCollect();
     if (before && !(choice.analytics || choice.personalization)) {
       // Alone: what still waits is told to nobody any more, and must not be sent in the place of what ends it.
-      write(STORE.queue, [item("track", { event: "Consent Updated", properties: {} }, choice)]);
+      write(STORE.queue, [item("track", { event: "Consent Updated", properties: {} }, choice, policyVersion)]);
       [STORE.visitor, STORE.user].forEach((name) => write(name, null));
       flush(true);
       later(flush, 30); // where the browser did not take it over; it waits for a better moment if need be
     }
-    write(STORE.consent, { decisions: choice, at: new Date().toISOString() });
+    write(STORE.consent, { decisions: choice, at: new Date().toISOString(), ...(policyVersion ? { policy_version: policyVersion } : {}) });
     const waiting = held.splice(0); // what was before a no is not sent after a later yes either
     if (mayCollect()) {
       announceUser();
@@ -51,18 +63,24 @@
       if (!waiting.length) enqueue(item("track", { event: "Consent Updated", properties: {} }));
     }
     banner(false);
-    document.dispatchEvent(new CustomEvent("vitrine:consent", { detail: choice }));
+    updateSignals();
+    tell("consentchange", answers());
   }
+  const tell = (name, detail, cancelable) => document.dispatchEvent(new CustomEvent(name, { detail, cancelable: Boolean(cancelable) }));
+  /** Open the preference center where the page has one, else the banner again. */
+  const ask = () => tell("vitrine:ask", null, true) && banner(true);
   function banner(asked) {
     const show = asked || (decisions() === null && !gpc());
     document.querySelectorAll("[data-vitrine-banner]").forEach((node) => { node.hidden = !show; });
+    tell("vitrine:banner", show);
   }
 
   // Collect ----------------------------------------------------------------------------------------------------
-  function item(type, fields, choice) {
+  function item(type, fields, choice, policyVersion) {
     const page = { url: location.href, path: location.pathname, title: document.title, referrer: document.referrer };
     const user = settings.user && allowed("personalization") ? { userId: settings.user.id } : {};
-    const context = { consent: { categoryPreferences: choice || decisions() || {} }, page, locale: navigator.language, library: { name: "vitrine.js" } };
+    const policy_version = choice ? policyVersion : (read(STORE.consent) || {}).policy_version; // undefined: JSON leaves it out
+    const context = { consent: { categoryPreferences: choice || decisions() || {}, policy_version }, page, locale: navigator.language, library: { name: "vitrine.js" } };
     if (settings.user && settings.user.hash) context.user_hash = settings.user.hash;
     return { type, messageId: uuid(), anonymousId: visitor(), ...user, timestamp: new Date().toISOString(), context, ...fields };
   }
@@ -136,16 +154,34 @@
   }
   function identify(id, traits, hash) { settings.user = id ? { id, traits, hash } : null; if (mayCollect()) announceUser(); }
 
+  // What the installation says of consent -------------------------------------------------------------------------
+  async function get(path) {
+    const answer = await fetch(settings.host + "/api/v1/" + path, { headers: { Authorization: "Bearer " + settings.key }, credentials: "omit" });
+    if (!answer.ok) throw new Error("status " + answer.status + ": " + await answer.text());
+    return answer.json();
+  }
+  const orNull = (work) => work().catch((error) => { note(error); return null; });
+  /** The path of what is kept of this shopper's consent: of the account where its hash proves it, else of the device; "" without an id. */
+  function consentPath(tail) {
+    const { user_id, anonymous_id, user_hash } = allowed("personalization") ? who() : mayCollect() ? { anonymous_id: visitor() } : {};
+    if (user_id && user_hash) return "consents/user:" + encodeURIComponent(user_id) + tail + "?user_hash=" + user_hash;
+    return anonymous_id ? "consents/anonymous:" + encodeURIComponent(anonymous_id) + tail : "";
+  }
+  /** Resolve to `{purposes, mode, policy, gpc, state}`: the purposes asked for, and the verdicts on this shopper; or null. */
+  const choices = () => orNull(async () => {
+    if (mayCollect()) await flush();
+    const path = consentPath("");
+    const [terms, state] = await Promise.all([get("consent-purposes"), path ? get(path) : null]);
+    return { ...terms, state };
+  });
+
   // Show -------------------------------------------------------------------------------------------------------
   /** Ask for a placement and draw it into the element's <template>; resolves to the answer, or null on any trouble. */
   async function recommend(placement, options = {}) {
     const into = element(options.into);
     try {
       if (mayCollect()) await flush();
-      const answer = await fetch(settings.host + "/api/v1/recommendations/" + encodeURIComponent(placement) + "?" + query(options), {
-        headers: { Authorization: "Bearer " + settings.key }, credentials: "omit" });
-      if (!answer.ok) throw new Error("status " + answer.status + ": " + await answer.text());
-      const slate = await answer.json();
+      const slate = await get("recommendations/" + encodeURIComponent(placement) + "?" + query(options));
       show(slate, into);
       return slate;
     } catch (error) {
@@ -241,7 +277,7 @@
   }
   function clicked(event) {
     const choice = event.target.closest("[data-vitrine-consent]");
-    if (choice) { const what = choice.dataset.vitrineConsent; what === "ask" ? banner(true) : consent(what === "yes"); }
+    if (choice) { const what = choice.dataset.vitrineConsent; what === "ask" ? ask() : consent(what === "yes"); }
     for (const [mark, name] of Object.entries(CLICK_MARKS)) {
       const node = event.target.closest(`[data-vitrine-${mark}]`);
       if (node) record("track", { event: name, properties: marked(node) });
@@ -258,12 +294,14 @@
     deepest = Math.max(deepest, Math.round(100 * Math.min(1, (scrollY + innerHeight) / page.scrollHeight)));
   };
 
-  /** Start: `init({key, host, user: {id, hash, traits}, debug})`. The first call counts. */
+  /** Start: `init({key, host, user: {id, hash, traits}, consentMode, debug})`. The first call counts. */
   function init(given) {
     if (ready) return;
     ready = true;
     Object.assign(settings, given);
     settings.host = (settings.host || "").replace(/\/$/, "");
+    if (settings.consentMode) gtag("consent", "default", signals(() => false));
+    updateSignals();
     if (mayCollect()) announceUser();
     banner(false);
     readPage();
@@ -279,6 +317,7 @@
 
   window.vitrine = {
     init: guard(init), consent: guard(consent), identify: guard(identify), recommend, recommendPage, allowed: guard(allowed), flush: guard(flush),
+    answers: guard(answers), choices, ask: guard(ask),
     track: guard((event, properties) => record("track", { event, properties: properties || {} })),
     page: guard((name, properties) => record("page", { name, properties: properties || {} })),
     visitor: guard(() => (mayCollect() ? visitor() : null)),

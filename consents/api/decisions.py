@@ -70,8 +70,8 @@ class ConsentView(APIView):
             actor=key.actor,
             source=taken["source"],
             policy_version=taken["policy_version"],
-            region=_region(request),
-            gpc=_signal(request, key),
+            region=region_here(request),
+            gpc=signal_of(request, key),
         )
         return _state(request, raw_id)
 
@@ -89,7 +89,7 @@ def check_identity(request: Request, raw_id: str, *, user_hash: str) -> KeyRecor
 
 def _state(request: Request, raw_id: str) -> Response:
     key = key_of(request)
-    whom, live, region = selectors.person(raw_id), _signal(request, key), _region(request)
+    whom, live, region = selectors.person(raw_id), signal_of(request, key), region_here(request)
     verdicts = selectors.verdicts(whom, region=region, gpc=live)
     body: dict[str, Any] = {
         "decisions": {name: verdict_body(verdict) for name, verdict in verdicts.items()},
@@ -103,11 +103,12 @@ def _state(request: Request, raw_id: str) -> Response:
     return response
 
 
-def _region(request: Request) -> str | None:
+def region_here(request: Request) -> str | None:
+    """Return the region of the shopper's own browser; a server's address is not the shopper's."""
     return region_of(request._request) if key_of(request).publishable else None
 
 
-def _signal(request: Request, key: KeyRecord) -> bool:
+def signal_of(request: Request, key: KeyRecord) -> bool:
     """Return whether the shopper's own browser sent the signal; a server's header is not the shopper's."""
     return key.publishable and gpc.signaled(request._request)
 

@@ -1,37 +1,47 @@
-"""The purposes as shoppers read them: the latest version of each."""
+"""Reads of what shoppers are asked: the purposes and the policy texts, now and on a date."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
-from consents.models import Purpose
-from consents.rules import ESSENTIAL
+from consents.models import PolicyText, Purpose
+from consents.rules import BUILT_IN, ESSENTIAL
 
-
-@dataclass(frozen=True, slots=True)
-class PurposeText:
-    """One purpose in the shopper's words. `essential` ones need no consent; `retention_days` is None for no limit."""
-
-    name: str
-    title: str
-    description: str
-    basis: str
-    essential: bool
-    retention_days: int | None
-    recipients: tuple[str, ...]
+_SHOWN = ("name", "version", "title", "description", "legal_basis", "data_categories", "recipients", "retention_days",
+          "sale_or_share")  # fmt: skip
+_TEXT = ("version", "language", "body", "sha256", "published_at")
 
 
-def purpose_texts() -> list[PurposeText]:
-    """Return the latest version of each purpose, the essential ones first."""
-    latest = {row.name: row for row in Purpose.objects.order_by("name", "version")}
-    texts = [
-        PurposeText(
-            name=row.name,
-            title=row.title,
-            description=row.description,
-            basis=row.get_legal_basis_display(),
-            essential=row.legal_basis in ESSENTIAL,
-            retention_days=row.retention_days,
-            recipients=tuple(row.recipients),
-        )
-        for row in latest.values()
-    ]
-    return sorted(texts, key=lambda text: (not text.essential, text.title))
+def current_purposes() -> list[dict[str, Any]]:
+    """Return the current version of each purpose: the essential ones first, those built in in their order, then the
+    shop's own by name. `essential` tells whether there is nothing to decide.
+    """
+    return sorted(
+        ({**row, "essential": row.pop("legal_basis") in ESSENTIAL} for row in _newest_versions(None)), key=_position
+    )
+
+
+def purpose_versions(at: datetime) -> dict[str, dict[str, Any]]:
+    """Return the version of each purpose that was the current one at that time, by name."""
+    return {row["name"]: row for row in _newest_versions(at)}
+
+
+def newest_policy(language: str = "") -> dict[str, Any] | None:
+    """Return the newest policy text: in that language if that version has it, else in English, else any; or None."""
+    rows = PolicyText.objects.order_by("-published_at", "-pk")
+    newest = rows.values_list("version", flat=True).first()
+    if newest is None:
+        return None
+    texts: dict[str, dict[str, Any]] = {row["language"]: row for row in rows.filter(version=newest).values(*_TEXT)}
+    return texts.get(language) or texts.get("en") or next(iter(texts.values()))
+
+
+def _newest_versions(until: datetime | None) -> list[dict[str, Any]]:
+    rows = Purpose.objects.order_by("name", "-version").distinct("name")
+    return list((rows if until is None else rows.filter(created_at__lte=until)).values(*_SHOWN))
+
+
+def _position(row: Mapping[str, Any]) -> tuple[bool, int, str]:
+    order = list(BUILT_IN)
+    name = row["name"]
+    return not row["essential"], order.index(name) if name in order else len(order), name

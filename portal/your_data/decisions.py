@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.http import HttpRequest
 
@@ -12,7 +12,7 @@ from common.errors import InvalidInput
 from consents import gpc, selectors
 from consents.person import Verdict
 from consents.region import region_of
-from consents.selectors.purposes import PurposeText, purpose_texts
+from consents.selectors.purposes import current_purposes
 from consents.services import decide_for
 from consents.services.own_erasure import ACTOR
 
@@ -33,9 +33,9 @@ WHY: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class OwnDecision:
-    """One purpose with its state. `may_allow` is false where the browser's own signal would refuse a yes."""
+    """One purpose, as `current_purposes` describes it, with its state. `may_allow` is false where the browser's own signal would refuse a yes."""
 
-    text: PurposeText
+    text: Mapping[str, Any]
     allowed: bool
     why: str
     at: datetime | None
@@ -47,13 +47,15 @@ def own_decisions(subject: str, request: HttpRequest) -> list[OwnDecision]:
     signal = gpc.signaled(request)
     verdicts = selectors.verdicts(selectors.person(subject), region=region_of(request), gpc=signal)
     return [
-        _own_decision(text, verdicts[text.name], signal=signal) for text in purpose_texts() if text.name in verdicts
+        _own_decision(text, verdicts[text["name"]], signal=signal)
+        for text in current_purposes()
+        if text["name"] in verdicts
     ]
 
 
-def _own_decision(text: PurposeText, verdict: Verdict, *, signal: bool) -> OwnDecision:
+def _own_decision(text: Mapping[str, Any], verdict: Verdict, *, signal: bool) -> OwnDecision:
     at = from_microseconds(verdict.at) if verdict.at else None
-    may_allow = not text.essential and not (signal and verdict.reason == "gpc")
+    may_allow = not text["essential"] and not (signal and verdict.reason == "gpc")
     return OwnDecision(text, verdict.allowed, WHY[verdict.reason], at, may_allow)
 
 
@@ -62,7 +64,7 @@ def decide(subject: str, request: HttpRequest) -> str:
     purpose, answer = request.POST.get("purpose", ""), request.POST.get("answer", "")
     if answer not in ANSWERS:
         raise InvalidInput.of("answer", "must be allow or withdraw")
-    optional = {text.name: text.title for text in purpose_texts() if not text.essential}
+    optional = {text["name"]: text["title"] for text in current_purposes() if not text["essential"]}
     if purpose != ALL and purpose not in optional:
         raise InvalidInput.of("purpose", f"must be {ALL}, {', '.join(sorted(optional))}")
     names = list(optional) if purpose == ALL else [purpose]

@@ -31,7 +31,7 @@ function setHeading(carousel, slate) {
   carousel.querySelector("ul").setAttribute("aria-label", heading);
 }
 drawCarousels();
-document.addEventListener("vitrine:consent", drawCarousels);
+document.addEventListener("consentchange", drawCarousels);
 document.querySelectorAll("[data-visitor]").forEach((field) => {
   field.form.addEventListener("submit", () => { field.value = vitrine.visitor() || ""; });
 });
