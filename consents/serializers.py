@@ -1,9 +1,11 @@
 """Shapes of the consent doors."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from rest_framework import serializers
 
+from common import clock
 from common.clock import from_microseconds
 from consents.models.decisions import MODES
 from consents.person import Verdict
@@ -106,3 +108,69 @@ class PurposesSerializer(serializers.Serializer[Any]):
     gpc = serializers.BooleanField(help_text="Whether this request carried Sec-GPC: 1 from a browser.")
     region = serializers.CharField(allow_null=True)
     policy = PolicySerializer(allow_null=True, help_text="The newest policy text; null before one is published.")
+
+
+class AnswerSerializer(VerdictSerializer):
+    """One purpose with its verdict and the proof that decided."""
+
+    purpose = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    version = serializers.IntegerField()
+    source = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
+    policy_version = serializers.CharField(allow_blank=True)
+    policy_sha256 = serializers.CharField(allow_blank=True)
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    """What is signed."""
+
+    form = serializers.CharField()
+    issuer = serializers.CharField()
+    issued_at = serializers.DateTimeField()
+    subject = serializers.CharField()
+    region = serializers.CharField(allow_null=True)
+    gpc = serializers.BooleanField()
+    purposes = AnswerSerializer(many=True)
+
+
+class SignedReceiptSerializer(serializers.Serializer[Any]):
+    """A receipt, the signed note that holds its SHA-256, and the public key."""
+
+    receipt = ReceiptSerializer()
+    note = serializers.CharField()
+    key = serializers.CharField()
+
+
+class AnswerOnDateSerializer(AnswerSerializer):
+    """One purpose on a date: who decided, when it was recorded, and the text that the proof names."""
+
+    raw_id = serializers.CharField(allow_null=True)
+    recorded_at = serializers.DateTimeField(allow_null=True)
+    policy = PolicySerializer(allow_null=True)
+
+
+class ConsentOnDateSerializer(serializers.Serializer[Any]):
+    """What consent said of a person at a time."""
+
+    subject = serializers.CharField()
+    at = serializers.DateTimeField()
+    raw_ids = serializers.ListField(child=serializers.CharField(), help_text="The ids that were the person's then.")
+    later_ids = serializers.ListField(child=serializers.CharField(), help_text="Ids that joined the person later.")
+    region = serializers.CharField(allow_null=True)
+    mode = serializers.ChoiceField(choices=MODES)
+    gpc = serializers.BooleanField(help_text="Whether the account remembered Global Privacy Control.")
+    answers = AnswerOnDateSerializer(many=True)
+    policy = PolicySerializer(allow_null=True, help_text="The newest policy text of that time.")
+
+
+class MomentSerializer(serializers.Serializer[Any]):
+    """A time of the past; without one it is now."""
+
+    at = serializers.DateTimeField(required=False, help_text="ISO 8601, not in the future. Default: now.")
+
+    def validate_at(self, value: datetime) -> datetime:
+        """Refuse the future, of which nothing is known."""
+        if value > clock.now():
+            raise serializers.ValidationError("must not be in the future")
+        return value

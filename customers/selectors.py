@@ -64,6 +64,16 @@ def identity_of(subject: str, *, now: datetime) -> Identity:
     return replace(_with_attributes(tuple(sorted(users)), tuple(sorted(anonymous))), spans=spans)
 
 
+def linked_since(identity: Identity) -> dict[str, datetime]:
+    """Return since when each raw id of the person is linked to another one of them; an id without a link is absent."""
+    ids = [*identity.user_ids, *identity.anonymous_ids]
+    since: dict[str, datetime] = {}
+    rows = CustomerLink.objects.filter(from_id__in=ids, user_id__in=identity.user_ids).order_by("-at")
+    for kind, from_id, user_id, at in rows.values_list("kind", "from_id", "user_id", "at"):
+        since[f"anonymous:{from_id}" if kind == "claim" else f"user:{from_id}"] = since[f"user:{user_id}"] = at
+    return since
+
+
 def users_with_attributes(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
     """Return the first users by id that have attributes, with these."""
     rows = Customer.objects.filter(raw_id__startswith="user:").exclude(attributes={}).order_by("raw_id")

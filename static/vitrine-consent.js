@@ -13,6 +13,7 @@
     essential: "Always on: the shop needs it.", given: "Yes, since {date}.", refused: "No, since {date}.",
     elsewhere: "No: refused on another of your devices or in your account, on {date}.", signal: "No: a privacy signal says so.",
     not_asked: "No answer yet: off.", not_objected: "No answer yet: on, until you say no.",
+    receipt: "Download the receipt", receiptHint: "Signed by the shop: proof of what you answered.", noReceipt: "There is no receipt yet.",
     kept: "Kept {days} days.", recipients: "Given to: {names}.",
   };
   const STYLE = `
@@ -54,7 +55,7 @@
       <div class="buttons"><button type="button" data-refuse-all></button><button type="button" data-allow-all></button><button type="button" data-save></button></div>
       <p class="status" role="status"></p>
       <details data-policy hidden><summary></summary><p class="soft"></p><pre></pre></details>
-      <p class="tools"></p>
+      <p class="tools"><button type="button" data-receipt></button> <span class="soft"></span></p>
     </dialog>`;
   const made = (tag, fields, ...children) => { const node = Object.assign(document.createElement(tag), fields); node.append(...children); return node; };
 
@@ -74,6 +75,7 @@
         ["[data-choose]", "choose", () => this.open()], ["[data-close]", "close", () => this.find("dialog").close()],
         ["[data-refuse-all]", "refuseAll", () => this.save(() => false)], ["[data-allow-all]", "allowAll", () => this.save(() => true)],
         ["[data-save]", "save", () => this.save((input) => input.checked)],
+        ["[data-receipt]", "receipt", () => this.download()], [".tools span", "receiptHint"],
         ["#title", "title"], ["[data-intro]", "intro"], ["summary", "policy"],
       ]) {
         this.find(selector).textContent = this.words[word];
@@ -106,6 +108,14 @@
       vitrine.consent(Object.fromEntries(inputs.map((input) => [input.name, chosen(input)])), version || undefined);
       await this.refresh();
       this.find(".status").textContent = this.words.saved;
+    }
+    async download() {
+      const receipt = await vitrine.receipt();
+      this.find(".status").textContent = receipt ? "" : this.words.noReceipt;
+      if (!receipt) return;
+      const url = URL.createObjectURL(new Blob([JSON.stringify(receipt, null, 1)], { type: "application/json" }));
+      made("a", { href: url, download: "consent-receipt.json" }).click();
+      setTimeout(() => URL.revokeObjectURL(url), 1000);
     }
     /** Draw the purposes with the answer that holds now. Without the server: those this browser answered, by name. */
     draw(terms) {

@@ -11,7 +11,7 @@
     personalization_storage: "personalization", functionality_storage: "essential", security_storage: "essential" };
   const settings = { key: "", host: "", user: null, debug: false, consentMode: false };
   const started = Date.now();
-  let held = [], timer = 0, failures = 0, sending = null, inFlight = [], entrusted = [], deepest = 0, ready = false;
+  let withdrawnPath = "", held = [], timer = 0, failures = 0, sending = null, inFlight = [], entrusted = [], deepest = 0, ready = false;
 
   const note = (...words) => settings.debug && console.info("vitrine:", ...words);
   const guard = (work) => (...given) => { try { return work(...given); } catch (error) { note(error); return undefined; } };
@@ -48,6 +48,7 @@
     const choice = typeof answer === "object" ? answer : Object.fromEntries(PURPOSES.map((name) => [name, Boolean(answer)]));
     const before = mayCollect();
     if (before && !(choice.analytics || choice.personalization)) {
+      withdrawnPath = consentPath();
       // Alone: what still waits is told to nobody any more, and must not be sent in the place of what ends it.
       write(STORE.queue, [item("track", { event: "Consent Updated", properties: {} }, choice, policyVersion)]);
       [STORE.visitor, STORE.user].forEach((name) => write(name, null));
@@ -162,17 +163,24 @@
   }
   const orNull = (work) => work().catch((error) => { note(error); return null; });
   /** The path of what is kept of this shopper's consent: of the account where its hash proves it, else of the device; "" without an id. */
-  function consentPath(tail) {
+  function consentPath() {
     const { user_id, anonymous_id, user_hash } = allowed("personalization") ? who() : mayCollect() ? { anonymous_id: visitor() } : {};
-    if (user_id && user_hash) return "consents/user:" + encodeURIComponent(user_id) + tail + "?user_hash=" + user_hash;
-    return anonymous_id ? "consents/anonymous:" + encodeURIComponent(anonymous_id) + tail : "";
+    if (user_id && user_hash) return "user:" + encodeURIComponent(user_id) + "?user_hash=" + user_hash;
+    return anonymous_id ? "anonymous:" + encodeURIComponent(anonymous_id) : "";
   }
   /** Resolve to `{purposes, mode, policy, gpc, state}`: the purposes asked for, and the verdicts on this shopper; or null. */
   const choices = () => orNull(async () => {
     if (mayCollect()) await flush();
-    const path = consentPath("");
-    const [terms, state] = await Promise.all([get("consent-purposes"), path ? get(path) : null]);
+    const path = consentPath();
+    const [terms, state] = await Promise.all([get("consent-purposes"), path ? get("consents/" + path) : null]);
     return { ...terms, state };
+  });
+  /** Resolve to the signed receipt of this shopper's consent, or null. After a withdrawal it is that of the device that was
+   *  forgotten, as long as the page stays. */
+  const receipt = () => orNull(async () => {
+    if (mayCollect()) await flush();
+    const path = consentPath() || withdrawnPath;
+    return path ? get("consent-receipts/" + path) : null;
   });
 
   // Show -------------------------------------------------------------------------------------------------------
@@ -317,7 +325,7 @@
 
   window.vitrine = {
     init: guard(init), consent: guard(consent), identify: guard(identify), recommend, recommendPage, allowed: guard(allowed), flush: guard(flush),
-    answers: guard(answers), choices, ask: guard(ask),
+    answers: guard(answers), choices, receipt, ask: guard(ask),
     track: guard((event, properties) => record("track", { event, properties: properties || {} })),
     page: guard((name, properties) => record("page", { name, properties: properties || {} })),
     visitor: guard(() => (mayCollect() ? visitor() : null)),

@@ -20,8 +20,8 @@ from consents.serializers import DecisionsSerializer, StateSerializer, verdict_b
 from consents.state import GPC
 from consents.subjects import parse_subject
 
-_SUBJECT = OpenApiParameter("subject", str, OpenApiParameter.PATH, description="`user:ID`, `anonymous:ID`, or a user.")
-_HASH = OpenApiParameter("user_hash", str, description="HMAC of the user id, needed with a publishable key.")
+SUBJECT = OpenApiParameter("subject", str, OpenApiParameter.PATH, description="`user:ID`, `anonymous:ID`, or a user.")
+HASH = OpenApiParameter("user_hash", str, description="HMAC of the user id, needed with a publishable key.")
 DECIDED: Final = {
     "decisions": {"analytics": True, "personalization": True, "train_models": True, "experiments": False},
     "policy_version": "3",
@@ -39,7 +39,7 @@ class ConsentView(APIView):
 
     @extend_schema(
         operation_id="consents_read",
-        parameters=[_SUBJECT, _HASH],
+        parameters=[SUBJECT, HASH],
         responses={200: StateSerializer},
         tags=["consents"],
     )
@@ -51,7 +51,7 @@ class ConsentView(APIView):
 
     @extend_schema(
         operation_id="consents_write",
-        parameters=[_SUBJECT],
+        parameters=[SUBJECT],
         request=DecisionsSerializer,
         responses={200: StateSerializer, 413: ProblemSerializer, 415: ProblemSerializer},
         examples=[OpenApiExample("A banner's answer", value=DECIDED, request_only=True)],

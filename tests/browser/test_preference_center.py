@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from audit import signing
 from common import clock, redis
+from consents import verify_receipt
 from consents.cache import link
 from consents.models import PolicyText
 from consents.services import decide_for
@@ -79,6 +81,11 @@ def test_each_purpose_is_answered_in_the_center(
     expect(page.locator("#now-personalization")).to_contain_text("No: refused on another of your devices")
     page.get_by_role("button", name="Refuse all").click()
     expect(page.locator("#now-analytics")).to_contain_text("No, since")
+    signing.create_key()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the receipt").click()
+    assert verify_receipt.main([str(download.value.path())]) == 0
+    assert json.loads(download.value.path().read_text())["receipt"]["subject"] == device
     assert list(stored(page)) == ["vitrine.consent"]
     assert violations == []
 
