@@ -30,6 +30,7 @@ QUERIES: Final = {
     "portal:preview": "?placement=home",
     "portal:experiment-preview": "?experiment=button",
     "admin:personalization_rule_choices": "?kind=products",
+    "admin:consents_consentevent_on_date": f"?subject={CUSTOMER}",
     "portal:preview of a named shopper": f"?placement=home&subject={CUSTOMER}",
 }
 MORE: Final = {

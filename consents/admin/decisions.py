@@ -5,17 +5,19 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from audit.staff import AuditedAdmin
 from common.comma_field import CommaListField
 from common.pagination import EstimatingPaginator
 from consents import selectors
+from consents.admin.on_date import on_date_page
 from consents.models import RESERVED_NAMES, ConsentEvent, ConsentKey, PolicyText, Purpose, RegionRule
 from consents.rules import folded
+from consents.selectors.history import ids_of_person
 from consents.state import GPC
 
 COMMAS = "Separated by commas."
@@ -70,13 +72,14 @@ class PurposeFilter(admin.SimpleListFilter):
 
 @admin.register(ConsentEvent)
 class ConsentEventAdmin(WrittenOnce):
-    """Proof of consent: search a subject, read what was decided, when, where, and under which text."""
+    """Proof of consent: search any id of a person, read what was decided, when, where, and under which text."""
 
     when_empty = "A proof comes with each answer that a shopper gives."
     list_display = ("raw_id", "purpose", "given", "at", "source", "policy_version", "region")
     list_filter = (PurposeFilter, "given")
     search_fields = ("raw_id__exact", "message_id__exact")
-    search_help_text = "user:ID or anonymous:ID (a bare id is either), or a message's id"
+    search_help_text = "Any id of the person: user:ID or anonymous:ID (a bare id is either), or a message's id"
+    actions_list: ClassVar = ["on_date"]
     show_full_result_count = False
     paginator = EstimatingPaginator
     list_per_page = 50
@@ -88,10 +91,20 @@ class ConsentEventAdmin(WrittenOnce):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ConsentEvent], search_term: str
     ) -> tuple[QuerySet[ConsentEvent], bool]:
-        """Search by whole ids only, through their indexes."""
+        """Search by whole ids only, through their indexes; an id leads to the proofs of all ids of its person."""
         term = search_term.strip()
-        meant = Q(raw_id__in=(term, f"user:{term}", f"anonymous:{term}")) | Q(message_id=term)
-        return (queryset.filter(meant) if term else queryset), False
+        if not term or "\x00" in term:
+            return (queryset.none() if term else queryset), False
+        named = [term] if term.startswith(("user:", "anonymous:")) else [f"user:{term}", f"anonymous:{term}"]
+        raw_ids = {raw_id for one in named for raw_id in ids_of_person(one)}
+        return queryset.filter(Q(raw_id__in=raw_ids) | Q(message_id=term)), False
+
+    @action(description="On a date", url_path="on-date", permissions=["view"])
+    def on_date(self, request: HttpRequest) -> HttpResponse:
+        """Show what consent said of a person on a date."""
+        if request.method not in ("GET", "HEAD"):
+            return HttpResponseNotAllowed(["GET", "HEAD"])
+        return on_date_page(request, self.admin_site.each_context(request))
 
 
 class PurposeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when it runs

@@ -31,6 +31,11 @@ class Answer:
     proof: Proof | None
     policy: Mapping[str, Any] | None
 
+    @property
+    def because(self) -> str:
+        """Basis and reason in words."""
+        return f"{self.verdict.basis}, {self.verdict.reason}".replace("_", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentOnDate:

@@ -11,10 +11,10 @@ from django.db import transaction
 from playwright.sync_api import Browser, Page, expect
 
 from common import clock
-from consents.models import PrivacyRequest
+from consents.models import PolicyText, PrivacyRequest
 from consents.services import decide_for, fulfilment
 from consents.services.requests import open_request
-from customers.models import Customer
+from customers.models import Customer, CustomerLink
 from customers.services import StatedTraits, apply_traits
 from tests.browser.conftest import Shoot, Shop
 from tests.browser.test_accessibility import barred, too_wide
@@ -39,6 +39,35 @@ def settled(page: Page) -> None:
     page.goto(page.url)
 
 
+def looks_up_consent(page: Page, shoot: Shoot) -> None:
+    """From the customer's page see what consent said, over the account and its device, and come back."""
+    on_date = page.get_by_role("link", name="On another date")
+    expect(on_date).to_be_visible()
+    customer = page.url
+    on_date.click()
+    expect(page.locator("#person")).to_contain_text("anonymous:phone")
+    row = page.locator("#answers tr", has_text="personalization, version 1")
+    expect(row).to_contain_text("not allowed")
+    expect(row).to_contain_text("anonymous:phone")
+    row.locator("summary").click()
+    expect(row).to_contain_text("We look at what you look at.")
+    shoot(page, "consent-on-date")
+    assert barred(page) == []
+    assert too_wide(page) == []
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.locator("[name=at]").fill("2999-01-01 00:00")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("This time is in the future")).to_be_visible()
+    page.locator("[name=at]").fill("2020-01-01 00:00")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#proofs")).to_contain_text("None.")
+    page.get_by_role("link", name="All proofs").click()
+    page.locator("#searchbar, [name=q]").last.fill("phone")
+    page.keyboard.press("Enter")
+    expect(page.locator("#result_list")).to_contain_text("user:lovelace")
+    page.goto(customer)
+
+
 @pytest.fixture
 def ada_lovelace(shop: Shop) -> None:
     """A shopper with an address, decisions, and an old request of somebody else."""
@@ -46,6 +75,12 @@ def ada_lovelace(shop: Shop) -> None:
     with transaction.atomic():
         apply_traits([StatedTraits("user:lovelace", clock.epoch_us(), "m1", stated)])
     decide_for("user:lovelace", decisions={"personalization": True}, actor="test", source="banner")
+    PolicyText.objects.create(version="3", body="We look at what you look at.")
+    CustomerLink.objects.create(
+        kind="claim", from_id="phone", user_id="lovelace", at=clock.now() - timedelta(days=1), message_id="m2"
+    )
+    refusal = {"personalization": False}
+    decide_for("anonymous:phone", decisions=refusal, actor="test", source="banner", policy_version="3")
     late = open_request("user:bo", kind="access", regime="ccpa", actor="staff:1", contact="bo@example.com")
     PrivacyRequest.objects.filter(pk=late.pk).update(due_on=clock.now().date() - timedelta(days=3))
 
@@ -60,6 +95,7 @@ def test_an_officer_erases_a_shopper_with_a_receipt(
     page.get_by_role("link", name="Find a customer").click()
     page.locator("#q, [name=q]").last.fill("lovelace")
     page.keyboard.press("Enter")
+    looks_up_consent(page, shoot)
     page.get_by_role("link", name="Open a privacy request").click()
     expect(page.locator("[name=subject]")).to_have_value("user:lovelace")
     page.locator("[name=kind]").select_option("erasure")
