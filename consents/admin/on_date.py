@@ -44,13 +44,13 @@ class OnDateForm(forms.Form):
 def on_date_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """Ask for a shopper and a time, and show what held. `context` is the admin's own."""
     form = OnDateForm(request.GET if "subject" in request.GET else None)
-    said = consent_on(form.cleaned_data["subject"], at=form.cleaned_data["at"]) if form.is_valid() else None
+    history = consent_on(form.cleaned_data["subject"], at=form.cleaned_data["at"]) if form.is_valid() else None
     page = {
         **context,
         "title": "What consent said on a date",
         "form": form,
-        "said": said,
-        "proofs": said.proofs[:SOME] if said else (),
+        "history": history,
+        "proofs": history.proofs[:SOME] if history else (),
         "back": reverse("admin:consents_consentevent_changelist"),
     }
     return render(request, "consents/on_date.html", page, status=422 if form.errors else 200)

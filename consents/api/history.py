@@ -63,17 +63,17 @@ class ConsentOnDateView(APIView):
         """Return each purpose's verdict at a time, with proof and policy text, over all ids of the person."""
         raw_id, wish = parse_subject(subject), MomentSerializer(data=request.query_params)
         wish.is_valid(raise_exception=True)
-        said = consent_on(raw_id, at=wish.validated_data.get("at", clock.now()))
+        history = consent_on(raw_id, at=wish.validated_data.get("at", clock.now()))
         body = {
-            "subject": said.subject,
-            "at": said.at,
-            "raw_ids": said.raw_ids,
-            "later_ids": said.later_ids,
-            "region": said.region,
-            "mode": said.rule.mode,
-            "gpc": said.gpc,
-            "answers": [_answer(one) for one in said.answers],
-            "policy": said.policy,
+            "subject": history.subject,
+            "at": history.at,
+            "raw_ids": history.raw_ids,
+            "later_ids": history.later_ids,
+            "region": history.region,
+            "mode": history.rule.mode,
+            "gpc": history.gpc,
+            "answers": [_answer(one) for one in history.answers],
+            "policy": history.policy,
         }
         return Response(ConsentOnDateSerializer(body).data, headers={"Cache-Control": "private, no-store"})
 
