@@ -16,7 +16,7 @@ from portal import (
     rules,
     segments,
 )
-from portal.compliance import practice_page, record_page, year_page
+from portal.compliance import fields_page, practice_page, record_page, year_page
 from portal.shop import views as shop
 from portal.stream import pages as stream
 from portal.your_data import pages as your_data
@@ -52,6 +52,7 @@ urlpatterns = [
     path("portal/record-of-processing", record_page.page, name="processing"),
     path("portal/practice-audit", practice_page.page, name="practice"),
     path("portal/privacy-requests-by-year", year_page.page, name="privacy-year"),
+    path("portal/collected-fields", fields_page.page, name="collected-fields"),
     path("portal/replay", replay.page, name="replay"),
     path("portal/stream", stream.page, name="stream"),
     path("portal/stream/lines", stream.poll, name="stream-lines"),

@@ -19,6 +19,7 @@ from consents.verdict import ESSENTIAL
 
 BASIS: Final = dict(BASES)
 NOBODY: Final = "nobody outside the shop"
+UNSTATED: Final = "not stated: add a version of the purpose that names them"
 FORMATS: Final = ("markdown", "csv", "json")
 SECURITY: Final = (
     "Staff sign in by name; roles allow each what the work needs; names and contact data are masked for the others.",
@@ -142,7 +143,7 @@ def _activity(
         categories="; ".join(
             text for category, text in CATEGORIES.items() if category in {g.category for _, g in mine}
         ),
-        recipients=", ".join(recipients) or NOBODY,
+        recipients=", ".join(recipients) or (UNSTATED if is_sale_or_share else NOBODY),
         retention="; ".join(f"{one.title}: {one.in_words}" for one in retention.retentions() if one.name in kinds),
         places=", ".join(dict.fromkeys(place.name for place, _ in mine)),
         is_sale_or_share=is_sale_or_share,

@@ -111,6 +111,8 @@ def test_the_record_has_what_article_30_asks_for(settings: Any) -> None:
     assert "Histories, traits and segments" in by_name["personalization"].categories
     assert "Events: 730 days after it was sent" in by_name["personalization"].retention
     assert by_name["ads_share"].is_sale_or_share
+    assert by_name["ads_share"].recipients.startswith("not stated")
+    assert by_name["analytics"].recipients == "nobody outside the shop"
     assert by_name["security"].persons == "shoppers, staff"
     assert {row.where for row in record.places} >= {"events_event", "v:h:*", "django_session", "customers_customer"}
 

@@ -2,15 +2,19 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from unittest import mock
 
 import pytest
 from django.urls import reverse
 
 from common import clock
+from common.ids import uuid7
 from consents.models import PrivacyRequest
 from consents.services.practice import audit_practice
+from events.models import Event
+from experiments.services.metrics import define_metric
 from tests.staff import LogIn
 
 pytestmark = pytest.mark.django_db
@@ -77,3 +81,44 @@ def test_the_figures_of_a_year_as_page_and_csv(log_in: LogIn) -> None:
     assert "Nothing yet." in officer.get(page).content.decode()
     for year in ("1999", "x", "2025x", str(clock.now().year + 1)):
         assert officer.get(page, {"year": year}).status_code == 404
+
+
+def collected(name: str, properties: dict[str, Any], *, days: float = 0, **more: Any) -> None:
+    at, id = clock.now() - timedelta(days=days), uuid7()
+    whole = {"message_id": str(id), "received_at": at, "kind": "track", "user_id": "ada", "shard": 0, "log_offset": 1}
+    Event.objects.create(**{**whole, "id": id, "at": at, "name": name, "properties": properties, **more})
+
+
+def test_collected_fields_say_what_reads_them(log_in: LogIn) -> None:
+    products = [{"product_id": "lamp", "brand": "Lux"}, {"product_id": "desk", "brand": "Oak"}]
+    collected("Product Viewed", {"product_id": "lamp", "mood": "happy"}, context={"device": {}, "till": 4})
+    collected("Product Viewed", {"product_id": "lamp", "products": "none"})
+    collected("Order Completed", {"order_id": "O1", "products": products})
+    collected("Products Searched", {"query": "lamp"})
+    collected("Chair Sat On", {"minutes": 3, "mood": "tired"})
+    collected("", {}, kind="identify", traits={"email": "a@b.c", "device": "x", "shoe_size": 43})
+    collected("Product Viewed", {"past": 1}, days=31)
+    numerator = {"source": "events", "aggregate": "sum", "events": ["Chair Sat On"], "field": "minutes"}
+    define_metric("sitting", data={"name": "Sitting", "kind": "mean", "numerator": numerator}, actor="staff:1")
+    officer, page = log_in(OFFICER), reverse("portal:collected-fields")
+
+    def rows(slug: str) -> dict[tuple[str, str], dict[str, str]]:
+        lines = csv.DictReader(io.StringIO(officer.get(page, {"csv": slug}).content.decode()))
+        return {(line["Event"], line["Field"]): line for line in lines}
+
+    assert set(rows("unread")) == {
+        ("Product Viewed", "properties.mood"),
+        ("Chair Sat On", "properties.mood"),
+        ("Order Completed", "properties.products[].brand"),
+        ("identify", "traits.shoe_size"),
+        ("all", "context.till"),
+    }
+    assert set(rows("standard")) == {("Products Searched", "properties.query")}
+    read = rows("read")
+    assert read["Chair Sat On", "properties.minutes"]["Read by"] == "the metric “Sitting”"
+    assert read["identify", "traits.email"]["Read by"] == "the search for customers"
+    assert read["Product Viewed", "properties.product_id"]["Of its events"] == "100%"
+    assert read["all", "context.device"]["Events with it"] == "1"
+    text = officer.get(page).content.decode()
+    assert "From 6 events" in text
+    assert "happy" not in text
