@@ -138,7 +138,7 @@ def _purposes(now: datetime) -> Iterator[Finding]:
     if newer:
         remedy = "Publish a policy text that says what the purposes say now."
         yield Finding("purposes", f"Purposes without a current policy text: {_listed(newer)}", remedy, page)
-    endless = [name for name, row in latest.items() if row.retention_days is None and name != ESSENTIAL]
+    endless = [name for name, row in latest.items() if not row.retention_days and name != ESSENTIAL]
     if endless:
         remedy = "Add a version of the purpose that says how many days."
         title = f"Purposes that keep data without end: {_listed(endless)}"

@@ -93,7 +93,7 @@ def purpose_names() -> frozenset[str]:
 
 
 def retention_days() -> dict[str, int | None]:
-    """Return how many days each purpose that shoppers decide on keeps data; None: without end."""
+    """Return how many days each purpose that shoppers decide on keeps data; None or 0: without end."""
     rows = Purpose.objects.exclude(name=ESSENTIAL).order_by("name", "version")
     return dict(rows.values_list("name", "retention_days"))
 

@@ -9,48 +9,62 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from common.retention import BATCH, MOST_COUNTED
+from common.retention import MOST_COUNTED
 from consents.selectors.processing import retention_days
 from customers.idle import delete_idle, idle_customers
 from events.models import Event, Order, SetAside
 
-OLD_EVENTS: Final = "SELECT id, at FROM events_event WHERE at < %(before)s AND ({condition}) ORDER BY at LIMIT %(most)s"
-DELETE_EVENTS: Final = f"DELETE FROM events_event WHERE at < %(before)s AND (id, at) IN ({OLD_EVENTS})"
-COUNT_EVENTS: Final = f"SELECT count(*) FROM ({OLD_EVENTS}) AS old"
+DAY: Final = timedelta(days=1)
+OLDEST: Final = "SELECT min(at) FROM events_event WHERE at < %(before)s AND ({condition})"
+DELETE_DAY: Final = "DELETE FROM events_event WHERE at >= %(day)s AND at < %(next)s AND ({condition})"
+COUNT: Final = """
+SELECT count(*) FROM (SELECT 1 FROM events_event WHERE at < %(before)s AND ({condition}) LIMIT %(most)s) AS old
+"""
 
 
 def delete_old_events(now: datetime) -> int:
-    """Delete events in batches, the oldest first; return their number."""
+    """Delete the events that are over, a day of them in a transaction, the oldest first; return their number.
+
+    By day, because each batch reads one day of the table: batches by number would read all old rows again and again.
+    """
+    condition, parameters = _condition(now)
     deleted = 0
-    while batch := _run(DELETE_EVENTS, now, most=BATCH):
-        deleted += batch
+    with connection.cursor() as cursor:
+        cursor.execute(OLDEST.format(condition=condition), parameters)
+        (day,) = cursor.fetchone()
+        while day is not None and day < parameters["before"]:
+            bounds = {"day": day, "next": min(day + DAY, parameters["before"])}
+            cursor.execute(DELETE_DAY.format(condition=condition), {**parameters, **bounds})
+            deleted += cursor.rowcount
+            day += DAY
     return deleted
 
 
 def count_old_events(now: datetime) -> int:
     """Return how many events are over, `MOST_COUNTED` at most."""
-    return _run(COUNT_EVENTS, now, most=MOST_COUNTED)
+    condition, parameters = _condition(now)
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT.format(condition=condition), {**parameters, "most": MOST_COUNTED})
+        return int(cursor.fetchone()[0])
 
 
-def _run(query: str, now: datetime, *, most: int) -> int:
-    """Run the query for events that are over at a moment; return the number it returns or deletes.
+def _condition(now: datetime) -> tuple[str, dict[str, Any]]:
+    """Return the SQL condition of events that are over at a moment, and its parameters.
 
     An event is over after the longest retention of the purposes that it may be used for, but after
-    `EVENTS_RETENTION_DAYS` in any case. One that no purpose may use is over after the shortest.
+    `EVENTS_RETENTION_DAYS` in any case. One that no purpose may use is over after the shortest. `before` leaves out
+    the younger months.
     """
     longest = settings.EVENTS_RETENTION_DAYS
     days = {name: min(longest, length or longest) for name, length in retention_days().items()}
     lengths = sorted({*days.values(), longest})
     conditions = ["at < %(end)s"]
-    parameters: dict[str, Any] = {"end": now - timedelta(days=longest), "most": most}
+    parameters: dict[str, Any] = {"end": now - timedelta(days=longest), "before": now - timedelta(days=lengths[0])}
     for length in lengths[:-1]:
         conditions.append(f"at < %(end_{length})s AND NOT allowed && %(longer_{length})s::text[]")
         parameters[f"end_{length}"] = now - timedelta(days=length)
         parameters[f"longer_{length}"] = [name for name, own in days.items() if own > length]
-    parameters["before"] = now - timedelta(days=lengths[0])  # leaves out younger partitions
-    with connection.cursor() as cursor:
-        cursor.execute(query.format(condition=" OR ".join(f"({one})" for one in conditions)), parameters)
-        return int(cursor.fetchone()[0]) if query is COUNT_EVENTS else int(cursor.rowcount)
+    return " OR ".join(f"({one})" for one in conditions), parameters
 
 
 def old_orders(now: datetime) -> QuerySet[Order]:

@@ -63,12 +63,14 @@ def test_the_setting_is_the_longest_time_and_0_keeps_all(settings: Any) -> None:
     assert delete_old_data() == {"events": 2}
 
 
-def test_events_go_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("events.services.retention.BATCH", 2)
-    for days in range(800, 805):
-        event(days, "personalization")
+def test_events_go_day_by_day_and_those_between_stay() -> None:
+    for days in (395.1, 396, 500.5, 800, 1200):
+        event(days, "analytics")
+    kept = [event(days, "personalization") for days in (395.1, 500.5, 729)]
 
+    assert _of("events").overdue(clock.now()) == 5  # type: ignore[misc]
     assert delete_old_data() == {"events": 5}
+    assert {row.pk for row in Event.objects.all()} == {row.pk for row in kept}
 
 
 def test_orders_and_rejected_events() -> None:
