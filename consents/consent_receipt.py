@@ -1,6 +1,6 @@
 """A shopper's signed receipt of consent: what each purpose may at this moment, with the proofs and their texts.
 
-It is signed with the key of the audit log. `consents/verify_receipt.py` verifies it without the installation.
+It is signed with the key of the audit log. `consents/verify_consent.py` verifies it without the installation.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from audit.signing import signer
 from common.clock import from_microseconds
 from common.errors import Unavailable
 from consents.selectors.history import Answer
-from consents.verify_receipt import text_of
+from consents.verify_consent import text_of
 
 FORM: Final = "vitrine-consent-receipt/1"
 

@@ -33,7 +33,10 @@ WHY: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class OwnDecision:
-    """One purpose, as `current_purposes` describes it, with its state. `may_allow` is false where the browser's own signal would refuse a yes."""
+    """One purpose, as `current_purposes` has it, and its state.
+
+    `may_allow` is false where the browser's own signal would refuse a yes.
+    """
 
     text: Mapping[str, Any]
     allowed: bool

@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from audit import signing
 from common import clock, redis
-from consents import verify_receipt
+from consents import verify_consent
 from consents.cache import link
 from consents.models import PolicyText
 from consents.services import decide_for
@@ -84,7 +84,7 @@ def test_each_purpose_is_answered_in_the_center(
     signing.create_key()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the receipt").click()
-    assert verify_receipt.main([str(download.value.path())]) == 0
+    assert verify_consent.main([str(download.value.path())]) == 0
     assert json.loads(download.value.path().read_text())["receipt"]["subject"] == device
     assert list(stored(page)) == ["vitrine.consent"]
     assert violations == []

@@ -15,7 +15,7 @@ from access.services import create_key
 from audit import signing
 from common import clock, redis
 from common.clock import to_microseconds
-from consents import recording, verify_receipt
+from consents import recording, verify_consent
 from consents.cache import link
 from consents.models import PolicyText, Purpose
 from consents.recording import DecisionRecord
@@ -158,7 +158,7 @@ def verified(receipt: dict[str, Any], folder: Path, *, key: str | None = None) -
     """Return the exit code of the program that verifies receipts."""
     file = folder / "receipt.json"
     file.write_text(json.dumps(receipt, indent=1))
-    return verify_receipt.main([str(file), *(["--key", key] if key else [])])
+    return verify_consent.main([str(file), *(["--key", key] if key else [])])
 
 
 def test_a_receipt_is_verified_by_the_program_alone(page: APIClient, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Verify a shopper's consent receipt. Needs a clone of Vitrine and Python 3.9 or newer, and nothing else.
 
-    python3 -m consents.verify_receipt receipt.json --key 'shop.example/audit+1a2b3c4d+AbCd…'
+    python3 -m consents.verify_consent receipt.json --key 'shop.example/audit+1a2b3c4d+AbCd…'
 
 The key is public: take it from where the audit log's checkpoints are published, not from the receipt. The exit code is
 0 if all is well, 1 if the receipt is not what was signed, and 2 if it cannot be read.
@@ -14,7 +14,8 @@ import sys
 from hashlib import sha256
 from typing import Any
 
-from audit.verify_audit import Unreadable, read_key, say, signed_text
+from audit.note_check import Unreadable, read_key, signed_text
+from audit.verify_audit import say
 
 KIND = "consent-receipt"
 
