@@ -46,9 +46,9 @@ class TrainingUse:
 
 
 def shown_lists(person: Identity, *, limit: int) -> list[ShownList]:
-    """Return the lists that a shopper was shown last, the newest first."""
+    """Return the lists that a shopper was shown last, the newest first, without empty ones."""
     lists = Event.objects.filter(owned_by(person, at="at"), kind="track", name=RECOMMENDATION_SERVED.name)
-    rows = lists.order_by("-at", "-id").values_list("at", "properties")[:limit]
+    rows = lists.exclude(properties__products=[]).order_by("-at", "-id").values_list("at", "properties")[:limit]
     return [_shown_list(at, properties) for at, properties in rows if isinstance(properties, dict)]
 
 

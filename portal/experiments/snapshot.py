@@ -8,7 +8,6 @@ import orjson
 from django.template.loader import render_to_string
 
 from common.redis import client
-from experiments.models import PolicyMode, Status
 from experiments.results import ExperimentResults
 from experiments.selectors.policies import policy_outlook
 from experiments.selectors.results import results_of
@@ -34,7 +33,7 @@ class Snapshot:
     def of(cls, key: str) -> "Snapshot":
         """Compute it. Raises NotFound, and database errors."""
         results, story = results_of(key), story_of(key)
-        has_policy = results.status == Status.RUNNING and story.policy_mode != PolicyMode.OFF
+        has_policy = results.status == "running" and story.policy_mode != "off"
         outlook = policy_outlook(key, results=results).sentence if has_policy else ""
         return cls(results, story, outlook, sections(results, story))
 

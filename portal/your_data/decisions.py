@@ -18,6 +18,7 @@ from consents.services.own_erasure import ACTOR
 
 SOURCE: Final = "own data page"
 ALL: Final = "all"
+DECIDED: Final = ("given", "refused")
 ANSWERS: Final = {"allow": True, "withdraw": False}
 WHY: Final[Mapping[str, str]] = {
     "given": "You said yes",
@@ -35,13 +36,14 @@ WHY: Final[Mapping[str, str]] = {
 class OwnDecision:
     """One purpose, as `current_purposes` has it, and its state.
 
-    `may_allow` is false where the browser's own signal would refuse a yes.
+    `is_decided` says that the shopper answered. `may_allow` is false where the browser's own signal would refuse a yes.
     """
 
     text: Mapping[str, Any]
     allowed: bool
     why: str
     at: datetime | None
+    is_decided: bool
     may_allow: bool
 
 
@@ -59,7 +61,7 @@ def own_decisions(subject: str, request: HttpRequest) -> list[OwnDecision]:
 def _own_decision(text: Mapping[str, Any], verdict: Verdict, *, signal: bool) -> OwnDecision:
     at = from_microseconds(verdict.at) if verdict.at else None
     may_allow = not text["essential"] and not (signal and verdict.reason == "gpc")
-    return OwnDecision(text, verdict.allowed, WHY[verdict.reason], at, may_allow)
+    return OwnDecision(text, verdict.allowed, WHY[verdict.reason], at, verdict.reason in DECIDED, may_allow)
 
 
 def decide(subject: str, request: HttpRequest) -> str:
