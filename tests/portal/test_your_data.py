@@ -303,7 +303,7 @@ def mails(settings: Settings) -> Iterator[list[Any]]:
 
 def link_in(message: Any) -> str:
     (line,) = [one for one in message.body.splitlines() if "/privacy/me/link/" in one]
-    return line.removeprefix("https://vitrine.example")
+    return str(line).removeprefix("https://vitrine.example")
 
 
 def test_a_mailed_link_opens_the_page_once(key: str, known: None, mails: list[Any]) -> None:
