@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from access.services import create_key
-from audit import selectors, signing, verify_audit
+from audit import note_check, selectors, signing, verify_audit
 from audit.models import AuditExport
 from audit.services import exports
 from tests.audit.conftest import put_events
@@ -82,7 +82,7 @@ def test_the_newest_checkpoint_comes_with_its_key(siem: APIClient) -> None:
 
     body = siem.get("/api/v1/audit/checkpoint").json()
 
-    checkpoint = verify_audit.read_checkpoint(body["note"], verify_audit.read_key(body["key"]))
+    checkpoint = verify_audit.read_checkpoint(body["note"], note_check.read_key(body["key"]))
     assert checkpoint.size >= 2
 
 

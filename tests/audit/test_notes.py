@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from audit import ed25519, signing, verify_audit
+from audit import ed25519, note_check, signing
 from audit.notes import BadNote, Checkpoint, Signer, checkpoint_text, new_signer, parse_checkpoint, parse_signer
 
 CHECKPOINT = Checkpoint("shop.example/audit", 7, b"r" * 32, datetime(2026, 12, 1, 12, 0, 0, 5, tzinfo=UTC))
@@ -38,18 +38,18 @@ def test_both_verifiers_accept_the_key_and_no_other() -> None:
     note = signer.sign("a\nb\n")
 
     assert signer.verifier.text_of(note) == "a\nb\n"
-    assert verify_audit.signed_text(note, verify_audit.read_key(str(signer.verifier))) == "a\nb\n"
+    assert note_check.signed_text(note, note_check.read_key(str(signer.verifier))) == "a\nb\n"
     for changed, key in ((note, other), (note.replace("a", "c", 1), signer), ("a\nb\n", signer)):
         with pytest.raises(BadNote):
             key.verifier.text_of(changed)
         with pytest.raises(ValueError, match="is not signed by the key"):
-            verify_audit.signed_text(changed, verify_audit.read_key(str(key.verifier)))
+            note_check.signed_text(changed, note_check.read_key(str(key.verifier)))
 
 
 def test_a_known_key_has_the_id_that_it_names() -> None:
-    assert verify_audit.read_key(SUM_DB).id.hex() == "033de0ae"
-    with pytest.raises(verify_audit.Unreadable, match="does not belong"):
-        verify_audit.read_key(SUM_DB.replace("033de0ae", "033de0af"))
+    assert note_check.read_key(SUM_DB).id.hex() == "033de0ae"
+    with pytest.raises(note_check.Unreadable, match="does not belong"):
+        note_check.read_key(SUM_DB.replace("033de0ae", "033de0af"))
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=80), st.integers(0, 511))

@@ -42,7 +42,8 @@ def pages(db: None, settings: Any) -> str:
 
 def ask(key: str, subject: str, region: str, header: str | None, *, decisions: Any = None) -> Any:
     """Return the state after a request of the browser: a decision, or a question."""
-    path, headers = URL + subject, {"HTTP_X_REGION": region, "HTTP_AUTHORIZATION": f"Bearer {key}"}
+    path = URL + subject
+    headers: dict[str, Any] = {"HTTP_X_REGION": region, "HTTP_AUTHORIZATION": f"Bearer {key}"}
     if subject.startswith("user:"):
         headers["HTTP_X_USER_HASH"] = sign_user(resolve_key(key).identity_secret, user_id=subject.removeprefix("user:"))
     headers |= {} if header is None else {"HTTP_SEC_GPC": header}
