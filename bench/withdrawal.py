@@ -30,8 +30,8 @@ MARKS: Final = ("v:c:", "v:x:", "v:k:x:", "v:s:")
 LOG_NAMES: Final = "v:log:latest:"
 """Start of the key that names a subject's latest entries of the log. It expires by itself and holds no history; the
 figures list it under `keys_left`."""
-GIVEN: Final = dict.fromkeys(("analytics", "personalization", "train_models"), True)
-REFUSED: Final = {"personalization": False, "train_models": False}
+YES: Final = dict.fromkeys(("analytics", "personalization", "train_models"), True)
+NO: Final = {"personalization": False, "train_models": False}
 SEGMENT: Final = "viewers"
 LOAD_PER_S: Final = 50.0
 PATIENCE_S: Final = 90.0
@@ -102,14 +102,14 @@ def withdraw(port: int, key: str, name: str) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for number in range(3):
         event = {"event": "Product Viewed", "userId": name, "messageId": f"{name}-{number}",
-                 "context": {"consent": {"categoryPreferences": GIVEN}},
+                 "context": {"consent": {"categoryPreferences": YES}},
                  "properties": {"product_id": f"P{number}"}}  # fmt: skip
         ask(connection, key, "POST", "/v1/track", event)
     until(lambda: is_member(name), seconds=PATIENCE_S, what=f"{name} in the segment")
     until(lambda: bool(items_of(connection, key, f"user_id={name}")[0]), seconds=PATIENCE_S, what="a personal answer")
     before = starts_of_keys(name)
     began = time.perf_counter()
-    ask(connection, key, "PUT", f"/api/v1/consents/user:{name}", {"decisions": REFUSED, "source": "bench"})
+    ask(connection, key, "PUT", f"/api/v1/consents/user:{name}", {"decisions": NO, "source": "bench"})
     seconds = seconds_until(
         {
             "answer": lambda: (

@@ -145,7 +145,7 @@ def home(request: HttpRequest, current: visit.Visit) -> HttpResponse:
     is_locked = _is_locked(current, identity)
     if not is_locked:
         context |= _about(identity)
-    answers = {one.text.name: one.allowed for one in context["decisions"] if one.is_decided}
+    answers = {one.text["name"]: one.allowed for one in context["decisions"] if one.is_decided}
     context["choices"] = orjson.dumps(answers).decode()
     return _render(request, "page", is_locked=is_locked, is_changed="changed" in request.GET, **context)
 

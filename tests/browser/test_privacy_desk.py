@@ -61,7 +61,7 @@ def looks_up_consent(page: Page, shoot: Shoot) -> None:
     page.locator("[name=at]").fill("2020-01-01 00:00")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("#proofs")).to_contain_text("None.")
-    page.get_by_role("link", name="All consent events").click()
+    page.get_by_role("link", name="All consent proof").click()
     page.locator("#searchbar, [name=q]").last.fill("phone")
     page.keyboard.press("Enter")
     expect(page.locator("#result_list")).to_contain_text("user:lovelace")
