@@ -25,7 +25,7 @@ BARS_S: Final = {"answer": 1.0, "redis": 5.0, "segment": 60.0}
 """Seconds until the answer equals that of an anonymous shopper, until Redis holds only marks of the refusal under names
 of the shopper, and until the shopper is in no segment.
 """
-MARKS: Final = ("v:c:", "v:x:", "v:k:x:", "v:s:")
+REFUSAL_KEYS: Final = ("v:c:", "v:x:", "v:k:x:", "v:s:")
 """Starts of the keys that a refusal leaves: the decisions, since when history is refused, and the count of changes."""
 LOG_NAMES: Final = "v:log:latest:"
 """Start of the key that names a subject's latest entries of the log. It expires by itself and holds no history; the
@@ -115,7 +115,7 @@ def withdraw(port: int, key: str, name: str) -> dict[str, Any]:
             "answer": lambda: (
                 items_of(connection, key, f"user_id={name}") == items_of(connection, key, "personalized=false")
             ),
-            "redis": lambda: set(starts_of_keys(name)) <= {*MARKS, LOG_NAMES},
+            "redis": lambda: set(starts_of_keys(name)) <= {*REFUSAL_KEYS, LOG_NAMES},
             "segment": lambda: not is_member(name),
         },
         began,
