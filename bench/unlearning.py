@@ -71,8 +71,8 @@ def report(dataset: Dataset, steps: list[np.ndarray], *, check: int) -> bool:
         seconds.append(time.monotonic() - begun)
         cpu_seconds.append(time.process_time() - cpu)
         if number % check == 0 or number == len(steps):
-            expected, taken = rebuild(model, replace(rest, clock=rows.now))
-            rebuilds.append(taken)
+            expected, cost = rebuild(model, replace(rest, clock=rows.now))
+            rebuilds.append(cost)
             same = hash_of(model) == hash_of(expected)
             equal = equal and same
             print(f"after {number:,}: {'equal' if same else 'DIFFERENT'} hashes", flush=True)

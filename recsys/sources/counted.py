@@ -141,13 +141,13 @@ def relearned(counts: Counts, before: Arrays, changed: Longs, *, max_neighbors: 
     indptr, indices, values = (np.array(before[name]) for name in ("indptr", "indices", "values"))
     places, codes = columns.indptr.astype(np.int64), changed[columns.indices].astype(np.int32)
     merged, is_doubtful = _merged(indptr, indices, values, places, codes, columns.data, is_changed, max_neighbors)
-    kept = sparse.csr_matrix((merged[2], merged[1], merged[0]), shape=(n, n))
+    table = sparse.csr_matrix((merged[2], merged[1], merged[0]), shape=(n, n))
     for items, own in ((changed, rows), (doubtful := np.flatnonzero(is_doubtful), None)):
         if len(items):
             block = counts.block(doubtful)[0] if own is None else own
-            kept = kept + _placed(_best(block, items, counts, max_neighbors), items)
-    kept.sort_indices()
-    return Rows.of(kept)
+            table = table + _placed(_best(block, items, counts, max_neighbors), items)
+    table.sort_indices()
+    return Rows.of(table)
 
 
 def best_scores(rows: Rows) -> Floats:
@@ -228,20 +228,20 @@ def _merged(
                 is_doubtful[row] = True
             elif touches and at - begin >= k:
                 count = at - begin
-                least = np.partition(out_values[begin:at], count - k)[count - k]
-                places = k - np.sum(out_values[begin:at] > least)
-                last, kept = np.int32(-1), begin
+                cutoff = np.partition(out_values[begin:at], count - k)[count - k]
+                places = k - np.sum(out_values[begin:at] > cutoff)
+                last, end = np.int32(-1), begin
                 for entry in range(begin, at):  # ascending columns: ties go to the lower one
                     value = out_values[entry]
-                    if value == least and places > 0:
+                    if value == cutoff and places > 0:
                         places -= 1
                         last = out_columns[entry]
-                    elif value <= least:
+                    elif value <= cutoff:
                         continue
-                    out_columns[kept], out_values[kept] = out_columns[entry], value
-                    kept += 1
-                at = kept
-                is_doubtful[row] = is_full and (least < worst or (least == worst and last > worst_column))
+                    out_columns[end], out_values[end] = out_columns[entry], value
+                    end += 1
+                at = end
+                is_doubtful[row] = is_full and (cutoff < worst or (cutoff == worst and last > worst_column))
             if is_doubtful[row]:
                 at = begin
         ends[row + 1] = at

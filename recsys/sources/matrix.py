@@ -50,13 +50,13 @@ def _zero_all_but(indptr: Ints, columns: Ints, values: Floats, k: int) -> None:
             values[start:end] = 0
             continue
         sizes = np.abs(values[start:end])
-        least = np.partition(sizes, end - start - k)[end - start - k]
-        places = k - np.sum(sizes > least)
-        ties = np.sort(columns[start:end][sizes == least])
+        cutoff = np.partition(sizes, end - start - k)[end - start - k]
+        places = k - np.sum(sizes > cutoff)
+        ties = np.sort(columns[start:end][sizes == cutoff])
         last = ties[places - 1]
         for entry in range(start, end):
             size = abs(values[entry])
-            if size < least or (size == least and columns[entry] > last):
+            if size < cutoff or (size == cutoff and columns[entry] > last):
                 values[entry] = 0
 
 
