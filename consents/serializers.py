@@ -90,7 +90,7 @@ class PurposeSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
-class PolicySerializer(serializers.Serializer[Any]):
+class PolicyTextSerializer(serializers.Serializer[Any]):
     """A policy text with its hash."""
 
     version = serializers.CharField()
@@ -107,7 +107,7 @@ class PurposesSerializer(serializers.Serializer[Any]):
     mode = serializers.ChoiceField(choices=MODES, help_text="The rule of the region that the request came from.")
     gpc = serializers.BooleanField(help_text="Whether this request carried Sec-GPC: 1 from a browser.")
     region = serializers.CharField(allow_null=True)
-    policy = PolicySerializer(allow_null=True, help_text="The newest policy text; null before one is published.")
+    policy = PolicyTextSerializer(allow_null=True, help_text="The newest policy text; null before one is published.")
 
 
 class AnswerSerializer(VerdictSerializer):
@@ -147,7 +147,7 @@ class AnswerOnDateSerializer(AnswerSerializer):
 
     raw_id = serializers.CharField(allow_null=True)
     recorded_at = serializers.DateTimeField(allow_null=True)
-    policy = PolicySerializer(allow_null=True)
+    policy = PolicyTextSerializer(allow_null=True)
 
 
 class ConsentOnDateSerializer(serializers.Serializer[Any]):
@@ -161,7 +161,7 @@ class ConsentOnDateSerializer(serializers.Serializer[Any]):
     mode = serializers.ChoiceField(choices=MODES)
     gpc = serializers.BooleanField(help_text="Whether the account remembered Global Privacy Control.")
     answers = AnswerOnDateSerializer(many=True)
-    policy = PolicySerializer(allow_null=True, help_text="The newest policy text of that time.")
+    policy = PolicyTextSerializer(allow_null=True, help_text="The newest policy text of that time.")
 
 
 class MomentSerializer(serializers.Serializer[Any]):

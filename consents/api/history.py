@@ -34,7 +34,7 @@ class ReceiptView(APIView):
         tags=["consents"],
     )
     def get(self, request: Request, subject: str) -> Response:
-        """Return what each purpose may now, with its proof, signed by the key of the audit log."""
+        """Return what each purpose may now, with its proof, signed by the audit log's key."""
         raw_id = parse_subject(subject)
         key = check_identity(request, raw_id, user_hash=request.query_params.get("user_hash", ""))
         whom, live, here, now = selectors.person(raw_id), signal_of(request, key), region_here(request), clock.now()
@@ -60,7 +60,7 @@ class ConsentOnDateView(APIView):
         tags=["consents"],
     )
     def get(self, request: Request, subject: str) -> Response:
-        """Return each purpose's verdict at a time, with proof and policy text, over all ids of the person."""
+        """Return each verdict at a time, with proof and policy text, over all ids of a person."""
         raw_id, wish = parse_subject(subject), MomentSerializer(data=request.query_params)
         wish.is_valid(raise_exception=True)
         history = consent_on(raw_id, at=wish.validated_data.get("at", clock.now()))

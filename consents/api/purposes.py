@@ -30,7 +30,7 @@ class PurposesView(APIView):
         tags=["consents"],
     )
     def get(self, request: Request) -> Response:
-        """List the purposes in their current version, with what holds here for a shopper who decided nothing."""
+        """List the current purposes, with what holds for a shopper who decided nothing."""
         live, region = signal_of(request, key_of(request)), region_here(request)
         verdicts = selectors.verdicts(ConsentPerson({}, {}), region=region, gpc=live)
         purposes = [

@@ -57,7 +57,7 @@ class ConsentOnDate:
 
 
 def consent_on(subject: str, *, at: datetime) -> ConsentOnDate:
-    """Return what consent said of the person behind `user:ID` or `anonymous:ID` at a time, from the consent events alone.
+    """Return what consent said of the person behind `user:ID` or `anonymous:ID` at a time, from the proofs alone.
 
     Links are those of today that existed then, region rules are those of today.
     """

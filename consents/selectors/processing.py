@@ -185,12 +185,12 @@ def _markdown(record: ProcessingRecord) -> str:
         "",
     ]
     for one in record.activities:
-        lines += [f"## {one.title}", "", *(f"* {name}: {value}" for name, value in _facts(one)), ""]
+        lines += [f"## {one.title}", "", *(f"* {name}: {value}" for name, value in _details(one)), ""]
     lines += ["## Places", "", *_table(record.places), "", "## Security", "", *(f"* {one}" for one in record.security)]
     return "\n".join(lines) + "\n"
 
 
-def _facts(one: Activity) -> list[tuple[str, str]]:
+def _details(one: Activity) -> list[tuple[str, str]]:
     return [
         ("Purpose", f"`{one.purpose}`"),
         ("Legal basis", one.legal_basis),

@@ -7,7 +7,7 @@ from typing import Any
 from consents.models import PolicyText, Purpose
 from consents.rules import BUILT_IN, ESSENTIAL
 
-_SHOWN = ("name", "version", "title", "description", "legal_basis", "data_categories", "recipients", "retention_days",
+_COLUMNS = ("name", "version", "title", "description", "legal_basis", "data_categories", "recipients", "retention_days",
           "sale_or_share")  # fmt: skip
 _TEXT = ("version", "language", "body", "sha256", "published_at")
 
@@ -18,7 +18,7 @@ def current_purposes() -> list[dict[str, Any]]:
     """
     newest = Purpose.objects.order_by("name", "-version").distinct("name")
     return sorted(
-        ({**row, "essential": row.pop("legal_basis") in ESSENTIAL} for row in newest.values(*_SHOWN)), key=_position
+        ({**row, "essential": row.pop("legal_basis") in ESSENTIAL} for row in newest.values(*_COLUMNS)), key=_position
     )
 
 
@@ -27,7 +27,7 @@ def purpose_versions(at: datetime) -> dict[str, dict[str, Any]]:
     purpose came later, because an imported decision may be older than its purpose here.
     """
     versions: dict[str, dict[str, Any]] = {}
-    for row in Purpose.objects.order_by("name", "version").values(*_SHOWN, "created_at"):
+    for row in Purpose.objects.order_by("name", "version").values(*_COLUMNS, "created_at"):
         if row["name"] not in versions or row["created_at"] <= at:
             versions[row["name"]] = row
     return versions
