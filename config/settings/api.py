@@ -60,6 +60,11 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     # Descriptions of all choices would take 150 lines for the currencies, at every field that has one.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # Two fields named `mode` with other choices.
+    "ENUM_NAME_OVERRIDES": {
+        "ConsentMode": "consents.models.decisions.MODES",
+        "PolicyMode": ["off", "recommend", "approve", "automatic"],
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "common.openapi.describe_problems",
