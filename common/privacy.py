@@ -58,6 +58,7 @@ class Store:
 
 
 _stores: dict[str, Store] = {}
+_followers: list[tuple[Callable[[], None], str]] = []
 
 
 def register(store: Store) -> None:
@@ -69,3 +70,22 @@ def register(store: Store) -> None:
 def stores() -> tuple[Store, ...]:
     """Return all stores in the order of erasure."""
     return tuple(sorted(_stores.values(), key=lambda store: (not store.first, store.last, store.name)))
+
+
+def after_erasure(follow: Callable[[], None], *, note: str) -> None:
+    """Have `follow` called after each complete erasure is committed: for what was computed from many shoppers.
+
+    `note` tells on a receipt what it does.
+    """
+    _followers.append((follow, note))
+
+
+def follow_erasure() -> None:
+    """Call all that registered with `after_erasure`."""
+    for follow, _ in _followers:
+        follow()
+
+
+def notes_after_erasure() -> list[str]:
+    """Return what the receipt of an erasure says about what follows it."""
+    return [note for _, note in _followers]

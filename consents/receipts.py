@@ -8,7 +8,7 @@ from typing import Any, Final
 import rfc8785
 
 from common import privacy
-from consents.models import PrivacyRequest
+from consents.models import Kind, PrivacyRequest
 from consents.request_content import RequestContent
 
 FORM: Final = "vitrine-privacy-receipt/1"
@@ -30,6 +30,7 @@ def receipt_of(request: PrivacyRequest, content: RequestContent, *, status: str,
         "ids": {"accounts": kinds["user"], "devices": kinds["anonymous"]},
         "corrected": sorted(content.corrections),
         "stores": _stores_of(request),
+        "afterwards": privacy.notes_after_erasure() if request.kind == Kind.ERASURE else [],
     }
 
 

@@ -13,6 +13,7 @@ from modelops.services.increments import run_increment
 from modelops.services.mirror import MirrorDown, mirror
 from modelops.services.runs import queue_night
 from modelops.services.training import run_training
+from modelops.services.unlearning import TASK, holds_erased
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,22 @@ def increment() -> None:
             log.info("increment.done %s", run_increment())
         except DomainError as error:
             log.warning("increment.refused %s", error.detail)
+
+
+# While a training or another increment runs, or data look broken, it waits: the tables must not keep an erased shopper.
+@shared_task(  # type: ignore[untyped-decorator]
+    name=TASK, bind=True, max_retries=120, acks_late=True, reject_on_worker_lost=True
+)
+def unlearn(self: Any) -> None:
+    """Take erased shoppers out of the live model's tables; try again every half minute, for an hour at most."""
+    if not holds_erased():
+        return
+    try:
+        log.info("unlearning.done %s", run_increment(forced=True, unlearning=True, actor="system:privacy"))
+    except DomainError as error:
+        log.warning("unlearning.refused %s", error.detail)
+    if holds_erased():
+        raise self.retry(countdown=30)
 
 
 # A watch killed before its end has stored nothing; one killed later is recognized by its stored row. It is retried at

@@ -1,11 +1,11 @@
 """Reads of privacy requests: what is due, in words."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from common import clock
-from consents.models import PrivacyRequest, StoreState
+from consents.models import Kind, PrivacyRequest, RequestStatus, StoreState
 
 FULFIL: Final = "consents.fulfil_privacyrequest"
 """The permission of those who answer shoppers."""
@@ -28,6 +28,12 @@ def pressing_requests() -> list[PressingRequest]:
     is_open = PrivacyRequest.objects.filter(closed_at=None).defer("receipt").prefetch_related("steps")
     pressing = is_open.filter(due_on__lte=clock.now().date() + SOON) | is_open.filter(steps__state=StoreState.FAILED)
     return [_pressing(row) for row in pressing.distinct()[:MOST_PRESSING]]
+
+
+def first_erasure_after(at: datetime) -> datetime | None:
+    """Return when the first erasure since then was complete: what was read before may hold that shopper."""
+    erasures = PrivacyRequest.objects.filter(kind=Kind.ERASURE, status=RequestStatus.COMPLETED, closed_at__gt=at)
+    return erasures.order_by("closed_at").values_list("closed_at", flat=True).first()
 
 
 def days_left(row: PrivacyRequest) -> tuple[str, bool]:

@@ -244,6 +244,8 @@ def _finish(request: PrivacyRequest, content: RequestContent, status: RequestSta
         counts = {step.store: step.erased for step in request.steps.all()}
         data = {"status": str(status), "erased": counts, "receipt_sha256": request.receipt_sha256}
         _record(request, f"{request.kind}.completed", subject=subject, data=data)
+        if request.kind == Kind.ERASURE and status == RequestStatus.COMPLETED:
+            transaction.on_commit(privacy.follow_erasure)
 
 
 def _plan_next(request: PrivacyRequest) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Max
 
+from consents.selectors.requests import first_erasure_after
 from modelops.models import ModelState, ModelVersion
 
 
@@ -34,3 +35,15 @@ def trained_versions(*, limit: int) -> Sequence[TrainedVersion]:
         for row in latest
         if row.promoted_at is not None
     ]
+
+
+def first_erasure_not_unlearned(version: ModelVersion, *, with_increment: bool = True) -> datetime | None:
+    """Return when the first erasure was complete that came after the version's data were read; None if none did.
+
+    The data of its latest increment count, too, or those of its training alone.
+    """
+    read_at = version.increment.get("read_at") if with_increment else None
+    if read_at is not None:
+        return first_erasure_after(datetime.fromisoformat(read_at))
+    begun_at = version.runs.aggregate(begun_at=Max("started_at"))["begun_at"]
+    return first_erasure_after(begun_at or version.created_at)

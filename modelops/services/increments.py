@@ -20,7 +20,7 @@ from common import clock
 from common.config_version import announce
 from common.errors import Conflict
 from common.ids import uuid7
-from modelops.live import INCREMENTS, directory_of, increments_of
+from modelops.live import INCREMENTS, directory_of, increment_of, increments_of
 from modelops.models import AlarmKind, ModelIncrement, ModelState, ModelVersion
 from modelops.selectors.registry import live_version
 from modelops.selectors.runs import alive_runs
@@ -48,10 +48,11 @@ LOCK: Final = 0x766D_6E63
 log = logging.getLogger(__name__)
 
 
-def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> str:
+def run_increment(*, forced: bool = False, unlearning: bool = False, actor: str = "system:schedule") -> str:
     """Make and publish an increment of the live version; return in words what was done, or why nothing was.
 
-    A `forced` one ignores the pause. Raises Conflict if the data look broken or the live version's artifact cannot be
+    A `forced` one ignores the pause. An `unlearning` one learns nothing new: it takes erased shoppers out of the tables
+    that serve, and leaves their clock. Raises Conflict if the data look broken or the live version's artifact cannot be
     read, and Unavailable if the increment cannot be written.
     """
     with advisory_lock(LOCK) as acquired:
@@ -68,16 +69,18 @@ def run_increment(*, forced: bool = False, actor: str = "system:schedule") -> st
         started = time.monotonic()
         _note(live, {**live.increment, "started": clock.real_now().isoformat()}, actor=actor)
         try:
-            return _make(live, started, actor=actor)
+            return _make(live, started, unlearning=unlearning, actor=actor)
         except BaseException:
             _note_failure(live, started, actor=actor)
             raise
 
 
-def _make(live: ModelVersion, started: float, *, actor: str) -> str:
+def _make(live: ModelVersion, started: float, *, unlearning: bool, actor: str) -> str:
     from recsys.data.dataset import fingerprint
     from recsys.ranking.increment import fit_increment
+    from recsys.ranking.unlearning import unlearn
 
+    read_at = clock.now().isoformat()
     try:
         manifest = read_manifest(directory_of(live), expected=live.artifact_hash)
     except ArtifactError as error:
@@ -87,22 +90,32 @@ def _make(live: ModelVersion, started: float, *, actor: str) -> str:
     _refuse_broken(dataset, live, actor=actor)
     data_summary = {"data": fingerprint(dataset), "shoppers": len(dataset.user_ids)}
     if data_summary["data"] == live.increment.get("data", live.data_hash):
-        _publish(live, {**_without(live, "refused", *ATTEMPT_FIELDS), **_duration(started)}, actor=actor)
+        unchanged = {**_without(live, "refused", *ATTEMPT_FIELDS), "read_at": read_at, **_duration(started)}
+        _publish(live, unchanged, actor=actor)
         return f"Nothing has happened since {live.version} learnt last."
+    latest = increment_of(live) if unlearning else None
+    source = (directory_of(live), live.artifact_hash) if latest is None else (latest.directory, latest.artifact_hash)
     try:
-        base = HybridModel.load(directory_of(live), expected=live.artifact_hash)
+        base = HybridModel.load(source[0], expected=source[1])
     except LOADING_ERRORS as error:
         raise Conflict(f"{live.version} cannot learn more: {error}") from error
     directory = increments_of(live) / str(uuid7())
-    bundle = fit_increment(base, dataset.interactions, dataset.catalog, manifest=data_summary)
+    if unlearning:
+        bundle = unlearn(base, dataset.interactions, dataset.catalog.item_ids)
+        data_summary = {name: base.manifest.get(name) for name in data_summary}  # what came since is not learned
+    else:
+        bundle = fit_increment(base, dataset.interactions, dataset.catalog, manifest=data_summary)
     with removed_on_failure(directory):
         artifact_hash = bundle.save(directory)
     fields = {"directory": directory.name, "artifact_hash": artifact_hash, "interactions": len(dataset), **data_summary}
+    fields["read_at"] = read_at
     if not _publish(live, {**fields, **_duration(started)}, actor=actor):
         shutil.rmtree(directory, ignore_errors=True)
         return f"Another version went live while {live.version} learnt: nothing was changed."
     _tidy(live, directory)
     log.info("model.incremented version=%s %s", live.version, " ".join(f"{name}={own}" for name, own in fields.items()))
+    if unlearning:
+        return f"{live.version} has unlearned who was erased."
     return f"{live.version} has learnt from {len(dataset):,} interactions."
 
 

@@ -28,13 +28,17 @@ from modelops.selectors.registry import (
     valid_waiver,
     version_named,
 )
+from modelops.selectors.trained_versions import first_erasure_not_unlearned
 from modelops.services.alarms import raise_or_settle, read_check
 from modelops.services.atomic_files import draft_directory, removed_on_failure
 from modelops.services.mirror import mirror_soon
+from modelops.services.unlearning import holds_erased, unlearn_soon
 from recsys.evaluation.report_values import headline, storable
 from recsys.ranking.model import LOADING_ERRORS, HybridModel
 
 log = logging.getLogger(__name__)
+ERASURE_LAG = timedelta(hours=24)
+"""How long after an erasure a version that learned from that shopper may still be promoted."""
 LOCK = 0x766D_7267
 """Advisory lock of the registry: numbering, promotion and roll-back happen one at a time."""
 
@@ -61,7 +65,8 @@ def promote(version: str, *, actor: str, over: str | None = None) -> ModelVersio
 
     `over` is the live version that the decision was based on, "" for none; None skips that check. An alarm is raised if
     the stability check of the version failed. Raises NotFound. Raises Conflict if another version is live by now, the
-    version neither passed the gate nor has a valid waiver, or its artifact is not what was registered.
+    version neither passed the gate nor has a valid waiver, or its artifact is not what was registered. Raises it too
+    if the version learned from a shopper whose erasure is more than a day old.
     """
     with transaction.atomic():
         registry_lock()
@@ -69,6 +74,7 @@ def promote(version: str, *, actor: str, over: str | None = None) -> ModelVersio
         if row.state == ModelState.CHAMPION:
             return row
         _check_still_live(over)
+        _check_erasures(row)
         steady = (
             row.report.get("stability") if row.promoted_at is None else None
         )  # later promotions: the check is outdated
@@ -99,6 +105,15 @@ def _check_still_live(over: str | None) -> None:
     if over is not None and over != live:
         now = f"{live} is live" if live else "none is live"
         raise Conflict(f"By now {now}, not {over or 'none'}: look again, and decide again.")
+
+
+def _check_erasures(row: ModelVersion) -> None:
+    erased_at = first_erasure_not_unlearned(row, with_increment=False)
+    if erased_at is not None and clock.now() - erased_at > ERASURE_LAG:
+        raise Conflict(
+            f"{row.version} learned from a shopper who was erased on {erased_at:%Y-%m-%d %H:%M} UTC, more than a day "
+            "ago: train again, and promote the new version."
+        )
 
 
 def _register_row(
@@ -155,6 +170,8 @@ def _make_champion(row: ModelVersion, *, action: str, actor: str, waiver: ModelW
     _record(action, row, actor=actor, data={"former": former_name, **(_waiver_data(row, waiver) if waiver else {})})
     announce()
     mirror_soon(row.version)
+    if holds_erased(row):  # its increments went
+        unlearn_soon()
     return row
 
 
