@@ -4,6 +4,8 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,18 +14,6 @@ from bench._stage import Stage, stage_in
 
 MOST_ERRORS_OFF: Final = 4.0
 QUICK_SHOPPERS: Final = 120
-QUICK_FILL: Final = f"""
-from common import clock
-from django.conf import settings
-from demo import filling, setup
-from demo.datasets.simulated import load
-setup.prepare()
-data = load(now=clock.now(), currency=settings.SHOP_CURRENCY, shoppers={QUICK_SHOPPERS})
-filling.fill_catalog(data, lambda n: None)
-filling.send_events(data, lambda n: None)
-assert filling.wait_until_recorded(lambda waiting: None, timeout_s=60)
-filling.note_loaded(data)
-"""
 PAGES: Final = """
 import csv, json
 from django.contrib.auth import get_user_model
@@ -50,30 +40,49 @@ def main() -> None:
     parser.add_argument("--speed", type=float, default=0.7, help="simulated days in a real minute; 0: the real time")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="a small shop without a model")
-    arguments = parser.parse_args()
-    figures = measure(**vars(arguments))
-    if not arguments.quick:
+    options = vars(parser.parse_args())
+    is_quick = options.pop("quick")
+    if is_quick:
+        options["shoppers"] = QUICK_SHOPPERS
+    with installation(shoppers=options.get("shoppers")) as it:
+        figures = measure(it, **options)
+    if not is_quick:
         write_results("simulated_lift", figures)
     if failures := faults(figures):
         sys.exit("\n".join(failures))
 
 
-def measure(*, minutes: float, visits: float, speed: float, seed: int, quick: bool) -> dict[str, Any]:
-    """Run the shoppers and return what the pages count `before` and `after` a recount, and the `screen`."""
+@contextmanager
+def installation(*, shoppers: int | None = None) -> Iterator[Stage]:
+    """Yield a filled installation with the processes that shoppers need.
+
+    It is the whole demo with its model, or a small shop with the history of so many shoppers.
+    """
     with tempfile.TemporaryDirectory(prefix="vitrine-") as name, stage_in(Path(name), DEMO="1", HTTPS="0") as it:
         it.environment["PUBLIC_URL"] = it.url
         it.environment["GATE_LATENCY_MILLISECONDS"] = "500"
-        fill(it, quick=quick)
-        options = {"minutes": minutes, "visits": visits, "speed": speed, "seed": seed}
-        if quick:
-            options["shoppers"] = QUICK_SHOPPERS
-        screen = it.manage("simulate", *(f"--{option}={value}" for option, value in options.items()))
-        print(screen)
-        before = numbers(it)
-        print(it.manage("recount_performance"))
-        print("  after the recount:")
-        print(it.manage("simulated_truth"))
-        after = numbers(it)
+        it.run("consumer", sys.executable, "manage.py", "consume")
+        if shoppers is None:
+            it.manage("demo", "--here")
+        else:
+            code = f"from bench._simulated_shop import fill_shop; fill_shop({shoppers})"
+            it.manage("shell", "--no-imports", "-c", code)
+        it.serve()
+        yield it
+
+
+def measure(it: Stage, **options: float) -> dict[str, Any]:
+    """Run the shoppers and return what the pages count `before` and `after` a recount, and the `screen`.
+
+    Options are those of `manage.py simulate`.
+    """
+    screen = it.manage("simulate", *(f"--{option}={value}" for option, value in options.items()))
+    print(screen)
+    before = numbers(it)
+    print(it.manage("recount_performance"))
+    print("  after the recount:")
+    print(it.manage("simulated_truth"))
+    after = numbers(it)
     return {**options, "screen": screen.splitlines(), "before": before, "after": after}
 
 
@@ -81,16 +90,6 @@ def numbers(it: Stage) -> dict[str, Any]:
     """Return the plant beside the counts, and the pages that a merchandiser sees."""
     pages = json.loads(it.manage("shell", "--no-imports", "-c", PAGES).splitlines()[-1])
     return {**json.loads(it.manage("simulated_truth", "--json")), "pages": pages}
-
-
-def fill(it: Stage, *, quick: bool) -> None:
-    """Load the simulated shop and start the processes that the shoppers need."""
-    it.run("consumer", sys.executable, "manage.py", "consume")
-    if quick:
-        it.manage("shell", "--no-imports", "-c", QUICK_FILL)
-    else:
-        it.manage("demo", "--here")
-    it.serve()
 
 
 def faults(figures: dict[str, Any]) -> list[str]:

@@ -18,8 +18,11 @@ from demo.simulation.payloads import LIBRARY, PURPOSES
 from demo.simulation.shoppers import Shopper
 
 Item = dict[str, Any]
-STEP_US: Final = 1_000
-"""The time between two events of a visit; a server that gets them together sees their order."""
+STEP_US: Final = 10
+"""The time between two events of a visit; a server that gets them together sees their order.
+
+A visit sends them at once. With longer steps its first click would stand before the answer that it is about.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,12 +98,17 @@ def _claims(use: MetricUse, reading: Reading, is_readable: bool) -> Claims:
 
 
 def _pair_sizes(plan: Plan, reading: Reading, units: Mapping[str, int]) -> tuple[tuple[int, ...], ...]:
-    """Return the rising units of each arm and the control at all looks, the present ones last."""
+    """Return the rising units of each arm and the control at the looks that might have ended it, the present ones last.
+
+    A test that goes on after its effect was significant, for a minimum runtime or a ramp, was not ended by that look or
+    a later one. So these are deleted: Whitehead, Overrunning and underrunning in sequential clinical trials, 1992.
+    """
     control = plan.arm_keys[0]
     rows = []
     for arm in plan.arm_keys[1:]:
         sizes: list[int] = []
-        for look in (*(look.units for look in reading.looks), units):
+        first = next((at for at, look in enumerate(reading.looks) if arm in look.significant), len(reading.looks))
+        for look in (*(look.units for look in reading.looks[:first]), units):
             size = look.get(control, 0) + look.get(arm, 0)
             if size > (sizes[-1] if sizes else 0):
                 sizes.append(size)

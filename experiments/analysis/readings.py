@@ -30,11 +30,12 @@ class CellRow:
 
 @dataclass(frozen=True, slots=True)
 class LookRow:
-    """A look that was stored: the units of each arm then."""
+    """A look that was stored: the units of each arm then, and the arms whose effect on the goal was significant."""
 
     number: int
     at: datetime
     units: Mapping[str, int]
+    significant: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

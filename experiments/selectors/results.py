@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from django.conf import settings
 from django.db import connection
+from django.db.models import F, Func, JSONField
 
 from common import clock
 from common.errors import NotFound
@@ -31,6 +32,16 @@ SELECT e.id, e.status, concat_ws(' ', e.xmin, e.ctid),
 FROM experiments_experiment AS e WHERE e.key = %s
 """
 """Arms and epochs change only together with their experiment's row, looks are only added and deleted."""
+
+SIGNIFICANT_ARMS: Final = Func(
+    F("results"),
+    template=(
+        "jsonb_path_query_array(%(expressions)s, "
+        """'$.metrics[*] ? (@.role == "goal").comparisons[*] ? (@.is_significant == true).arm')"""
+    ),
+    output_field=JSONField(),
+)
+"""The arms whose effect on the goal a look called significant."""
 
 
 class Head(NamedTuple):
@@ -129,8 +140,11 @@ def _role(row: Experiment, key: str) -> Role:
 @lru_cache(maxsize=512)
 def _past(experiment: int, version: str, _looks_version: str) -> Past:
     plan = _plan(experiment, version)
-    rows = Look.objects.filter(experiment_id=experiment).order_by("number").values_list("number", "at", "units")
-    looks = tuple(LookRow(*one) for one in rows)
+    rows = Look.objects.filter(experiment_id=experiment).annotate(arms=SIGNIFICANT_ARMS).order_by("number")
+    looks = tuple(
+        LookRow(number, at, units, frozenset(arms))
+        for number, at, units, arms in rows.values_list("number", "at", "units", "arms")
+    )
     decisive_numbers = [look.number for look in looks if is_decisive(plan, sum(look.units.values()))]
     if not decisive_numbers:
         return Past(looks, None)

@@ -102,6 +102,7 @@ def test_a_harmful_test_is_rolled_back_and_undone_and_the_next_one_ships_by_ramp
         apply_all_policies()
         assert state_of(HELPFUL)[2] == share, policy_outlook(HELPFUL).sentence
     assert state_of(HELPFUL) == ("shipped", "treatment", 1.0)
+    assert_correction_is_small(HELPFUL)
     follows(page, visitors=420)
     expect(page.locator("[data-part=verdict]")).to_contain_text("Treatment was shipped")
     pictures(page, shoot, "experiment-story-shipped")
@@ -179,6 +180,17 @@ def assert_holds(key: str, *, planted: float) -> None:
     assert effect.low is not None
     assert effect.high is not None
     assert effect.low < planted < effect.high
+
+
+def assert_correction_is_small(key: str) -> None:
+    """Assert that the looks of a ramp, which ended nothing, do not count as chances to stop."""
+    goal = results_of(key).goal
+    assert goal is not None
+    one = goal.comparisons[0]
+    assert one.median_unbiased is not None
+    assert one.median_unbiased.value is not None
+    assert one.absolute.value is not None
+    assert one.median_unbiased.value > 0.8 * one.absolute.value
 
 
 def assert_audited(key: str, *steps: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from bench.simulated_lift import faults, measure
+from bench import simulated_experiments, simulated_lift
 from demo import filling, simulated_runs
 from demo.datasets import simulated
 from demo.simulated_runs import (
@@ -161,12 +161,18 @@ def test_before_the_first_run_there_is_no_truth(db: None) -> None:
 
 
 @pytest.mark.slow
-def test_the_pages_of_an_installation_show_the_plant(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_and_experiments_of_an_installation_show_the_plant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAST_CLOCK", "1")
-    figures = measure(minutes=0.3, visits=900, speed=4, seed=1, quick=True)
+    with simulated_lift.installation(shoppers=simulated_lift.QUICK_SHOPPERS) as it:
+        figures = simulated_lift.measure(
+            it, minutes=0.3, visits=900, speed=4, seed=1, shoppers=simulated_lift.QUICK_SHOPPERS
+        )
+        by_arm = simulated_experiments.measure(it, seed=1, **simulated_experiments.QUICK)
 
-    assert faults(figures) == []
+    assert simulated_lift.faults(figures) == []
     assert figures["before"] == figures["after"]
     assert {row["placement"] for row in figures["before"]["rows"]} == set(PLACEMENTS)
     first, last = (date.fromisoformat(figures["screen"][2].split()[at].rstrip(".")) for at in (1, 3))
     assert (last - first).days in (1, 2)
+    assert simulated_experiments.faults(by_arm) == []
+    assert sum(by_arm["before"]["pin-that-costs"]["units"].values()) > 30

@@ -147,6 +147,25 @@ def test_the_effect_of_a_test_that_ended_is_corrected() -> None:
     assert numbers(one.median_unbiased)[0] < numbers(one.absolute)[0]
 
 
+def test_looks_that_were_significant_and_ended_nothing_do_not_count() -> None:
+    """A policy waits for its minimum runtime and ramps, so a test with a strong effect goes on for many looks."""
+    plan = plan_with(
+        ("revenue_per_visitor", "goal"), status="shipped", planned_units=3_000, ended_at=AT, final_arm="warm"
+    )
+    units = spenders("control", 1_000), spenders("warm", 1_000, mean=12.5)
+    winner = frozenset({"warm"})
+    looks = (look(1, 100), replace(look(2, 400), significant=winner), replace(look(3, 700), significant=winner))
+
+    one = first(read(plan, *units, looks=looks))
+
+    expected = stopped_effect(realized_boundaries(AnalysisPlan(), 6_000, [200, 2_000]), between(units))
+    assert numbers(one.median_unbiased) == pytest.approx((expected.median_unbiased, expected.low, expected.high))
+    value, error = one.absolute.value, one.absolute.standard_error
+    assert value is not None
+    assert error is not None
+    assert numbers(one.median_unbiased)[0] == pytest.approx(value, abs=error / 2)
+
+
 def test_a_running_test_is_not_corrected() -> None:
     plan = plan_with(("revenue_per_visitor", "goal"))
 
