@@ -13,7 +13,7 @@ from bench.simulated_lift import QUICK_SHOPPERS, installation
 from common.demo_keys import SECRET_KEY
 
 GOAL: Final = "click_through_rate"
-QUICK: Final = {
+QUICK: Final[dict[str, Any]] = {
     "shoppers": QUICK_SHOPPERS,
     "visits": 900.0,
     "minutes": 0.25,
