@@ -94,8 +94,9 @@ def measured(it: Stage, key: str, seconds: float) -> dict[str, Any]:
 
 
 def figures_of(name: str, rate: Rate) -> dict[str, Any]:
-    """Return requests a second, and milliseconds of the web workers' CPU for one."""
-    figures = {f"{name}_per_s": round(rate.per_s, 1), f"{name}_cpu_ms": round(1000 * rate.cpu_s / rate.requests, 3)}
+    """Return requests a second, and milliseconds of the web workers' CPU for one; a short run may answer none."""
+    cpu_ms = round(1000 * rate.cpu_s / max(rate.requests, 1), 3)
+    figures = {f"{name}_per_s": round(rate.per_s, 1), f"{name}_cpu_ms": cpu_ms}
     print(", ".join(f"{key} {value:,}" for key, value in figures.items()), flush=True)
     return figures
 
