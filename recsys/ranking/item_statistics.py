@@ -20,9 +20,9 @@ from recsys.arrays import (
 from recsys.compiled import frozen
 from recsys.data.catalog import Catalog
 from recsys.data.codes import codes_of
+from recsys.data.counting_sort import order_by
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.signals import PURCHASE, RATING
-from recsys.ranking.groups import GroupBy
 from recsys.ranking.item_columns import CATEGORICALS, ItemColumns
 from recsys.ranking.predicted_ratings import RatingPredictor
 
@@ -200,11 +200,13 @@ def _trends(popularity: Doubles) -> Doubles:
 
 def _repeats(users: Ints, items: Ints, times: Times, *, n_items: int) -> tuple[Doubles, Doubles, Doubles, Doubles]:
     """Return per item: share of shoppers who repeat it, mean days per shopper, mean gap (seconds), shoppers."""
-    pairs = GroupBy.of(users.astype(np.int64) * n_items + items)
-    days = GroupBy.of(pairs.inverse * 1_000_000 + (times // DAY).astype(np.int64) % 1_000_000)
-    visits = np.bincount(days.keys // 1_000_000, minlength=len(pairs.keys)).astype(np.float64)
-    span = pairs.max(times, start=-np.inf) - pairs.min(times, start=np.inf)
-    item = pairs.keys % n_items if len(pairs.keys) else np.empty(0, np.int64)
+    order = order_by(users, items)  # rows are sorted by time
+    users, items, times = users[order], items[order], times[order]
+    is_first = (np.diff(users, prepend=-1) != 0) | (np.diff(items, prepend=-1) != 0)
+    starts, is_new_day = np.flatnonzero(is_first), is_first | (np.diff(times // DAY, prepend=-np.inf) != 0)
+    visits = np.bincount(np.cumsum(is_first)[is_new_day] - 1, minlength=len(starts)).astype(np.float64)
+    span = times[np.append(starts[1:], len(times))[: len(starts)] - 1] - times[starts]
+    item = items[starts]
     shoppers = np.bincount(item, minlength=n_items).astype(np.float64)
     is_repeated = visits > 1
     gaps = np.bincount(item[is_repeated], span[is_repeated], n_items) / np.maximum(

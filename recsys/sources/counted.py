@@ -48,9 +48,16 @@ class Counts(Protocol):
 
 def exponents(items: Ints, values: Array, n_items: int) -> Ints:
     """Return int32[n_items]: the power of two above each item's largest value."""
+    return np.frexp(_largest(items, values, n_items))[1].astype(np.int32, copy=False)
+
+
+@compiled
+def _largest(items: Ints, values: Array, n_items: int) -> Doubles:
+    """Return float64[n_items]: each item's largest value, at least 0."""
     largest = np.zeros(n_items)
-    np.maximum.at(largest, items, values)
-    return np.frexp(largest)[1]
+    for entry in range(len(items)):
+        largest[items[entry]] = max(largest[items[entry]], values[entry])
+    return largest
 
 
 def fixed_point(matrix: Matrix, *, bits: int) -> tuple[Matrix, Ints]:

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from recsys.arrays import Doubles, Floats, Ints, Longs
 from recsys.data.catalog import Catalog
+from recsys.data.counting_sort import order_by
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.recent_counts import UNIT, PairCounts, RecentCounts, last_day, pair_counts
 from recsys.sources.base import Config
@@ -155,7 +156,7 @@ class Covisitation(CountedItemItem["_PairCounts"]):
         With `items`, only their rows and columns are filled. Weights are summed in units of 2 ** -PAIR_BITS.
         """
         c = self.config
-        order = np.argsort(interactions.users, kind="stable")
+        order = order_by(interactions.users)
         users, codes, times = interactions.users[order], interactions.items[order], interactions.times[order]
         weights = interactions.weights[order] * np.exp2((times - interactions.now) / (c.matrix_half_life_days * DAY))
         moment = np.cumsum(np.diff(users, prepend=-1).astype(bool) | np.diff(times, prepend=0).astype(bool))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.arrays import Floats, Ints
+from recsys.data.counting_sort import order_by
 from recsys.data.interactions import DAY, Interactions
 from recsys.data.signals import PURCHASE
 from recsys.sources.storage import Array
@@ -29,7 +30,7 @@ def repeats(interactions: Interactions, n_items: int, *, prior: float, categorie
     """
     rows = np.flatnonzero(interactions.signals == PURCHASE)
     rows = rows if len(rows) else np.arange(len(interactions))
-    order = rows[np.lexsort((interactions.times[rows], interactions.items[rows], interactions.users[rows]))]
+    order = rows[order_by(interactions.users[rows], interactions.items[rows])]  # rows are sorted by time
     users, items, times = interactions.users[order], interactions.items[order], interactions.times[order]
     same = (np.diff(users, prepend=-1) == 0) & (np.diff(items, prepend=-1) == 0)
     gaps = np.diff(times, prepend=times[:1])

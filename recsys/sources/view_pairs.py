@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from recsys.arrays import Bools
+from recsys.data.counting_sort import order_by
 from recsys.data.interactions import Interactions
 from recsys.data.signals import PURCHASE, SIGNAL_NAMES
 from recsys.sources.baskets import basket_item
@@ -19,9 +21,7 @@ class ViewPairs:
     """
 
     def __init__(self, interactions: Interactions, orders: Matrix, n_items: int, *, ratio: float) -> None:
-        pairs = interactions.users * np.int64(n_items) + interactions.items
-        bought = pairs[interactions.signals == PURCHASE]
-        rows = np.isin(interactions.signals, VIEW_SIGNALS) & ~np.isin(pairs, bought)
+        rows = np.isin(interactions.signals, VIEW_SIGNALS) & ~_is_of_bought_item(interactions)
         self.visits = basket_item(interactions.select(rows), n_items, purchases=False)
         self._looked, self._bought, self._ratio = _directions(self.visits), _directions(orders), ratio
 
@@ -29,6 +29,18 @@ class ViewPairs:
         """Return csr bool[len(rows), n_items]: which items are substitutes of the given ones."""
         looked = self._looked[rows]
         return (looked @ self._looked.T) > self._ratio * (self._bought[rows] @ self._bought.T)
+
+
+def _is_of_bought_item(interactions: Interactions) -> Bools:
+    """Return bool[n]: whether the row's shopper bought its item, before or after."""
+    order = order_by(interactions.users, interactions.items)
+    users, items = interactions.users[order], interactions.items[order]
+    pairs = np.cumsum((np.diff(users, prepend=-1) != 0) | (np.diff(items, prepend=-1) != 0))
+    is_bought = np.zeros(len(order) + 1, np.bool_)
+    is_bought[pairs[interactions.signals[order] == PURCHASE]] = True
+    result = np.empty(len(order), np.bool_)
+    result[order] = is_bought[pairs]
+    return result
 
 
 def _directions(sets: Matrix) -> Matrix:
