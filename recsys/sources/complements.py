@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 
-from recsys.arrays import Floats
+from recsys.arrays import Floats, Longs
 from recsys.data.catalog import Catalog
 from recsys.data.codes import codes_of
 from recsys.data.interactions import Interactions
@@ -74,21 +74,34 @@ class Complements(BoughtTogether):
 
     def learn(self, interactions: Interactions, catalog: Catalog) -> Arrays:
         """Return the neighbor table, the attributes of each item, and the usual distance of complements in price."""
-        c, n = self.config, catalog.n_items
-        orders = basket_item(interactions, n, purchases=True)
         attributes = _attribute_rows(catalog)
-        free_octaves = _usual_octaves(self.pairs(orders), catalog)
-        chunks = self._completing(interactions, orders, catalog, free_octaves)
-        table = build_table(chunks, max_neighbors=c.neighbors, own=np.zeros(n, np.float32))
         return {
-            **table.arrays(),
-            "free_octaves": np.array([free_octaves]),
+            **self._pair_arrays(interactions, catalog),
             "category": category_codes(catalog),
             "attribute_data": attributes.data,
             "attribute_columns": attributes.indices.astype(np.int32),
             "attribute_rows": attributes.indptr.astype(np.int64),
             "attribute_shape": np.array([attributes.shape[1]]),
         }
+
+    def relearn(self, interactions: Interactions, catalog: Catalog, changed: Longs) -> Arrays:
+        """Return what `learn` returns; the arrays of the catalog alone stay."""
+        return {**self.arrays, **self._pair_arrays(interactions, catalog)}
+
+    def _pair_arrays(self, interactions: Interactions, catalog: Catalog) -> Arrays:
+        n = catalog.n_items
+        orders = basket_item(interactions, n, purchases=True)
+        pairs = list(self._significant_pairs(orders))
+        free_octaves = _usual_octaves(pairs, catalog)
+        chunks = self._completing(pairs, interactions, orders, catalog, free_octaves)
+        table = build_table(chunks, max_neighbors=self.config.neighbors, own=np.zeros(n, np.float32))
+        return {**table.arrays(), "free_octaves": np.array([free_octaves])}
+
+    def _significant_pairs(self, orders: Matrix) -> Iterator[Matrix]:
+        """Yield `pairs` without zeros, which are so few that all fit into memory."""
+        for chunk in self.pairs(orders):
+            chunk.eliminate_zeros()
+            yield chunk
 
     def prepare(self) -> None:
         """Build the table, and the attributes of each item."""
@@ -129,7 +142,12 @@ class Complements(BoughtTogether):
         return scores
 
     def _completing(
-        self, interactions: Interactions, orders: Matrix, catalog: Catalog, free_octaves: float
+        self,
+        pairs: Iterable[Matrix],
+        interactions: Interactions,
+        orders: Matrix,
+        catalog: Catalog,
+        free_octaves: float,
     ) -> Iterator[Matrix]:
         """Yield csr chunks of rows of pairs of products and of categories, without variants and substitutes."""
         c, start = self.config, 0
@@ -138,8 +156,7 @@ class Complements(BoughtTogether):
         by_category = CategoryPairs(
             self.pairs, orders, interactions, catalog, config=c.categories, free_octaves=free_octaves
         )
-        for chunk in self.pairs(orders):
-            chunk.eliminate_zeros()
+        for chunk in pairs:
             own = slice(start, start + chunk.shape[0])
             first = np.repeat(np.arange(own.start, own.stop), np.diff(chunk.indptr))
             same_category = _same_code(categories, first, chunk.indices)
@@ -162,7 +179,6 @@ def _usual_octaves(pairs: Iterable[Matrix], catalog: Catalog) -> float:
         return FREE_OCTAVES
     distances, start = [np.empty(0)], 0
     for chunk in pairs:
-        chunk.eliminate_zeros()
         first = np.repeat(np.arange(start, start + chunk.shape[0]), np.diff(chunk.indptr))
         has_prices = (catalog.prices[chunk.indices] > 0) & (catalog.prices[first] > 0)
         distances.append(octaves(catalog.prices[chunk.indices][has_prices], catalog.prices[first][has_prices]))
