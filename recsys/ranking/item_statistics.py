@@ -200,7 +200,7 @@ def _trends(popularity: Doubles) -> Doubles:
 
 def _repeats(users: Ints, items: Ints, times: Times, *, n_items: int) -> tuple[Doubles, Doubles, Doubles, Doubles]:
     """Return per item: share of shoppers who repeat it, mean days per shopper, mean gap (seconds), shoppers."""
-    order = order_by(users, items)  # rows are sorted by time
+    order = order_by(users, items)  # a shopper's rows are sorted by time
     users, items, times = users[order], items[order], times[order]
     is_first = (np.diff(users, prepend=-1) != 0) | (np.diff(items, prepend=-1) != 0)
     starts, is_new_day = np.flatnonzero(is_first), is_first | (np.diff(times // DAY, prepend=-np.inf) != 0)

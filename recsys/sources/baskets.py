@@ -21,7 +21,7 @@ MAX_ITEMS = 100
 
 def basket_codes(interactions: Interactions) -> Array:
     """Return int64[n], the code of each row's order; rows without one get the code of their session."""
-    order = order_by(interactions.users)  # rows are sorted by time
+    order = order_by(interactions.users)  # a shopper's rows are sorted by time
     sessions = np.empty(len(order), np.int64)
     sessions[order] = np.cumsum(session_starts(interactions.users[order], interactions.times[order]))
     baskets = interactions.baskets.astype(np.int64)

@@ -48,7 +48,8 @@ class Counts(Protocol):
 
 def exponents(items: Ints, values: Array, n_items: int) -> Ints:
     """Return int32[n_items]: the power of two above each item's largest value."""
-    return np.frexp(_largest(items, values, n_items))[1].astype(np.int32, copy=False)
+    powers: Ints = np.frexp(_largest(items, values, n_items))[1]
+    return powers
 
 
 @compiled

@@ -30,7 +30,7 @@ def repeats(interactions: Interactions, n_items: int, *, prior: float, categorie
     """
     rows = np.flatnonzero(interactions.signals == PURCHASE)
     rows = rows if len(rows) else np.arange(len(interactions))
-    order = rows[order_by(interactions.users[rows], interactions.items[rows])]  # rows are sorted by time
+    order = rows[order_by(interactions.users[rows], interactions.items[rows])]  # a shopper's rows are sorted by time
     users, items, times = interactions.users[order], interactions.items[order], interactions.times[order]
     same = (np.diff(users, prepend=-1) == 0) & (np.diff(items, prepend=-1) == 0)
     gaps = np.diff(times, prepend=times[:1])
