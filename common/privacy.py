@@ -6,6 +6,7 @@ It names no room: each room with data about shoppers registers a store from its 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 
@@ -40,6 +41,9 @@ class Store:
     A `first` store is erased before all others, because they are written from it; `last` ones after all others, because
     they hold the proof. `note` tells on a receipt what stays, and why. What `is_log` holds does not make a shopper
     known: a request about anybody leaves a trace there.
+
+    `subjects` yields all ids under which the store holds something, each with the time of its earliest record, or None
+    where none is kept; an id may come twice. Stores that hold nothing of a shopper whom no other store knows lack it.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Store:
     last: bool = False
     is_log: bool = False
     note: str = ""
+    subjects: Callable[[], Iterable[tuple[str, datetime | None]]] = tuple
 
     def verify(self, person: Person) -> int:
         """Return the number of records that the store still holds: zero after a complete erasure."""

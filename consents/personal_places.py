@@ -25,6 +25,12 @@ def register() -> None:
         engine="Redis",
         groups=(PersonalFields(("mark",), "identifiers", ("accountability",), "erasure_marks", MARK),),
     )
+    declare(
+        "file of marks",
+        where="ERASURE_MARKS_FILE",
+        engine="files",
+        groups=(PersonalFields(("mark",), "identifiers", ("accountability",), "erasure_marks", MARK),),
+    )
     for one in (
         retention.Retention(
             "consent_proof", "Decisions on consent", "a shop must be able to show a yes (GDPR, Article 7)"

@@ -5,8 +5,10 @@ person, by a random pseudonym that nobody can lead back; states and cache go.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import Min
 
 from common import privacy, redis
 from common.ids import uuid7
@@ -14,6 +16,8 @@ from consents import cache, selectors
 from consents.models import ConsentEvent, ConsentState
 
 NAME = "consents"
+ERASED = "erased:"
+"""Begins the random name under which the proofs of an erased shopper stay."""
 NOTE = "Proofs of decisions stay, under a random name that leads to nobody."
 PROOF_FIELDS = ("raw_id", "purpose", "given", "at", "source", "region")
 
@@ -25,7 +29,7 @@ def erase(person: privacy.Person) -> int:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL vitrine.erasing = 'on'")
         for raw_id in person.subjects:
-            gone += ConsentEvent.objects.filter(raw_id=raw_id).update(raw_id=f"erased:{uuid7()}")
+            gone += ConsentEvent.objects.filter(raw_id=raw_id).update(raw_id=f"{ERASED}{uuid7()}")
         gone += ConsentState.objects.filter(raw_id__in=person.subjects).delete()[0]
     pipe = redis.client().pipeline(transaction=False)
     for raw_id in person.subjects:
@@ -60,4 +64,12 @@ def discover(person: privacy.Person) -> Iterator[privacy.Holding]:
     yield privacy.Holding("consent cache", ("raw id", "decisions", "links", "region"), entries)
 
 
-STORE = privacy.Store(NAME, erase=erase, export=export, discover=discover, last=True, note=NOTE)
+def subjects() -> Iterator[tuple[str, datetime | None]]:
+    """Yield all ids that decided, with the time of the first decision; those of the cache without."""
+    for rows in (ConsentEvent.objects.exclude(raw_id__startswith=ERASED), ConsentState.objects):
+        yield from rows.values_list("raw_id").annotate(earliest=Min("at")).order_by().iterator()
+    for key in redis.client().scan_iter(f"{cache.PREFIX}*", count=1000):
+        yield key.decode().removeprefix(cache.PREFIX), None
+
+
+STORE = privacy.Store(NAME, erase=erase, export=export, discover=discover, subjects=subjects, last=True, note=NOTE)

@@ -28,10 +28,10 @@ def send_own_link(sealed_address: str) -> None:
 
 @shared_task(name="consents.tend_requests")  # type: ignore[untyped-decorator]
 def tend_requests() -> None:
-    """Repair the marks of erased ids, try failed requests again, and forget old ones."""
-    repair_marks()
+    """Try failed requests again, forget old ones, and repair the marks of erased ids."""
     fulfilment.work_on_due()
     forget_old_requests()
+    repair_marks()
 
 
 @shared_task(name="consents.delete_old_data")  # type: ignore[untyped-decorator]

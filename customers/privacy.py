@@ -1,10 +1,11 @@
 """Access and erasure of a shopper's data in this room."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from common import clock, privacy
 from common.ids import uuid7
@@ -16,7 +17,14 @@ from customers.models import Customer, CustomerLink
 def register() -> None:
     """Add this room to the registry."""
     privacy.register(
-        privacy.Store(name="customers", erase=_erase, export=_export, discover=_discover, rectify=_rectify)
+        privacy.Store(
+            name="customers",
+            erase=_erase,
+            export=_export,
+            discover=_discover,
+            rectify=_rectify,
+            subjects=_subjects,
+        )
     )
 
 
@@ -35,6 +43,16 @@ def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
     customers, links = _rows(person)
     yield privacy.Holding("customers", names_of(Customer), customers.count())
     yield privacy.Holding("links between ids", names_of(CustomerLink), links.count())
+
+
+def _subjects() -> Iterator[tuple[str, datetime]]:
+    """Yield all ids with a row, and all users of links: a claimed device may be somebody else's."""
+    yield from Customer.objects.values_list("raw_id", "created_at").iterator()
+    links = CustomerLink.objects.values_list("kind", "from_id", "user_id").annotate(earliest=Min("at")).order_by()
+    for kind, from_id, user_id, earliest in links.iterator():
+        yield f"user:{user_id}", earliest
+        if kind == "join":
+            yield f"user:{from_id}", earliest
 
 
 @transaction.atomic

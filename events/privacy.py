@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from django.db.models import Q, QuerySet, TextField, Value
+from django.db.models import Min, Q, QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
 from common import privacy
+from common.clock import from_microseconds
+from consents.subjects import raw_ids
 from events.log import Entry, Log, get_log
 from events.models import Event, Order, OrderLine, SetAside
 from events.past_answers import keep_answers
@@ -35,6 +38,7 @@ def register() -> None:
             export=_export,
             discover=_discover,
             rectify=_rectify,
+            subjects=_subjects,
             first=True,
             note=NOTE,
         )
@@ -67,6 +71,34 @@ def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
     yield privacy.Holding("waiting events", EVENT_FIELDS, waiting.count_of(person.subjects))
     yield privacy.Holding("orders", ("user_id", "anonymous_id", "claimed_by", "coupon"), _rows(Order, person).count())
     yield privacy.Holding("rejected events", ("payload",), len(_set_aside(person)))
+
+
+def _subjects() -> Iterator[tuple[str, datetime]]:
+    """Yield the owners of events and orders, recorded or in the log, and whom browsers named, with the earliest time.
+
+    Rejected events are left out: they are found by an id alone, and go after days.
+    """
+    events = Event.objects.values_list("user_id", "anonymous_id", "claimed_user_id").annotate(earliest=Min("at"))
+    orders = Order.objects.values_list("user_id", "anonymous_id").annotate(earliest=Min("placed_at"))
+    for user_id, anonymous_id, claimed_user_id, at in events.order_by().iterator():
+        yield from ((raw_id, at) for raw_id in _owners(user_id, anonymous_id, claimed_user_id))
+    for user_id, anonymous_id, at in orders.order_by().iterator():
+        yield from ((raw_id, at) for raw_id in _owners(user_id, anonymous_id))
+    log = get_log()
+    for shard in range(log.shards):
+        after = 0
+        while rows := log.read(shard, after):
+            after = rows[-1][0]
+            for fields in (_fields_of(entry) for _, entry in rows if entry.kind == "event"):
+                at = from_microseconds(fields.get("at", 0))
+                ids = (fields.get("user_id"), fields.get("anonymous_id"), fields.get("claimed_user_id"))
+                yield from ((raw_id, at) for raw_id in _owners(*ids))
+
+
+def _owners(user_id: str | None, anonymous_id: str | None, claimed_user_id: str | None = None) -> list[str]:
+    """Return the raw id of whom an event or order belongs to, and that of a user whom a browser named."""
+    owners = raw_ids(user_id, anonymous_id)[:1]
+    return [*owners, f"user:{claimed_user_id}"] if claimed_user_id else owners
 
 
 def _rectify(person: privacy.Person, attributes: Mapping[str, Any]) -> None:
@@ -134,11 +166,16 @@ def _in_log(log: Log, person: privacy.Person) -> Iterator[tuple[int, list[int]]]
         yield shard, offsets
 
 
-def _is_about(entry: Entry, subjects: set[str]) -> bool:
+def _fields_of(entry: Entry) -> dict[str, Any]:
+    """Return the fields of an entry; none where it cannot be read."""
     try:
-        fields = orjson.loads(entry.body)
-    except orjson.JSONDecodeError:
-        return False
+        return dict(orjson.loads(entry.body))
+    except (orjson.JSONDecodeError, TypeError, ValueError):
+        return {}
+
+
+def _is_about(entry: Entry, subjects: set[str]) -> bool:
+    fields = _fields_of(entry)
     if entry.kind == "set_aside":
         ids = {subject.partition(":")[2] for subject in subjects}
         payload = fields.get("payload", "")

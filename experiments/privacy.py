@@ -1,9 +1,10 @@
 """Access and erasure of a shopper's data in this room."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Min, QuerySet
 
 from common import privacy
 from experiments.models import Experiment, Exposure, Step, StickyArm
@@ -14,7 +15,8 @@ from experiments.services.sticky import forget
 
 def register() -> None:
     """Add this room to the registry."""
-    privacy.register(privacy.Store(name="experiments", erase=_erase, export=_export, discover=_discover))
+    store = privacy.Store(name="experiments", erase=_erase, export=_export, discover=_discover, subjects=_subjects)
+    privacy.register(store)
 
 
 def _rows(person: privacy.Person) -> tuple[QuerySet[StickyArm], QuerySet[Exposure]]:
@@ -42,6 +44,11 @@ def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
     )
     yield privacy.Holding("exposures", ("unit", "arm", "groups", "values"), exposures.count())
     yield privacy.Holding("test units of designs", ("test_units",), len(list(_test_units(person))))
+
+
+def _subjects() -> Iterator[tuple[str, datetime]]:
+    yield from StickyArm.objects.values_list("raw_id").annotate(earliest=Min("at")).order_by().iterator()
+    yield from Exposure.objects.values_list("unit").annotate(earliest=Min("first_at")).order_by().iterator()
 
 
 def _test_units(person: privacy.Person) -> Iterator[tuple[Experiment | Step, str]]:

@@ -15,7 +15,8 @@ FIELDS: Final = ("raw id", "history", "attributes", "segments")
 
 def register() -> None:
     """Add this room to the registry."""
-    privacy.register(privacy.Store(name="profiles", erase=_erase, export=_export, discover=_discover))
+    store = privacy.Store(name="profiles", erase=_erase, export=_export, discover=_discover, subjects=_subjects)
+    privacy.register(store)
 
 
 def _erase(person: privacy.Person) -> int:
@@ -25,6 +26,10 @@ def _erase(person: privacy.Person) -> int:
 
 def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
     yield privacy.Holding("profiles and segments", FIELDS, _key_count(person))
+
+
+def _subjects() -> Iterator[tuple[str, None]]:
+    yield from ((raw_id.decode(), None) for raw_id in redis.client().sscan_iter(keys.SUBJECTS, count=1000))
 
 
 def _key_count(person: privacy.Person) -> int:

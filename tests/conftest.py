@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -193,6 +194,7 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     forget_terms()
     postgres.cooldown.clear()
     tail.forget()
+    Path(django_settings.ERASURE_MARKS_FILE).unlink(missing_ok=True)
     for client in redis_clients:
         client.flushdb()
 

@@ -53,5 +53,7 @@ AUDIT_PUBLISH_TO = env.text("AUDIT_PUBLISH_TO")
 if not AUDIT_PUBLISH_TO.startswith(("http://", "https://")):
     AUDIT_PUBLISH_TO = str(env.path("AUDIT_PUBLISH_TO", "var/audit/checkpoints"))
 AUDIT_PUBLISH_SECONDS = env.integer("AUDIT_PUBLISH_SECONDS", 10, minimum=1)
+# Keyed marks of erased ids, so that a restored backup brings nobody back. Leave it out of that backup.
+ERASURE_MARKS_FILE = env.path("ERASURE_MARKS_FILE", str(AUDIT_KEY_FILE.with_name("erasure-marks.txt")))
 # Finished exports are deleted after this time.
 AUDIT_EXPORT_DAYS = env.integer("AUDIT_EXPORT_DAYS", 7, minimum=1)

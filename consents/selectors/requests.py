@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db.models import Min
+
 from common import clock
-from consents.models import Kind, PrivacyRequest, RequestStatus, StoreState
+from consents.models import ErasureMark, Kind, PrivacyRequest, RequestStatus, StoreState
 
 FULFIL: Final = "consents.fulfil_privacyrequest"
 """The permission of those who answer shoppers."""
@@ -31,9 +33,14 @@ def pressing_requests() -> list[PressingRequest]:
 
 
 def first_erasure_after(at: datetime) -> datetime | None:
-    """Return when the first erasure since then was complete: what was read before may hold that shopper."""
-    erasures = PrivacyRequest.objects.filter(kind=Kind.ERASURE, status=RequestStatus.COMPLETED, closed_at__gt=at)
-    return erasures.order_by("closed_at").values_list("closed_at", flat=True).first()
+    """Return when the first erasure since then was complete: what was read before may hold that shopper.
+
+    A restored database lacks the request, and has its mark again.
+    """
+    requests = PrivacyRequest.objects.filter(kind=Kind.ERASURE, status=RequestStatus.COMPLETED, closed_at__gt=at)
+    marks = ErasureMark.objects.filter(at__gt=at)
+    times = (requests.aggregate(first=Min("closed_at"))["first"], marks.aggregate(first=Min("at"))["first"])
+    return min((one for one in times if one is not None), default=None)
 
 
 def days_left(row: PrivacyRequest) -> tuple[str, bool]:

@@ -24,7 +24,7 @@ from consents.receipts import digest_of, receipt_of
 from consents.request_content import RequestContent
 from consents.services import decide_for
 from consents.services.requests import CATEGORY, IDENTITY_MISSING, close, content_of, request_or_404
-from consents.services.suppression import suppress
+from consents.services.suppression import keep_in_file, suppress
 from customers.selectors import identity_of
 
 TASK: Final = "consents.work_on_request"
@@ -140,9 +140,13 @@ def _note_holdings(step: StoreStep, store: privacy.Store, person: privacy.Person
 def _erase(request: PrivacyRequest, content: RequestContent) -> bool:
     """Erase in every store and verify it; return whether nothing is left anywhere.
 
-    The stores of proof come last, and only once all others are empty.
+    The file has the marks first: a backup that is restored halfway must not bring the shopper back. The stores of proof
+    come last, and only once all others are empty.
     """
     suppress(content.person.subjects)  # devices may have been linked meanwhile
+    proofs, _ = StoreStep.objects.get_or_create(request=request, store=DECISIONS)
+    if not _attempt(proofs, content, partial(keep_in_file, content.person.subjects)):
+        return False
     stores = privacy.stores()
     # What is written from a first store is erased again whenever that one was.
     again = any(_step(request, store).state not in WAS_ERASED for store in stores if store.first)

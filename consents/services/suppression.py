@@ -1,14 +1,23 @@
-"""Suppression: keyed marks of erased ids, in both stores, so that no late or repeated event brings a shopper back."""
+"""Suppression: keyed marks of erased ids, so that no late or repeated event and no backup brings a shopper back.
 
-from collections.abc import Iterable
+PostgreSQL, Redis and a file hold a copy each.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+
+from django.conf import settings
 
 from common import clock, redis
 from common.clock import from_microseconds, to_microseconds
 from common.subject_changes import CONSENT, channel
-from consents import cache
+from consents import cache, marks_file
 from consents.models import ErasureMark
+from consents.services.repeated_erasure import erase_again
 from consents.suppression_mark import mark_of
+
+log = logging.getLogger(__name__)
 
 
 def suppress(raw_ids: Iterable[str], *, at: datetime | None = None) -> None:
@@ -27,21 +36,46 @@ def suppress(raw_ids: Iterable[str], *, at: datetime | None = None) -> None:
     pipe.execute()
 
 
-def repair_marks() -> int:
-    """Copy the marks that only one of both stores knows, after one was lost or restored; return how many those were.
+def keep_in_file(raw_ids: Iterable[str]) -> None:
+    """Append the marks of suppressed ids to the file that no backup of the stores takes back. Raises OSError."""
+    rows = ErasureMark.objects.filter(mark__in=list(map(mark_of, raw_ids))).values_list("mark", "at")
+    marks_file.append({mark: to_microseconds(at) for mark, at in rows})
 
-    Raises redis errors.
+
+def repair_marks() -> int:
+    """Copy the marks that one of PostgreSQL, Redis and the file lacks, and return how many those were.
+
+    A store that lacks some was lost or restored, perhaps from before an erasure, so the shoppers of these marks are
+    erased again. Raises redis errors,
+    OSError where the file cannot be read, and RuntimeError where a store still holds something of them.
     """
-    client = redis.client()
-    if client.hlen(cache.ERASED) == ErasureMark.objects.count():
+    client, in_file = redis.client(), marks_file.read()
+    if client.hlen(cache.ERASED) == ErasureMark.objects.count() == len(in_file):
         return 0
-    stored = {mark: to_microseconds(at) for mark, at in ErasureMark.objects.values_list("mark", "at")}
     rows: dict[bytes, bytes] = client.hgetall(cache.ERASED)  # type: ignore[assignment]
     cached = {mark.decode(): int(at) for mark, at in rows.items()}
-    if missing := stored.keys() - cached.keys():
-        client.hset(cache.ERASED, mapping={mark: stored[mark] for mark in missing})
-    lost = cached.keys() - stored.keys()
-    ErasureMark.objects.bulk_create(
-        [ErasureMark(mark=mark, at=from_microseconds(cached[mark])) for mark in lost], ignore_conflicts=True
-    )
-    return len(missing) + len(lost)
+    stored = {mark: to_microseconds(at) for mark, at in ErasureMark.objects.values_list("mark", "at")}
+    latest = {
+        mark: max(copy.get(mark, 0) for copy in (cached, stored, in_file)) for mark in {*cached, *stored, *in_file}
+    }
+    not_in_file = latest.keys() - in_file.keys()
+    was_restored = (latest.keys() - cached.keys()) | (latest.keys() - stored.keys())
+    if not_in_file:
+        _append({mark: latest[mark] for mark in not_in_file})
+    if was_restored:
+        for mark in was_restored:
+            client.hset(cache.ERASED, mark, latest[mark])
+        # PostgreSQL lacks them until all is done, so that after a failure the next call begins anew.
+        ErasureMark.objects.filter(mark__in=was_restored).delete()
+        suppress(erase_again({mark: latest[mark] for mark in was_restored}))
+        rows_again = [ErasureMark(mark=mark, at=from_microseconds(latest[mark])) for mark in was_restored]
+        ErasureMark.objects.bulk_create(rows_again, ignore_conflicts=True)
+    return len(not_in_file | was_restored)
+
+
+def _append(erasure_times: Mapping[str, int]) -> None:
+    """Append marks to the file; where that fails, the next minute tries again, and the log says so."""
+    try:
+        marks_file.append(erasure_times)
+    except OSError as error:
+        log.error("erasure_marks.not_written file=%s error=%s", settings.ERASURE_MARKS_FILE, error)

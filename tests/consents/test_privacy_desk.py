@@ -139,7 +139,7 @@ def test_what_is_still_there_is_a_failure(ada: str) -> None:
         still_open = done(request)
 
     assert still_open.status == "in_progress"
-    step = StoreStep.objects.get(request=request)
+    step = StoreStep.objects.get(request=request, store="shelf")
     assert (step.state, step.error, step.remaining) == ("failed", "RuntimeError: 1 records are still there", 1)
 
 
