@@ -38,8 +38,8 @@ def first_erasure_after(at: datetime) -> datetime | None:
     A restored database lacks the request, and has its mark again.
     """
     requests = PrivacyRequest.objects.filter(kind=Kind.ERASURE, status=RequestStatus.COMPLETED, closed_at__gt=at)
-    marks = ErasureMark.objects.filter(at__gt=at)
-    times = (requests.aggregate(first=Min("closed_at"))["first"], marks.aggregate(first=Min("at"))["first"])
+    again = ErasureMark.objects.filter(at__gt=at)
+    times = (requests.aggregate(first=Min("closed_at"))["first"], again.aggregate(first=Min("at"))["first"])
     return min((one for one in times if one is not None), default=None)
 
 
