@@ -7,6 +7,7 @@ from unfold.admin import ModelAdmin
 
 from audit.staff import ReadOnly
 from common.pagination import EstimatingPaginator
+from common.pseudonyms import subjects_named
 from customers.masked_admin import MasksPersonalData, masked_column
 from customers.models import Customer, CustomerLink
 
@@ -33,7 +34,7 @@ class CustomerAdmin(MasksPersonalData, ReadOnly, ModelAdmin):
     ) -> tuple[QuerySet[Customer], bool]:
         """Search by whole ids only, through their index."""
         term = search_term.strip()
-        return (queryset.filter(raw_id__in=(term, f"user:{term}", f"anonymous:{term}")) if term else queryset), False
+        return (queryset.filter(raw_id__in=subjects_named(term)) if term else queryset), False
 
 
 @admin.register(CustomerLink)

@@ -63,3 +63,22 @@ class CustomerLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.from_id} -> {self.user_id}"
+
+
+class ShopId(models.Model):
+    """The way back from a pseudonym to the shop's id, which is encrypted. An erasure deletes the row."""
+
+    pseudonym = models.TextField(unique=True)
+    sealed_id = models.BinaryField()
+    kept_at = models.DateTimeField(auto_now_add=True)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
+        PersonalFields(
+            ("pseudonym", "sealed_id"), "identifiers", ("service", "personalization"), "customers", "customers"
+        ),
+    )
+
+    class Meta:
+        db_table = "customers_shop_id"
+
+    def __str__(self) -> str:
+        return self.pseudonym

@@ -11,7 +11,7 @@ from common import clock, privacy
 from common.ids import uuid7
 from common.personal_data import names_of
 from customers import services
-from customers.models import Customer, CustomerLink
+from customers.models import Customer, CustomerLink, ShopId
 
 
 def register() -> None:
@@ -35,19 +35,27 @@ def _rows(person: privacy.Person) -> tuple[QuerySet[Customer], QuerySet[Customer
     return Customer.objects.filter(raw_id__in=person.subjects), CustomerLink.objects.filter(of_users)
 
 
+def _shop_ids(person: privacy.Person) -> QuerySet[ShopId]:
+    return ShopId.objects.filter(pseudonym__in=[one.partition(":")[2] for one in person.subjects])
+
+
 def _erase(person: privacy.Person) -> int:
-    return sum(rows.delete()[0] for rows in _rows(person))
+    rows = sum(rows.delete()[0] for rows in _rows(person))
+    return rows + _shop_ids(person).delete()[0]
 
 
 def _discover(person: privacy.Person) -> Iterator[privacy.Holding]:
     customers, links = _rows(person)
     yield privacy.Holding("customers", names_of(Customer), customers.count())
     yield privacy.Holding("links between ids", names_of(CustomerLink), links.count())
+    yield privacy.Holding("ids of the shop", names_of(ShopId), _shop_ids(person).count())
 
 
 def _subjects() -> Iterator[tuple[str, datetime]]:
     """Yield all ids with a row, and all users of links: a claimed device may be somebody else's."""
     yield from Customer.objects.values_list("raw_id", "created_at").iterator()
+    for pseudonym, kept_at in ShopId.objects.values_list("pseudonym", "kept_at").iterator():
+        yield from ((f"{kind}:{pseudonym}", kept_at) for kind in ("user", "anonymous"))
     links = CustomerLink.objects.values_list("kind", "from_id", "user_id").annotate(earliest=Min("at")).order_by()
     for kind, from_id, user_id, earliest in links.iterator():
         yield f"user:{user_id}", earliest

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from common.pagination import EstimatingPaginator
+from common.pseudonyms import subjects_named
 from customers.models import Customer
 from customers.personal import SHA256, email_hash
 
@@ -64,6 +65,6 @@ def _matching(words: str, *, by_name: bool) -> QuerySet[Customer]:
     if SHA256.fullmatch(words):
         return Customer.objects.filter(email_hash=words)
     if len(words) < LEAST_PART:
-        return Customer.objects.filter(raw_id__in=(words, f"user:{words}", f"anonymous:{words}"))
+        return Customer.objects.filter(raw_id__in=subjects_named(words))
     rows = Customer.objects.filter(search_text__contains=words)
     return rows if by_name else rows.filter(raw_id__icontains=words)

@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from common.errors import NotFound
+from common.pseudonyms import pseudonym, pseudonym_or_none, subject_pseudonym
 from consents.subjects import raw_ids
+from customers.shop_ids import newly_sealed
 from demo.filling import batches, patiently, send_items
 from demo.setup import ACTOR
 from demo.simulation.behavior import Act
@@ -67,7 +69,7 @@ def start_experiment(*, now: datetime, example_shopper: str) -> None:
     try:
         status = design(KEY).status
     except NotFound:
-        data = {**DESIGN, "test_units": {f"user:{example_shopper}": HYBRID}}
+        data = {**DESIGN, "test_units": {subject_pseudonym(f"user:{example_shopper}"): HYBRID}}
         create_experiment(KEY, data=data, actor=ACTOR)
         status = "draft"
     if status == "draft":
@@ -128,7 +130,7 @@ class History:
 
 
 def _raw_ids(visitor: Visitor) -> list[str]:
-    return raw_ids(visitor.ids.get("user_id"), visitor.device)
+    return list(map(subject_pseudonym, raw_ids(visitor.ids.get("user_id"), visitor.device)))
 
 
 def _event(home_list: HomeList, visitor: Visitor, assignment: Assignment) -> ServerEvent:
@@ -141,8 +143,9 @@ def _event(home_list: HomeList, visitor: Visitor, assignment: Assignment) -> Ser
         message_id=f"{home_list.message_id}-served",
         name=EXPOSURE,
         at=home_list.at,
-        user_id=visitor.ids.get("user_id"),
-        anonymous_id=visitor.device,
+        user_id=pseudonym_or_none(visitor.ids.get("user_id")),
+        anonymous_id=pseudonym(visitor.device),
+        sealed_ids=newly_sealed([visitor.ids.get("user_id"), visitor.device]),
         properties={
             "recommendation_id": answer["recommendation_id"],
             "placement": PLACEMENT,

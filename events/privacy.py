@@ -105,7 +105,7 @@ def _rectify(person: privacy.Person, attributes: Mapping[str, Any]) -> None:
     """Write the attributes as an event of the person, from which customers and profiles take them."""
     kind, _, value = person.subjects[0].partition(":")
     owner = {"userId": value} if kind == "user" else {"anonymousId": value}
-    collect_server_items([{"type": "identify", **owner, "traits": dict(attributes)}])
+    collect_server_items([{"type": "identify", **owner, "traits": dict(attributes)}], is_ours=True)
 
 
 def _export(person: privacy.Person) -> dict[str, Iterator[dict[str, Any]]]:

@@ -19,6 +19,7 @@ from catalog.records import ProductRow
 from catalog.selectors import titles_of
 from common import clock
 from common.clock import from_microseconds
+from common.pseudonyms import staff_subject
 from consents import selectors as consents
 from consents.person import Verdict
 from consents.subjects import MAX_RAW_ID
@@ -90,12 +91,12 @@ def search(request: HttpRequest) -> HttpResponse:
 @staff_page(NAMED_SHOPPERS)
 def page(request: HttpRequest, subject: str) -> HttpResponse:
     """Show all data about one person."""
-    now = clock.now()
+    now, subject = clock.now(), subject_of(subject)
     identity = identity_of(subject, now=now)
     by_name = may(request.user, PERSONAL_DATA)
     context = {
-        **staff_context(request, title=subject_of(subject).partition(":")[2], subtitle="Customer"),
-        "subject": subject_of(subject),
+        **staff_context(request, title=subject.partition(":")[2], subtitle="Customer"),
+        "subject": subject,
         "identity": identity,
         "attributes": identity.attributes if by_name else masked(identity.attributes),
         "is_masked": not by_name,
@@ -135,7 +136,7 @@ def _lines(rows: Sequence[CustomerRow], *, by_name: bool) -> list[CustomerLine]:
 
 def subject_of(text: str) -> str:
     """Return the subject of a typed id; an id without prefix is a user id."""
-    return text if text.startswith(("user:", "anonymous:")) else f"user:{text}"
+    return staff_subject(text if text.startswith(("user:", "anonymous:")) else f"user:{text}")
 
 
 def _consents(identity: Identity) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from personalization.serving.asking import Ask, who_of
 from personalization.trials.draft_form import WORDING, DraftForm
 from personalization.trials.persona import Persona
 from personalization.trials.sample_shoppers import SAMPLE, sample_shoppers
+from portal.customers import subject_of
 from profiles.selectors.segments import active_keys, titles
 
 NO_NAMES: Final = "You may not look at a named shopper. Choose one of the sample shoppers."
@@ -62,12 +63,12 @@ class PreviewForm(DraftForm):
         """Return the shopper as a subject. Staff who may not name one choose a sample; the others may too."""
         subject: str = self.cleaned_data["subject"].strip()
         if not subject or (self.samples is None and not subject.startswith(SAMPLE)):
-            return subject
+            return subject and subject_of(subject)
         samples = sample_shoppers() if self.samples is None else self.samples
         if subject in samples:
             return f"user:{samples[subject]}"
-        if self.samples is None:  # an id that looks like a pseudonym, or one of another day
-            return subject
+        if self.samples is None:  # an id that looks like a sample, or one of another day
+            return subject_of(subject)
         raise forms.ValidationError(NO_NAMES, code=FORBIDDEN)
 
     def clean_attributes(self) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.contrib.sessions.models import Session
 
 from common import privacy
+from common.pseudonyms import pseudonym
 from portal.shop import cart, people
 
 FIELDS: Final = ("login", "cart")
@@ -21,7 +22,7 @@ def _sessions(person: privacy.Person) -> Iterator[tuple[Session, dict[str, Any]]
     users = {one.partition(":")[2] for one in person.subjects if one.startswith("user:")}
     for row in Session.objects.iterator() if users else ():
         content = row.get_decoded()
-        if content.get(people.KEY) in users:
+        if pseudonym(content.get(people.KEY) or "") in users:
             yield row, content
 
 

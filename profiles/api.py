@@ -12,8 +12,10 @@ from common import attribute_filters, clock
 from common.attribute_filters import AttributesField
 from common.cursor_pages import CursorBody, CursorFields, requested_page
 from common.problems import ProblemSerializer
+from common.pseudonyms import subject_pseudonym
 from consents.subjects import parse_subject
 from customers.selectors import customers
+from customers.shop_ids import with_ids
 from profiles.customer_profile import OF_NEWEST, customer_profile
 
 
@@ -82,7 +84,7 @@ class CustomersView(APIView):
             {"user_id": row.raw_id.removeprefix("user:"), "created_at": row.created_at, "attributes": row.attributes}
             for row in rows
         ]
-        return Response({"customers": listed, "next_cursor": next_cursor})
+        return Response({"customers": with_ids(listed), "next_cursor": next_cursor})
 
 
 class CustomerView(APIView):
@@ -95,11 +97,11 @@ class CustomerView(APIView):
     )
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the customer. The id is `user:ID` or `anonymous:ID`; a bare id is a user."""
-        profile = customer_profile(parse_subject(customer_id), now=clock.now())
+        profile = customer_profile(subject_pseudonym(parse_subject(customer_id)), now=clock.now())
         return Response(
             {
-                "user_ids": list(profile.identity.user_ids),
-                "anonymous_ids": list(profile.identity.anonymous_ids),
+                "user_ids": with_ids(profile.identity.user_ids),
+                "anonymous_ids": with_ids(profile.identity.anonymous_ids),
                 "traits": profile.traits,
                 "segments": SegmentSerializer(profile.segments, many=True).data,
                 "attributes": dict(profile.identity.attributes),
@@ -119,5 +121,5 @@ class CustomerSegmentsView(APIView):
     )
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the active segments that the customer is in now; none of one who does not allow personalization."""
-        profile = customer_profile(parse_subject(customer_id), now=clock.now())
+        profile = customer_profile(subject_pseudonym(parse_subject(customer_id)), now=clock.now())
         return Response({"segments": SegmentSerializer(profile.segments, many=True).data})

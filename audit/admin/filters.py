@@ -10,6 +10,7 @@ from unfold.contrib.filters.admin import RangeDateFilter, TextFilter
 from audit.models import AuditEvent
 from audit.selectors import open_keys
 from audit.staff import actor_by_name
+from common.pseudonyms import staff_subject
 
 
 def midnight(day: str) -> datetime:
@@ -77,8 +78,9 @@ class SubjectFilter(ExactFilter):
 
     def matching(self, queryset: QuerySet[AuditEvent], words: str) -> QuerySet[AuditEvent]:
         """Return the events about them; none once they are erased."""
-        keys = open_keys(words)
-        return queryset.filter(subject=keys.pseudonym(words)) if keys else queryset.none()
+        subject = staff_subject(words)
+        keys = open_keys(subject)
+        return queryset.filter(subject=keys.pseudonym(subject)) if keys else queryset.none()
 
 
 FILTERS: Any = (("at", DayFilter), ActionFilter, ActorFilter, ObjectFilter, SubjectFilter)

@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from audit.models import AuditDetail, AuditEvent, SubjectKey
 from audit.subjects import SubjectKeys, decrypt_detail, lookup_of
 from common import sealed
+from common.pseudonyms import staff_subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ def search(events: QuerySet[AuditEvent], words: str, *, actor: str) -> QuerySet[
     if "\x00" in words:
         return events.none()
     condition = Q(object=words) | Q(actor=actor) | Q(action=words)
-    keys = open_keys(words)
-    return events.filter(condition | Q(subject=keys.pseudonym(words)) if keys else condition)
+    subject = staff_subject(words)
+    keys = open_keys(subject)
+    return events.filter(condition | Q(subject=keys.pseudonym(subject)) if keys else condition)
 
 
 def read_detail(event_id: UUID) -> dict[str, Any] | None:

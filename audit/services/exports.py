@@ -23,6 +23,7 @@ from audit.services import record
 from common import clock
 from common.errors import InvalidInput
 from common.ids import uuid7
+from common.pseudonyms import staff_subject
 
 TASK: Final = "audit.write_export"
 SILENCE: Final = timedelta(seconds=60)
@@ -44,10 +45,11 @@ def declared_filter(
         raise InvalidInput.of("until", "must be later than since")
     declared = {name: exact[name] or "" for name in EXACT if exact.get(name)}
     if "subject" in declared:
-        keys = open_keys(declared["subject"])
+        subject = staff_subject(declared["subject"])
+        keys = open_keys(subject)
         if keys is None:
             raise InvalidInput.of("subject", "the log has no events about them, or they were erased")
-        declared["subject"] = keys.pseudonym(declared["subject"])
+        declared["subject"] = keys.pseudonym(subject)
     times = {"since": since, "until": until}
     return {**{name: stamp(at) for name, at in times.items() if at}, **declared}
 

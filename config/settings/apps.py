@@ -42,6 +42,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.request_gauges.RequestGauges",
     "portal.content_policy.ContentPolicy",
+    "portal.shop_ids.ShopIds",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "access.middleware.CorsMiddleware",

@@ -13,6 +13,7 @@ from unfold.decorators import action, display
 from audit.staff import AuditedAdmin
 from common.comma_field import CommaListField
 from common.pagination import EstimatingPaginator
+from common.pseudonyms import subjects_named
 from consents import selectors
 from consents.admin.on_date import on_date_page
 from consents.models import RESERVED_NAMES, ConsentEvent, ConsentKey, PolicyText, Purpose, RegionRule
@@ -95,8 +96,7 @@ class ConsentEventAdmin(WrittenOnce):
         term = search_term.strip()
         if not term or "\x00" in term:
             return (queryset.none() if term else queryset), False
-        named = [term] if term.startswith(("user:", "anonymous:")) else [f"user:{term}", f"anonymous:{term}"]
-        raw_ids = {raw_id for one in named for raw_id in ids_of_person(one)}
+        raw_ids = {raw_id for one in subjects_named(term) for raw_id in ids_of_person(one)}
         return queryset.filter(Q(raw_id__in=raw_ids) | Q(message_id=term)), False
 
     @action(description="On a date", url_path="on-date", permissions=["view"])

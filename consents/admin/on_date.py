@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from common import clock
 from common.errors import InvalidInput
+from common.pseudonyms import staff_subject
 from consents.selectors.history import consent_on
 from consents.subjects import MAX_RAW_ID, parse_subject
 
@@ -29,7 +30,7 @@ class OnDateForm(forms.Form):
     def clean_subject(self) -> str:
         """Read an id without its kind as a user's."""
         try:
-            return parse_subject(self.cleaned_data["subject"])
+            return staff_subject(parse_subject(self.cleaned_data["subject"]))
         except InvalidInput as error:
             raise forms.ValidationError(error.detail.partition(": ")[2]) from error
 

@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget, U
 from audit.staff import ReadOnly, actor_of, name_of
 from common import clock, privacy
 from common.errors import DomainError
+from common.pseudonyms import staff_subject
 from consents import mail
 from consents.admin.request_files import export_file, receipt_file
 from consents.models import Kind, PrivacyRequest, Regime, RequestStatus
@@ -94,7 +95,7 @@ class IntakeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic when
     def clean_subject(self) -> str:
         """Return the subject as events name it."""
         try:
-            return parse_subject(self.cleaned_data["subject"])
+            return staff_subject(parse_subject(self.cleaned_data["subject"]))
         except DomainError as error:
             raise forms.ValidationError(error.detail) from error
 
@@ -152,7 +153,7 @@ class PrivacyRequestAdmin(ReadOnly, ModelAdmin):
         if not (term := search_term.strip()) or "\x00" in term:
             return (queryset.none() if term else queryset), False
         try:
-            subject_marks = [mark_of(parse_subject(term))]
+            subject_marks = [mark_of(staff_subject(parse_subject(term)))]
         except DomainError:
             subject_marks = []
         found_by_number = queryset.filter(pk__in=[row.pk for row in queryset if str(row.pk).endswith(term.lower())])

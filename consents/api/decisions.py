@@ -14,11 +14,13 @@ from access.identity import verify_user_hash
 from access.keys import KeyRecord
 from common.errors import Forbidden
 from common.problems import ProblemSerializer
+from common.pseudonyms import subject_pseudonym
 from consents import gpc, selectors, services
 from consents.region import region_of
 from consents.serializers import DecisionsSerializer, StateSerializer, verdict_body
 from consents.state import GPC
 from consents.subjects import parse_subject
+from customers.shop_ids import keep_ids, newly_sealed
 
 SUBJECT = OpenApiParameter("subject", str, OpenApiParameter.PATH, description="`user:ID`, `anonymous:ID`, or a user.")
 HASH = OpenApiParameter("user_hash", str, description="HMAC of the user id, needed with a publishable key.")
@@ -47,7 +49,7 @@ class ConsentView(APIView):
         """Say what the subject decided on each purpose, and what follows from it here and now."""
         raw_id = parse_subject(subject)
         check_identity(request, raw_id, user_hash=request.query_params.get("user_hash", ""))
-        return _state(request, raw_id)
+        return _state(request, subject_pseudonym(raw_id))
 
     @extend_schema(
         operation_id="consents_write",
@@ -64,8 +66,10 @@ class ConsentView(APIView):
         body.is_valid(raise_exception=True)
         taken = body.validated_data
         key = check_identity(request, raw_id, user_hash=taken["user_hash"])
+        known_as = subject_pseudonym(raw_id)
+        keep_ids(newly_sealed([raw_id.partition(":")[2]]))
         services.decide_for(
-            raw_id,
+            known_as,
             decisions=taken["decisions"],
             actor=key.actor,
             source=taken["source"],
@@ -73,7 +77,7 @@ class ConsentView(APIView):
             region=region_here(request),
             gpc=signal_of(request, key),
         )
-        return _state(request, raw_id)
+        return _state(request, known_as)
 
 
 def check_identity(request: Request, raw_id: str, *, user_hash: str) -> KeyRecord:

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from common import clock
 from common.problems import ProblemSerializer
+from common.pseudonyms import subject_pseudonym
 from consents import gpc, selectors
 from consents.api.decisions import HASH, SUBJECT, check_identity, region_here, signal_of
 from consents.consent_receipt import signed_receipt
@@ -17,6 +18,7 @@ from consents.selectors.purposes import purpose_versions
 from consents.serializers import ConsentOnDateSerializer, MomentSerializer, SignedReceiptSerializer, verdict_body
 from consents.state import GPC
 from consents.subjects import parse_subject
+from customers.shop_ids import with_ids
 
 _AT = OpenApiParameter("at", str, description="ISO 8601 time, not in the future. Default: now.")
 
@@ -37,7 +39,12 @@ class ReceiptView(APIView):
         """Return what each purpose may now, with its proof, signed by the audit log's key."""
         raw_id = parse_subject(subject)
         key = check_identity(request, raw_id, user_hash=request.query_params.get("user_hash", ""))
-        whom, live, here, now = selectors.person(raw_id), signal_of(request, key), region_here(request), clock.now()
+        whom, live, here, now = (
+            selectors.person(subject_pseudonym(raw_id)),
+            signal_of(request, key),
+            region_here(request),
+            clock.now(),
+        )
         answers = answers_of(
             selectors.verdicts(whom, region=here, gpc=live), purpose_versions(now), selectors.proofs(whom.states)
         )
@@ -63,7 +70,7 @@ class ConsentOnDateView(APIView):
         """Return each verdict at a time, with proof and policy text, over all ids of a person."""
         raw_id, wish = parse_subject(subject), MomentSerializer(data=request.query_params)
         wish.is_valid(raise_exception=True)
-        history = consent_on(raw_id, at=wish.validated_data.get("at", clock.now()))
+        history = consent_on(subject_pseudonym(raw_id), at=wish.validated_data.get("at", clock.now()))
         body = {
             "subject": history.subject,
             "at": history.at,
@@ -75,7 +82,7 @@ class ConsentOnDateView(APIView):
             "answers": [_answer(one) for one in history.answers],
             "policy": history.policy,
         }
-        return Response(ConsentOnDateSerializer(body).data, headers={"Cache-Control": "private, no-store"})
+        return Response(with_ids(ConsentOnDateSerializer(body).data), headers={"Cache-Control": "private, no-store"})
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

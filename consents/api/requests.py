@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from access.authentication import key_of
 from common.problems import ProblemSerializer
+from common.pseudonyms import subject_pseudonym
 from consents.api.decisions import check_identity
 from consents.deadlines import end_of
 from consents.models import IdentityMethod, Kind, PrivacyRequest, Regime
@@ -92,7 +93,7 @@ class PrivacyRequestsView(APIView):
         fields = dict(body.validated_data)
         subject = parse_subject(fields.pop("subject"))
         proof = _proof(request, subject, fields.pop("user_hash"))
-        row = requests.open_request(subject, actor=key_of(request).actor, proof=proof, **fields)
+        row = requests.open_request(subject_pseudonym(subject), actor=key_of(request).actor, proof=proof, **fields)
         return _private(Response(TakenSerializer(_body(row)).data, status=202))
 
 

@@ -3,6 +3,7 @@
 from typing import Any, TypeAlias
 
 from common import privacy
+from customers.shop_ids import with_ids
 
 Tables: TypeAlias = dict[str, list[dict[str, Any]]]
 
@@ -14,4 +15,5 @@ def export_tables(person: privacy.Person) -> Tables:
         for store in privacy.stores()
         for table, rows in store.export(person).items()
     }
-    return {name: rows for name, rows in tables.items() if rows}
+    named: Tables = with_ids({name: rows for name, rows in tables.items() if rows})
+    return named

@@ -84,4 +84,14 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["user_id"], name="customers_link_user")],
             },
         ),
+        migrations.CreateModel(
+            name="ShopId",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("pseudonym", models.TextField(unique=True)),
+                ("sealed_id", models.BinaryField()),
+                ("kept_at", models.DateTimeField(auto_now_add=True)),
+            ],
+            options={"db_table": "customers_shop_id"},
+        ),
     ]

@@ -14,6 +14,7 @@ from unfold.decorators import display
 from audit.staff import ReadOnly
 from common.money import format_money
 from common.pagination import EstimatingPaginator
+from common.pseudonyms import staff_pseudonym
 from customers.masked_admin import MasksPersonalData, masked_column
 from events.models import Event, Order, OrderLine
 from events.types.recommendation_served import RECOMMENDATION_SERVED
@@ -96,8 +97,9 @@ class EventAdmin(MasksPersonalData, RecordedAdmin):
             return queryset, False
         kind, _, value = term.partition(":")
         if kind in ("user", "anonymous") and value:
-            return queryset.filter(**{f"{kind}_id": value}), False
-        by_id = Q(user_id=term) | Q(anonymous_id=term)
+            return queryset.filter(**{f"{kind}_id": staff_pseudonym(value)}), False
+        name = staff_pseudonym(term)
+        by_id = Q(user_id=name) | Q(anonymous_id=name)
         try:
             return queryset.filter(Q(id=UUID(term)) | by_id), False
         except ValueError:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 
@@ -16,6 +16,7 @@ from common.redis import Companion
 from consents.rules import ConsentRules
 from consents.selectors import consent_rules, states_of_people
 from consents.subjects import raw_ids
+from customers.shop_ids import note_sealed
 from events.intake.items import CATEGORIES, Envelope, Item, Refused, read_item
 from events.intake.limits import MAX_ITEM, MAX_WRITTEN
 from events.intake.parse import Unreadable
@@ -23,6 +24,7 @@ from events.log.base import Entry
 from events.services import waiting
 from events.services.acceptance import Acceptance
 from events.services.attribution import attributed
+from events.services.pseudonymization import payload_with_pseudonyms, with_pseudonyms
 from events.services.request_context import SECRETS, envelope_of, request_context_of, without
 from events.services.submission import Submission, submission_of
 from events.stream.tail import tail
@@ -67,15 +69,16 @@ def collect(
     kind: str | None = None,
     prefix: str = "batch",
     companion: Companion | None = None,
+    is_ours: bool = False,
 ) -> Outcome:
     """Accept the valid items of a request and set the others aside; return when the log or the waiting room holds them.
 
-    A companion shares the round trip that reads consent; what its `settle` raises is raised before anything is written.
-    Raises InvalidInput where no item is valid, and TooLarge where copies of shared parts make the items too large; then
-    nothing is written. Raises Unavailable or redis errors where the log or the consent store does not answer; the same
-    request may be sent again.
+    `is_ours`: the items were behind the door before, so that their ids are pseudonyms. A companion shares the round
+    trip that reads consent; what its `settle` raises is raised before anything is written. Raises InvalidInput where no
+    item is valid, and TooLarge where copies of shared parts make the items too large; then nothing is written. Raises
+    Unavailable or redis errors where the log or the consent store does not answer; the same request may be sent again.
     """
-    sound, refused = _sort(items, sender, envelope, kind)
+    sound, refused = _sort(items, sender, envelope, kind, is_ours=is_ours)
     if not sound:
         errors = _errors(refused, prefix)
         raise InvalidInput(" ".join(["No event of the request is sound.", *map(str, errors[:1])]), errors=errors)
@@ -88,16 +91,26 @@ def collect(
     if _size(submissions, accepted) + sum(len(entry.body) for entry in aside) > MAX_WRITTEN:
         raise TooLarge(f"With what they share copied to each, the events hold more than {MAX_WRITTEN} bytes.")
     waiting.write(acceptance, submissions, accepted, aside)
+    note_sealed(
+        name
+        for one, entry in zip(submissions, accepted, strict=True)
+        if _is_kept(entry)
+        for name in one.event.sealed_ids
+    )
     tail.note_events([(one.event, entry) for one, entry in zip(submissions, accepted, strict=True)])
     if rejected:
         tail.note_rejected(rejected, source=envelope.source)
     if acceptance.writes.notices:
         tail.note_decisions(acceptance.writes.notices, source=envelope.source)
     return Outcome(
-        stored=sum(entry is not None and entry.kind == "event" for entry in accepted),
+        stored=sum(_is_kept(entry) for entry in accepted),
         waiting=sum(entry is None for entry in accepted),
         set_aside=tuple(why for _, why in refused),
     )
+
+
+def _is_kept(entry: Entry | None) -> bool:
+    return entry is not None and entry.kind == "event"
 
 
 def _size(submissions: Sequence[Submission], accepted: Sequence[Entry | None]) -> int:
@@ -105,9 +118,10 @@ def _size(submissions: Sequence[Submission], accepted: Sequence[Entry | None]) -
     return sum(len(entry.body if entry else one.event.encode()) for one, entry in pairs)
 
 
-def collect_server_items(items: Sequence[Any], *, source: str = "server") -> Outcome:
+def collect_server_items(items: Sequence[Any], *, source: str = "server", is_ours: bool = False) -> Outcome:
     """Accept items in Segment's shape that our own server makes, such as the demo shop's orders."""
-    return collect(items, sender=Sender(), envelope=Envelope(received_at=clock.epoch_us(), source=source))
+    envelope = Envelope(received_at=clock.epoch_us(), source=source)
+    return collect(items, sender=Sender(), envelope=envelope, is_ours=is_ours)
 
 
 def replay(
@@ -127,7 +141,7 @@ def replay(
         item["messageId"] = message_id
     sender = replace(sender_named(source), gpc=request_context.get("gpc", False), region=request_context.get("region"))
     envelope = envelope_of(request_context, received_at=received_at, source=source)
-    return collect([item], sender=sender, envelope=envelope, prefix="")
+    return collect([item], sender=sender, envelope=envelope, prefix="", is_ours=True)
 
 
 def sender_named(source: str) -> Sender:
@@ -140,7 +154,7 @@ def sender_named(source: str) -> Sender:
 
 
 def _sort(
-    items: Sequence[Any], sender: Sender, envelope: Envelope, kind: str | None
+    items: Sequence[Any], sender: Sender, envelope: Envelope, kind: str | None, *, is_ours: bool
 ) -> tuple[list[Item], list[tuple[int, Refused]]]:
     """Return the valid items, each as its sender may speak, and the others with position and reason."""
     valid: list[Item] = []
@@ -150,7 +164,7 @@ def _sort(
         if isinstance(result, Refused):
             rejected.append((position, result))
         else:
-            valid.append(attributed(result, sender.key))
+            valid.append(with_pseudonyms(attributed(result, sender.key), is_ours=is_ours))
     return valid, rejected
 
 
@@ -227,4 +241,4 @@ def _without_secrets(item: dict[str, Any]) -> dict[str, Any]:
     for part in (payload, payload.get("context")):
         if isinstance(part, dict) and "traits" in part:
             part["traits"] = without(part["traits"], SECRETS)
-    return cast(dict[str, Any], payload)
+    return payload_with_pseudonyms(payload)

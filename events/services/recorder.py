@@ -20,6 +20,7 @@ from common.clock import from_microseconds
 from consents.services import record_decisions
 from customers import services as customers
 from customers.identity import Link
+from customers.shop_ids import keep_ids
 from events.links import SEEN_WITH, links_of
 from events.log.base import Batch
 from events.models import Offset, SetAside
@@ -125,6 +126,7 @@ class Recorder:
             for event in relevant
             if event.kind == "identify" and event.traits
         ]
+        keep_ids({name: id for row in rows for name, id in row.fields.get("sealed_ids", {}).items()})
         users = {f"user:{user}" for row in rows if (user := row.fields.get("user_id"))}
         self._ensure_customers(users - self.known_customers)
         self._apply_links(link for event in relevant for link in links_of(event))

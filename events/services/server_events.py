@@ -13,6 +13,7 @@ from consents.selectors import consent_rules, states_of_people
 from consents.state import ConsentState
 from consents.subjects import raw_ids
 from consents.verdict import allowed_purposes, may_keep
+from customers.shop_ids import note_sealed
 from events.log import get_log
 from events.log.base import Entry
 from events.services.submission import uses_of
@@ -34,6 +35,7 @@ class ServerEvent:
     properties: dict[str, Any] = field(default_factory=dict)
     gpc: bool = False
     region: str | None = None
+    sealed_ids: dict[str, str] = field(default_factory=dict)
 
 
 def append_server_events(events: Sequence[ServerEvent]) -> None:
@@ -44,6 +46,7 @@ def append_server_events(events: Sequence[ServerEvent]) -> None:
     ids = [raw_id for event in events for raw_id in raw_ids(event.user_id, event.anonymous_id)]
     states, rules = states_of_people(ids), consent_rules()
     get_log().append([_entry(event, states, rules) for event in events])
+    note_sealed(name for event in events for name in event.sealed_ids)
 
 
 def _entry(server_event: ServerEvent, states: Mapping[str, ConsentState], rules: ConsentRules) -> Entry:
@@ -57,11 +60,12 @@ def _entry(server_event: ServerEvent, states: Mapping[str, ConsentState], rules:
         anonymous_id=server_event.anonymous_id,
         properties=server_event.properties,
         source="server",
+        sealed_ids=server_event.sealed_ids,
     )
     ids = raw_ids(event.user_id, event.anonymous_id)
     allowed, _ = allowed_purposes(person_of(ids, states), rules, region=server_event.region, gpc=server_event.gpc)
     is_erased = any(states[raw_id].suppresses(event.at) for raw_id in ids[:1])
     if ids and not is_erased and may_keep(uses_of(event), allowed):
         return Entry("event", event.raw_id, replace(event, allowed=allowed).encode())
-    event = replace(event, user_id=None, anonymous_id=None)
+    event = replace(event, user_id=None, anonymous_id=None, sealed_ids={})
     return Entry("event", event.message_id, event.encode())

@@ -34,7 +34,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     the purposes that its subject allowed when it was accepted, so that a replay decides the same.
 
     `claimed_user_id` is the user that a browser named without proof: such an event has no `user_id`, and belongs to the
-    anonymous id alone. `sender` is "" for a server.
+    anonymous id alone. `sender` is "" for a server. `sealed_ids` lead from pseudonyms back to ids of the shop, sealed,
+    where they may be new.
     """
 
     message_id: str
@@ -53,6 +54,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     allowed: tuple[str, ...] = ()
     source: str = ""
     sender: Sender = ""
+    sealed_ids: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def raw_id(self) -> str:

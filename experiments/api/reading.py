@@ -12,6 +12,7 @@ from access.keys import KeyRecord, masked
 from access.throttles import RequestCount, address_of
 from common import strictjson
 from common.errors import Forbidden, InvalidInput
+from common.pseudonyms import pseudonym_or_none, subject_pseudonym
 from consents import gpc
 from consents.region import region_of
 from consents.subjects import MAX_ID, raw_ids
@@ -80,9 +81,9 @@ def asker_of(request: HttpRequest, key: KeyRecord, attributes: Mapping[str, Any]
     is_proven = bool(user) and proves_user(key, user_id=user, user_hash=proof)
     return Asker(
         attributes=attributes,
-        named=tuple(raw_ids(user, device or lone_id)),
-        user_id=_knowable(user) if is_proven else None,
-        anonymous_id=_knowable(device or lone_id),
+        named=tuple(map(subject_pseudonym, raw_ids(user, device or lone_id))),
+        user_id=pseudonym_or_none(_knowable(user)) if is_proven else None,
+        anonymous_id=pseudonym_or_none(_knowable(device or lone_id)),
         gpc=gpc.signaled(request),
         region=region_of(request) if key.publishable else None,
     )

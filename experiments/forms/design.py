@@ -11,7 +11,9 @@ from django.http import QueryDict
 from django.utils.text import slugify
 
 from common.errors import DomainError
+from common.pseudonyms import staff_subject
 from consents.subjects import KINDS
+from customers.shop_ids import keep_ids, newly_sealed
 from experiments.audience import clauses_of, condition_of
 from experiments.design import Arm, Design, Status
 from experiments.edits import RULE_OF, permission
@@ -157,7 +159,8 @@ class DesignForm(forms.Form):
             unit, separator, arm = (part.strip() for part in line.partition("="))
             if not separator or unit.partition(":")[0] not in KINDS:
                 raise forms.ValidationError(f"{line} is not as user:ID = treatment.")
-            units[unit] = arm
+            keep_ids(newly_sealed([unit.partition(":")[2]]))
+            units[staff_subject(unit)] = arm
         return units
 
 

@@ -1,7 +1,7 @@
 """What SDKs are told of the live experiments: one document for all shoppers, with its version."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -10,6 +10,7 @@ from django.db.models import Max
 
 from consents.rules import strictest
 from consents.selectors import rules, terms
+from customers.shop_ids import subjects_with_ids
 from experiments.design import LiveExperiments
 from experiments.growthbook import PURPOSE, ConsentMode, features_of
 from experiments.models import Step
@@ -69,12 +70,22 @@ def digest_of(content: bytes) -> str:
 
 
 def _document(live: LiveExperiments, consent: ConsentMode) -> FeaturesDocument:
-    features = features_of(live, consent)
+    features = features_of(_with_shop_ids(live), consent)
     designs = [asdict(design) for design in live.by_key.values()]
     version = digest_of(json.dumps([consent, designs], default=sorted, sort_keys=True).encode())
     updated = _date_updated(encoded(features))
     body = encoded({"status": 200, "features": features, "dateUpdated": updated})
     return FeaturesDocument(body, f'"{digest_of(body)}"', version, updated)
+
+
+def _with_shop_ids(live: LiveExperiments) -> LiveExperiments:
+    """Return the designs with test units as SDKs know them: by ids of the shop."""
+    ids = subjects_with_ids({unit for design in live.designs for unit in design.test_units})
+    designs = (
+        replace(one, test_units={ids[unit]: arm for unit, arm in one.test_units.items()}) if one.test_units else one
+        for one in live.designs
+    )
+    return replace(live, designs=tuple(designs))
 
 
 def _date_updated(content: bytes) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from access.identity import proves_user
+from common.pseudonyms import subject_pseudonym
 from consents.person import person_of
 from consents.selectors import rule_of, states_of_people, terms
 from consents.state import ConsentState
@@ -120,7 +121,8 @@ def _upload(item: dict[str, Any], sender: Sender) -> _Upload:
     key, proof = sender.key, context.get("user_hash")
     is_proven = user is not None and (key is None or proves_user(key, user_id=user, user_hash=proof))
     claim = consent_claim({CONSENT: _mapping(context.get("consent")).get("categoryPreferences")})
-    return _Upload(item, tuple(raw_ids(user if is_proven else None, item["anonymousId"])), claim)
+    names = raw_ids(user if is_proven else None, item["anonymousId"])
+    return _Upload(item, tuple(map(subject_pseudonym, names)), claim)
 
 
 def _may(upload: _Upload, states: Mapping[str, ConsentState], sender: Sender) -> bool:

@@ -10,6 +10,7 @@ from access import services
 from access.identity import proves_user
 from access.keys import KeyRecord
 from common.errors import Forbidden
+from common.pseudonyms import pseudonym_or_none
 from consents import gpc
 from consents.region import region_of
 from personalization.selectors.placements import Filters
@@ -34,9 +35,13 @@ def who_of(request: HttpRequest, key: KeyRecord, fields: Mapping[str, Any]) -> W
     """
     user_id = fields.get("user_id") or None
     user_hash = fields.get("user_hash") or request.META.get("HTTP_X_USER_HASH")
+    if user_id and not proves_user(key, user_id=user_id, user_hash=user_hash):
+        user_id = None
+    anonymous_id = fields.get("anonymous_id") or None
     return Who(
-        user_id=user_id if user_id and proves_user(key, user_id=user_id, user_hash=user_hash) else None,
-        anonymous_id=fields.get("anonymous_id") or None,
+        user_id=pseudonym_or_none(user_id),
+        anonymous_id=pseudonym_or_none(anonymous_id),
+        shop_ids=(user_id, anonymous_id),
         gpc=gpc.signaled(request),
         region=region_of(request) if key.publishable else None,
     )

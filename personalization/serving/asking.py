@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from customers.shop_ids import ids_of
 from personalization.selectors.placements import Filters
 
 
@@ -17,6 +18,14 @@ class Who:
     anonymous_id: str | None = None
     gpc: bool = False
     region: str | None = None
+    shop_ids: tuple[str | None, str | None] | None = None
+    """User id and anonymous id as the shop writes them, by which SDKs draw arms. None: the pseudonyms draw them."""
+
+    @property
+    def hash_ids(self) -> tuple[str, str]:
+        """What arms of experiments are drawn by: the shop's user id, else anonymous id, and the anonymous id."""
+        user_id, anonymous_id = self.shop_ids or (self.user_id, self.anonymous_id)
+        return user_id or anonymous_id or "", anonymous_id or ""
 
     @property
     def has_id(self) -> bool:
@@ -28,8 +37,9 @@ def who_of(subject: str) -> Who:
     """Return the shopper of a subject (`user:ID`, `anonymous:ID`; a bare id is a user, "" nobody)."""
     kind, _, value = subject.partition(":")
     if kind == "anonymous":
-        return Who(anonymous_id=value)
-    return Who(user_id=(value if kind == "user" else subject) or None)
+        return Who(anonymous_id=value, shop_ids=(None, ids_of([value]).get(value, value)))
+    user_id = (value if kind == "user" else subject) or None
+    return Who(user_id=user_id, shop_ids=(user_id and ids_of([user_id]).get(user_id, user_id), None))
 
 
 NOBODY = Who()

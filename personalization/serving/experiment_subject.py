@@ -54,9 +54,10 @@ def subject_of_request(
     who: Who, *, consents: bool, sticky: StickyById, person: Person | None, catalog: ServingCatalog, now: float
 ) -> ExperimentSubject:
     """Return the subject of a request. Without a `person` nothing is known of segments, attributes and traits."""
+    hash_value, fallback_value = who.hash_ids
     own = {
-        HASH_ATTRIBUTE: who.user_id or who.anonymous_id or "",
-        FALLBACK_ATTRIBUTE: who.anonymous_id or "",
+        HASH_ATTRIBUTE: hash_value,
+        FALLBACK_ATTRIBUTE: fallback_value,
         "consent": {PURPOSE: consents},
     }
     compute: dict[str, Callable[[], Any]] = {}

@@ -23,6 +23,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 from common import clock
 from common.errors import Unavailable
 from common.ids import uuid7
+from customers.shop_ids import newly_sealed
 from events.services.server_events import ServerEvent, append_server_events
 from personalization.selectors.placements import Filters
 from personalization.serving.answer_inputs import packed, seal
@@ -142,6 +143,7 @@ def exposure_of(answer: Answer, ask: Ask, *, anonymized: bool = False) -> Server
         properties=properties,
         gpc=ask.who.gpc,
         region=ask.who.region,
+        sealed_ids=newly_sealed(ask.who.shop_ids or ()) if keeps_ids else {},
     )
 
 

@@ -10,7 +10,9 @@ from access.identity import sign_user
 from access.selectors import resolve_key
 from common import clock
 from common.errors import Unauthenticated
+from common.pseudonyms import subject_pseudonym
 from customers.selectors import identity_of, users_with_attributes
+from customers.shop_ids import with_ids
 
 KEY: Final = "shop.user"
 GUIDES = 12
@@ -39,7 +41,7 @@ def logged_in(session: MutableMapping[str, Any]) -> DemoShopper | None:
     user_id = session.get(KEY)
     if not user_id:
         return None
-    attributes = identity_of(f"user:{user_id}", now=clock.now()).attributes
+    attributes = identity_of(subject_pseudonym(f"user:{user_id}"), now=clock.now()).attributes
     return DemoShopper(user_id, str(attributes.get("first_name") or user_id), user_hash=_proof(user_id))
 
 
@@ -47,7 +49,7 @@ def guides() -> list[DemoShopper]:
     """Return some customers as whom the visitor may log in."""
     return [
         DemoShopper(user_id, str(attributes.get("first_name") or user_id), about=_about(attributes))
-        for user_id, attributes in users_with_attributes(limit=GUIDES)
+        for user_id, attributes in with_ids(users_with_attributes(limit=GUIDES))
     ]
 
 

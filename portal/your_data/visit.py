@@ -16,6 +16,7 @@ from access.identity import verify_user_hash
 from access.throttles import address_of, count_request
 from common import clock, sealed
 from common.errors import Forbidden, InvalidInput, Throttled, Unauthenticated
+from common.pseudonyms import subject_pseudonym
 from consents.services.own_erasure import Proof
 from consents.subjects import parse_subject
 
@@ -82,12 +83,16 @@ def visit_from_shop(request: HttpRequest) -> Visit | None:
             raise Throttled("Too many requests with this key.", retry_after=int(allowance.wait))
         back, user_id = back_of(request), request.POST.get("user_id", "")
         if not user_id:
-            return new_visit(parse_subject(f"anonymous:{request.POST.get('anonymous_id', '')}"), "device", back=back)
+            return new_visit(_subject("anonymous", request.POST.get("anonymous_id", "")), "device", back=back)
         if verify_user_hash(key, user_id=user_id, user_hash=request.POST.get("user_hash", "")):
-            return new_visit(parse_subject(f"user:{user_id}"), "login", back=back)
+            return new_visit(_subject("user", user_id), "login", back=back)
     except (Unauthenticated, Forbidden, InvalidInput):
         pass
     return None
+
+
+def _subject(kind: str, id: str) -> str:
+    return subject_pseudonym(parse_subject(f"{kind}:{id}"))
 
 
 def back_of(request: HttpRequest) -> str:

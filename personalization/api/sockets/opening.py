@@ -143,4 +143,5 @@ def _who_of(request: HttpRequest, ticket: Ticket) -> Who:
         anonymous_id=ticket.anonymous_id,
         gpc=ticket.gpc or gpc.signaled(request),
         region=region_of(request),
+        shop_ids=ticket.shop_ids,
     )

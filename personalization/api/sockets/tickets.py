@@ -34,12 +34,14 @@ class Ticket:
     user_id: str | None
     anonymous_id: str | None
     gpc: bool
+    shop_ids: tuple[str | None, str | None] | None
 
     @classmethod
     def redeem(cls, ticket: str) -> "Ticket":
         """Return what the ticket says, and end it. Raises Unauthenticated, and redis errors."""
         content = tickets.redeem(PURPOSE, ticket)
-        return cls(bytes.fromhex(content["key"]), content["user_id"], content["anonymous_id"], content["gpc"])
+        shop_ids = None if content["shop_ids"] is None else tuple(content["shop_ids"])
+        return cls(bytes.fromhex(content["key"]), content["user_id"], content["anonymous_id"], content["gpc"], shop_ids)
 
 
 class TicketsView(ShopperView):
@@ -63,5 +65,6 @@ class TicketsView(ShopperView):
             "user_id": who.user_id,
             "anonymous_id": who.anonymous_id,
             "gpc": who.gpc,
+            "shop_ids": who.shop_ids,
         }
         return Response({"ticket": tickets.issue(PURPOSE, content), "expires_in": tickets.SECONDS}, status=201)

@@ -1,0 +1,90 @@
+"""The way back from pseudonyms to the ids of the shop: one table of encrypted ids, whose rows an erasure deletes."""
+
+import base64
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from django.conf import settings
+
+from common import clock, sealed
+from common.pseudonyms import PURPOSE, SHAPE, pseudonym
+from customers.models import ShopId
+
+MOST_SEALED: Final = 100_000
+REMEMBERED_SECONDS: Final = 600
+"""An erased id that comes again is sealed anew after this time at most."""
+_sealed_until: dict[str, float] = {}
+"""Until when the ids of these pseudonyms, which this process sealed lately, need not be sealed again."""
+
+
+def newly_sealed(ids: Iterable[str | None]) -> dict[str, str]:
+    """Return the ids that this process did not seal lately: pseudonym to the encrypted id, in base64.
+
+    They travel on the event that named them, so that an id whose events nobody may keep is not kept either.
+    """
+    if not settings.PSEUDONYMS:
+        return {}
+    now = clock.real_now().timestamp()
+    new = {name: id for id in ids if id and _sealed_until.get(name := pseudonym(id), 0.0) < now}
+    return {
+        name: base64.b64encode(sealed.seal(id.encode("utf-8", "surrogatepass"), purpose=PURPOSE)).decode()
+        for name, id in new.items()
+    }
+
+
+def note_sealed(names: Iterable[str]) -> None:
+    """Note that the log holds the sealed ids of these pseudonyms."""
+    if len(_sealed_until) > MOST_SEALED:
+        _sealed_until.clear()
+    until = clock.real_now().timestamp() + REMEMBERED_SECONDS
+    _sealed_until.update(dict.fromkeys(names, until))
+
+
+def keep_ids(sealed_ids: Mapping[str, str]) -> None:
+    """Store sealed ids, as `newly_sealed` returns them. Those that are known stay."""
+    rows = [ShopId(pseudonym=name, sealed_id=base64.b64decode(sealed_ids[name])) for name in sorted(sealed_ids)]
+    if rows:
+        ShopId.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
+
+
+def ids_of(names: Collection[str]) -> dict[str, str]:
+    """Return the shop's id of each pseudonym that has one."""
+    if not settings.PSEUDONYMS or not names:
+        return {}
+    rows = ShopId.objects.filter(pseudonym__in=set(names)).values_list("pseudonym", "sealed_id")
+    return {name: sealed.unseal(bytes(one), purpose=PURPOSE).decode("utf-8", "surrogatepass") for name, one in rows}
+
+
+def subjects_with_ids(subjects: Collection[str]) -> dict[str, str]:
+    """Return each subject as the shop writes it: with its id, or still with the pseudonym where that is not known."""
+    ids = ids_of([one.partition(":")[2] for one in subjects])
+    parts = ((one, *one.partition(":")[::2]) for one in subjects)
+    return {one: f"{kind}:{ids.get(name, name)}" for one, kind, name in parts}
+
+
+def with_ids(value: Any) -> Any:
+    """Return JSON with the shop's ids in place of pseudonyms, in texts at any depth. One query."""
+    ids = ids_of(set(_pseudonyms_in(value)))
+    return _replaced(value, ids) if ids else value
+
+
+def _pseudonyms_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from SHAPE.findall(value)
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _pseudonyms_in(name)
+            yield from _pseudonyms_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _pseudonyms_in(inner)
+
+
+def _replaced(value: Any, ids: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return SHAPE.sub(lambda hit: ids.get(hit[0], hit[0]), value)
+    if isinstance(value, Mapping):
+        return {_replaced(name, ids): _replaced(inner, ids) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replaced(inner, ids) for inner in value]
+    return value

@@ -1,0 +1,31 @@
+"""An event at the door: its ids become pseudonyms, and where they may be new, the ids travel sealed beside them."""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from common import pseudonyms
+from customers.shop_ids import newly_sealed
+from events.intake.items import Item
+
+ID_FIELDS = ("user_id", "anonymous_id", "previous_id", "claimed_user_id")
+
+
+def with_pseudonyms(item: Item, *, is_ours: bool = False) -> Item:
+    """Return the item with pseudonyms in place of the shop's ids, by which its sender was proven before.
+
+    `is_ours`: it was behind the door already, so its ids are pseudonyms, except for what staff wrote into it.
+    """
+    convert: Callable[[str], str] = pseudonyms.staff_pseudonym if is_ours else pseudonyms.pseudonym
+    event = item.event
+    ids = {name: value for name in ID_FIELDS if (value := getattr(event, name))}
+    changes = {name: convert(value) for name, value in ids.items()}
+    new = {} if is_ours else newly_sealed(ids.values())
+    return replace(item, event=replace(event, **changes, sealed_ids=new))
+
+
+def payload_with_pseudonyms(payload: dict[str, object]) -> dict[str, object]:
+    """Return an item that is rejected with pseudonyms in place of those ids that are texts."""
+    names = ("userId", "anonymousId", "previousId", "user_id", "anonymous_id", "previous_id")
+    ids = {name: value.strip() for name in names if isinstance(value := payload.get(name), str) and value.strip()}
+    return {**payload, **{name: pseudonyms.pseudonym(value) for name, value in ids.items()}}
