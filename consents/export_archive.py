@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
+import rfc8785
 from django.core.exceptions import ImproperlyConfigured
 
 from audit.receipts import with_receipt
@@ -35,6 +36,14 @@ def signed_archive(files: Mapping[str, bytes], *, about: str, at: datetime) -> b
         for name, content in signed.items():
             archive.writestr(name, content)
     return file.getvalue()
+
+
+def receipt_archive(receipt: dict[str, Any], *, at: datetime) -> bytes:
+    """Return a ZIP of an erasure's receipt, signed. `receipt.json` has the SHA-256 that the audit log names.
+
+    Raises Unavailable before the audit log has its key.
+    """
+    return signed_archive({"receipt.json": rfc8785.dumps(receipt)}, about="erasure of one shopper's data", at=at)
 
 
 def json_of(tables: Tables) -> bytes:

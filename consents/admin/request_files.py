@@ -1,11 +1,10 @@
 """Files of the privacy desk: a shopper's data as JSON, or as a signed ZIP with one CSV a table, and the receipt."""
 
-import orjson
 from django.http import HttpResponse
 
 from common import clock
 from common.errors import NotFound
-from consents.export_archive import export_archive, json_of
+from consents.export_archive import export_archive, json_of, receipt_archive
 from consents.models import PrivacyRequest
 from consents.selectors.exports import export_tables
 from consents.services.requests import content_for_export
@@ -21,11 +20,11 @@ def export_file(request: PrivacyRequest, *, format: str, actor: str) -> HttpResp
 
 
 def receipt_file(request: PrivacyRequest) -> HttpResponse:
-    """Return the receipt. Raises NotFound where there is none."""
+    """Return the signed receipt. Raises NotFound where there is none."""
     if request.receipt is None:
         raise NotFound("There is no receipt yet.")
-    body = orjson.dumps({**request.receipt, "sha256": request.receipt_sha256}, option=orjson.OPT_INDENT_2)
-    return _download(body, "application/json", f"receipt-{request.short_id}.json")
+    content = receipt_archive(request.receipt, at=clock.now())
+    return _download(content, "application/zip", f"receipt-{request.short_id}.zip")
 
 
 def _download(body: bytes, content_type: str, name: str) -> HttpResponse:

@@ -23,7 +23,7 @@ from common import clock, privacy
 from common.errors import Conflict, InvalidInput, Throttled
 from common.problems import error_page
 from consents import gpc, mail
-from consents.export_archive import export_archive, signed_archive
+from consents.export_archive import export_archive, receipt_archive
 from consents.region import region_of
 from consents.selectors.exports import export_tables
 from consents.services import own_links
@@ -216,9 +216,7 @@ def receipt(request: HttpRequest) -> HttpResponse:
     erasure = own_erasure(current.erasure) if current and current.erasure else None
     if erasure is None or erasure.receipt is None:
         return stranger(request)
-    body = orjson.dumps(erasure.receipt, option=orjson.OPT_INDENT_2)
-    content = signed_archive({"receipt.json": body}, about="erasure of one shopper's data", at=clock.now())
-    return _zip(content, "erasure-receipt.zip")
+    return _zip(receipt_archive(erasure.receipt, at=clock.now()), "erasure-receipt.zip")
 
 
 @require_POST
