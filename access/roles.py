@@ -37,6 +37,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "consents.*",
         "customers.view_*",
         "events.view_*",
+        "events.*_allowedfield",
         "profiles.view_*",
         "access.view_apikey",
         "access.view_user",

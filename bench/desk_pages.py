@@ -111,6 +111,7 @@ def few_rows() -> None:
     from access.services import create_key
     from common import clock
     from consents.models import ConsentKey, PolicyText, RegionRule
+    from events.models import AllowedField
     from experiments.services.designs import create_experiment
     from modelops.models import ModelAlarm, ModelVersion, ModelWaiver, TrainingRun
     from personalization.services.rules import create_rule
@@ -136,6 +137,7 @@ def few_rows() -> None:
     ModelAlarm.objects.create(kind="data", message="x", raised_at=now, latest_at=now)
     create_key(kind="sk", name="server", scopes=["catalog:read"])
     ConsentKey.objects.create(key="C0009", purpose="analytics")
+    AllowedField.objects.create(path="properties.color", purposes=["analytics"])
     PolicyText.objects.create(version="1", body="Hello")
     RegionRule.objects.create(region="US", mode="opt_out")
     create_segment(key="lookers", name="Lookers", rule={"event": "view", "times": 1}, actor="staff:1")

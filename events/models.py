@@ -4,6 +4,7 @@ from typing import ClassVar, Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex, GinIndex
+from django.core.validators import RegexValidator
 from django.db import models
 
 from common.personal_data import PersonalFields
@@ -352,3 +353,27 @@ class Outcome(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.product_id}"
+
+
+class AllowedField(models.Model):
+    """One field of the shop's own that events may hold, and the purposes of which each needs it."""
+
+    path = models.CharField(
+        max_length=150,
+        unique=True,
+        validators=[RegexValidator(r"^(properties|properties\.products\[\]|traits|context)\.(\*|[^*]+)$")],
+        help_text="properties.color, properties.products[].brand, traits.plan or context.till; * means all.",
+    )
+    purposes = ArrayField(models.CharField(max_length=40))
+    reason = models.TextField(blank=True, help_text="What the shop needs it for.")
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        db_table = "events_allowed_field"
+        ordering: ClassVar[list[str]] = ["path"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=~models.Q(purposes=[]), name="events_allowed_field_purposes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.path}: {', '.join(self.purposes)}"

@@ -68,6 +68,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Requests by year", "calendar_month", "portal:privacy-year", "consents.view_privacyrequest"),
         Door("Record of processing", "inventory_2", "portal:processing", "consents.view_privacyrequest"),
         Door("Collected fields", "data_object", "portal:collected-fields", "consents.view_privacyrequest"),
+        Door("Allowed fields", "playlist_add_check", "events.AllowedField"),
         Door("Consent proof", "history_edu", "consents.ConsentEvent"),
         Door("Audit log", "gavel", "audit.AuditEvent"),
         Door("Audit exports", "archive", "audit.AuditExport"),

@@ -181,6 +181,8 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     yield
     from common import postgres
     from consents.selectors import forget_terms
+    from events.allowed_fields import forget_list
+    from events.dropped_fields import drop_counter
     from events.stream.tail import tail
     from experiments.selectors.live import live_experiments
     from experiments.services.sticky import arm_keeper
@@ -192,11 +194,25 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     live_experiments.forget()
     shopper_cache.clear()
     forget_terms()
+    forget_list()
+    drop_counter.forget()
     postgres.cooldown.clear()
     tail.forget()
     Path(django_settings.ERASURE_MARKS_FILE).unlink(missing_ok=True)
     for client in redis_clients:
         client.flushdb()
+
+
+@pytest.fixture
+def every_field_allowed(db: None) -> None:
+    """Allow all fields of events, for tests of what else happens to them."""
+    from events.allowed_fields import forget_list
+    from events.field_list import PARTS
+    from events.models import AllowedField
+
+    purposes = ["essential"]
+    AllowedField.objects.bulk_create(AllowedField(path=f"{part}*", purposes=purposes) for part in PARTS)
+    forget_list()
 
 
 @pytest.fixture(autouse=True)

@@ -1,3 +1,3 @@
-"""Admin pages of events, orders and rejected events."""
+"""Admin pages of events, orders, rejected events and allowed fields."""
 
-from events.admin import recorded, rejected  # noqa: F401
+from events.admin import allowed, recorded, rejected  # noqa: F401

@@ -1,6 +1,7 @@
 """The Segment and RudderStack HTTP API: batches, single events, and the one-letter routes of browsers."""
 
 from typing import Any, Final
+from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -21,6 +22,7 @@ from events.api.reading import (
     sender_of,
 )
 from events.api.serializers import AcceptedSerializer, BatchSerializer, EventSerializer
+from events.dropped_fields import LONGEST_PATH
 from events.intake.parse import parse_batch, parse_single
 from events.services.collect import Outcome, collect
 
@@ -34,6 +36,15 @@ SET_ASIDE_HEADER = OpenApiParameter(
     response=[200, 204],
     description="How many events were rejected, if any; the others are accepted.",
 )
+DROPPED_FIELDS = "Vitrine-Dropped-Fields"
+DROPPED_FIELDS_HEADER = OpenApiParameter(
+    DROPPED_FIELDS,
+    str,
+    OpenApiParameter.HEADER,
+    response=[200, 204],
+    description="Fields of kept events that were dropped because no purpose needs them, by commas, 20 at most.",
+)
+MOST_NAMED: Final = 20
 
 
 class CollectView(APIView):
@@ -65,7 +76,7 @@ class BatchView(CollectView):
     """Many events at once."""
 
     @extend_schema(
-        parameters=[SET_ASIDE_HEADER],
+        parameters=[SET_ASIDE_HEADER, DROPPED_FIELDS_HEADER],
         request=BatchSerializer,
         responses={200: AcceptedSerializer, 413: ProblemSerializer},
         tags=["collect"],
@@ -81,6 +92,7 @@ class SingleView(CollectView):
     kind = "track"
 
     @extend_schema(
+        parameters=[DROPPED_FIELDS_HEADER],
         request=EventSerializer,
         responses={200: AcceptedSerializer, 413: ProblemSerializer},
         tags=["collect"],
@@ -112,9 +124,12 @@ def accept_batch(request: HttpRequest) -> HttpResponse:
 
 
 def answer(outcome: Outcome, response: HttpResponse) -> HttpResponse:
-    """Return the response with the number of rejected events in its header: the body stays Segment's."""
+    """Return the response with rejected events and dropped fields in its headers: the body stays Segment's."""
     if outcome.set_aside:
         response[SET_ASIDE] = str(len(outcome.set_aside))
+    if outcome.unlisted_fields:
+        names = (quote(one[:LONGEST_PATH], safe=".[]") for one in outcome.unlisted_fields[:MOST_NAMED])
+        response[DROPPED_FIELDS] = ", ".join(names)
     return response
 
 
@@ -128,11 +143,11 @@ def accept_single(request: HttpRequest, *, kind: str) -> HttpResponse:
     sender, count = sender_of(request, key), count_of(request, key)
     envelope = envelope_of(request, content, sender, {})
     try:
-        collect([item], sender=sender, envelope=envelope, kind=kind, prefix="", companion=count)
+        outcome = collect([item], sender=sender, envelope=envelope, kind=kind, prefix="", companion=count)
     except InvalidInput:
         count.run()  # a wrong event counts too
         raise
-    return success()
+    return answer(outcome, success())
 
 
 def success() -> HttpResponse:

@@ -1,7 +1,7 @@
 """Data minimization: the parts of an event's context that are kept. Pure.
 
-No IP address, no user agent, no query of a page's address, no position finer than a region. Traits and a shop's own
-fields are kept as they are, but not of an event that is kept without consent, such as an order.
+No IP address, no user agent, no query of a page's address, no position finer than a region. Which of the other fields
+are kept for which purpose says `events.field_list`.
 """
 
 import re
@@ -52,7 +52,7 @@ def minimized(context: Mapping[str, Any], *, region: str | None, policy_version:
 
 
 def without_own_fields(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a minimized context without traits and the shop's own fields: what may be kept without consent."""
+    """Return a minimized context without traits and the shop's own fields: what an item without an id may take over."""
     return {name: value for name, value in context.items() if not _is_own(name)}
 
 

@@ -392,4 +392,38 @@ class Migration(migrations.Migration):
                 "indexes": [django.contrib.postgres.indexes.BrinIndex(fields=["at"], name="events_served_answer_at")],
             },
         ),
+        migrations.CreateModel(
+            name="AllowedField",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "path",
+                    models.CharField(
+                        help_text="properties.color, properties.products[].brand, traits.plan or context.till; * means all.",
+                        max_length=150,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                r"^(properties|properties\.products\[\]|traits|context)\.(\*|[^*]+)$"
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "purposes",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), size=None),
+                ),
+                ("reason", models.TextField(blank=True, help_text="What the shop needs it for.")),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+            ],
+            options={
+                "db_table": "events_allowed_field",
+                "ordering": ["path"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("purposes", []), _negated=True), name="events_allowed_field_purposes"
+                    )
+                ],
+            },
+        ),
     ]

@@ -16,8 +16,9 @@ from consents.notices import Notice
 from consents.person import person_of
 from consents.rules import ConsentRules
 from consents.state import ConsentState, Decision
-from consents.verdict import KEPT_FOR, EventVerdict, Link, judge, may_keep
-from events.intake.context import without_own_fields
+from consents.verdict import EventVerdict, Link, judge
+from events.dropped_fields import DropCounts
+from events.field_list import FieldList
 from events.log.base import Entry
 from events.services.consent_events import consent_updated
 from events.services.submission import Submission
@@ -53,11 +54,11 @@ class Writes:
 
 
 class Acceptance:
-    """Accepts events in their order, and gathers what is to be written."""
+    """Accepts events in their order, with the fields that an allowed purpose needs; gathers what is to be written."""
 
-    def __init__(self, states: Mapping[str, ConsentState], rules: ConsentRules) -> None:
-        self.writes = Writes()
-        self._states, self._rules = dict(states), rules
+    def __init__(self, states: Mapping[str, ConsentState], rules: ConsentRules, fields: FieldList) -> None:
+        self.writes, self.drops = Writes(), DropCounts()
+        self._states, self._rules, self._fields = dict(states), rules, fields
 
     def take(self, submissions: Sequence[Submission]) -> list[Entry | None]:
         """Return each event's own log entry, or None where it waits for a decision."""
@@ -102,8 +103,8 @@ class Acceptance:
         self.writes.notices += [_updated(notice, submission.event) for notice in verdict.notices]
         if verdict.kept:
             event = replace(submission.event, consents=dict(verdict.carried), allowed=verdict.allowed)
-            if not may_keep(KEPT_FOR, verdict.allowed):
-                event = replace(event, context=without_own_fields(event.context))
+            event, drops = self._fields.minimized(event)
+            self.drops.add(drops)
             return Entry("event", event.raw_id, event.encode(), submission.raw_ids)
         return counted(submission.event, verdict.reason if submission.consent.uses else "not_for_us")
 

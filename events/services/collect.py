@@ -17,6 +17,8 @@ from consents.rules import ConsentRules
 from consents.selectors import consent_rules, states_of_people
 from consents.subjects import raw_ids
 from customers.shop_ids import note_sealed
+from events.allowed_fields import field_list
+from events.dropped_fields import drop_counter
 from events.intake.items import CATEGORIES, Envelope, Item, Refused, read_item
 from events.intake.limits import MAX_ITEM, MAX_WRITTEN
 from events.intake.parse import Unreadable
@@ -54,11 +56,15 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of a batch: events kept, events that wait for a decision, and rejected items."""
+    """The result of a batch: events kept, events that wait for a decision, and rejected items.
+
+    `unlisted_fields` are the paths that were dropped from kept events because no purpose needs them.
+    """
 
     stored: int
     waiting: int
     set_aside: tuple[Refused, ...]
+    unlisted_fields: tuple[str, ...] = ()
 
 
 def collect(
@@ -84,7 +90,9 @@ def collect(
         raise InvalidInput(" ".join(["No event of the request is sound.", *map(str, errors[:1])]), errors=errors)
     submissions = [submission_of(item, gpc=sender.gpc, region=sender.region) for item in sound]
     rules = consent_rules()
-    acceptance = Acceptance(states_of_people(_ids(item.event for item in sound), companion=companion), rules)
+    acceptance = Acceptance(
+        states_of_people(_ids(item.event for item in sound), companion=companion), rules, field_list()
+    )
     accepted = acceptance.take(submissions)
     rejected = [_entry_aside(items[position], why, envelope, sender) for position, why in refused]
     aside = rejected + _warnings(sound, rules, envelope)
@@ -97,6 +105,7 @@ def collect(
         if _is_kept(entry)
         for name in one.event.sealed_ids
     )
+    drop_counter.note(acceptance.drops)
     tail.note_events([(one.event, entry) for one, entry in zip(submissions, accepted, strict=True)])
     if rejected:
         tail.note_rejected(rejected, source=envelope.source)
@@ -106,6 +115,7 @@ def collect(
         stored=sum(_is_kept(entry) for entry in accepted),
         waiting=sum(entry is None for entry in accepted),
         set_aside=tuple(why for _, why in refused),
+        unlisted_fields=tuple(acceptance.drops.unlisted),
     )
 
 

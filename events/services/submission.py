@@ -7,12 +7,11 @@ from msgspec.structs import replace
 
 from consents.rules import region_in
 from consents.subjects import raw_ids
-from consents.verdict import KEPT_FOR, EventConsent
+from consents.verdict import EventConsent
+from events.field_list import uses
 from events.intake.context import minimized, told_without_queries
 from events.intake.items import Item
 from events.types.base import Event
-from events.types.consent_updated import CONSENT_UPDATED
-from events.types.registry import event_type
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -64,11 +63,7 @@ def submission_of(item: Item, *, gpc: bool, region: str | None) -> Submission:
 
 def uses_of(event: Event) -> tuple[str, ...]:
     """Return the purposes for which an event may be kept. An order is a contract: it is essential."""
-    if event.kind != "track":
-        return KEPT_FOR
-    purpose = event_type(event.name).purpose
-    # The log holds the decisions of one that a client sent in any case: on a notice where the event is not kept.
-    return KEPT_FOR if event.name == CONSENT_UPDATED.name else (*KEPT_FOR, purpose)
+    return uses(event.kind, event.name)
 
 
 def _policy(item: Item) -> str:

@@ -14,6 +14,8 @@ from consents import cache
 from consents.cache_updates import link
 from consents.person import person_of
 from consents.selectors import consent_rules, states_of_people
+from events.allowed_fields import field_list
+from events.dropped_fields import drop_counter
 from events.log import get_log, get_waiting_room
 from events.log.base import Entry
 from events.log.waiting_room import Waiting
@@ -107,7 +109,8 @@ def _enter(acceptance: Acceptance, waiting: Sequence[Submission]) -> set[str]:
 
 def _settle(submissions: Sequence[Submission], *, time_is_over: bool = False) -> set[str]:
     """Judge waiting events once more and move those that wait no longer; return the raw ids that this links anew."""
-    acceptance = Acceptance(states_of_people(raw_id for one in submissions for raw_id in one.raw_ids), consent_rules())
+    states = states_of_people(raw_id for one in submissions for raw_id in one.raw_ids)
+    acceptance = Acceptance(states, consent_rules(), field_list())
     pairs = list(zip(submissions, acceptance.take(submissions), strict=True))
     settled = [(one, entry) for one, entry in pairs if entry is not None]
     if time_is_over:
@@ -120,6 +123,7 @@ def _settle(submissions: Sequence[Submission], *, time_is_over: bool = False) ->
     pipe = redis.client().pipeline(transaction=False)
     acceptance.writes.queue_cache(pipe)
     pipe.execute()
+    drop_counter.note(acceptance.drops)
     return acceptance.affected_ids()
 
 

@@ -1,36 +1,25 @@
 """Which collected fields something reads, and which nothing does: the officer's list for data minimization."""
 
-from collections.abc import Iterator, Sequence
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from common import clock
-from customers.personal import EMAIL_HASHES, PERSONAL, canonical
-from events.collected_fields import CollectedField, collected_fields
-from events.types.registry import event_type
-from experiments.metrics.base import Variable
-from experiments.selectors.metrics import all_metrics
+from events.allowed_fields import field_list
+from events.collected_fields import CollectedField, FieldSample, collected_fields
+from events.dropped_fields import dropped_fields
+from events.field_list import PRODUCT
+from events.types.base import KINDS, Kind
 from portal.compliance.record_page import SEE
 from portal.permissions import staff_page
 from portal.sections import Section, answer
 
-PRODUCT: Final = frozenset({"product_id", "productId", "sku", "id", "quantity", "price", "list_id"})
-"""What `events.types.products` reads of a product."""
-ORDER: Final = frozenset({"order_id", "revenue", "total", "shipping", "tax", "discount", "currency", "coupon"})
-"""What `events.types.orders` and `events.types.event_type` read besides."""
-OTHER: Final = frozenset({"products", "rating", "liked", "position", "experiment_id", "variation_id"})
-CONTEXT: Final = {
-    "campaign": "the trait channel",
-    "consent": "consent proof",
-    "device": "the trait device, experiments, training",
-    "page": "the trait channel",
-    "region": "the trait region, training",
-}
-"""Readers of a context's parts, in `profiles.traits.context` and `events.contexts`."""
-PATHS: Final = {"products": "properties.products[]."}
+WHY: Final = {"unlisted": "no purpose needs it", "refused": "the shopper does not allow its purposes"}
+MOST_DROPPED: Final = 200
+PATHS: Final = {"products": PRODUCT}
 COLUMNS: Final = ("Event", "Field", "Events with it", "Of its events")
 
 
@@ -39,20 +28,22 @@ COLUMNS: Final = ("Event", "Field", "Events with it", "Of its events")
 def page(request: HttpRequest) -> HttpResponse:
     """Show the fields of a sample: read by nothing, known and used by nothing, and read by what."""
     sample = collected_fields(now=clock.now())
-    in_metrics = _fields_of_metrics()
-    rows: dict[str, list[tuple[Any, ...]]] = {"unread": [], "standard": [], "read": []}
-    for one in sample.fields:
-        readers = _readers(one, in_metrics)
-        if readers:
-            rows["read"].append((*_cells(one), ", ".join(readers)))
-        else:
-            rows["standard" if _is_standard(one) else "unread"].append(_cells(one))
+    rows = _lines(sample)
+    dropped, links = _dropped()
     sections = [
+        Section(
+            "dropped",
+            "Dropped at the door",
+            "Counted since seven days ago; no value was stored. What no purpose needs can be allowed: choose its name.",
+            ("Field", "Why", "Events"),
+            dropped,
+            links=links if request.user.has_perm("events.add_allowedfield") else (),
+        ),
         Section(
             "unread",
             "Read by nothing",
-            "Your shop sends these, and nothing in Vitrine uses them: no recommendation, trait, metric or order. "
-            "Stop sending what you do not need. Staff can still see them on an event's page.",
+            "No purpose needs these: new events lose them, and those here are from before. Stop sending them, "
+            "or allow them under Allowed fields.",
             COLUMNS,
             rows["unread"],
         ),
@@ -63,61 +54,52 @@ def page(request: HttpRequest) -> HttpResponse:
             COLUMNS,
             rows["standard"],
         ),
-        Section("read", "Read", "By what each field is read.", (*COLUMNS, "Read by"), rows["read"]),
+        Section(
+            "read",
+            "Read",
+            "What reads each field, and the purposes for which it is kept. A shopper must allow one of them.",
+            (*COLUMNS, "Read by", "Kept for"),
+            rows["read"],
+        ),
     ]
     return answer(
         request, "portal/fields.html", sections, title="Collected fields", subtitle="Collected fields", sample=sample
     )
 
 
-def _readers(one: CollectedField, in_metrics: dict[tuple[str, str], list[str]]) -> Sequence[str]:
-    """Return what reads the field, in words; nothing for a field that nothing reads."""
-    match one.part:
-        case "context":
-            return [CONTEXT[one.name]] if one.name in CONTEXT else []
-        case "traits":
-            return list(_readers_of_trait(one.name))
-        case "products":
-            return ["recommendations, orders"] if one.name in PRODUCT else []
-    if one.is_track and event_type(one.event).server_only:
-        return ["Vitrine's own event"]
-    readers = ["recommendations, orders"] if one.is_track and one.name in PRODUCT | ORDER | OTHER else []
-    if not one.is_track and one.name in ("category", "name"):
-        readers = ["the name of the page"]
-    names = [*in_metrics.get((one.event, one.name), ()), *in_metrics.get(("", one.name), ())]
-    return [*readers, *(f"the metric “{name}”" for name in dict.fromkeys(names))]
+def _lines(sample: FieldSample) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the lines of the sample: on nobody's list, described and used by nothing yet, and read by what."""
+    fields = field_list()
+    lines: dict[str, list[tuple[Any, ...]]] = {"unread": [], "standard": [], "read": []}
+    for one in sample.fields:
+        allowances = fields.allowances(_kind(one), one.event, _path(one))
+        readers = list(dict.fromkeys(each.reader for each in allowances if each.reader))
+        if readers:
+            purposes = sorted({purpose for each in allowances if each.reader for purpose in each.purposes})
+            lines["read"].append((*_cells(one), ", ".join(readers), ", ".join(purposes)))
+        else:
+            lines["standard" if allowances else "unread"].append(_cells(one))
+    return lines
 
 
-def _readers_of_trait(name: str) -> Iterator[str]:
-    if name in settings.SHOPPER_ATTRIBUTES:
-        yield "profiles, segments, training"
-    if canonical(name) in PERSONAL | {*EMAIL_HASHES}:
-        yield "the search for customers"
+def _dropped() -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Return path, reason and number of events of what was dropped, and where each of no purpose can be allowed."""
+    counts = dropped_fields(now=clock.now())
+    rows = [(path, WHY[why], f"{n:,}") for why in WHY for path, n in counts[why].most_common(MOST_DROPPED)]
+    allow = reverse("admin:events_allowedfield_add")
+    links = [f"{allow}?{urlencode({'path': path})}" if why == WHY["unlisted"] else "" for path, why, _ in rows]
+    return rows, links
 
 
-def _is_standard(one: CollectedField) -> bool:
-    if one.part != "properties" or not one.is_track:
-        return False
-    return any(field.name == one.name for field in event_type(one.event).fields)
+def _kind(one: CollectedField) -> Kind:
+    if one.is_track:
+        return "track"
+    return one.event if one.event in KINDS else "page"
 
 
-def _fields_of_metrics() -> dict[tuple[str, str], list[str]]:
-    """Return the names of the metrics that read a property, by event ("" for all) and property."""
-    result: dict[tuple[str, str], list[str]] = {}
-    for metric in all_metrics().values():
-        for variable in (metric.numerator, metric.denominator):
-            for event, field in _properties_of(variable) if variable else ():
-                result.setdefault((event, field), []).append(metric.name)
-    return result
-
-
-def _properties_of(variable: Variable) -> Iterator[tuple[str, str]]:
-    if variable.source != "events":
-        return
-    fields = {one.field for one in variable.filters} | ({variable.field} if variable.field else set())
-    yield from ((event, field) for event in variable.events or ("",) for field in fields)
+def _path(one: CollectedField) -> str:
+    return f"{PATHS.get(one.part, f'{one.part}.')}{one.name}"
 
 
 def _cells(one: CollectedField) -> tuple[Any, ...]:
-    path = PATHS.get(one.part, f"{one.part}.")
-    return (one.event or "all", f"{path}{one.name}", f"{one.n:,}", f"{one.n / max(1, one.total):.0%}")
+    return (one.event or "all", _path(one), f"{one.n:,}", f"{one.n / max(1, one.total):.0%}")

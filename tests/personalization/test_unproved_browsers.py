@@ -191,6 +191,7 @@ def test_a_device_is_attached_to_no_account_and_reads_nothing_through_it(shop: D
     assert "You looked at this lately" not in answered.get("lamp", "")
 
 
+@pytest.mark.usefixtures("every_field_allowed")
 def test_traits_of_an_unproved_identify_are_the_devices(shop: DoorShop) -> None:
     before = known(shop, "user:ada")
 
@@ -221,6 +222,7 @@ def test_a_claim_is_kept_and_used_for_its_device_alone(shop: DoorShop) -> None:
 @pytest.mark.parametrize("prover", ["server", "hash"])
 @pytest.mark.parametrize("kind", ["identify", "track", "alias"])
 @pytest.mark.parametrize("late", [False, True])
+@pytest.mark.usefixtures("every_field_allowed")
 def test_a_claim_is_joined_to_the_account_once_the_pair_is_proved(
     shop: DoorShop, prover: str, kind: str, late: bool
 ) -> None:

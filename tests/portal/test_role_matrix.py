@@ -35,7 +35,7 @@ from common.ids import uuid7
 from consents.models import ConsentEvent, ConsentKey, PolicyText, Purpose, RegionRule
 from consents.services.requests import open_request
 from customers.models import Customer, CustomerLink
-from events.models import Event, Order, SetAside
+from events.models import AllowedField, Event, Order, SetAside
 from experiments.models import Proposal
 from experiments.services.designs import create_experiment, create_namespace
 from experiments.services.metrics import define_metric
@@ -149,6 +149,7 @@ def rows(db: None, settings: Settings, tmp_path: Path) -> dict[str, Any]:
         "django_celery_beat_crontabschedule": crontab,
         "django_celery_beat_intervalschedule": interval,
         "django_celery_beat_periodictask": PeriodicTask.objects.create(name="test", task="x", interval=interval),
+        "events_allowedfield": AllowedField.objects.create(path="properties.color", purposes=["analytics"]),
         "events_event": Event.objects.create(
             id=uuid7(), message_id="m1", at=now, received_at=now, kind="track", shard=0, log_offset=1
         ),

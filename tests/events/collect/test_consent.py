@@ -12,6 +12,7 @@ from consents.models import Purpose
 from consents.selectors import forget_terms, person, rule_of, terms
 from events.links import links_of
 from events.log import get_log
+from events.models import AllowedField
 from events.services.waiting import count_overdue
 
 if TYPE_CHECKING:
@@ -264,6 +265,7 @@ def test_a_page_call_keeps_no_query_of_an_address(browser: APIClient, log: "LogR
     }
 
 
+@pytest.mark.usefixtures("every_field_allowed")
 def test_what_a_shopper_searched_for_is_kept(browser: APIClient, log: "LogReader", viewed: Maker) -> None:
     properties = {"query": "sofa?", "search": "sofa", "page_location": "https://shop.example/s?q=sofa"}
 
@@ -272,6 +274,7 @@ def test_what_a_shopper_searched_for_is_kept(browser: APIClient, log: "LogReader
     assert log.event().properties == {"query": "sofa?", "search": "sofa", "page_location": "https://shop.example/s"}
 
 
+@pytest.mark.usefixtures("every_field_allowed")
 def test_a_context_is_minimized(browser: APIClient, log: "LogReader", viewed: Maker) -> None:
     context = {
         **preferring(analytics=True),
@@ -293,6 +296,7 @@ def test_a_context_is_minimized(browser: APIClient, log: "LogReader", viewed: Ma
     }
 
 
+@pytest.mark.usefixtures("every_field_allowed")
 def test_what_the_shop_says_of_a_visit_is_kept(browser: APIClient, log: "LogReader", viewed: Maker) -> None:
     own = {
         "groupId": "b2b",
@@ -319,6 +323,7 @@ def test_what_the_shop_says_of_a_visit_is_kept(browser: APIClient, log: "LogRead
 def test_an_order_that_is_kept_without_consent_keeps_nothing_that_the_shop_says_of_the_visit(
     server: APIClient, log: "LogReader", viewed: Maker
 ) -> None:
+    AllowedField.objects.create(path="context.*", purposes=["analytics"])
     order = {"order_id": "o1", "total": 5, "products": [{"product_id": "P1", "price": 5}]}
     context = {"traits": {"plan": "gold"}, "store": 7, "groupId": "b2b", "locale": "de-DE"}
 
@@ -326,9 +331,10 @@ def test_an_order_that_is_kept_without_consent_keeps_nothing_that_the_shop_says_
     send(server, viewed("yes", context={**preferring(analytics=True), **context}))
 
     kept = {event.message_id: event.context for event in log.events()}
-    assert kept == {"no": {"locale": "de-DE"}, "yes": context}
+    assert kept == {"no": {}, "yes": context}
 
 
+@pytest.mark.usefixtures("every_field_allowed")
 def test_traits_in_the_context_of_an_identify_are_its_own(server: APIClient, log: "LogReader", viewed: Maker) -> None:
     context = {**preferring(analytics=True), "traits": {"plan": "gold"}}
 

@@ -40,6 +40,7 @@ def test_a_purchase_becomes_an_order_of_the_client(browser_key: str, log: "LogRe
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [("purchase", "Order Completed"), ("refund", "Order Refunded")])
+@pytest.mark.usefixtures("every_field_allowed")
 def test_an_order_keeps_its_money_where_items_have_a_name_only(
     browser_key: str, log: "LogReader", theirs: str, ours: str
 ) -> None:
@@ -192,6 +193,7 @@ def test_parameters_that_no_item_may_hold_are_set_aside_once(
     assert log.event().name == "Products Searched"
 
 
+@pytest.mark.usefixtures("every_field_allowed")
 def test_a_category_that_is_no_text_breaks_nothing(browser_key: str, log: "LogReader") -> None:
     odd = {**SOFA, "item_category": "deep", "item_category2": "Sofas"}
     sent = json.dumps(body({"name": "search"}, {"name": "view_item", "params": {"items": [odd]}}))
@@ -243,6 +245,7 @@ def test_an_unknown_secret_is_401(db: None, log: "LogReader") -> None:
         ({"name": "page_view"}, "page", "", {}),
     ],
 )
+@pytest.mark.usefixtures("every_field_allowed")
 def test_a_page_view_is_a_page(
     browser_key: str, log: "LogReader", event: dict[str, Any], kind: str, name: str, properties: dict[str, Any]
 ) -> None:

@@ -301,6 +301,7 @@ def test_an_identify_with_the_batch_s_traits_is_no_larger_than_an_item(
     assert log.event().message_id == "m1"
 
 
+@pytest.mark.usefixtures("every_field_allowed")
 def test_a_small_batch_cannot_fill_the_log_with_copies_of_what_its_items_share(
     server: APIClient, log: "LogReader"
 ) -> None:

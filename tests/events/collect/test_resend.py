@@ -82,6 +82,7 @@ def test_the_region_it_came_from_decides_again(page: APIClient, log: "LogReader"
     assert event.context["device"] == {"type": "mobile"}
 
 
+@pytest.mark.usefixtures("every_field_allowed")
 def test_what_the_batch_said_for_all_is_said_again(server: APIClient, log: "LogReader", viewed: Maker) -> None:
     consent = {"categoryPreferences": {"analytics": True}}
     shared = {"consent": consent, "page": {"path": "/sofas"}, "library": {"name": "shop"}, "ip": "203.0.113.9"}
@@ -104,6 +105,7 @@ def test_what_was_not_for_us_is_not_for_us_later(server: APIClient, log: "LogRea
     assert [one["reason"] for one in log.counted()] == ["not_for_us", "not_for_us"]
 
 
+@pytest.mark.usefixtures("every_field_allowed")
 def test_traits_of_the_batch_come_along_with_who_is_identified(server: APIClient, log: "LogReader") -> None:
     who = {"type": "identify", "userId": "ada"}
     yes = {"consent": {"categoryPreferences": {"analytics": True}}}

@@ -40,6 +40,7 @@ def test_each_kind_has_a_long_and_a_one_letter_route(
 
 
 @pytest.mark.parametrize("route", ["/v1/batch", "/v1/b"])
+@pytest.mark.usefixtures("every_field_allowed")
 def test_a_batch_merges_its_context_and_integrations(
     server: APIClient, log: "LogReader", viewed: Maker, route: str
 ) -> None:
