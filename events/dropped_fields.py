@@ -50,7 +50,7 @@ class DropCounter:
     def forget(self) -> None:
         """Forget what is not written yet, and which names were seen."""
         self._sums: Counter[str] = Counter()
-        self._seen: set[str] = set()
+        self._paths: set[str] = set()
         self._written_at = float("-inf")
 
     def note(self, counts: DropCounts) -> None:
@@ -80,13 +80,13 @@ class DropCounter:
             log.warning("dropped_fields.not_counted error=%s", error)
 
     def _add(self, why: str, counts: Counter[str]) -> bool:
-        before = len(self._seen)
+        before = len(self._paths)
         for path, n in counts.items():
             name = f"{why} {path[:LONGEST_PATH]}"
-            if name in self._seen or len(self._seen) < MOST_PATHS:
-                self._seen.add(name)
+            if name in self._paths or len(self._paths) < MOST_PATHS:
+                self._paths.add(name)
                 self._sums[name] += n
-        return len(self._seen) > before
+        return len(self._paths) > before
 
 
 drop_counter: Final = DropCounter()

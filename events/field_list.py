@@ -92,14 +92,14 @@ class FieldList:
         products = properties.get("products")
         lacks: list[str] = []
         if not mask.fits(PROPERTY, properties):
-            properties = mask.kept(PROPERTY, properties, lacks)
+            properties = mask.reduced(PROPERTY, properties, lacks)
         if isinstance(products, list) and "products" in properties and not mask.fit(PRODUCT, products):
-            kept = [mask.kept(PRODUCT, one, lacks) if isinstance(one, dict) else one for one in products]
-            properties = {**properties, "products": kept}
+            lines = [mask.reduced(PRODUCT, one, lacks) if isinstance(one, dict) else one for one in products]
+            properties = {**properties, "products": lines}
         if traits and not mask.fits(TRAIT, traits):
-            traits = mask.kept(TRAIT, traits, lacks)
+            traits = mask.reduced(TRAIT, traits, lacks)
         if not mask.fits(CONTEXT, context):
-            context = mask.kept(CONTEXT, context, lacks)
+            context = mask.reduced(CONTEXT, context, lacks)
         if not lacks:
             return event, NO_DROPS
         paths, listed = tuple(dict.fromkeys(lacks)), mask.listed
@@ -112,20 +112,22 @@ class FieldList:
     def allowances(self, kind: Kind, event: str, path: str) -> list[Allowance]:
         """Return why a field may be kept: its allowances, with `OWN` as the purposes of the event."""
         anything = f"{_part(path)}{ANY}"
-        found = [one for one in self._of(kind, event) if one.path in (path, anything)]
+        allowances = [one for one in self._of(kind, event) if one.path in (path, anything)]
         if path.startswith(TRAIT) and _is_contact(path.removeprefix(TRAIT)):
-            found.append(_CONTACT)
-        return [one._replace(purposes=uses(kind, event)) if one.purposes == OWN else one for one in found]
+            allowances.append(_CONTACT)
+        return [one._replace(purposes=uses(kind, event)) if one.purposes == OWN else one for one in allowances]
 
     def _of(self, kind: Kind, event: str) -> Iterator[Allowance]:
         """Yield the allowances of an event's fields."""
         if kind == "track":
-            known = event_type(event)
-            if known.server_only:
+            described = event_type(event)
+            if described.server_only:
                 yield Allowance(f"{PROPERTY}{ANY}", OWN, "Vitrine's own event")
                 yield Allowance(f"{PRODUCT}{ANY}", OWN, "Vitrine's own event")
-            yield from (one for one in _TRACK if one.event in ("", known.name))
-            yield from (Allowance(f"{PROPERTY}{one.name}", OWN, "") for one in known.fields if one.name not in _NARROW)
+            yield from (one for one in _TRACK if one.event in ("", described.name))
+            yield from (
+                Allowance(f"{PROPERTY}{one.name}", OWN, "") for one in described.fields if one.name not in _NARROW
+            )
         elif kind in ("page", "screen"):
             yield from _PAGE
         elif kind == "group":
@@ -152,8 +154,8 @@ class _Mask:
             if not allowed.isdisjoint(own if one.purposes == OWN else one.purposes):
                 part = _part(one.path)
                 names[part].add(one.path.removeprefix(part))
-        self._names = {part: frozenset(kept) for part, kept in names.items()}
-        self._whole = {part for part, kept in names.items() if ANY in kept}
+        self._names = {part: frozenset(allowed) for part, allowed in names.items()}
+        self._whole = {part for part, allowed in names.items() if ANY in allowed}
 
     def fits(self, part: str, fields: Mapping[str, Any]) -> bool:
         """Return whether all fields are kept."""
@@ -164,7 +166,7 @@ class _Mask:
         names = self._names[part]
         return part in self._whole or all(one.keys() <= names for one in objects if isinstance(one, dict))
 
-    def kept(self, part: str, fields: dict[str, Any], lacks: list[str]) -> dict[str, Any]:
+    def reduced(self, part: str, fields: dict[str, Any], lacks: list[str]) -> dict[str, Any]:
         """Return the fields that are kept; add the paths of the others to `lacks`."""
         names = self._names[part]
         others = {name for name in fields if name not in names and not (part == TRAIT and _is_contact(name))}

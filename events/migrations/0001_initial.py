@@ -7,6 +7,7 @@ import django.contrib.postgres.indexes
 import django.db.models.deletion
 from django.db import migrations, models
 
+from events.migrations._allowed_fields import ALLOWED_FIELDS, ALLOWED_OPTIONS
 from events.migrations._partitions import EVENT, MONTHS, UNDO
 
 MONEY: dict[str, int] = {"max_digits": 18, "decimal_places": 4}
@@ -19,10 +20,7 @@ class Migration(migrations.Migration):
 
     operations: ClassVar[list[migrations.operations.base.Operation]] = [
         migrations.SeparateDatabaseAndState(
-            database_operations=[
-                migrations.RunSQL(EVENT, migrations.RunSQL.noop),
-                migrations.RunSQL(MONTHS, UNDO),
-            ],
+            database_operations=[migrations.RunSQL(EVENT, migrations.RunSQL.noop), migrations.RunSQL(MONTHS, UNDO)],
             state_operations=[
                 migrations.CreateModel(
                     name="Event",
@@ -394,36 +392,7 @@ class Migration(migrations.Migration):
         ),
         migrations.CreateModel(
             name="AllowedField",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "path",
-                    models.CharField(
-                        help_text="properties.color, properties.products[].brand, traits.plan or context.till; * means all.",
-                        max_length=150,
-                        unique=True,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                r"^(properties|properties\.products\[\]|traits|context)\.(\*|[^*]+)$"
-                            )
-                        ],
-                    ),
-                ),
-                (
-                    "purposes",
-                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), size=None),
-                ),
-                ("reason", models.TextField(blank=True, help_text="What the shop needs it for.")),
-                ("version", models.PositiveIntegerField(default=1, editable=False)),
-            ],
-            options={
-                "db_table": "events_allowed_field",
-                "ordering": ["path"],
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("purposes", []), _negated=True), name="events_allowed_field_purposes"
-                    )
-                ],
-            },
+            fields=ALLOWED_FIELDS,
+            options=ALLOWED_OPTIONS,
         ),
     ]

@@ -42,7 +42,7 @@ def server(settings: Any) -> Iterator[APIClient]:
             client,
             {**VIEWED, "userId": None},
             VIEWED,
-            {"type": "identify", "traits": {"city": "Bremen"}},
+            {"type": "identify", "traits": {"first_name": "Ada"}},
             ORDERED,
             {"event": 7},
         )
@@ -63,7 +63,7 @@ def test_no_store_holds_an_id_of_the_shop(server: APIClient) -> None:
 def test_doors_know_the_shopper_by_the_id_of_the_shop(server: APIClient) -> None:
     profile = server.get(f"/api/v1/customers/{USER}").json()
     assert (profile["user_ids"], profile["anonymous_ids"]) == ([USER], [DEVICE])
-    assert profile["attributes"] == {"city": "Bremen"}
+    assert profile["attributes"] == {"first_name": "Ada"}
     assert [one["user_id"] for one in server.get("/api/v1/customers").json()["customers"]] == [USER]
     listed = server.get("/api/v1/recommendations/recent", {"user_id": USER}).json()
     assert [one["product_id"] for one in listed["items"]] == ["lamp"]
