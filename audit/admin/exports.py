@@ -81,8 +81,8 @@ class AuditExportAdmin(NamesActors, ReadOnly, ModelAdmin):
 
     @admin.display(description="Written")
     def bar(self, row: AuditExport) -> str:
-        """Show the share that is written."""
-        return f"{row.percent} %"
+        """Show the share that is written, or why nothing is."""
+        return row.message if row.state == "failed" else f"{row.percent} %"
 
     @admin.display(description="By", ordering="actor")
     def who(self, row: AuditExport) -> str:

@@ -1,6 +1,7 @@
 """The officer's page of what consent said of a person on a date, over all ids, with proofs and policy texts."""
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
@@ -15,6 +16,7 @@ from consents.selectors.history import consent_on
 from consents.subjects import MAX_RAW_ID, parse_subject
 
 HOW_TO_WRITE: Final = "Write the time as 2026-12-31 18:00, in UTC."
+DAY_ALONE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 SOME: Final = 100
 """Decisions that the page lists."""
 
@@ -35,9 +37,12 @@ class OnDateForm(forms.Form):
             raise forms.ValidationError(error.detail.partition(": ")[2]) from error
 
     def clean_at(self) -> datetime:
-        """Take now where no time is named; refuse the future."""
-        at: datetime = self.cleaned_data["at"] or clock.now()
-        if at > clock.now():
+        """Take now where no time is named, and the end of a day that is; refuse the future."""
+        now = clock.now()
+        at: datetime = self.cleaned_data["at"] or now
+        if DAY_ALONE.fullmatch(str(self.data.get("at")).strip()) and at <= now:
+            at = min(at + timedelta(days=1, microseconds=-1), now)
+        if at > now:
             raise forms.ValidationError("This time is in the future, of which nothing is known.")
         return at
 

@@ -50,6 +50,13 @@ def test_the_page_and_its_link_open(officer: Client) -> None:
     assert officer.post(address).status_code == 405
 
 
+def test_a_day_alone_means_its_end(officer: Client) -> None:
+    yesterday, today = (f"{clock.now() - timedelta(days=days):%Y-%m-%d}" for days in (1, 0))
+    assert f"{yesterday} 23:59:59" in open_page(officer, subject="ada", at=yesterday)[1]
+    assert f"{yesterday} 00:00:00" in open_page(officer, subject="ada", at=f"{yesterday} 00:00")[1]
+    assert open_page(officer, subject="ada", at=today)[0] == 200
+
+
 def test_any_id_of_a_person_leads_to_all_proofs(officer: Client) -> None:
     for subject in ("user:ada", "anonymous:phone", "anonymous:stranger"):
         decide_for(subject, decisions={"analytics": True}, actor="test")
