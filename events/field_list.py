@@ -52,7 +52,7 @@ _MONEY: Final = ("order_id", "revenue", "total", "shipping", "tax", "discount", 
 _TRACK: Final = (
     *(Allowance(f"{PROPERTY}{name}", OWN, _ORDERS) for name in (*_PRODUCT, *_MONEY)),
     *(Allowance(f"{PRODUCT}{name}", OWN, _ORDERS) for name in _PRODUCT),
-    *(Allowance(f"{part}{name}", LISTS, _ORDERS) for part in (PROPERTY, PRODUCT) for name in ("list_id", "position")),
+    *(Allowance(f"{part}{name}", OWN, _ORDERS) for part in (PROPERTY, PRODUCT) for name in ("list_id", "position")),
     *(Allowance(f"{PROPERTY}{name}", MODELS, _ORDERS) for name in ("rating", "liked")),
     Allowance(f"{PROPERTY}experiment_id", OWN, "experiments", "Experiment Viewed"),
     Allowance(f"{PROPERTY}variation_id", OWN, "experiments", "Experiment Viewed"),
@@ -175,7 +175,7 @@ class _Mask:
 
 
 NO_DROPS: Final = Drops()
-_NARROW: Final = frozenset({"list_id", "rating", "liked"})
+_NARROW: Final = frozenset({"rating", "liked"})
 """Described fields with fewer purposes than their event."""
 
 

@@ -32,7 +32,8 @@ PAID = {"order_id": "O1", "total": 10, "currency": "EUR"}
         pytest.param(
             {"name": "Order Completed", "properties": {**PAID, "color": "x", "list_id": "r",
              "products": [{**LINE, "list_id": "r", "brand": "b"}]}, "context": CONTEXT},
-            (), {**PAID, "products": [LINE]}, {}, {"region": "DE", "till": 4}, id="order, nothing allowed",
+            (), {**PAID, "list_id": "r", "products": [{**LINE, "list_id": "r"}]}, {}, {"region": "DE", "till": 4},
+            id="order, nothing allowed",
         ),
         pytest.param(
             {"name": "Order Completed", "properties": {**PAID, "color": "x",

@@ -101,6 +101,7 @@ def test_exposures_of_who_did_not_say_yes_are_dropped_and_counted(client: Client
     assert withheld() == [("control", "undecided", 1), ("treatment", "undecided", 3)]
 
 
+@pytest.mark.usefixtures("every_field_allowed")
 def test_looks_at_flags_are_ignored_and_other_events_are_kept(client: Client, key: str) -> None:
     looked = {"event_name": "Feature Evaluated", "properties_json": {"feature": "button"}, "device_id": "a1"}
     own = {"event_name": "Trumpet Blown", "properties_json": {"loud": True}, "device_id": "a1"}
