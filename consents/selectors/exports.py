@@ -15,5 +15,5 @@ def export_tables(person: privacy.Person) -> Tables:
         for store in privacy.stores()
         for table, rows in store.export(person).items()
     }
-    named: Tables = with_ids({name: rows for name, rows in tables.items() if rows})
+    named: Tables = with_ids({name: rows for name, rows in tables.items() if rows}, of=person.subjects)
     return named

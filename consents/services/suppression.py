@@ -46,8 +46,8 @@ def repair_marks() -> int:
     """Copy the marks that one of PostgreSQL, Redis and the file lacks, and return how many those were.
 
     A store that lacks some was lost or restored, perhaps from before an erasure, so the shoppers of these marks are
-    erased again. Raises redis errors,
-    OSError where the file cannot be read, and RuntimeError where a store still holds something of them.
+    erased again. Raises redis errors, OSError where the file cannot be read, and RuntimeError where a store still holds
+    something of them.
     """
     client, in_file = redis.client(), marks_file.read()
     if client.hlen(cache.ERASED) == ErasureMark.objects.count() == len(in_file):

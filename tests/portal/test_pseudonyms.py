@@ -83,13 +83,13 @@ def test_a_decision_by_the_id_of_the_shop_counts(server: APIClient) -> None:
 
 def test_staff_find_and_read_a_shopper_by_the_id_of_the_shop(server: APIClient) -> None:
     admin = staff("root", "")
-    found = admin.post(reverse("portal:customers"), {"q": USER})
-    assert found.status_code == 302
-    assert USER not in found["Location"]
-    for address in (found["Location"], reverse("portal:customers"), reverse("portal:customer", args=[SUBJECT])):
+    answer = admin.post(reverse("portal:customers"), {"q": USER})
+    assert answer.status_code == 302
+    assert USER not in answer["Location"]
+    for address in (answer["Location"], reverse("portal:customers"), reverse("portal:customer", args=[SUBJECT])):
         page = admin.get(address).content.decode()
         assert USER in page, address
-    assert DEVICE in admin.get(found["Location"]).content.decode()
+    assert DEVICE in admin.get(answer["Location"]).content.decode()
     for name in ("customers_customer", "events_event", "events_order", "consents_consentevent"):
         page = admin.get(reverse(f"admin:{name}_changelist"), {"q": USER}).content.decode()
         assert USER in page.replace(f'value="{USER}"', ""), name
@@ -134,3 +134,22 @@ def test_who_asks_before_any_event_is_named_too(server: APIClient) -> None:
     exposures.flush()
     consume()
     assert shop_ids.ids_of([pseudonym("tablet")]) == {pseudonym("tablet"): "tablet"}
+
+
+def test_nobody_learns_whose_a_pseudonym_is(server: APIClient) -> None:
+    named, stranger = staff("mia", "data scientist"), APIClient()
+    words = {"q": pseudonym(USER)}
+    for client, address in (
+        (named, reverse("portal:customers")),
+        (named, "/portal/preview"),
+        (stranger, "/shop/search"),
+    ):
+        assert USER not in client.get(address, {**words, "subject": pseudonym(USER)}).content.decode(), address
+    other = ["user:" + pseudonym("bo")]
+    assert shop_ids.with_ids({"city": pseudonym(USER)}, of=other) == {"city": pseudonym(USER)}
+
+
+def test_an_id_that_is_a_number_is_rejected_under_its_pseudonym(server: APIClient) -> None:
+    send(server, {"userId": 4711, "event": 7}, VIEWED)
+    consume()
+    assert all("4711" not in row.payload.replace(pseudonym("4711"), "") for row in SetAside.objects.all())
