@@ -4,17 +4,39 @@ import base64
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from django.conf import settings
-
-from common import clock, sealed
-from common.pseudonyms import PURPOSE, SHAPE, pseudonym
-from customers.models import ShopId
+from common import clock, errors, sealed
+from common.pseudonyms import PURPOSE, SHAPE, is_pseudonym, pseudonym
+from customers.models import Customer, ShopId
 
 MOST_SEALED: Final = 100_000
 REMEMBERED_SECONDS: Final = 600
 """An erased id that comes again is sealed anew after this time at most."""
+OTHER_KEY: Final = "MASTER_KEY is not the one with which this database was begun: set that one again"
+NO_PSEUDONYMS: Final = (
+    "this database holds shoppers' ids from before pseudonyms, and each shopper would be two: begin with an empty one"
+)
 _sealed_until: dict[str, float] = {}
 """Until when the ids of these pseudonyms, which this process sealed lately, need not be sealed again."""
+
+
+class ForeignKeyError(errors.Conflict):
+    """The pseudonyms of this database were made with another `MASTER_KEY`, or it holds ids without pseudonyms."""
+
+
+def check_key() -> None:
+    """Raise ForeignKeyError if shoppers have other pseudonyms in this database than `MASTER_KEY` gives them.
+
+    Each shopper would be two otherwise: who came before, and who comes now.
+    """
+    first = ShopId.objects.order_by("pk").first()
+    try:
+        if first and first.pseudonym != pseudonym(_unsealed(first.sealed_id)):
+            raise ForeignKeyError(OTHER_KEY)
+    except sealed.Unsealable as error:
+        raise ForeignKeyError(OTHER_KEY) from error
+    newest = Customer.objects.order_by("-pk").values_list("raw_id", flat=True).first()
+    if newest and not is_pseudonym(newest.partition(":")[2]):
+        raise ForeignKeyError(NO_PSEUDONYMS)
 
 
 def newly_sealed(ids: Iterable[str | None]) -> dict[str, str]:
@@ -22,8 +44,6 @@ def newly_sealed(ids: Iterable[str | None]) -> dict[str, str]:
 
     They travel on the event that named them, so that an id whose events nobody may keep is not kept either.
     """
-    if not settings.PSEUDONYMS:
-        return {}
     now = clock.real_now().timestamp()
     new = {name: id for id in ids if id and _sealed_until.get(name := pseudonym(id), 0.0) < now}
     return {
@@ -49,10 +69,14 @@ def keep_ids(sealed_ids: Mapping[str, str]) -> None:
 
 def ids_of(names: Collection[str]) -> dict[str, str]:
     """Return the shop's id of each pseudonym that has one."""
-    if not settings.PSEUDONYMS or not names:
+    if not names:
         return {}
     rows = ShopId.objects.filter(pseudonym__in=set(names)).values_list("pseudonym", "sealed_id")
-    return {name: sealed.unseal(bytes(one), purpose=PURPOSE).decode("utf-8", "surrogatepass") for name, one in rows}
+    return {name: _unsealed(one) for name, one in rows}
+
+
+def _unsealed(sealed_id: bytes | memoryview) -> str:
+    return sealed.unseal(bytes(sealed_id), purpose=PURPOSE).decode("utf-8", "surrogatepass")
 
 
 def subjects_with_ids(subjects: Collection[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from common import errors, installation, postgres
 from common import redis as stores
 from common.problems import respond
+from customers import shop_ids
 from events.consumer import lags
 from events.log import get_log, get_waiting_room
 from modelops import live
@@ -153,7 +154,7 @@ def outcome(check: Callable[[], str]) -> dict[str, Any]:
     try:
         with postgres.time_limit(CHECK_SECONDS):
             return {"ok": True, "detail": check()}
-    except (NotMigratedError, installation.ForeignStoreError) as error:
+    except (NotMigratedError, installation.ForeignStoreError, shop_ids.ForeignKeyError) as error:
         return {"ok": False, "detail": error.detail}
     except (DatabaseError, redis.RedisError, errors.DomainError) as error:
         return {"ok": False, "detail": type(error).__name__}
@@ -184,6 +185,13 @@ def check_schema() -> str:
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise NotMigratedError("run manage.py migrate --database owner, then manage.py grant_app_role")
     return "migrated"
+
+
+@lru_cache(maxsize=1)
+def check_key() -> str:
+    """Check that `MASTER_KEY` is that of this database; a success is cached. Raises ForeignKeyError."""
+    shop_ids.check_key()
+    return "its own"
 
 
 def check_redis() -> str:
@@ -224,6 +232,7 @@ OPTIONAL = {"model"}
 CHECKS: dict[str, Callable[[], str]] = {
     "postgres": check_postgres,
     "schema": check_schema,
+    "key": check_key,
     "redis": check_redis,
     "stores": check_stores,
     "log": check_log,

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from html import escape
 from typing import Final
 
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -34,7 +33,7 @@ class ShopIds:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Pass the request on; replace the pseudonyms in the text of its answer."""
         response = self.get_response(request)
-        if settings.PSEUDONYMS and request.path.startswith(PATHS) and isinstance(response, HttpResponse):
+        if request.path.startswith(PATHS) and isinstance(response, HttpResponse):
             # Who is refused before the session is read has no user.
             user = getattr(request, "user", AnonymousUser())
             if may(user, NAMED_SHOPPERS):

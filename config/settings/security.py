@@ -6,11 +6,9 @@ from config.settings.base import DEMO
 
 # May be empty only for commands that sign nothing: Django refuses to use an empty key.
 SECRET_KEY = env.text("SECRET_KEY")
-# Encrypts the subjects' keys of the audit log and the identity secrets of API keys. With a value of its own, SECRET_KEY
-# can be changed; under another master key encrypted data is lost.
+# Encrypts the subjects' keys of the audit log and the identity secrets of API keys, and makes pseudonyms of shoppers'
+# ids. With a value of its own, SECRET_KEY can be changed; under another master key encrypted data is lost.
 MASTER_KEY = env.secret("MASTER_KEY", min_length=32) or SECRET_KEY
-# With it the doors turn the shop's ids into pseudonyms under MASTER_KEY. An installation keeps what it began with.
-PSEUDONYMS = env.flag("PSEUDONYMS")
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("CSRF_TRUSTED_ORIGINS")
 

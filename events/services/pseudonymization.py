@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from django.conf import settings
 from msgspec.structs import replace
 
 from common import pseudonyms
@@ -18,8 +17,6 @@ def with_pseudonyms(item: Item, *, is_ours: bool = False) -> Item:
 
     `is_ours`: it was behind the door already, so its ids are pseudonyms, except for what staff wrote into it.
     """
-    if not settings.PSEUDONYMS:
-        return item
     convert: Callable[[str], str] = pseudonyms.staff_pseudonym if is_ours else pseudonyms.pseudonym
     event = item.event
     ids = {name: value for name in ID_FIELDS if (value := getattr(event, name))}
@@ -30,8 +27,6 @@ def with_pseudonyms(item: Item, *, is_ours: bool = False) -> Item:
 
 def payload_with_pseudonyms(payload: dict[str, object]) -> dict[str, object]:
     """Return an item that is rejected with pseudonyms in place of its ids, as they are read."""
-    if not settings.PSEUDONYMS:
-        return payload
     names = ("userId", "anonymousId", "previousId", "user_id", "anonymous_id", "previous_id")
     ids = {name: value for name in names if (value := text(payload.get(name)))}
     return {**payload, **{name: pseudonyms.pseudonym(value) for name, value in ids.items()}}

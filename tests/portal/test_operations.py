@@ -8,8 +8,10 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from common import redis as stores
+from customers.models import Customer
+from customers.shop_ids import NO_PSEUDONYMS, OTHER_KEY, keep_ids, newly_sealed
 from personalization.serving.snapshot_refresher import SnapshotRefresher
-from portal.operations import check_schema
+from portal.operations import check_key, check_schema
 
 pytestmark = pytest.mark.django_db
 NOBODY_LISTENS = "redis://127.0.0.1:1/0"
@@ -75,6 +77,24 @@ def test_not_ready_on_a_database_that_was_not_migrated(client: Client) -> None:
         "detail": "run manage.py migrate --database owner, then manage.py grant_app_role",
     }
     assert (after.status_code, after.json()["checks"]["schema"]) == (200, {"ok": True, "detail": "migrated"})
+
+
+def test_not_ready_with_another_master_key_or_ids_without_pseudonyms(client: Client, settings: LazySettings) -> None:
+    def key() -> dict[str, object]:
+        return dict(client.get("/readyz").json()["checks"]["key"])
+
+    keep_ids(newly_sealed(["U1"]))
+    check_key.cache_clear()
+    with_own = settings.MASTER_KEY
+    settings.MASTER_KEY = "another key of forty letters, all in all"
+    assert key() == {"ok": False, "detail": OTHER_KEY}
+
+    settings.MASTER_KEY = with_own
+    before = Customer.objects.create(raw_id="user:U1")
+    assert key() == {"ok": False, "detail": NO_PSEUDONYMS}
+
+    before.delete()
+    assert key() == {"ok": True, "detail": "its own"}
 
 
 def test_schema_check_is_cached_after_success(django_assert_num_queries: DjangoAssertNumQueries) -> None:

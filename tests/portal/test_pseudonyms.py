@@ -31,9 +31,8 @@ ORDERED = {
 
 
 @pytest.fixture
-def server(settings: Any) -> Iterator[APIClient]:
+def server() -> Iterator[APIClient]:
     """The shop's server, after one shopper looked, signed in and bought."""
-    settings.PSEUDONYMS = True
     shop_ids._sealed_until.clear()
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {create_key(kind='sk', name='s', scopes=SCOPES)[1]}")

@@ -11,11 +11,12 @@ from types import FrameType
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from audit.services import sequencing
 from common import installation, redis
+from customers.shop_ids import ForeignKeyError, check_key
 from events.consumer import STORE_ERRORS, Consumer, Housekeeping, Work, relax_garbage_collection
 from events.log import get_log
 from events.services.recorder_work import RecorderWork
@@ -67,11 +68,17 @@ def follow(parent: int, stop: threading.Event) -> None:
 
 
 def take_log(stop: threading.Event) -> None:
-    """Return once the log belongs to this installation; retry while stores are down. Raises CommandError."""
+    """Return once the log belongs to this installation, and the key to its database; retry while stores are down.
+
+    Raises CommandError.
+    """
     while not stop.is_set():
         try:
             installation.take_for_command("REDIS_URL")
+            check_key()
             return
+        except ForeignKeyError as error:
+            raise CommandError(error.detail) from error
         except STORE_ERRORS as error:
             log.warning("consumer.waits error=%s", error)
             stop.wait(1)
