@@ -1,7 +1,13 @@
-"""Rows for `desk_pages`: a shop of any size, made inside PostgreSQL by generate_series."""
+"""Rows for `desk_pages`: a shop of any size, made inside PostgreSQL by generate_series.
+
+Pseudonyms are numbers in the form of one. All lead to the same id of the shop, sealed once.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Final
+
+from common import sealed
+from common.pseudonyms import PURPOSE
 
 DAYS: Final = 60
 """Days of events, answers and orders."""
@@ -35,9 +41,9 @@ FROM generate_series(1, %(products)s) AS n
 """
 CUSTOMERS: Final = """
 INSERT INTO customers_customer (raw_id, attributes, attribute_stamps, search_text, email_hash, created_at)
-SELECT 'user:shopper-' || lpad(n::text, 7, '0'),
+SELECT 'user:p_' || lpad(n::text, 22, '0'),
     jsonb_build_object('first_name', first, 'last_name', last, 'email', email, 'city', 'Rome'),
-    '{}', 'shopper-' || lpad(n::text, 7, '0') || lower(' ' || first || ' ' || last),
+    '{}', lower(first || ' ' || last),
     encode(sha256(email::bytea), 'hex'), now() - n * interval '1 second'
 FROM (
     SELECT n, (ARRAY['Ada','Bo','Cy','Dee','Eve','Mo','Olu','Zoe'])[1 + n %% 8] AS first,
@@ -45,14 +51,19 @@ FROM (
     FROM generate_series(1, %(customers)s) AS n
 ) AS people
 """
+SHOP_IDS: Final = """
+INSERT INTO customers_shop_id (pseudonym, sealed_id, kept_at)
+SELECT 'p_' || lpad(n::text, 22, '0'), %(sealed_id)s, now() FROM generate_series(1, %(customers)s) AS n
+"""
 LINKS: Final = """
 INSERT INTO customers_link (kind, from_id, user_id, at, message_id)
-SELECT 'claim', 'a-' || n, 'shopper-' || lpad(n::text, 7, '0'), now() - interval '50 days', 'link-' || n
+SELECT 'claim', 'p_a' || lpad(n::text, 21, '0'), 'p_' || lpad(n::text, 22, '0'), now() - interval '50 days',
+    'link-' || n
 FROM generate_series(1, %(customers)s, 2) AS n
 """
 CONSENTS: Final = """
 INSERT INTO consents_consentstate (raw_id, purpose, given, at, event_id, region)
-SELECT 'user:shopper-' || lpad(n::text, 7, '0'), purpose, true, now() - interval '50 days', 'c', ''
+SELECT 'user:p_' || lpad(n::text, 22, '0'), purpose, true, now() - interval '50 days', 'c', ''
 FROM generate_series(1, %(customers)s) AS n, unnest(ARRAY['analytics', 'personalization']) AS purpose;
 INSERT INTO consents_consentevent (id, raw_id, purpose, given, at, recorded_at, message_id, source, policy_version,
     policy_sha256, region)
@@ -65,7 +76,7 @@ INSERT INTO events_event (id, message_id, at, received_at, kind, name, user_id, 
     source, shard, log_offset)
 SELECT gen_random_uuid(), 'm' || n, at, at, 'track',
     CASE WHEN n %% 4 = 0 THEN 'Recommendation Served' WHEN n %% 11 = 0 THEN 'Product Clicked' ELSE 'Product Viewed' END,
-    'shopper-' || lpad((1 + abs(hashint8(n)) %% %(customers)s)::text, 7, '0'), NULL,
+    'p_' || lpad((1 + abs(hashint8(n)) %% %(customers)s)::text, 22, '0'), NULL,
     CASE WHEN n %% 4 = 0 THEN jsonb_build_object('placement', 'home', 'recommendation_id', md5(n::text),
         'products', (SELECT jsonb_agg(jsonb_build_object('product_id', 'P' || (n + place) %% %(products)s))
                      FROM generate_series(1, 10) AS place))
@@ -98,7 +109,7 @@ FROM (
 ORDERS: Final = """
 INSERT INTO events_order (order_id, claimed_by, confirmed, user_id, status, placed_at, revenue, revenue_basis, total,
     currency, coupon, refunded, refunded_stated, returned_units, wholly_refunded, status_message, content_message)
-SELECT 'O' || n, '', true, 'shopper-' || lpad((1 + abs(hashint8(n)) %% %(customers)s)::text, 7, '0'), 'completed',
+SELECT 'O' || n, '', true, 'p_' || lpad((1 + abs(hashint8(n)) %% %(customers)s)::text, 22, '0'), 'completed',
     now() - n * interval '10 seconds', 40, 'lines', 40, 'EUR', '', 0, 0, '{}', false, '', ''
 FROM generate_series(1, %(customers)s / 5) AS n;
 INSERT INTO events_orderline (order_id, position, product_id, quantity, price, list_id, raw_id, placed_at)
@@ -113,7 +124,7 @@ SELECT 's' || n, 'must be a number', 'price', '{"type": "track"}', '{}', 'key:1'
 INSERT INTO events_count (day, name, reason, n)
 SELECT now()::date - n, 'Product Viewed', 'refused', 1000 FROM generate_series(0, %(days)s) AS n
 """
-STEPS: Final = (MONTHS, PRODUCTS, CUSTOMERS, LINKS, CONSENTS, EVENTS, ANSWERS, ORDERS, REST)
+STEPS: Final = (MONTHS, PRODUCTS, CUSTOMERS, SHOP_IDS, LINKS, CONSENTS, EVENTS, ANSWERS, ORDERS, REST)
 DEFERRED: Final = ("catalog_title", "catalog_category", "customers_customer_search")
 """Inverted indexes, made after the rows: row by row they take most of the time."""
 
@@ -126,6 +137,7 @@ def fill(connection: Any, sizes: Sizes) -> None:
         "events": sizes.events,
         "answers": sizes.answers,
         "days": DAYS,
+        "sealed_id": sealed.seal(b"shopper-1", purpose=PURPOSE),
     }
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = ANY(%s)", [list(DEFERRED)])

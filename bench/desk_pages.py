@@ -25,7 +25,7 @@ from bench._stage import Stage, answers, stage_in, until
 
 MATRIX: Final = Path(__file__).resolve().parent.parent / "tests" / "portal" / "role_matrix.txt"
 BUDGET_MS: Final = 300
-CUSTOMER: Final = "user:shopper-0000007"
+CUSTOMER: Final = f"user:p_{7:022}"
 QUERIES: Final = {
     "portal:preview": "?placement=home",
     "portal:experiment-preview": "?experiment=button",
@@ -34,8 +34,7 @@ QUERIES: Final = {
     "portal:preview of a named shopper": f"?placement=home&subject={CUSTOMER}",
 }
 MORE: Final = {
-    "customers by a rare part": "/portal/customers?q=shopper-0000123",
-    "customers by a common part": "/portal/customers?q=shopper",
+    "customers by an id": f"/portal/customers?q=p_{123:022}",
     "customers by name": "/portal/customers?q=ada",
     "customers by two names": "/portal/customers?q=eve+name1",
     "customers by nobody's name": "/portal/customers?q=quetzalcoatl",

@@ -233,6 +233,8 @@ async def one_event(it: Stage, shop: Shop, audience: Audience, session: aiohttp.
 
 def floor_of(it: Stage, shopper: int) -> tuple[float, float]:
     """Return when PostgreSQL had both events of a shopper, and when the counter had counted the shopper."""
+    from common.pseudonyms import pseudonym
+
     with contextlib.closing(psycopg2.connect(it.environment["DATABASE_URL"])) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -244,9 +246,10 @@ def floor_of(it: Stage, shopper: int) -> tuple[float, float]:
 
                 return look
 
-            until(is_there("events_event", "user_id", f"u{shopper}", 2), seconds=WAIT_SECONDS, what="the recorder")
+            user = pseudonym(f"u{shopper}")
+            until(is_there("events_event", "user_id", user, 2), seconds=WAIT_SECONDS, what="the recorder")
             recorder = time.perf_counter()
-            until(is_there("experiments_exposure", "unit", f"user:u{shopper}", 1), seconds=WAIT_SECONDS, what="counter")
+            until(is_there("experiments_exposure", "unit", f"user:{user}", 1), seconds=WAIT_SECONDS, what="counter")
             return recorder, time.perf_counter()
 
 

@@ -177,6 +177,7 @@ def profiles(products: int, shoppers: int, *, per_shopper: int = 40) -> None:
     """Give each shopper consent and so many views of the last month."""
     from common import clock, redis
     from common.ids import uuid7
+    from common.pseudonyms import pseudonym
     from consents import cache
     from consents.state import Decision
     from events.types.base import Event
@@ -186,7 +187,8 @@ def profiles(products: int, shoppers: int, *, per_shopper: int = 40) -> None:
     for start in range(0, shoppers, 200):
         pipe, events = redis.client().pipeline(transaction=False), []
         for shopper in range(start, min(start + 200, shoppers)):
-            cache.apply_all(pipe, f"user:u{shopper}", {"personalization": Decision(True, now, f"c{shopper}")})
+            user = pseudonym(f"u{shopper}")
+            cache.apply_all(pipe, f"user:{user}", {"personalization": Decision(True, now, f"c{shopper}")})
             ages = np.sort(random.uniform(0, 30 * 86_400_000_000, per_shopper))[::-1]
             for item, age in zip(random.integers(0, products, per_shopper), ages, strict=True):
                 events.append(
@@ -196,7 +198,7 @@ def profiles(products: int, shoppers: int, *, per_shopper: int = 40) -> None:
                         name="Product Viewed",
                         at=now - int(age),
                         received_at=now,
-                        user_id=f"u{shopper}",
+                        user_id=user,
                         properties={"product_id": f"P{item:05d}"},
                         allowed=("analytics", "personalization"),
                         source="bench",
