@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from audit import selectors
 from audit.models import AuditEvent
 from audit.services import destroy_subject, record
+from common.pseudonyms import subject_pseudonym
 from tests.staff import staff
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,13 @@ def search_results(client: Client, words: str) -> list[str]:
 
 def test_olu_finds_events_by_object_actor_action_and_shopper() -> None:
     olu = staff("olu", "compliance officer")
-    record(category="privacy", action="erasure.requested", actor="staff:0", object="request:1", subject="user:ada")
+    record(
+        category="privacy",
+        action="erasure.requested",
+        actor="staff:0",
+        object="request:1",
+        subject=subject_pseudonym("user:ada"),
+    )
     record(category="catalog", action="product.put", actor="key:5", object="product:P1")
 
     assert search_results(olu, "product:P1") == ["product:P1"]

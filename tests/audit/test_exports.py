@@ -20,8 +20,10 @@ from audit.services import exports, publishing, record
 from audit.services.sequencing import sequence
 from common import clock
 from common.errors import InvalidInput
+from common.pseudonyms import subject_pseudonym
 from tests.audit.conftest import behind_triggers, put_events
 
+ADA = subject_pseudonym("user:ada")
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("key_file")]
 Exported = Callable[..., Path]
 
@@ -72,7 +74,7 @@ def test_the_zip_file_verifies_as_it_is(exported: Exported, tmp_path: Path) -> N
 def test_a_filter_leaves_hashes_of_the_other_rows(exported: Exported, format: str) -> None:
     put_events(5, actor="staff:4")
     put_events(7, actor="key:1")
-    put_events(2, actor="staff:4", subject="user:ada")
+    put_events(2, actor="staff:4", subject=ADA)
 
     folder = exported("--format", format, "--actor", "staff:4")
     code, output = verified(folder)
@@ -142,12 +144,12 @@ def test_ocsf_has_what_a_siem_reads(exported: Exported) -> None:
 
 
 def test_the_export_of_an_erased_shopper_still_verifies(exported: Exported) -> None:
-    put_events(3, subject="user:ada")
+    put_events(3, subject=ADA)
     before = (exported() / "events.jsonl").read_bytes()
 
     from audit.services import destroy_subject
 
-    destroy_subject("user:ada")
+    destroy_subject(ADA)
 
     folder = exported("--until", clock.real_now().isoformat())
     assert verified(folder)[0] == 0

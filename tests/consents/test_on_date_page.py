@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from common import clock
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents.services import decide_for
 from customers.models import CustomerLink
 from tests.staff import staff
@@ -59,11 +60,14 @@ def test_a_day_alone_means_its_end(officer: Client) -> None:
 
 def test_any_id_of_a_person_leads_to_all_proofs(officer: Client) -> None:
     for subject in ("user:ada", "anonymous:phone", "anonymous:stranger"):
-        decide_for(subject, decisions={"analytics": True}, actor="test")
+        decide_for(subject_pseudonym(subject), decisions={"analytics": True}, actor="test")
     at = clock.now() - timedelta(days=1)
-    CustomerLink.objects.create(kind="claim", from_id="phone", user_id="ada", at=at, message_id="m1")
+    CustomerLink.objects.create(
+        kind="claim", from_id=pseudonym("phone"), user_id=pseudonym("ada"), at=at, message_id="m1"
+    )
 
+    ids = {subject_pseudonym("user:ada"), subject_pseudonym("anonymous:phone")}
     for term in ("ada", "phone", "user:ada", "anonymous:phone"):
         listed = officer.get(reverse(LIST), {"q": term}).context["cl"].result_list
-        assert {row.raw_id for row in listed} == {"user:ada", "anonymous:phone"}, term
+        assert {row.raw_id for row in listed} == ids, term
     assert officer.get(reverse(LIST), {"q": "a\x00"}).status_code == 200

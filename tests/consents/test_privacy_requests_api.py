@@ -16,6 +16,7 @@ from access.identity import sign_user
 from access.selectors import resolve_key
 from access.services import create_key
 from common import clock
+from common.pseudonyms import subject_pseudonym
 from consents.models import PrivacyRequest
 from consents.services import requests
 from consents.tasks import send_link
@@ -35,7 +36,7 @@ def sent() -> Iterator[Any]:
 @pytest.fixture
 def ada() -> None:
     """The shopper U1, whose e-mail address the shop knows."""
-    apply_traits([StatedTraits("user:U1", clock.epoch_us(), "m1", {"email": "ada@example.com"})])
+    apply_traits([StatedTraits(subject_pseudonym("user:U1"), clock.epoch_us(), "m1", {"email": "ada@example.com"})])
 
 
 def client_with(raw: str) -> APIClient:

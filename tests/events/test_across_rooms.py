@@ -9,6 +9,7 @@ from django.test import override_settings
 from access.identity import sign_user
 from access.keys import KeyRecord
 from common import clock, redis
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents.models import ConsentEvent
 from consents.selectors import person, rule_of, terms
 from events.intake.items import Envelope
@@ -60,7 +61,7 @@ def send(*items: Any, sender: Sender = SERVER) -> int:
 
 def history(**who: str) -> list[str]:
     """Return the products of a live profile."""
-    return [one.product_id for one in read_person(**who).history]
+    return [one.product_id for one in read_person(**{name: pseudonym(id) for name, id in who.items()}).history]
 
 
 def trained() -> list[str]:
@@ -70,6 +71,7 @@ def trained() -> list[str]:
 
 def everywhere(subject: str) -> set[bool]:
     """Return whether personalization is allowed, as the consent route and as serving see it."""
+    subject = subject_pseudonym(subject)
     kind, _, value = subject.partition(":")
     result = read_person(user_id=value) if kind == "user" else read_person(anonymous_id=value)
     whom = person(subject).verdict(terms()["personalization"], rule=rule_of(None))
@@ -173,7 +175,9 @@ def test_who_refused_twice_did_so_also_where_a_browser_proves_no_user(at_once: b
     for batch in [said[:2], said[2:]] if at_once else [[one] for one in said]:
         send(*batch, sender=browser)
 
-    proofs = ConsentEvent.objects.filter(raw_id="anonymous:phone", purpose="train_models").order_by("at")
+    proofs = ConsentEvent.objects.filter(raw_id=subject_pseudonym("anonymous:phone"), purpose="train_models").order_by(
+        "at"
+    )
     decisions = [(one.at.timestamp() - START, one.given) for one in proofs]
     assert decisions == [(1, True), (5, False), (7, True), (9, False)]
     lose_redis()
@@ -267,7 +271,9 @@ def test_who_shares_a_device_is_somebody_else() -> None:
 def test_a_list_that_the_shop_asked_for_joins_nobody_in_a_replay_either() -> None:
     send(item(1, userId="ada", consent=YES), item(2, anonymousId="till", consent=YES))
     fields = {"name": "Recommendation Served", "at": clock.epoch_us(), "properties": {"products": []}}
-    append_server_events([ServerEvent(message_id="r1", user_id="ada", anonymous_id="till", **fields)])  # type: ignore[arg-type]
+    append_server_events(
+        [ServerEvent(message_id="r1", user_id=pseudonym("ada"), anonymous_id=pseudonym("till"), **fields)]
+    )  # type: ignore[arg-type]
     send(decides(50, NO, anonymousId="till"))
     before = everywhere("user:ada")
 
@@ -280,7 +286,7 @@ def test_two_lines_of_one_product_are_one_purchase_in_the_place_of_the_first_for
     lines = [{"product_id": "A", "variant": "S"}, {"product_id": "B"}, {"product_id": "A", "variant": "M"}]
     send(item(1, "Order Completed", userId="ada", consent=YES, properties={"order_id": "O1", "products": lines}))
 
-    interactions = distinct(read_person(user_id="ada").history)
+    interactions = distinct(read_person(user_id=pseudonym("ada")).history)
 
     assert [one.product_id for one in interactions] == trained() == ["A", "B"]
 
@@ -290,5 +296,5 @@ def test_the_groups_of_the_gate_know_what_was_said_of_an_account_that_was_joined
     send(item(3, type="alias", userId="zoe", previousId="ada"))
     subjects = list(training_frame()["user_id"])
 
-    assert subjects == ["user:ada"]
+    assert subjects == [subject_pseudonym("user:ada")]
     assert labels_of(subjects, since=datetime(2020, 1, 1, tzinfo=UTC))["region"] == ("AT",)

@@ -11,6 +11,7 @@ from access.models import ApiKey
 from access.services import create_key, revoke_key
 from audit.models import AuditEvent
 from common import clock
+from common.pseudonyms import pseudonym
 from consents.selectors import person as said_of
 from consents.selectors import rule_of, terms
 from consents.services import decide_for
@@ -63,7 +64,7 @@ PHONE = "695efb42-27fc-4c1c-8f1e-0d7d1d7a9a11"
 
 @pytest.mark.parametrize("query", ["user:bo", "bo", f"anonymous:{PHONE}", PHONE])
 def test_events_of_one_shopper_are_found_by_whole_id(query: str) -> None:
-    record(entry(event(1)), entry(event(2, user_id="bo", anonymous_id=PHONE)))
+    record(entry(event(1)), entry(event(2, user_id=pseudonym("bo"), anonymous_id=pseudonym(PHONE))))
 
     page = staff("ops", "operator").get(LIST, {"q": query})
 
@@ -160,7 +161,7 @@ def test_no_click_makes_an_unproven_user_id_a_proven_one() -> None:
     staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
 
     (sent,) = appended()
-    assert (sent.user_id, sent.claimed_user_id) == (None, ITEM["userId"])
+    assert (sent.user_id, sent.claimed_user_id) == (None, pseudonym(ITEM["userId"]))
 
 
 def test_a_yes_that_is_sent_again_is_older_than_the_no_that_came_since() -> None:

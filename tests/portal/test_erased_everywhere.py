@@ -21,6 +21,7 @@ from access.services import create_key
 from audit.services import record
 from common import clock, privacy, redis
 from common.personal_data import places
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents.models import IdentityMethod, PrivacyRequest
 from consents.services import decide_for, fulfilment
 from consents.services.requests import open_request
@@ -47,7 +48,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of MLflow
 ]
 USER, DEVICE = "lovelace-4711", "phone-4711"
-NEEDLES = (b"lovelace-4711", b"phone-4711", b"lovelace@example")
+SUBJECT = subject_pseudonym(f"user:{USER}")
+OF_THE_SHOP = (b"lovelace-4711", b"phone-4711", b"lovelace@example")
+NEEDLES = (*OF_THE_SHOP, pseudonym(USER).encode(), pseudonym(DEVICE).encode())
 YES = {"analytics": True, "personalization": True, "train_models": True, "experiments": True, "cross_device": True}
 
 
@@ -91,20 +94,20 @@ def everywhere(few_sources: None, settings: Any, tmp_path: Path) -> APIClient:
     browser.credentials(HTTP_AUTHORIZATION=f"Bearer {create_key(kind='pk', name='p')[1]}")
     send(browser, {**viewed, "anonymousId": "tablet"})  # a claim without proof
     send(server, {**viewed, "userId": None, "anonymousId": DEVICE, "context": {}})
-    decide_for(f"user:{USER}", decisions={"ads_share": False}, actor="test", source="banner")
+    decide_for(SUBJECT, decisions={"ads_share": False}, actor="test", source="banner")
     consume()
     record_purchases(120)
-    create_experiment("button", data={"test_units": {f"user:{USER}": "control"}}, actor="staff:1")
-    write([Note("button", 1, "control", f"user:{USER}")])
+    create_experiment("button", data={"test_units": {SUBJECT: "control"}}, actor="staff:1")
+    write([Note("button", 1, "control", SUBJECT)])
     Exposure.objects.create(
-        experiment=Experiment.objects.get(), epoch=1, unit=f"user:{USER}", arm="control", first_at=clock.now()
+        experiment=Experiment.objects.get(), epoch=1, unit=SUBJECT, arm="control", first_at=clock.now()
     )
     session = SessionStore()
     session["shop.user"] = USER
     session.create()
     record(
         category="customer", action="customer.viewed", actor="staff:1", object="customer",
-        subject=f"user:{USER}", detail={"address": "lovelace@example.com"},
+        subject=SUBJECT, detail={"address": "lovelace@example.com"},
     )  # fmt: skip
     tail.flush()
     call_command("train", "--seed", "3")
@@ -115,14 +118,16 @@ def everywhere(few_sources: None, settings: Any, tmp_path: Path) -> APIClient:
     return server
 
 
-def in_postgres() -> list[str]:
+def in_postgres(*needles: bytes) -> list[str]:
     """Return the tables whose rows hold an id, in a dump of all of them; sessions are decoded."""
     traces = []
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f'SELECT t::text FROM "{table}" AS t')
-            traces += [table for (row,) in cursor.fetchall() if holds(row.encode()) or holds(unhexed(row))]
-    traces += ["session" for row in Session.objects.all() if holds(str(row.get_decoded()).encode())]
+            traces += [
+                table for (row,) in cursor.fetchall() if holds(row.encode(), *needles) or holds(unhexed(row), *needles)
+            ]
+    traces += ["session" for row in Session.objects.all() if holds(str(row.get_decoded()).encode(), *needles)]
     return sorted(set(traces))
 
 
@@ -135,13 +140,13 @@ def _is_hex(part: str) -> bool:
     return len(part) % 2 == 0 and all(sign in "0123456789abcdef" for sign in part)
 
 
-def in_redis() -> list[str]:
+def in_redis(*needles: bytes) -> list[str]:
     """Return the keys that hold an id, in their names or values, in all databases of the product; the log is here."""
     traces = []
     for url in (django_settings.REDIS_URL, django_settings.REDIS_BROKER_URL, django_settings.REDIS_CHANNELS_URL):
         client = redis_py.Redis.from_url(url)
         for key in client.scan_iter(count=1000):
-            traces += [key.decode()] if holds(key) or holds(_value(client, key)) else []
+            traces += [key.decode()] if holds(key, *needles) or holds(_value(client, key), *needles) else []
         client.close()
     return sorted(set(traces))
 
@@ -186,8 +191,8 @@ def in_files(*folders: Path) -> list[str]:
     return sorted(traces)
 
 
-def holds(content: bytes) -> bool:
-    return any(needle in content for needle in NEEDLES)
+def holds(content: bytes, *needles: bytes) -> bool:
+    return any(needle in content for needle in needles or NEEDLES)
 
 
 def test_no_store_holds_the_ids_of_an_erased_shopper(
@@ -198,14 +203,14 @@ def test_no_store_holds_the_ids_of_an_erased_shopper(
     assert len(in_redis()) >= 10
     assert undeclared_traces() == []
     assert {one.suffix for folder in folders for one in folder.rglob("*")} >= {".npz", ".json", ".db"}
-    person = privacy.Person((f"user:{USER}", f"anonymous:{DEVICE}"))
+    person = privacy.Person((SUBJECT, subject_pseudonym(f"anonymous:{DEVICE}")))
     holdings = {store.name: store.verify(person) for store in privacy.stores()}
     assert min(holdings.values()) > 0, holdings
     (total,) = Order.objects.values_list("revenue", flat=True).filter(order_id="O1")
 
     with caplog.at_level(logging.DEBUG):
         request = open_request(
-            f"user:{USER}", kind="erasure", regime="gdpr", actor="sk_1", proof=IdentityMethod.LOGIN,
+            SUBJECT, kind="erasure", regime="gdpr", actor="sk_1", proof=IdentityMethod.LOGIN,
             contact="lovelace@example.com",
         )  # fmt: skip
         fulfilment.fulfil(request.pk, actor="staff:7")
@@ -224,4 +229,4 @@ def test_no_store_holds_the_ids_of_an_erased_shopper(
     assert in_files(*folders) == []
     assert not holds(caplog.text.encode())
     assert list(Order.objects.filter(order_id="O1").values_list("revenue", "user_id")) == [(total, None)]
-    assert mark_of(f"user:{USER}") == PrivacyRequest.objects.get().subject_mark
+    assert mark_of(SUBJECT) == PrivacyRequest.objects.get().subject_mark

@@ -15,7 +15,7 @@ from customers import shop_ids
 from customers.models import Customer, ShopId
 from events.models import Event, Order, SetAside
 from personalization.serving.exposures import exposures
-from tests.portal.test_erased_everywhere import DEVICE, USER, consume, in_postgres, in_redis, send
+from tests.portal.test_erased_everywhere import DEVICE, OF_THE_SHOP, USER, consume, in_postgres, in_redis, send
 from tests.shop_fixtures import stocked_shop
 from tests.staff import staff
 
@@ -50,8 +50,8 @@ def server() -> Iterator[APIClient]:
 
 
 def test_no_store_holds_an_id_of_the_shop(server: APIClient) -> None:
-    assert in_postgres() == []
-    assert in_redis() == []
+    assert in_postgres(*OF_THE_SHOP) == []
+    assert in_redis(*OF_THE_SHOP) == []
     assert {row.user_id for row in Event.objects.all()} == {None, pseudonym(USER)}
     assert Order.objects.get().user_id == pseudonym(USER)
     assert Customer.objects.get().raw_id == subject_pseudonym(SUBJECT)

@@ -21,6 +21,7 @@ from audit.signing import create_key as create_audit_key
 from catalog.services import put_product
 from common import clock, redis
 from common.ids import uuid7
+from common.pseudonyms import pseudonym, pseudonym_or_none, subject_pseudonym
 from consents import tasks
 from consents.models import PrivacyRequest
 from consents.selectors import person, verdicts
@@ -38,6 +39,7 @@ from profiles import keys
 from profiles.services.segments import create_segment
 
 pytestmark = pytest.mark.django_db
+ADA = subject_pseudonym("user:ada")
 HOME, ENTER = "/privacy/me", "/privacy/me/enter"
 
 
@@ -75,17 +77,17 @@ def ada(key: str) -> Client:
 def event(name: str, *, user_id: str | None = "ada", anonymous_id: str | None = None, **properties: Any) -> None:
     now = clock.now()
     Event.objects.create(
-        id=uuid7(), message_id=str(uuid7()), kind="track", name=name, at=now, received_at=now, user_id=user_id,
-        anonymous_id=anonymous_id, properties=properties, allowed=["analytics", "personalization", "train_models"],
-        shard=0, log_offset=Event.objects.count() + 1,
+        id=uuid7(), message_id=str(uuid7()), kind="track", name=name, at=now, received_at=now,
+        user_id=pseudonym_or_none(user_id), anonymous_id=pseudonym_or_none(anonymous_id), properties=properties,
+        allowed=["analytics", "personalization", "train_models"], shard=0, log_offset=Event.objects.count() + 1,
     )  # fmt: skip
 
 
 @pytest.fixture
 def known(key: str) -> None:
     """Ada with a name, events, a list, an arm, and a live model; Bo, who shares nothing with her."""
-    apply_traits([StatedTraits("user:ada", clock.epoch_us(), "m1", {"first_name": "Ada", "city": "London"})])
-    apply_traits([StatedTraits("user:bo", clock.epoch_us(), "m2", {"first_name": "Boris"})])
+    apply_traits([StatedTraits(ADA, clock.epoch_us(), "m1", {"first_name": "Ada", "city": "London"})])
+    apply_traits([StatedTraits(subject_pseudonym("user:bo"), clock.epoch_us(), "m2", {"first_name": "Boris"})])
     put_product("P1", data={"title": "Oak chair", "price": "9.90"}, actor="system:test")
     event("Product Viewed", product_id="P1")
     event("Product Viewed", user_id="bo", product_id="secret-lamp")
@@ -97,7 +99,7 @@ def known(key: str) -> None:
     ]
     create_experiment("button", data={"name": "The button", "arms": arms}, actor="staff:1")
     blue = Arm.objects.get(key="blue")
-    Exposure.objects.create(experiment=blue.experiment, epoch=1, unit="user:ada", arm="blue", first_at=clock.now())
+    Exposure.objects.create(experiment=blue.experiment, epoch=1, unit=ADA, arm="blue", first_at=clock.now())
     ModelVersion.objects.create(
         version="2026-12-01.1", directory="d", artifact_hash="0" * 64, state="champion", promoted_at=clock.now()
     )
@@ -165,7 +167,9 @@ def test_a_device_shows_its_own_and_never_an_accounts(key: str, known: None) -> 
     client, _ = enter(key, anonymous_id="phone")
     assert b"Oak chair" in client.get(HOME).content or b"P1" in client.get(HOME).content
 
-    CustomerLink.objects.create(kind="claim", from_id="phone", user_id="ada", at=clock.now(), message_id="m3")
+    CustomerLink.objects.create(
+        kind="claim", from_id=pseudonym("phone"), user_id=pseudonym("ada"), at=clock.now(), message_id="m3"
+    )
 
     page = client.get(HOME).content.decode()
     assert "Log in at the shop" in page
@@ -178,7 +182,7 @@ def test_a_device_shows_its_own_and_never_an_accounts(key: str, known: None) -> 
 def test_a_device_that_was_also_somebody_elses_is_left_out(key: str, known: None) -> None:
     for user_id, message_id in (("bo", "m3"), ("ada", "m4")):
         CustomerLink.objects.create(
-            kind="claim", from_id="tablet", user_id=user_id, at=clock.now(), message_id=message_id
+            kind="claim", from_id=pseudonym("tablet"), user_id=pseudonym(user_id), at=clock.now(), message_id=message_id
         )
     event("Product Viewed", user_id=None, anonymous_id="tablet", product_id="of-bo")
 
@@ -189,20 +193,20 @@ def test_a_device_that_was_also_somebody_elses_is_left_out(key: str, known: None
 
 
 def test_consent_is_withdrawn_and_given_with_proof(key: str, known: None) -> None:
-    decide_for("user:ada", decisions={"personalization": True, "analytics": True}, actor="test", source="banner")
+    decide_for(ADA, decisions={"personalization": True, "analytics": True}, actor="test", source="banner")
     client = ada(key)
 
     done = client.post("/privacy/me/consent", {"purpose": "personalization", "answer": "withdraw"}, follow=True)
     assert "is off from now on" in done.content.decode()
     assert json.loads(done.context["choices"]) == {"personalization": False, "analytics": True}, "what was answered"
-    allowed = verdicts(person("user:ada"), region=None)
+    allowed = verdicts(person(ADA), region=None)
     assert (allowed["personalization"].allowed, allowed["analytics"].allowed) == (False, True)
     assert entries(action="consent.decided")[0].actor == "shopper"
 
     client.post("/privacy/me/consent", {"purpose": "personalization", "answer": "allow"})
-    assert verdicts(person("user:ada"), region=None)["personalization"].allowed
+    assert verdicts(person(ADA), region=None)["personalization"].allowed
     client.post("/privacy/me/consent", {"purpose": "all", "answer": "withdraw"})
-    assert {name for name, one in verdicts(person("user:ada"), region=None).items() if one.allowed} == {"essential"}
+    assert {name for name, one in verdicts(person(ADA), region=None).items() if one.allowed} == {"essential"}
 
 
 @pytest.mark.parametrize(
@@ -259,7 +263,7 @@ def test_a_shopper_leaves_and_later_nothing_is_shown(key: str, known: None) -> N
     assert "Nothing. No store holds anything about you." in page
     assert "London" not in page
     assert again.post("/privacy/me/download").status_code == 200
-    assert not entries_about("user:ada"), "not even the second visit left a trace"
+    assert not entries_about(ADA), "not even the second visit left a trace"
 
 
 def test_leaving_the_page_removes_the_cookie(key: str, known: None) -> None:
@@ -307,7 +311,7 @@ def link_in(message: Any) -> str:
 
 
 def test_a_mailed_link_opens_the_page_once(key: str, known: None, mails: list[Any]) -> None:
-    apply_traits([StatedTraits("user:ada", clock.epoch_us(), "m5", {"email": "Ada@example.com"})])
+    apply_traits([StatedTraits(ADA, clock.epoch_us(), "m5", {"email": "Ada@example.com"})])
     client = Client()
 
     answer = client.post("/privacy/me/link", {"email": "ada@Example.com"})
@@ -329,7 +333,7 @@ def test_a_mailed_link_opens_the_page_once(key: str, known: None, mails: list[An
 def test_an_old_or_invented_link_opens_nothing(
     key: str, known: None, mails: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = f"/privacy/me/link/{own_links.new_link('user:ada')}"
+    link = f"/privacy/me/link/{own_links.new_link(ADA)}"
     later = clock.real_now() + timedelta(seconds=own_links.LINK_SECONDS + 1)
     monkeypatch.setattr(clock, "real_now", lambda: later)
     client = Client()
@@ -349,11 +353,11 @@ def test_no_mail_goes_to_what_is_no_address(key: str, mails: list[Any], address:
 
 
 def test_a_segment_says_why(key: str, known: None) -> None:
-    decide_for("user:ada", decisions={"personalization": True}, actor="test", source="banner")
+    decide_for(ADA, decisions={"personalization": True}, actor="test", source="banner")
     create_segment(
         key="big", name="Big spenders", rule={"trait": "rfm.monetary", "is": "at_least", "value": 200}, actor="staff:1"
     )
-    redis.client().hset(f"{keys.SEGMENTS}user:ada", "big", str(clock.epoch_us()))
+    redis.client().hset(f"{keys.SEGMENTS}{ADA}", "big", str(clock.epoch_us()))
 
     page = ada(key).get(HOME).content.decode()
 

@@ -8,6 +8,7 @@ import pytest
 from django.test import override_settings
 from rest_framework.test import APIClient
 
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents.models import Purpose
 from consents.selectors import forget_terms, person, rule_of, terms
 from events.links import links_of
@@ -31,7 +32,7 @@ def send(client: APIClient, *items: dict[str, Any], **headers: Any) -> None:
 
 
 def may(subject: str, purpose: str = "personalization") -> bool:
-    return person(subject).verdict(terms()[purpose], rule=rule_of(None)).allowed
+    return person(subject_pseudonym(subject)).verdict(terms()[purpose], rule=rule_of(None)).allowed
 
 
 def test_what_is_allowed_is_written_on_the_event(server: APIClient, log: "LogReader", viewed: Maker) -> None:
@@ -135,7 +136,7 @@ def test_a_refusal_is_proven_once_and_leaves_no_trail(server: APIClient, log: "L
     send(server, *(viewed(f"m{number}", context=refusal) for number in range(5)))
 
     (proof,) = log.events()
-    assert (proof.name, proof.anonymous_id, proof.properties) == ("Consent Updated", "bo", {})
+    assert (proof.name, proof.anonymous_id, proof.properties) == ("Consent Updated", pseudonym("bo"), {})
     assert proof.consents == {"analytics": False, "personalization": False}
     assert len(log.counted()) == 5
 
@@ -207,12 +208,13 @@ def test_the_privacy_signal_refuses_and_is_remembered_on_the_known_account(
     ada = viewed(userId="ada", context={**preferring(analytics=True), "traits": {"user_hash": proof}})
 
     send(browser, viewed("m0", anonymousId="eve"), HTTP_SEC_GPC="true")
-    assert log.event().anonymous_id == "eve"
+    assert log.event().anonymous_id == pseudonym("eve")
     send(browser, ada, HTTP_SEC_GPC="1")
 
     assert [one["reason"] for one in log.counted()] == ["gpc"]
-    assert person("user:ada").remembers("gpc")
-    assert not person("anonymous:bo").states["anonymous:bo"].on("gpc")
+    assert person(subject_pseudonym("user:ada")).remembers("gpc")
+    bo = subject_pseudonym("anonymous:bo")
+    assert not person(bo).states[bo].on("gpc")
     assert not may("user:ada", "analytics")
 
 
@@ -228,8 +230,10 @@ def test_a_browser_that_proves_one_user_id_cannot_join_another_to_it(log: "LogRe
 
     send(client, viewed(type="alias", userId="eve", previousId="ada", anonymousId=None, traits={"user_hash": proof}))
 
-    assert [(link.kind, link.from_id, link.user_id) for link in links_of(log.event())] == [("claim", "ada", "eve")]
-    assert set(person("user:ada").states) == {"user:ada"}
+    links = [(link.kind, link.from_id, link.user_id) for link in links_of(log.event())]
+    assert links == [("claim", pseudonym("ada"), pseudonym("eve"))]
+    ada = subject_pseudonym("user:ada")
+    assert set(person(ada).states) == {ada}
 
 
 def test_the_region_comes_from_the_proxy_and_decides_the_rule(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from common.clock import to_microseconds
+from common.pseudonyms import pseudonym_or_none
 from events.log import get_log
 from events.models import Order
 from events.selectors import training_frame
@@ -118,7 +119,10 @@ def told_of(events: list[Told]) -> Told:
             result |= {name: kept(number(properties.get(name))) for name in MONEY}
             result |= {"revenue": revenue, "currency": (properties.get("currency") or "EUR").upper()}
             result |= {"coupon": str(properties["coupon"]), "lines": lines_of(properties)}
-            result |= {"user_id": one.get("userId"), "anonymous_id": one.get("anonymousId")}
+            result |= {
+                "user_id": pseudonym_or_none(one.get("userId")),
+                "anonymous_id": pseudonym_or_none(one.get("anonymousId")),
+            }
         elif name == "Order Refunded":
             lines = lines_of(properties) if revenue is None else []
             result["refunded"] += revenue or sum(quantity * (price or 0) for _, quantity, price, _ in lines)

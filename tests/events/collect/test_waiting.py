@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from common import clock, privacy, redis
 from common.errors import Unavailable
+from common.pseudonyms import subject_pseudonym
 from consents.selectors import states_of_people
 from events.log import Entry, get_log, get_waiting_room
 from events.models import Event
@@ -248,7 +249,7 @@ def test_who_settles_second_writes_nothing(server: APIClient, viewed: Maker) -> 
 
     send(server, viewed("early", context=UNSAID))
     room = get_waiting_room()
-    (body,) = room.bodies_of(["anonymous:bo"])
+    (body,) = room.bodies_of([subject_pseudonym("anonymous:bo")])
     pair = (_waiting(Submission.decode(body)), Entry("counted", "early", b"{}"))
 
     for _ in range(2):
@@ -270,7 +271,7 @@ def test_an_erasure_reaches_what_waits(server: APIClient, viewed: Maker) -> None
     store = {store.name: store for store in privacy.stores()}["events"]
     send(server, viewed("mine", userId="ada", anonymousId="phone", context=UNSAID))
     send(server, viewed("other", userId="cy", anonymousId="phone", context=UNSAID))
-    ada = privacy.Person(("user:ada", "anonymous:phone"))
+    ada = privacy.Person((subject_pseudonym("user:ada"), subject_pseudonym("anonymous:phone")))
 
     assert (store.verify(ada), store.erase(ada), store.verify(ada)) == (1, 1, 0)
 
@@ -281,7 +282,8 @@ def test_an_erasure_reaches_what_waits_and_claims_the_user(browser: APIClient, v
     store = {store.name: store for store in privacy.stores()}["events"]
     send(browser, viewed("claim", userId="ada", anonymousId="phone", context=UNSAID))
 
-    assert (store.erase(privacy.Person(("user:ada",))), get_waiting_room().length()) == (1, 0)
+    ada = privacy.Person((subject_pseudonym("user:ada"),))
+    assert (store.erase(ada), get_waiting_room().length()) == (1, 0)
 
 
 def test_an_account_s_yes_releases_no_claim_on_it(browser: APIClient, server: APIClient, viewed: Maker) -> None:

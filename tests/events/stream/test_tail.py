@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from access.services import create_key
 from common import privacy, redis
+from common.pseudonyms import subject_pseudonym
 from events.log import get_log
 from events.services import waiting
 from events.services.recorder import Recorder, offsets
@@ -49,7 +50,7 @@ def test_a_kept_event_has_its_ids_and_payload(server: APIClient) -> None:
     (kept,) = lines()
     assert (kept.verdict, kept.name, kept.message_id) == ("kept", "Product Viewed", "m1")
     assert kept.reason == "yes to analytics, yes to personalization"
-    assert kept.subjects == ("user:ada", "anonymous:phone")
+    assert kept.subjects == (subject_pseudonym("user:ada"), subject_pseudonym("anonymous:phone"))
     assert orjson.loads(kept.payload)["properties"] == {"product_id": "P1"}
     assert kept.source.startswith("key:")
     assert abs(kept.at / 1000 - time.time()) < 60
@@ -68,7 +69,7 @@ def test_without_consent_there_is_a_name_and_no_more(server: APIClient) -> None:
     assert all(line.reason for line in discarded)
     decisions = [line for line in lines() if line.verdict == "consent"]
     assert {(line.reason, line.subjects) for line in decisions} == {
-        ("no to analytics, no to personalization", ("anonymous:cy",))
+        ("no to analytics, no to personalization", (subject_pseudonym("anonymous:cy"),))
     }
     rows: Any = redis.client().xrange(ring.KEY)
     assert b"secret" not in b"".join(fields[b"b"] for _, fields in rows)
@@ -142,7 +143,7 @@ def test_erasure_forgets_the_lines_of_a_person(server: APIClient) -> None:
     send(server, {**VIEW, "userId": "bo", "context": YES}, {"type": "track", "userId": "ada", "properties": {}})
     before = len(lines())
     store = next(one for one in privacy.stores() if one.name == "event stream")
-    ada = privacy.Person(("user:ada",))
+    ada = privacy.Person((subject_pseudonym("user:ada"),))
     assert ring.count_of(ada.subjects) == 2
 
     store.erase(ada)
@@ -185,5 +186,5 @@ def test_a_decision_through_the_api_is_a_line() -> None:
 
     assert answer.status_code == 200, answer.content
     assert [(line.verdict, line.reason, line.subjects, line.source) for line in lines()] == [
-        ("consent", "no to analytics", ("user:ada",), "consents")
+        ("consent", "no to analytics", (subject_pseudonym("user:ada"),), "consents")
     ]
