@@ -86,14 +86,17 @@ def subjects_with_ids(subjects: Collection[str]) -> dict[str, str]:
     return {one: f"{kind}:{ids.get(name, name)}" for one, kind, name in parts}
 
 
-def with_ids(value: Any, *, of: Collection[str] | None = None) -> Any:
+def with_ids(value: Any, *, of: Collection[str] | None = None, own: str | None = None) -> Any:
     """Return JSON with the shop's ids in place of pseudonyms, in texts at any depth. One query.
 
-    `of` are the subjects who may be named, None for all: what a shopper reads names nobody else, also where the shopper
-    wrote another's pseudonym into it.
+    `own` is an id that the caller named, which may stand in the answer also where it is not kept. `of` are the subjects
+    who may be named, None for all: what a shopper reads names nobody else, also where the shopper wrote another's
+    pseudonym into it.
     """
     names = set(_pseudonyms_in(value))
     ids = ids_of(names if of is None else names & {one.partition(":")[2] for one in of})
+    if own:
+        ids[pseudonym(own)] = own
     return _replaced(value, ids) if ids else value
 
 

@@ -38,7 +38,7 @@ def customer_profile(subject: str, *, now: datetime) -> CustomerProfile:
     person = person_of_identity(identity)
     traits = traits_of_person(person, now=now)
     if not identity.was_seen and not traits:
-        raise NotFound(f"No customer {subject}.")
+        raise NotFound("No customer has this id.")
     return CustomerProfile(identity, traits, segments_of_person(person))
 
 

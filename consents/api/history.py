@@ -82,7 +82,10 @@ class ConsentOnDateView(APIView):
             "answers": [_answer(one) for one in history.answers],
             "policy": history.policy,
         }
-        return Response(with_ids(ConsentOnDateSerializer(body).data), headers={"Cache-Control": "private, no-store"})
+        own = raw_id.partition(":")[2]
+        return Response(
+            with_ids(ConsentOnDateSerializer(body).data, own=own), headers={"Cache-Control": "private, no-store"}
+        )
 
 
 def _answer(answer: Answer) -> dict[str, Any]:

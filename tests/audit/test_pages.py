@@ -16,6 +16,7 @@ from audit.models import AuditEvent, AuditExport, AuditPending
 from audit.sentences import sentence
 from audit.services import exports, publishing, record, verification
 from common import clock
+from common.pseudonyms import subject_pseudonym
 from tests.audit.conftest import behind_triggers, put_events
 from tests.audit.test_append_only import FORGED
 from tests.staff import staff
@@ -100,7 +101,13 @@ def test_days_actor_object_and_shopper_narrow_the_list() -> None:
     olu, dee = staff("olu", "compliance officer"), staff("dee", "merchandiser")
     actor = f"staff:{dee.session['_auth_user_id']}"
     record(category="catalog", action="product.put", actor=actor, object="product:P1")
-    record(category="privacy", action="access.requested", actor="key:5", object="request:1", subject="user:ada")
+    record(
+        category="privacy",
+        action="access.requested",
+        actor="key:5",
+        object="request:1",
+        subject=subject_pseudonym("user:ada"),
+    )
     today, tomorrow = f"{clock.real_now():%Y-%m-%d}", f"{clock.real_now() + timedelta(days=1):%Y-%m-%d}"
 
     assert objects(olu, actor="dee")[0] == objects(olu, actor=actor)[0] == "product:P1"

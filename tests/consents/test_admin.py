@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audit.selectors import entries
+from common.pseudonyms import subject_pseudonym
 from consents import selectors
 from consents.models import ConsentEvent, PolicyText, Purpose, RegionRule
 from tests.staff import staff
@@ -107,7 +108,8 @@ def test_a_region_in_small_letters_is_understood(olu: Client) -> None:
 
 def test_proofs_are_found_by_a_bare_id_too(olu: Client) -> None:
     day = datetime(2026, 1, 1, tzinfo=UTC)
-    for raw_id in ("user:ada", "anonymous:ada", "user:ada b"):
+    for subject in ("user:ada", "anonymous:ada", "user:ada b"):
+        raw_id = subject_pseudonym(subject)
         ConsentEvent.objects.create(raw_id=raw_id, purpose="analytics", given=True, at=day, message_id=raw_id)
 
     searches = ("ada", "user:ada", "user:ada b", "eve")
@@ -145,7 +147,13 @@ def test_olu_neither_makes_nor_alters_nor_deletes_what_is_written_once(olu: Clie
 def test_years_of_proofs_are_listed_by_index_and_not_counted_or_read_whole(olu: Client) -> None:
     day = datetime(2026, 1, 1, tzinfo=UTC)
     ConsentEvent.objects.bulk_create(
-        ConsentEvent(raw_id=f"user:{n}", purpose="analytics", given=True, at=day + n * HOUR, message_id=f"m{n}")
+        ConsentEvent(
+            raw_id=subject_pseudonym(f"user:{n}"),
+            purpose="analytics",
+            given=True,
+            at=day + n * HOUR,
+            message_id=f"m{n}",
+        )
         for n in range(120)
     )
     with connection.cursor() as cursor:

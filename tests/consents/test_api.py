@@ -15,6 +15,7 @@ from audit.selectors import entries, read_detail
 from audit.services import destroy_subject
 from common import clock, redis
 from common.errors import Unavailable
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents.cache import link
 from consents.models import ConsentEvent, PolicyText
 from consents.selectors import proofs
@@ -78,14 +79,14 @@ def test_the_contract_s_bodies_in_and_out(shop: APIClient) -> None:
 def test_a_decision_is_proven_audited_and_on_the_log(shop: APIClient) -> None:
     answer = put(shop, "user:ada", {"decisions": {"analytics": True}, "policy_version": "3", "source": "banner"})
 
-    (proof,) = proofs(["user:ada"])
+    (proof,) = proofs([subject_pseudonym("user:ada")])
     assert (proof.purpose, proof.given, proof.source, proof.policy_version) == ("analytics", True, "banner", "3")
     assert proof.purpose_version == 1
     assert answer.json()["decisions"]["analytics"]["event_id"] == proof.message_id
     log = get_log()
     (entry,) = [entry for shard in range(log.shards) for _, entry in log.read(shard)]
     event = Event.decode(entry.body)
-    assert (event.name, event.user_id, event.consents) == ("Consent Updated", "ada", {"analytics": True})
+    assert (event.name, event.user_id, event.consents) == ("Consent Updated", pseudonym("ada"), {"analytics": True})
     assert event.message_id == proof.message_id
     assert len(entries(action="consent.decided")) == 1
 
@@ -97,7 +98,7 @@ def test_a_proof_holds_the_hash_of_the_text_that_was_shown(shop: APIClient) -> N
     for version in ("3", "4"):
         put(shop, f"user:of-{version}", {"decisions": {"analytics": True}, "policy_version": version})
 
-    (known,), (unknown,) = proofs(["user:of-3"]), proofs(["user:of-4"])
+    (known,), (unknown,) = proofs([subject_pseudonym("user:of-3")]), proofs([subject_pseudonym("user:of-4")])
     assert known.policy_sha256 == hashlib.sha256(b"We ask.").hexdigest()
     assert unknown.policy_sha256 == ""
 
@@ -110,7 +111,7 @@ def test_what_a_browser_writes_beside_its_decision_can_be_erased(browser_key: st
     (entry,) = entries(action="consent.decided")
     assert entry.data == {"decisions": {"analytics": True}}
     assert read_detail(entry.id) == words
-    destroy_subject("anonymous:bo")
+    destroy_subject(subject_pseudonym("anonymous:bo"))
     assert read_detail(entry.id) is None
     assert not any(text.encode() in entry.body for text in words.values())
 
@@ -119,7 +120,7 @@ def test_saying_the_same_again_is_no_second_proof(shop: APIClient) -> None:
     for given in (True, True, False, False, True):
         put(shop, "user:ada", {"decisions": {"analytics": given}})
 
-    assert [proof.given for proof in proofs(["user:ada"])] == [True, False, True]
+    assert [proof.given for proof in proofs([subject_pseudonym("user:ada")])] == [True, False, True]
 
 
 def test_a_decision_is_made_now_or_right_behind_what_was_said_last(
@@ -145,7 +146,7 @@ def test_a_refusal_holds_also_where_the_clock_was_put_back(
     shop: APIClient, said_by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipe, now = redis.client().pipeline(), clock.epoch_us()
-    link(pipe, "user:ada", "anonymous:bo", now)
+    link(pipe, subject_pseudonym("user:ada"), subject_pseudonym("anonymous:bo"), now)
     pipe.execute()
     with monkeypatch.context() as patch:
         patch.setattr(clock, "epoch_us", lambda: now + 3_600_000_000)
@@ -154,7 +155,10 @@ def test_a_refusal_holds_also_where_the_clock_was_put_back(
     answer = put(shop, "user:ada", {"decisions": {"analytics": False}})
 
     assert answer.json()["decisions"]["analytics"]["reason"] == "refused"
-    assert [proof.given for proof in proofs(["user:ada", "anonymous:bo"])] == [False, True]
+    assert [proof.given for proof in proofs([subject_pseudonym("user:ada"), subject_pseudonym("anonymous:bo")])] == [
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ def test_a_bad_body_names_the_field_and_changes_nothing(shop: APIClient, body: A
 
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == field
-    assert proofs(["user:ada"]) == []
+    assert proofs([subject_pseudonym("user:ada")]) == []
     assert get_log().length() == 0
 
 
@@ -209,7 +213,7 @@ def test_a_browser_speaks_for_its_anonymous_id_and_for_a_proven_user(browser_key
     assert put(browser, "user:ada", body).status_code == 403
     assert put(browser, "user:ada", {**body, "user_hash": "0" * 64}).status_code == 403
     assert browser.get(URL + "user:ada").status_code == 403
-    assert proofs(["user:ada"]) == []
+    assert proofs([subject_pseudonym("user:ada")]) == []
     assert put(browser, "user:ada", {**body, "user_hash": proof}).status_code == 200
     assert browser.get(URL + "user:ada", {"user_hash": proof}).json()["decisions"]["analytics"]["allowed"]
 
@@ -220,7 +224,7 @@ def test_a_key_needs_the_scope(db: None) -> None:
     assert reader.get(URL + "user:ada").status_code == 200
     assert put(reader, "user:ada", {"decisions": {"analytics": True}}).status_code == 403
     assert APIClient().get(URL + "user:ada").status_code == 401
-    assert proofs(["user:ada"]) == []
+    assert proofs([subject_pseudonym("user:ada")]) == []
 
 
 def test_nothing_is_written_while_the_log_is_down(shop: APIClient) -> None:
@@ -272,11 +276,11 @@ def test_where_the_browser_was_is_in_the_state_the_proof_and_the_log_and_where_a
 
     answer = put(client_with(browser_key), "anonymous:bo", body, headers=from_california)
 
-    (proof,), log = proofs(["anonymous:bo"]), get_log()
+    (proof,), log = proofs([subject_pseudonym("anonymous:bo")]), get_log()
     (entry,) = [entry for shard in range(log.shards) for _, entry in log.read(shard)]
     assert answer.json()["region"] == proof.region == Event.decode(entry.body).context["region"] == "US-CA"
     assert put(shop, "anonymous:cy", body, headers=from_california).json()["region"] is None
-    assert [proof.region for proof in proofs(["anonymous:cy"])] == [""]
+    assert [proof.region for proof in proofs([subject_pseudonym("anonymous:cy")])] == [""]
 
 
 @pytest.mark.django_db

@@ -15,6 +15,7 @@ from access.services import create_key
 from audit import signing
 from common import clock, redis
 from common.clock import to_microseconds
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents import recording, verify_consent
 from consents.cache import link
 from consents.models import PolicyText, Purpose
@@ -23,6 +24,7 @@ from consents.selectors.history import Answer, consent_on
 from consents.services import decide_for
 from consents.state import GPC
 from customers.models import CustomerLink
+from customers.shop_ids import keep_ids, newly_sealed
 
 RECEIPTS, HISTORY = "/api/v1/consent-receipts/", "/api/v1/consent-history/"
 NOW = clock.now()
@@ -124,7 +126,8 @@ def test_a_remembered_signal_and_the_versions_of_purposes_are_those_of_the_date(
 
 
 def test_the_server_asks_what_held_on_a_date(server: APIClient) -> None:
-    decided("user:ada", "analytics", True, days_ago(5))
+    keep_ids(newly_sealed(["ada"]))
+    decided(subject_pseudonym("user:ada"), "analytics", True, days_ago(5))
 
     body = server.get(f"{HISTORY}user:ada", {"at": days_ago(4).isoformat()}).json()
 
@@ -164,7 +167,7 @@ def verified(receipt: dict[str, Any], folder: Path, *, key: str | None = None) -
 def test_a_receipt_is_verified_by_the_program_alone(page: APIClient, tmp_path: Path) -> None:
     text = PolicyText.objects.create(version="3", body="Größe zählt.")
     given = {"personalization": True, "train_models": False}
-    decide_for("anonymous:ä1", decisions=given, actor="test", source="banner", policy_version="3")
+    decide_for(subject_pseudonym("anonymous:ä1"), decisions=given, actor="test", source="banner", policy_version="3")
 
     signed = page.get(f"{RECEIPTS}anonymous:ä1").json()
 
@@ -193,15 +196,17 @@ def test_another_shop_s_key_verifies_nothing(page: APIClient, tmp_path: Path, se
 
 def test_a_receipt_of_an_account_needs_its_hash_and_names_no_other_id(page: APIClient) -> None:
     assert page.get(f"{RECEIPTS}user:ada").status_code == 403
-    decided("user:ada", "analytics", False, days_ago(3))
-    decide_for("user:ada", decisions={"analytics": False}, actor="test")
-    link(redis.client(), "user:ada", "anonymous:a1", to_microseconds(days_ago(8)))
+    ada, device = subject_pseudonym("user:ada"), subject_pseudonym("anonymous:a1")
+    decided(ada, "analytics", False, days_ago(3))
+    decide_for(ada, decisions={"analytics": False}, actor="test")
+    link(redis.client(), ada, device, to_microseconds(days_ago(8)))
 
     signed = page.get(f"{RECEIPTS}anonymous:a1").json()
 
     analytics = next(one for one in signed["receipt"]["purposes"] if one["purpose"] == "analytics")
     assert analytics["reason"] == "refused"
-    assert "ada" not in json.dumps({**signed["receipt"], "purposes": [{**analytics, "event_id": ""}]})
+    words = json.dumps({**signed["receipt"], "purposes": [{**analytics, "event_id": ""}]})
+    assert not any(id in words for id in ("ada", pseudonym("ada"), device))
 
 
 def test_without_a_key_the_receipt_waits(page: APIClient, settings: Any, tmp_path: Path) -> None:

@@ -15,11 +15,14 @@ from django.urls import reverse
 from audit.selectors import entries
 from audit.signing import create_key
 from common import clock
+from common.pseudonyms import subject_pseudonym
 from consents.models import IdentityMethod, PrivacyRequest
 from consents.services.requests import open_request
 from customers.services import StatedTraits, apply_traits
+from customers.shop_ids import keep_ids, newly_sealed
 from tests.staff import LogIn
 
+SUBJECT = subject_pseudonym("user:lovelace")
 pytestmark = pytest.mark.django_db
 LIST = "/admin/consents/privacyrequest/"
 
@@ -33,9 +36,10 @@ def sent() -> Iterator[Any]:
 @pytest.fixture
 def request_of_ada() -> PrivacyRequest:
     stated = {"email": "lovelace@example.com", "motto": "=1+1"}
+    keep_ids(newly_sealed(["lovelace"]))
     with transaction.atomic():
-        apply_traits([StatedTraits("user:lovelace", clock.epoch_us(), "m1", stated)])
-    return open_request("user:lovelace", kind="portability", regime="gdpr", actor="sk_1", contact="a@example.com")
+        apply_traits([StatedTraits(SUBJECT, clock.epoch_us(), "m1", stated)])
+    return open_request(SUBJECT, kind="portability", regime="gdpr", actor="sk_1", contact="a@example.com")
 
 
 def page_of(row: PrivacyRequest) -> str:
@@ -92,7 +96,7 @@ def test_a_search_finds_a_shoppers_requests_by_id_even_after_they_were_closed(
 
 
 def test_an_erasure_needs_the_tick(log_in: LogIn) -> None:
-    row = open_request("user:lovelace", kind="erasure", regime="gdpr", actor="sk_1", proof=IdentityMethod.LOGIN)
+    row = open_request(SUBJECT, kind="erasure", regime="gdpr", actor="sk_1", proof=IdentityMethod.LOGIN)
 
     refused = log_in("compliance officer").post(page_of(row), {"step": "fulfil"}, follow=True)
 

@@ -17,6 +17,7 @@ from access.services import create_key
 from audit.selectors import entries
 from catalog.services import bulk_upsert
 from common import clock, privacy, redis
+from common.pseudonyms import subject_pseudonym
 from consents import cache
 from consents.models import ErasureMark, IdentityMethod, PrivacyRequest
 from consents.selectors.requests import first_erasure_after
@@ -32,8 +33,9 @@ from profiles import services as profiles
 from profiles.replay import replay
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ADA = privacy.Person(("user:lovelace", "anonymous:laptop"))
-BO = privacy.Person(("user:bo",))
+SUBJECT = subject_pseudonym("user:lovelace")
+ADA = privacy.Person((SUBJECT, subject_pseudonym("anonymous:laptop")))
+BO = privacy.Person((subject_pseudonym("user:bo"),))
 YES = {"analytics": True, "personalization": True, "train_models": True}
 
 
@@ -71,7 +73,7 @@ def consume() -> None:
 
 
 def erase() -> None:
-    request = open_request("user:lovelace", kind="erasure", regime="gdpr", actor="sk_1", proof=IdentityMethod.LOGIN)
+    request = open_request(SUBJECT, kind="erasure", regime="gdpr", actor="sk_1", proof=IdentityMethod.LOGIN)
     fulfilment.fulfil(request.pk, actor="staff:7")
     for _ in range(2):
         PrivacyRequest.objects.update(next_attempt_at=clock.now())
@@ -167,7 +169,7 @@ def test_nor_do_backups_of_both_stores(backup: Callable[[], None]) -> None:
 
 def test_who_came_back_by_a_new_decision_stays(server: APIClient) -> None:
     erase()
-    decide_for("user:lovelace", decisions=YES, actor="test")
+    decide_for(SUBJECT, decisions=YES, actor="test")
     send(server, {"anonymousId": None})
     consume()
     new = held(ADA)
