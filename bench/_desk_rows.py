@@ -1,13 +1,14 @@
 """Rows for `desk_pages`: a shop of any size, made inside PostgreSQL by generate_series.
 
-Pseudonyms are numbers in the form of one. All lead to the same id of the shop, sealed once.
+Pseudonyms are numbers in the form of one. All lead to the same id of the shop, sealed once; the first is its true one,
+by which the installation knows its key.
 """
 
 from dataclasses import dataclass
 from typing import Any, Final
 
 from common import sealed
-from common.pseudonyms import PURPOSE
+from common.pseudonyms import PURPOSE, pseudonym
 
 DAYS: Final = 60
 """Days of events, answers and orders."""
@@ -52,6 +53,7 @@ FROM (
 ) AS people
 """
 SHOP_IDS: Final = """
+INSERT INTO customers_shop_id (pseudonym, sealed_id, kept_at) VALUES (%(pseudonym)s, %(sealed_id)s, now());
 INSERT INTO customers_shop_id (pseudonym, sealed_id, kept_at)
 SELECT 'p_' || lpad(n::text, 22, '0'), %(sealed_id)s, now() FROM generate_series(1, %(customers)s) AS n
 """
@@ -137,6 +139,7 @@ def fill(connection: Any, sizes: Sizes) -> None:
         "events": sizes.events,
         "answers": sizes.answers,
         "days": DAYS,
+        "pseudonym": pseudonym("shopper-1"),
         "sealed_id": sealed.seal(b"shopper-1", purpose=PURPOSE),
     }
     with connection.cursor() as cursor:

@@ -8,9 +8,11 @@ import pytest
 from catalog.services import put_product
 from common import clock
 from common.ids import uuid7
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents.services import decide_for
 from customers.personal import email_hash
 from customers.services import StatedTraits, apply_traits
+from customers.shop_ids import keep_ids, newly_sealed
 from events.activity import last_seen
 from events.models import Event, SetAside
 from modelops.models import ModelState, ModelVersion
@@ -18,6 +20,7 @@ from portal.customers import whose
 from tests.staff import LogIn
 
 pytestmark = pytest.mark.django_db
+ADA, BO = subject_pseudonym("user:ada"), subject_pseudonym("user:bo")
 CUSTOMERS = "/portal/customers"
 
 
@@ -26,8 +29,8 @@ def happened(minutes_ago: int, name: str, **values: Any) -> None:
     at = clock.now() - timedelta(minutes=minutes_ago)
     columns = {"properties": {"product_id": "P1"}, **values}
     Event.objects.create(
-        id=uuid7(), message_id=f"m{minutes_ago}", at=at, received_at=at, kind="track", name=name, user_id="ada",
-        shard=0, log_offset=minutes_ago, **columns,
+        id=uuid7(), message_id=f"m{minutes_ago}", at=at, received_at=at, kind="track", name=name,
+        user_id=pseudonym("ada"), shard=0, log_offset=minutes_ago, **columns,
     )  # fmt: skip
 
 
@@ -35,7 +38,7 @@ def happened(minutes_ago: int, name: str, **values: Any) -> None:
 def ada(db: None) -> None:
     """Ada with a name and an address, and Bo."""
     traits = {"first_name": "Ada", "email": "ada@example.com", "city": "Rome"}
-    apply_traits([StatedTraits("user:ada", 1, "m1", traits), StatedTraits("user:bo", 1, "m2", {"name": "Bo"})])
+    apply_traits([StatedTraits(ADA, 1, "m1", traits), StatedTraits(BO, 1, "m2", {"name": "Bo"})])
 
 
 @pytest.mark.usefixtures("ada")
@@ -46,18 +49,19 @@ def test_an_address_stands_in_no_url(log_in: LogIn) -> None:
     text = olu.get(led).content.decode()
 
     assert led == f"{CUSTOMERS}?q={email_hash('ada@example.com')}"
-    assert 'href="/portal/customers/user:ada"' in text
-    assert 'href="/portal/customers/user:bo"' not in text
+    assert f'href="/portal/customers/{ADA}"' in text
+    assert f'href="/portal/customers/{BO}"' not in text
 
 
 @pytest.mark.usefixtures("ada")
 def test_a_whole_id_opens_its_page_and_a_part_lists_customers(log_in: LogIn) -> None:
     olu = log_in("compliance officer")
 
-    assert olu.post(CUSTOMERS, {"q": "ada"}).headers["Location"] == "/portal/customers/user:ada"
+    assert olu.post(CUSTOMERS, {"q": "ada"}).headers["Location"] == f"/portal/customers/{ADA}"
     assert olu.post(CUSTOMERS, {"q": "nobody"}).headers["Location"] == f"{CUSTOMERS}?q=nobody"
     text = olu.get(CUSTOMERS, {"q": "nobody"}).content.decode()
-    assert 'Events of exactly this id may exist all the same: <a href="/portal/customers/user:nobody">' in text
+    nobody = f"/portal/customers/{subject_pseudonym('user:nobody')}"
+    assert f'Events of exactly this id may exist all the same: <a href="{nobody}">open nobody</a>' in text
 
 
 @pytest.mark.usefixtures("ada")
@@ -67,9 +71,9 @@ def test_the_list_says_when_a_customer_was_seen_and_what_they_allow(log_in: LogI
 
     text = log_in("compliance officer").get(CUSTOMERS).content.decode()
 
-    latest = last_seen(["user:ada", "user:bo"])
-    assert list(latest) == ["user:ada"]
-    assert f"{latest['user:ada']:%Y-%m-%d %H:%M}" in text
+    latest = last_seen([ADA, BO])
+    assert list(latest) == [ADA]
+    assert f"{latest[ADA]:%Y-%m-%d %H:%M}" in text
     assert "never" in text
     assert "Allows" in text
     assert "2 in all" in text
@@ -83,7 +87,7 @@ def test_names_are_masked_for_who_may_not_see_them(log_in: LogIn) -> None:
     )
     pages = [
         CUSTOMERS,
-        "/portal/customers/user:ada",
+        f"/portal/customers/{ADA}",
         "/admin/customers/customer/",
         f"/admin/events/event/{Event.objects.get().pk}/change/",
         f"/admin/events/setaside/{SetAside.objects.get().pk}/change/",
@@ -101,14 +105,14 @@ def test_names_are_masked_for_who_may_not_see_them(log_in: LogIn) -> None:
 
 @pytest.mark.usefixtures("ada")
 def test_who_may_not_see_names_finds_nobody_by_name(log_in: LogIn) -> None:
-    apply_traits([StatedTraits("user:c1", 1, "m3", {"last_name": "Lovelace"})])
+    apply_traits([StatedTraits(subject_pseudonym("user:c1"), 1, "m3", {"last_name": "Lovelace"})])
 
     masked, whole = (
         log_in(role).get(CUSTOMERS, {"q": "lovelace"}).content.decode() for role in ("marketer", "compliance officer")
     )
 
-    assert "/portal/customers/user:c1" not in masked
-    assert "/portal/customers/user:c1" in whole
+    assert f"/portal/customers/{subject_pseudonym('user:c1')}" not in masked
+    assert f"/portal/customers/{subject_pseudonym('user:c1')}" in whole
 
 
 @pytest.mark.usefixtures("ada")
@@ -118,7 +122,7 @@ def test_served_lists_in_a_row_are_one_line_in_the_order_of_time(log_in: LogIn) 
     happened(7, "Product Clicked")
     happened(6, "Recommendation Served")
 
-    page = log_in("merchandiser").get("/portal/customers/user:ada")
+    page = log_in("merchandiser").get(f"/portal/customers/{ADA}")
 
     lines = page.context["timeline"]
     assert [line.summary if line.is_served else line.first.event.name for line in lines] == [
@@ -138,7 +142,7 @@ def test_a_served_list_says_where_how_what_and_links_its_replay(log_in: LogIn) -
     happened(3, "Recommendation Served", properties=served)
     happened(2, "Recommendation Served", properties={**served, "placement": "cart", "personalized": False})
 
-    text = log_in("merchandiser").get("/portal/customers/user:ada").content.decode()
+    text = log_in("merchandiser").get(f"/portal/customers/{ADA}").content.decode()
 
     assert "<summary>2 lists served (cart, home)</summary>" in text
     assert all(word in text for word in ("personalized<br>", "the same for everybody", "model 2026.1", "2 products"))
@@ -151,12 +155,12 @@ def test_a_served_list_says_where_how_what_and_links_its_replay(log_in: LogIn) -
 def test_lists_of_one_moment_have_one_time_and_none_is_said_so(log_in: LogIn) -> None:
     browser = log_in("merchandiser")
     happened(9, "Product Viewed")
-    assert "No lists served." in browser.get("/portal/customers/user:ada").content.decode()
+    assert "No lists served." in browser.get(f"/portal/customers/{ADA}").content.decode()
     for minutes_ago in (3, 2):
         happened(minutes_ago, "Recommendation Served")
     Event.objects.filter(name="Recommendation Served").update(at=clock.now())
 
-    text = browser.get("/portal/customers/user:ada").content.decode()
+    text = browser.get(f"/portal/customers/{ADA}").content.decode()
 
     assert "2 lists served" in text
     assert '<span class="soft">from ' not in text
@@ -165,9 +169,10 @@ def test_lists_of_one_moment_have_one_time_and_none_is_said_so(log_in: LogIn) ->
 @pytest.mark.usefixtures("ada")
 def test_the_page_begins_with_last_seen_and_consent_in_words(log_in: LogIn) -> None:
     happened(90, "Product Viewed")
-    decide_for("user:ada", decisions={"analytics": True}, actor="staff:1", source="portal")
+    keep_ids(newly_sealed(["ada"]))
+    decide_for(ADA, decisions={"analytics": True}, actor="staff:1", source="portal")
 
-    page = log_in("compliance officer").get("/portal/customers/user:ada")
+    page = log_in("compliance officer").get(f"/portal/customers/{ADA}")
     text = page.content.decode()
 
     assert f"<dt>Last seen</dt><dd>{clock.now() - timedelta(minutes=90):%Y-%m-%d %H:%M} UTC</dd>" in text

@@ -1,6 +1,7 @@
 """Home, sidebar and pages of each role, and their permissions."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 from django.conf import LazySettings
@@ -13,9 +14,11 @@ from audit.services import record
 from catalog.services import put_product
 from common import clock, redis
 from common.clock import from_microseconds
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents.cache import apply_all
 from consents.state import Decision
 from customers.models import Customer
+from customers.shop_ids import keep_ids, newly_sealed
 from events.models import SetAside
 from events.services.recorder import Recorder, offsets
 from events.stream import minutes
@@ -26,6 +29,8 @@ from portal.profile import readable
 from profiles import services as profiles
 from tests.events.builders import START, entry, event
 from tests.staff import LogIn
+
+ADA = pseudonym("ada")
 
 
 @pytest.mark.parametrize("role", ["", *ROLES])
@@ -118,11 +123,12 @@ def test_admin_url_without_slash_redirects(log_in: LogIn) -> None:
 
 
 def test_preview_links_need_permission(log_in: LogIn) -> None:
-    Customer.objects.create(raw_id="user:u1", attributes={"city": "Vienna"})
+    subject = subject_pseudonym("user:u1")
+    Customer.objects.create(raw_id=subject, attributes={"city": "Vienna"})
     for role, led in (("merchandiser", True), ("compliance officer", False)):
         staff = log_in(role)
-        assert ("What would they see?" in staff.get("/portal/customers/user:u1").content.decode()) is led
-        assert ("?subject=user%3Au1" in staff.get("/portal/customers").content.decode()) is led
+        assert ("What would they see?" in staff.get(f"/portal/customers/{subject}").content.decode()) is led
+        assert (f"?subject={quote(subject, safe='')}" in staff.get("/portal/customers").content.decode()) is led
 
 
 def test_sidebar_hides_links_without_permission(log_in: LogIn) -> None:
@@ -164,7 +170,7 @@ def test_unknown_customer_is_reported(log_in: LogIn) -> None:
 
 
 def test_profile_uses_trait_titles(log_in: LogIn) -> None:
-    profiles.apply_events([event(1), event(2, name="Product Added")], offsets={})
+    profiles.apply_events([event(1, user_id=ADA), event(2, name="Product Added", user_id=ADA)], offsets={})
 
     page = log_in("merchandiser").get("/portal/customers/user:ada")
 
@@ -180,8 +186,10 @@ def test_customer_page_shows_unknown_product_ids(log_in: LogIn) -> None:
     put_product("P2", data={"title": "Desk", "price": "9.90"}, actor="staff:1")
     lines = [{"product_id": f"P{number}"} for number in range(1, 9)]
     bought = (
-        event(1, name="Order Completed", properties={"order_id": "O1", "revenue": 9, "products": lines}),
-        event(2, name="Order Completed", properties={"order_id": "O2", "revenue": 9, "products": lines[2:4]}),
+        event(1, name="Order Completed", user_id=ADA, properties={"order_id": "O1", "revenue": 9, "products": lines}),
+        event(
+            2, name="Order Completed", user_id=ADA, properties={"order_id": "O2", "revenue": 9, "products": lines[2:4]}
+        ),
     )
     after = offsets([0])
     Recorder().record({0: [(after[0] + place, entry(one)) for place, one in enumerate(bought, start=1)]}, after=after)
@@ -196,7 +204,7 @@ def test_customer_page_shows_unknown_product_ids(log_in: LogIn) -> None:
 def test_repeated_consent_shows_its_latest_time(log_in: LogIn) -> None:
     pipe = redis.client().pipeline()
     for number in (1, 2):
-        apply_all(pipe, "user:ada", {"analytics": Decision(True, START + number * 3_600_000_000, f"m{number}")})
+        apply_all(pipe, f"user:{ADA}", {"analytics": Decision(True, START + number * 3_600_000_000, f"m{number}")})
     pipe.execute()
 
     page = log_in("").get("/portal/customers/user:ada").content.decode()
@@ -222,20 +230,22 @@ def test_search_redirects_to_the_customer(log_in: LogIn) -> None:
     root = log_in("")
 
     for typed, subject in (("u1", "user:u1"), ("anonymous:a1", "anonymous:a1")):
-        Customer.objects.create(raw_id=subject)
-        assert root.post("/portal/customers", {"q": typed})["Location"] == f"/portal/customers/{subject}"
+        known_as = subject_pseudonym(subject)
+        Customer.objects.create(raw_id=known_as)
+        assert root.post("/portal/customers", {"q": typed})["Location"] == f"/portal/customers/{known_as}"
 
 
 @pytest.mark.parametrize("shopper", ["crm/42", "a\nb", "50 %", "../x", "ü", "a" * 512])
 def test_any_id_has_a_page(log_in: LogIn, shopper: str) -> None:
-    Customer.objects.create(raw_id=f"user:{shopper}", attributes={"city": "Rome"})
+    subject = subject_pseudonym(f"user:{shopper}")
+    Customer.objects.create(raw_id=subject, attributes={"city": "Rome"})
     dee = log_in("merchandiser")
 
     list_page = dee.get("/portal/customers")
     customer_page = dee.post("/portal/customers", {"q": shopper}, follow=True)
 
     assert (list_page.status_code, customer_page.status_code) == (200, 200)
-    assert customer_page.context["subject"] == f"user:{shopper}"
+    assert customer_page.context["subject"] == subject
     assert "Rome" in list_page.content.decode()
 
 
@@ -265,6 +275,7 @@ def page_text(browser: Client, address: str) -> str:
 
 def test_heading_keeps_the_case_of_an_id(log_in: LogIn) -> None:
     admin = log_in("")
+    keep_ids(newly_sealed(["shopper-1"]))
     home = Placement.objects.get(key="home")
 
     customer = heading(admin.get("/portal/customers/user:shopper-1").content.decode())

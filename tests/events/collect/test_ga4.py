@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rest_framework.test import APIClient
 
+from common.pseudonyms import pseudonym
 from events.intake.limits import MAX_ITEMS
 from events.links import links_of
 
@@ -33,7 +34,7 @@ def test_a_purchase_becomes_an_order_of_the_client(browser_key: str, log: "LogRe
     assert answer.status_code == 204
     assert answer.content == b""
     event = log.event()
-    assert (event.name, event.anonymous_id, event.user_id) == ("Order Completed", "bo.1", None)
+    assert (event.name, event.anonymous_id, event.user_id) == ("Order Completed", pseudonym("bo.1"), None)
     assert event.properties["revenue"] == 19
     assert event.properties["products"] == [{"product_id": "P1", "price": 9.5, "quantity": 2}]
     assert event.allowed == ("analytics", "personalization")
@@ -112,7 +113,7 @@ def test_user_properties_of_a_known_user_are_an_identify(server_key: str, log: "
 
     events = {event.kind: event for event in log.events()}
     assert events["identify"].traits == {"loyalty": "gold"}
-    assert (events["track"].name, events["track"].user_id) == ("Products Searched", "ada")
+    assert (events["track"].name, events["track"].user_id) == ("Products Searched", pseudonym("ada"))
     assert events["track"].properties == {"query": "oak"}
 
 
@@ -124,9 +125,10 @@ def test_a_body_with_both_ids_joins_the_visitor_to_the_customer(server_key: str,
         send(server_key, {name: "bo.1", "user_id": "ada", "consent": CONSENT, "events": [event]})
 
     events = [event for event in log.events() if event.kind == "identify"]
-    assert {(one.user_id, one.anonymous_id, one.at) for one in events} == {("ada", "bo.1", 1_764_000_000_000_000)}
+    ada, bo = pseudonym("ada"), pseudonym("bo.1")
+    assert {(one.user_id, one.anonymous_id, one.at) for one in events} == {(ada, bo, 1_764_000_000_000_000)}
     assert len({one.message_id for one in events}) == 1
-    assert [(link.kind, link.from_id, link.user_id) for link in links_of(events[0])] == [("claim", "bo.1", "ada")]
+    assert [(link.kind, link.from_id, link.user_id) for link in links_of(events[0])] == [("claim", bo, ada)]
 
 
 def test_a_denied_advertising_consent_refuses_to_share(browser_key: str, log: "LogReader") -> None:

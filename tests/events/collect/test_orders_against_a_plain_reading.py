@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from common.clock import to_microseconds
-from common.pseudonyms import pseudonym_or_none
+from common.pseudonyms import pseudonym_or_none, subject_pseudonym
 from events.log import get_log
 from events.models import Order
 from events.selectors import training_frame
@@ -156,7 +156,8 @@ def bought(items: list[Told]) -> Iterator[tuple[str, str, float, float, str, flo
     for one in items:
         properties = one["properties"]
         euros = (properties.get("currency") or "eur") == "eur"
-        shopper = f"user:{one['userId']}" if "userId" in one else f"anonymous:{one['anonymousId']}"
+        named = f"user:{one['userId']}" if "userId" in one else f"anonymous:{one['anonymousId']}"
+        shopper = subject_pseudonym(named)
         for item, quantity, price, _ in lines_of(properties) if one["event"] == "Order Completed" else ():
             known = float(price) if euros and price is not None else None
             yield shopper, item, one["timestamp"], float(quantity), properties["order_id"], known
