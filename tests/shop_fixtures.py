@@ -23,14 +23,15 @@ def short_rankers() -> Iterator[None]:
 def stocked_shop(db: None, settings: Any, tmp_path: Path) -> Iterator[None]:
     """A shop with products and without a model; Ada and Bo consented to personalization, Cy did not answer."""
     from personalization.serving.snapshot_refresher import snapshot_refresher
-    from tests.personalization.shop import ADA, BO, says, stock_the_shop
+    from tests.personalization.shop import ADA, BO, inside, says, stock_the_shop
 
     settings.SERVING_REFRESH, settings.MODEL_DIR = "inline", tmp_path
     settings.GATE_LATENCY_MILLISECONDS = 1_000.0  # a machine that runs many tests at once is slow
     snapshot_refresher.forget()
     stock_the_shop()
-    says(ADA)
-    says(BO)
+    for who in (ADA, BO):
+        says(who)
+        says(inside(who))
     yield
     snapshot_refresher.forget()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.api.fuzzing import Tally, fuzz
-from tests.personalization.shop import ADA, views
+from tests.personalization.shop import ADA, inside, views
 
 CASES_EACH = 12
 
@@ -23,7 +23,7 @@ def test_no_operation_fails_and_each_can_succeed() -> None:
 
     create_experiment("button", data={}, actor="staff:mo")
     start("button", actor="staff:mo")
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
     _, secret = create_key(kind="sk", name="server", scopes=sorted(SCOPE_NAMES))
     _, publishable = create_key(kind="pk", name="page")
     request = open_request("user:ada", kind="access", regime="gdpr", actor="staff:mo")

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from common import clock, redis
 from common.ids import uuid7
+from common.pseudonyms import pseudonym
 from consents import cache as mirror
 from consents.state import Decision
 from events.types.base import Event
@@ -31,6 +32,11 @@ def stock_the_shop() -> None:
         for name, product in PRODUCTS.items()
     ]
     assert bulk_upsert(rows, actor="key:test").rejected == ()
+
+
+def inside(who: Ids) -> Ids:
+    """Return the ids as the doors pass them on: pseudonyms."""
+    return cast("Ids", {name: pseudonym(str(id)) for name, id in who.items()})
 
 
 def says(who: Ids, purpose: str = "personalization", *, allowed: bool = True) -> None:

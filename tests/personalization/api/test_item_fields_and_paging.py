@@ -8,7 +8,7 @@ from catalog.services import bulk_upsert
 from personalization.api.examples import ANSWER, PAGE, QUESTION, RANK, RANKED
 from personalization.services.placements import save_placement
 from personalization.serving.page_cursor import MOST_SHOWN, cursor_of, hashes_in, id_hash
-from tests.personalization.shop import ADA, views
+from tests.personalization.shop import ADA, inside, views
 from tests.recsys.furniture import PRODUCTS
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def test_placement_filters_by_attributes_and_a_request_by_others(browser: "APICl
 
 @pytest.mark.parametrize("placement", ["home", "trending", "product", "onboarding"])
 def test_pages_hold_every_product_once(browser: "APIClient", placement: str) -> None:
-    views(ADA, "rug", "bulb")
+    views(inside(ADA), "rug", "bulb")
     address, query = f"/api/v1/recommendations/{placement}", {**ADA, "limit": 3, "product_id": "chair"}
 
     pages: list[Any] = []
@@ -174,7 +174,7 @@ def test_pages_hold_every_product_once(browser: "APIClient", placement: str) -> 
 
 def test_next_page_repeats_nothing_when_the_shopper_moved_on(browser: "APIClient") -> None:
     first = browser.get(HOME, {**ADA, "limit": 4}).json()
-    views(ADA, "rug", "lamp", "chair")
+    views(inside(ADA), "rug", "lamp", "chair")
 
     second = browser.get(HOME, {**ADA, "limit": 4, "cursor": first["next_cursor"]}).json()
 
@@ -183,7 +183,7 @@ def test_next_page_repeats_nothing_when_the_shopper_moved_on(browser: "APIClient
 
 
 def test_pages_of_what_was_looked_at_end_with_it(browser: "APIClient") -> None:
-    views(ADA, "rug", "bulb", "lamp")
+    views(inside(ADA), "rug", "bulb", "lamp")
     recent = "/api/v1/recommendations/recent"
 
     first = browser.get(recent, {**ADA, "limit": 2}).json()
@@ -225,7 +225,7 @@ def test_rank_of_a_stranger_keeps_the_order_of_the_shop(browser: "APIClient") ->
     for stranger in ({}, {"anonymous_id": "stranger"}, {"user_id": "cy"}, {**ADA, "personalized": False}):
         body = ranked(**stranger)
         assert (body["product_ids"], body["personalized"]) == (order, False), stranger
-    views(ADA, "rug")
+    views(inside(ADA), "rug")
     assert ranked(**ADA)["product_ids"][0] == "rug"
     assert ranked(**ADA)["personalized"] is True
 
@@ -234,7 +234,7 @@ def test_rank_of_a_stranger_keeps_the_order_of_the_shop(browser: "APIClient") ->
 def test_answers_conform_to_the_documented_schemas(browser: "APIClient") -> None:
     import jsonschema
 
-    views(ADA, "rug")
+    views(inside(ADA), "rug")
     document = browser.get("/api/schema", headers={"Accept": "application/json"}).json()
     answers = {
         "AnswerBody": browser.get(HOME, {**ADA, "limit": 4}).json(),

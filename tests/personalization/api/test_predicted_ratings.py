@@ -13,6 +13,7 @@ from tests.personalization.shop import (
     ADA,
     BO,
     does,
+    inside,
     views,
 )
 from tests.recsys.furniture import (
@@ -72,9 +73,9 @@ def predicted_ratings(browser: "APIClient", who: dict[str, Any]) -> dict[str, fl
 
 def test_shopper_with_ratings_gets_predictions(browser: "APIClient") -> None:
     release(liked=5, disliked=1)
-    does(ADA, "Product Reviewed", "rug", rating=5)
-    does(ADA, "Product Reviewed", "mug", rating=1)
-    does(ADA, "Product Reviewed", "desk", rating=1)
+    does(inside(ADA), "Product Reviewed", "rug", rating=5)
+    does(inside(ADA), "Product Reviewed", "mug", rating=1)
+    does(inside(ADA), "Product Reviewed", "desk", rating=1)
 
     stars = predicted_ratings(browser, ADA)
 
@@ -87,29 +88,29 @@ def test_shopper_with_ratings_gets_predictions(browser: "APIClient") -> None:
 def test_only_high_predictions_become_reasons(browser: "APIClient", liked: float, has_prediction: bool) -> None:
     release(liked=liked, disliked=1)
     for product, stars in (("rug", liked), ("mug", 1), ("desk", 1)):
-        does(ADA, "Product Reviewed", product, rating=stars)
+        does(inside(ADA), "Product Reviewed", product, rating=stars)
 
     assert bool(predicted_ratings(browser, ADA)) is has_prediction
 
 
 def test_shopper_without_ratings_gets_other_reasons(browser: "APIClient") -> None:
     release(liked=5, disliked=1)
-    views(BO, "rug")
+    views(inside(BO), "rug")
 
     assert predicted_ratings(browser, BO) == {}
 
 
 def test_constant_ratings_give_no_predictions(browser: "APIClient") -> None:
     release(liked=5, disliked=5)
-    does(ADA, "Product Reviewed", "rug", rating=5)
+    does(inside(ADA), "Product Reviewed", "rug", rating=5)
 
     assert predicted_ratings(browser, ADA) == {}
 
 
 def test_inaccurate_predictions_are_not_shown(browser: "APIClient") -> None:
     release(liked=5, disliked=1, shows_predicted_ratings=False)
-    does(ADA, "Product Reviewed", "rug", rating=5)
-    does(ADA, "Product Reviewed", "mug", rating=1)
+    does(inside(ADA), "Product Reviewed", "rug", rating=5)
+    does(inside(ADA), "Product Reviewed", "mug", rating=1)
 
     assert predicted_ratings(browser, ADA) == {}
 
@@ -117,8 +118,8 @@ def test_inaccurate_predictions_are_not_shown(browser: "APIClient") -> None:
 @pytest.mark.parametrize("differ", [True, False])
 def test_one_star_is_a_dislike_only_if_ratings_differ(browser: "APIClient", differ: bool) -> None:
     release(liked=5, disliked=1 if differ else 5, ratings_differ=differ)
-    does(ADA, "Product Reviewed", "bowl", rating=1)
-    views(ADA, "rug")
+    does(inside(ADA), "Product Reviewed", "bowl", rating=1)
+    views(inside(ADA), "rug")
 
     product_ids = {item["product_id"] for item in browser.get(HOME, {**ADA, "limit": 10}).json()["items"]}
 

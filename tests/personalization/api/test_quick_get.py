@@ -8,7 +8,7 @@ from pytest_django.fixtures import Settings
 
 from personalization.services.placements import save_placement
 from personalization.serving.durations import durations
-from tests.personalization.shop import ADA, views
+from tests.personalization.shop import ADA, inside, views
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
@@ -49,7 +49,7 @@ def content(response: Any) -> tuple[int, dict[str, Any]]:
     ids=str,
 )
 def test_get_and_post_say_the_same(server: "APIClient", fields: dict[str, Any]) -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     got, posted = server.get(HOME, fields), server.post(HOME, fields, format="json")
 
@@ -72,7 +72,7 @@ def test_an_answer_without_profile_is_confirmed_by_its_etag(server: "APIClient")
     first = server.get(HOME, fields)
 
     again = server.get(HOME, fields, headers={"If-None-Match": first["ETag"]})
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
     other = server.get(HOME, {**fields, "limit": 2}, headers={"If-None-Match": first["ETag"]})
 
     assert first["Cache-Control"] == "private, no-cache"
@@ -94,7 +94,7 @@ def test_the_header_tells_what_the_limit_leaves(server: "APIClient", settings: S
 def test_who_waited_for_a_worker_gets_what_is_quick_to_make(
     server: "APIClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
     monkeypatch.setattr(durations, "expected", lambda strategy: 20.0)
 
     def degraded(milliseconds: float) -> tuple[int, str | None]:

@@ -14,6 +14,7 @@ from personalization.services.placements import save_placement
 from tests.personalization.shop import (
     ADA,
     does,
+    inside,
     says,
     views,
 )
@@ -32,7 +33,7 @@ def ids(answer: Any) -> list[str]:
 
 
 def test_an_answer_has_exactly_the_fields_of_the_contract(browser: "APIClient") -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     response = browser.get(HOME, ADA)
 
@@ -84,9 +85,9 @@ def test_answers_stay_out_of_shared_caches(browser: "APIClient") -> None:
 
 
 def test_region_and_signal_of_a_server_request(browser: "APIClient", server: "APIClient", settings: Settings) -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
     stranger = {"user_id": "nobody-asked"}
-    views(stranger, "desk")
+    views(inside(stranger), "desk")
     settings.CONSENT_REGION_HEADER, settings.CONSENT_RULES = "CF-IPCountry", {"*": "opt_in", "US": "opt_out"}
 
     def personalized(client: "APIClient", who: dict[str, str], **headers: str) -> bool:
@@ -106,7 +107,7 @@ def country_of(address: str) -> str:
 
 
 def test_region_can_come_from_a_custom_function(browser: "APIClient", settings: Settings) -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
     settings.CONSENT_REGION_RESOLVER = f"{__name__}.country_of"
     page = {"user_id": "ada", "placements": [{"placement": "home"}]}
     own = {"user_id": "ada", "product_ids": ["rug", "mug"]}
@@ -134,7 +135,7 @@ def test_get_and_post_answer_alike(browser: "APIClient") -> None:
 
 
 def test_tracking_parameters_are_ignored(browser: "APIClient") -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     plain, tagged = (
         browser.get(HOME, {**ADA, **more}) for more in ({}, {"_": "1764", "utm_source": "mail", "limt": 2})
@@ -145,7 +146,7 @@ def test_tracking_parameters_are_ignored(browser: "APIClient") -> None:
 
 
 def test_blanks_around_ids_are_stripped(browser: "APIClient") -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
     query: dict[str, Any] = {"product_id": ["desk"], "exclude": ["rug"], "limit": 3}
     blank: dict[str, Any] = {"user_id": " ada ", "product_id": [" desk"], "exclude": ["rug "], "limit": 3}
 
@@ -160,8 +161,8 @@ def test_blanks_around_ids_are_stripped(browser: "APIClient") -> None:
 @pytest.mark.parametrize("field", ["user_id", "anonymous_id"])
 def test_ids_of_maximum_length_are_accepted(browser: "APIClient", field: str) -> None:
     longest = {field: "a" * 512}
-    says(longest)
-    views(longest, "desk")
+    says(inside(longest))
+    views(inside(longest), "desk")
 
     answer, longer = browser.get(HOME, longest), browser.get(HOME, {field: "a" * 513})
 
@@ -271,7 +272,7 @@ def test_reasons_name_products_only_with_a_valid_hash(browser: "APIClient") -> N
     from access.models import ApiKey
     from access.selectors import forget_keys, identity_secret
 
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
     ApiKey.objects.update(requires_user_hash=True)
     forget_keys()
     proof = sign_user(identity_secret(ApiKey.objects.get()), user_id="ada")
@@ -287,7 +288,7 @@ def test_reasons_name_products_only_with_a_valid_hash(browser: "APIClient") -> N
 
 
 def test_rank_puts_unknown_ids_last(browser: "APIClient") -> None:
-    views(ADA, "rug")
+    views(inside(ADA), "rug")
 
     body = browser.post(
         "/api/v1/rank", {**ADA, "product_ids": ["?", "mug", "throw", "!", "desk"]}, format="json"
@@ -308,7 +309,7 @@ def test_rank_takes_at_most_500(browser: "APIClient") -> None:
 
 
 def test_page_repeats_no_product_and_has_no_empty_slot(browser: "APIClient") -> None:
-    views(ADA, "rug")
+    views(inside(ADA), "rug")
     slots = [{"placement": name, "limit": 2} for name in ("home", "trending", "onboarding", "recent")]
 
     answers = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]
@@ -330,8 +331,8 @@ def test_no_page_repeats_a_product_or_shows_two_variants(browser: "APIClient") -
     ]
     bulk_upsert(rows, actor="key:t")
     groups = GROUPS | {row["product_id"]: row["group_id"] for row in rows}
-    views(ADA, "rug", "x03", "lamp", "bulb", "x10")
-    does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "bulb"}])
+    views(inside(ADA), "rug", "x03", "lamp", "bulb", "x10")
+    does(inside(ADA), "Order Completed", "", order_id="O1", products=[{"product_id": "bulb"}])
     names = ("home", "product", "similar", "bundle", "cart", "trending", "recent", "onboarding")
     chance = random.Random(7)
     for _ in range(30):
@@ -369,7 +370,7 @@ def test_placement_comes_twice_under_two_keys_and_repeats_nothing(browser: "APIC
 
 
 def test_page_keeps_the_order_of_the_request_whoever_chooses_first(browser: "APIClient") -> None:
-    views(ADA, "rug", "lamp")
+    views(inside(ADA), "rug", "lamp")
     slots = [{"placement": "home", "limit": 3}, {"placement": "recent"}]
 
     answers = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]
@@ -404,7 +405,7 @@ def test_a_slot_past_its_deadline_gets_popular_products(browser: "APIClient", mo
 
     moments = iter(range(0, 1000, 10))
     monkeypatch.setattr(time, "perf_counter", lambda: next(moments))
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     slots = [{"placement": "home", "deadline_ms": 5}]
     answer = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]["home"]
@@ -420,9 +421,9 @@ def test_late_slot_excludes_bought_and_disliked_products(browser: "APIClient", m
     moments = iter(range(0, 1000, 10))
     monkeypatch.setattr(time, "perf_counter", lambda: next(moments))
     save_placement("home", data={"repeat": False}, actor="staff:1")
-    does(ADA, "Order Completed", "", order_id="O1", products=[{"product_id": "lamp"}])
-    does(ADA, "Preference Given", "rug", liked=False)
-    views(ADA, "desk")
+    does(inside(ADA), "Order Completed", "", order_id="O1", products=[{"product_id": "lamp"}])
+    does(inside(ADA), "Preference Given", "rug", liked=False)
+    views(inside(ADA), "desk")
 
     slots = [{"placement": "home", "deadline_ms": 5, "limit": 20}]
     answer = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]["home"]
@@ -437,7 +438,7 @@ def test_list_of_own_products_is_never_late(browser: "APIClient", monkeypatch: p
 
     moments = iter(range(0, 1000, 10))
     monkeypatch.setattr(time, "perf_counter", lambda: next(moments))
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     slots = [{"placement": "recent", "deadline_ms": 5}]
     answer = browser.post("/api/v1/page", {**ADA, "placements": slots}, format="json").json()["placements"]["recent"]

@@ -13,7 +13,7 @@ from personalization.models import Placement
 from personalization.serving.snapshot_refresher import snapshot_refresher
 from tests.events.builders import START
 from tests.modelops.purchases import bought, put
-from tests.personalization.shop import ADA, views
+from tests.personalization.shop import ADA, inside, views
 from tests.recsys.furniture import PRODUCTS
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def training_run() -> TrainingRun:
 
 @pytest.mark.usefixtures("bare")
 def test_empty_shop_answers_with_empty_lists(browser: "APIClient") -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     answers_by_placement = answers(browser, QUESTION)
 
@@ -73,7 +73,7 @@ def test_all_placements_show_products_without_events(browser: "APIClient", quest
 
 
 def test_one_event_personalizes_all_placements(browser: "APIClient") -> None:
-    views(ADA, "rug")
+    views(inside(ADA), "rug")
 
     answers_by_placement = answers(browser, QUESTION)
 
@@ -125,7 +125,7 @@ def test_training_says_that_shoppers_did_not_allow_it() -> None:
 
 
 def test_similar_products_are_named_without_a_model(browser: "APIClient") -> None:
-    views(ADA, "rug")
+    views(inside(ADA), "rug")
 
     answers_by_placement = answers(browser, QUESTION)
 
@@ -151,7 +151,7 @@ def test_only_what_is_alike_is_called_similar_without_a_model(browser: "APIClien
 
 
 def test_recently_viewed_needs_no_model(browser: "APIClient") -> None:
-    views(ADA, "rug", "lamp")
+    views(inside(ADA), "rug", "lamp")
 
     items = answers(browser, dict(ADA))["recent"]["items"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from modelops.services.registry import promote
 from tests.modelops.releases import passed_version
-from tests.personalization.shop import ADA, does, views
+from tests.personalization.shop import ADA, does, inside, views
 from tests.recsys.furniture import model
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def home(browser: "APIClient") -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("single_model")
 def test_a_short_list_of_the_model_is_filled_by_what_is_alike_before_what_is_popular(browser: "APIClient") -> None:
-    views(ADA, "bulb")
+    views(inside(ADA), "bulb")
 
     items = home(browser)
 
@@ -44,11 +44,11 @@ def test_a_short_list_of_the_model_is_filled_by_what_is_alike_before_what_is_pop
 
 @pytest.mark.usefixtures("live_model")
 def test_home_does_not_show_what_lies_in_the_cart(browser: "APIClient") -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
     assert "lamp" in [item["product_id"] for item in home(browser)]
 
-    does(ADA, "Product Added", "lamp")
+    does(inside(ADA), "Product Added", "lamp")
     assert "lamp" not in [item["product_id"] for item in home(browser)]
 
-    does(ADA, "Product Removed", "lamp")
+    does(inside(ADA), "Product Removed", "lamp")
     assert "lamp" in [item["product_id"] for item in home(browser)]

@@ -8,7 +8,7 @@ from common import redis
 from events.log import get_log
 from events.log.latest import LATEST
 from profiles import services
-from tests.personalization.shop import ADA, BO, says
+from tests.personalization.shop import ADA, BO, inside, says
 
 if TYPE_CHECKING:
     from rest_framework.test import APIClient
@@ -70,8 +70,8 @@ def test_a_login_joins_what_the_browser_did_before(browser: "APIClient", server:
 def test_what_the_profiler_applied_is_not_applied_again(
     browser: "APIClient", server: "APIClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    says(ADA)
-    says(ADA, "analytics")
+    says(inside(ADA))
+    says(inside(ADA), "analytics")
     sends(browser, ADA_S, "desk")
     services.apply(get_log().read_many(dict.fromkeys(range(get_log().shards), 0)))
     monkeypatch.setattr("personalization.serving.shoppers.apply_named", lambda names: pytest.fail("applied again"))
@@ -80,8 +80,8 @@ def test_what_the_profiler_applied_is_not_applied_again(
 
 
 def test_an_erased_shopper_s_names_are_forgotten(browser: "APIClient") -> None:
-    says(ADA)
-    says(ADA, "analytics")
+    says(inside(ADA))
+    says(inside(ADA), "analytics")
     sends(browser, ADA_S, "desk")
     assert redis.client().exists(f"{LATEST}user:ada")
 

@@ -10,7 +10,7 @@ from common.clock import epoch_us
 from consents import cache
 from events.log import get_log
 from personalization.serving.exposures import exposures
-from tests.personalization.shop import ADA, BO, CY, says, views
+from tests.personalization.shop import ADA, BO, CY, inside, says, views
 from tests.personalization.sockets.sessions import Session, in_loop, slow_reader
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("stocked_shop")]
@@ -27,7 +27,7 @@ def without_id(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_first_message_is_the_answer_of_a_get(page_key: str, browser: APIClient) -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
     query = {**ADA, "product_id": "desk", "limit": 3, "fields": "title,reason"}
 
     async def first() -> dict[str, Any]:
@@ -65,12 +65,12 @@ def test_events_of_others_and_events_that_change_nothing_are_silent(page_key: st
         other = await Session("recent").open({"key": page_key, **ADA})
         await session.next()
         await other.next()
-        views(BO, "desk")
+        views(inside(BO), "desk")
         of_others = await other.is_quiet()
-        views(ADA, "desk")
+        views(inside(ADA), "desk")
         await other.next()
-        views(ADA, "desk")
-        views(ADA, "desk")
+        views(inside(ADA), "desk")
+        views(inside(ADA), "desk")
         unchanged = await other.is_quiet()
         await session.leave()
         await other.leave()
@@ -86,7 +86,7 @@ def test_many_changes_at_once_bring_few_answers_and_the_last_is_right(page_key: 
         session = await Session("recent").open({"key": page_key, **ADA})
         await session.next()
         for name in names:
-            views(ADA, name)
+            views(inside(ADA), name)
         answers = [products_of(await session.next())]
         while len(answers[-1]) < len(names):
             answers.append(products_of(await session.next()))
@@ -129,14 +129,14 @@ def test_an_event_on_a_linked_id_reaches_the_account(page_key: str) -> None:
 
 
 def test_a_withdrawal_ends_what_is_personal(page_key: str) -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     async def after() -> tuple[dict[str, Any], bool]:
         session = await Session("home").open({"key": page_key, **ADA})
         assert (await session.next())["personalized"]
-        says(ADA, allowed=False)
+        says(inside(ADA), allowed=False)
         body = await session.next()
-        views(ADA, "lamp")
+        views(inside(ADA), "lamp")
         quiet = await session.is_quiet()
         await session.leave()
         return body, quiet
@@ -147,7 +147,7 @@ def test_a_withdrawal_ends_what_is_personal(page_key: str) -> None:
 
 
 def test_a_refusal_on_an_id_linked_by_consent_alone_holds(page_key: str) -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     async def after() -> dict[str, Any]:
         session = await Session("home").open({"key": page_key, **ADA})
@@ -167,8 +167,8 @@ def test_consent_given_brings_a_personal_answer(page_key: str) -> None:
     async def after() -> dict[str, Any]:
         session = await Session("recent").open({"key": page_key, **CY})
         assert (await session.next())["degraded"] == "no_consent"
-        says(CY)
-        views(CY, "desk")
+        says(inside(CY))
+        views(inside(CY), "desk")
         body = await session.until(lambda body: bool(body["items"]))
         await session.leave()
         return body
@@ -202,7 +202,7 @@ def test_each_answer_that_was_sent_is_an_exposure(page_key: str) -> None:
     async def two() -> list[str]:
         session = await Session("recent").open({"key": page_key, **ADA})
         first = await session.next()
-        views(ADA, "desk")
+        views(inside(ADA), "desk")
         second = await session.next()
         await session.is_quiet()
         await session.leave()
@@ -222,10 +222,10 @@ def test_a_slow_reader_gets_the_latest_answer_alone(page_key: str) -> None:
     async def after() -> list[list[str]]:
         session = await Session("recent", app=slow_reader(0.8)).open({"key": page_key, **ADA})
         await session.next()
-        views(ADA, "desk")
+        views(inside(ADA), "desk")
         answers: list[list[str]] = []
         for name in ("lamp", "rug", "chair"):
-            views(ADA, name)
+            views(inside(ADA), name)
         while not answers or len(answers[-1]) < 4:
             answers.append(products_of(await session.next()))
         await session.leave()
@@ -243,7 +243,7 @@ def test_who_reads_nothing_is_closed(page_key: str, monkeypatch: pytest.MonkeyPa
     async def after() -> int:
         session = await Session("recent", app=slow_reader(60)).open({"key": page_key, **ADA})
         await session.next()
-        views(ADA, "desk")
+        views(inside(ADA), "desk")
         return await session.close_code()
 
     assert in_loop(after) == 4408
@@ -265,14 +265,14 @@ def test_a_heartbeat_shows_that_the_server_lives(page_key: str, monkeypatch: pyt
 def test_while_redis_is_away_a_page_keeps_its_answer(page_key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from personalization.serving import shoppers
 
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     async def after() -> tuple[bool, dict[str, Any]]:
         session = await Session("recent").open({"key": page_key, **ADA})
         await session.next()
         with monkeypatch.context() as patch:
             patch.setattr(shoppers, "_read", lambda *arguments: None)
-            views(ADA, "lamp")
+            views(inside(ADA), "lamp")
             quiet = await session.is_quiet()
         body = await session.next()
         await session.leave()

@@ -10,7 +10,7 @@ from access.identity import sign_user
 from access.models import ApiKey
 from access.services import create_key
 from personalization.api.sockets import tickets
-from tests.personalization.shop import ADA, says, views
+from tests.personalization.shop import ADA, inside, says, views
 from tests.personalization.sockets.sessions import Session, in_loop
 from tests.personalization.unproved import DoorShop
 
@@ -102,12 +102,12 @@ def test_a_socket_counts_as_a_request(page_key: str, settings: Any) -> None:
 
 def test_an_unproved_user_gets_a_strangers_answer_and_no_later_one() -> None:
     shop = DoorShop()
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     async def talk(**proof: str) -> tuple[dict[str, Any], bool]:
         session = await Session("recent").open({"key": shop.public, **ADA, **proof})
         body = await session.next()
-        views(ADA, "lamp" if proof else "rug")
+        views(inside(ADA), "lamp" if proof else "rug")
         quiet = await session.is_quiet()
         await session.leave()
         return body, quiet
@@ -123,7 +123,7 @@ def test_an_unproved_user_gets_a_strangers_answer_and_no_later_one() -> None:
 
 def test_a_ticket_of_the_server_proves_the_user_once(client: Any) -> None:
     shop = DoorShop()
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
     ticket = shop.client(shop.secret).post("/api/v1/tickets", ADA, format="json").json()["ticket"]
 
     body = first_answer({"ticket": ticket, "limit": 3}, placement="recent", origin="https://any.example")
@@ -151,7 +151,7 @@ def test_a_pages_ticket_is_bound_to_the_keys_pages() -> None:
 
 @pytest.mark.parametrize("signal", [{"headers": {"sec_gpc": "1"}}, {"fields": {"gpc": True}}])
 def test_the_privacy_signal_holds(page_key: str, signal: dict[str, dict[str, Any]]) -> None:
-    views(ADA, "desk")
+    views(inside(ADA), "desk")
 
     body = first_answer({"key": page_key, **ADA, **signal.get("fields", {})}, **signal.get("headers", {}))
 
@@ -230,8 +230,8 @@ def test_what_is_no_socket_of_ours_is_closed() -> None:
 
 def test_a_proof_by_another_key_is_none() -> None:
     shop = DoorShop()
-    says(ADA)
-    views(ADA, "desk")
+    says(inside(ADA))
+    views(inside(ADA), "desk")
 
     body = first_answer({"key": shop.public, **ADA, "user_hash": sign_user("other", user_id="ada")})
 
