@@ -7,6 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from access.services import create_key
+from common.pseudonyms import pseudonym
 from personalization.api.sockets.tickets import Ticket
 from tests.personalization.unproved import DoorShop
 
@@ -25,7 +26,7 @@ def ticket(client: APIClient, **fields: Any) -> Ticket:
 def test_a_server_names_any_user(server: APIClient) -> None:
     content = ticket(server, user_id="ada", anonymous_id="a1")
 
-    assert (content.user_id, content.anonymous_id) == ("ada", "a1")
+    assert (content.user_id, content.anonymous_id) == (pseudonym("ada"), pseudonym("a1"))
 
 
 def test_a_browser_names_a_user_with_the_hash_alone() -> None:
@@ -35,8 +36,8 @@ def test_a_browser_names_a_user_with_the_hash_alone() -> None:
     claimed = ticket(page, user_id="ada", anonymous_id="a1")
     proved = ticket(page, user_id="ada", user_hash=shop.hash_of("ada"))
 
-    assert (claimed.user_id, claimed.anonymous_id) == (None, "a1")
-    assert proved.user_id == "ada"
+    assert (claimed.user_id, claimed.anonymous_id) == (None, pseudonym("a1"))
+    assert proved.user_id == pseudonym("ada")
 
 
 @pytest.mark.parametrize(

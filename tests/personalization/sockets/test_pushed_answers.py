@@ -7,6 +7,7 @@ from rest_framework.test import APIClient
 
 from common import redis
 from common.clock import epoch_us
+from common.pseudonyms import subject_pseudonym
 from consents import cache
 from events.log import get_log
 from personalization.serving.exposures import exposures
@@ -47,7 +48,7 @@ def test_an_event_of_the_shopper_brings_a_new_answer(page_key: str, who: dict[st
     async def both() -> tuple[dict[str, Any], dict[str, Any]]:
         session = await Session("recent").open({"key": page_key, **who})
         before = await session.next()
-        views(who, "desk")
+        views(inside(who), "desk")
         after = await session.next()
         await session.leave()
         return before, after
@@ -154,7 +155,7 @@ def test_a_refusal_on_an_id_linked_by_consent_alone_holds(page_key: str) -> None
         assert (await session.next())["personalized"]
         says({"anonymous_id": "tablet"}, allowed=False)
         pipe = redis.client().pipeline()
-        cache.link(pipe, "anonymous:tablet", "user:ada", epoch_us())
+        cache.link(pipe, subject_pseudonym("anonymous:tablet"), subject_pseudonym("user:ada"), epoch_us())
         pipe.execute()
         body = await session.next()
         await session.leave()
