@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from audit.models import AuditEvent
 from common import clock
+from common.pseudonyms import subject_pseudonym
 from experiments.models import Experiment, Kind, Look, MetricDefinition, Namespace, Proposal
 from experiments.selectors.baseline import recent_numbers
 from experiments.services.designs import create_experiment
@@ -81,7 +82,7 @@ def test_a_design_becomes_a_draft_with_everything_said(mo: Client) -> None:
     assert (row.coverage, row.planned_units, row.goal_margin, row.policy_mode) == (0.25, 1234, None, "automatic")
     assert row.namespace is not None
     assert (row.namespace.key, row.namespace_low, row.namespace_high) == ("home", 100, 5000)
-    assert row.test_units == {"user:mo": "green"}
+    assert row.test_units == {subject_pseudonym("user:mo"): "green"}
     assert row.secondary_metrics == ["revenue_per_visitor", "items_per_order"]
 
 

@@ -13,6 +13,7 @@ from access.identity import sign_user
 from access.models import ApiKey
 from access.selectors import identity_secret
 from access.services import create_key
+from common.pseudonyms import subject_pseudonym
 from consents import selectors as consents
 from consents.services import decide_for
 from experiments.arms import assign, subject_of
@@ -109,8 +110,8 @@ def test_a_variation_that_a_developer_forces_is_forced_without_an_exposure(clien
 
 def test_who_did_not_agree_gets_the_control_and_nothing_is_kept(client: Client, key: str, secret: str) -> None:
     run()
-    decide_for("user:refuses", decisions={"experiments": False}, actor="test")
-    decide_for("user:agrees", decisions={"experiments": True}, actor="test")
+    decide_for(subject_pseudonym("user:refuses"), decisions={"experiments": False}, actor="test")
+    decide_for(subject_pseudonym("user:agrees"), decisions={"experiments": True}, actor="test")
 
     def takes_part(one: str, **claim: Any) -> bool:
         answer = ofrep(client, secret, {"targetingKey": one, **claim}, "ranker").json()
@@ -122,9 +123,8 @@ def test_who_did_not_agree_gets_the_control_and_nothing_is_kept(client: Client, 
     assert not takes_part("refuses", **AGREED)
     assert not takes_part("agrees", consent={"experiments": False})
     arm_keeper.flush()
-    assert set(StickyArm.objects.values_list("raw_id", flat=True)) == {"user:agrees", "anonymous:agrees"} | {
-        "user:nobody",
-        "anonymous:nobody",
+    assert set(StickyArm.objects.values_list("raw_id", flat=True)) == {
+        subject_pseudonym(f"{kind}:{name}") for kind in ("user", "anonymous") for name in ("agrees", "nobody")
     }
 
 
@@ -134,7 +134,7 @@ def test_what_was_kept_of_a_shopper_who_says_no_later_is_deleted(client: Client,
     for consent in (AGREED, {}, {"consent": {"experiments": False}}):
         ofrep(client, secret, {"targetingKey": "ada", **consent}, "ranker")
         arm_keeper.flush()
-        kept.append(StickyArm.objects.filter(raw_id="user:ada").exists())
+        kept.append(StickyArm.objects.filter(raw_id=subject_pseudonym("user:ada")).exists())
 
     assert kept == [True, True, False]
 
@@ -148,8 +148,8 @@ def test_a_privacy_signal_is_a_no(client: Client, key: str) -> None:
 
 def test_conditions_on_what_the_server_knows_are_answered_here(client: Client, secret: str) -> None:
     run(condition={"consent.personalization": True})
-    decide_for("user:yes", decisions={"experiments": True, "personalization": True}, actor="test")
-    decide_for("user:half", decisions={"experiments": True, "personalization": False}, actor="test")
+    decide_for(subject_pseudonym("user:yes"), decisions={"experiments": True, "personalization": True}, actor="test")
+    decide_for(subject_pseudonym("user:half"), decisions={"experiments": True, "personalization": False}, actor="test")
 
     parts = []
     for one in ("yes", "half"):
@@ -191,7 +191,7 @@ def test_an_unproven_user_id_gets_a_strangers_answer_and_changes_nothing_of_the_
     client: Client, key: str
 ) -> None:
     run(condition={"consent.experiments": True})
-    decide_for("user:ada", decisions={"experiments": True}, actor="test")
+    decide_for(subject_pseudonym("user:ada"), decisions={"experiments": True}, actor="test")
     row = ApiKey.objects.get()
     proof = sign_user(identity_secret(row), user_id="ada")
 
@@ -202,10 +202,10 @@ def test_an_unproven_user_id_gets_a_strangers_answer_and_changes_nothing_of_the_
     assert [takes_part(), takes_part(user_hash="wrong"), takes_part(user_hash=proof)] == [False, False, True]
     arm_keeper.flush()
     StickyArm.objects.all().delete()
-    decide_for("anonymous:b2", decisions={"experiments": True}, actor="test")
+    decide_for(subject_pseudonym("anonymous:b2"), decisions={"experiments": True}, actor="test")
     ofrep(client, key, {"targetingKey": "bo", "anonymous_id": "b2"}, "ranker")
     arm_keeper.flush()
-    assert list(StickyArm.objects.values_list("raw_id", flat=True)) == ["anonymous:b2"]
+    assert list(StickyArm.objects.values_list("raw_id", flat=True)) == [subject_pseudonym("anonymous:b2")]
 
 
 def test_ofrep_answers_have_all_members_and_primitive_metadata(client: Client, key: str) -> None:
@@ -293,7 +293,9 @@ def test_what_a_storefront_calls_an_id_may_be_a_number_or_longer_than_any_that_i
     for one in ("x" * 3000, "a\x00b"):
         assert ofrep(client, secret, {"targetingKey": one, **AGREED}, "ranker").json()["variant"] == ours(one)
     arm_keeper.flush()
-    assert set(StickyArm.objects.values_list("raw_id", flat=True)) == {"user:42", "anonymous:42"}
+    assert set(StickyArm.objects.values_list("raw_id", flat=True)) == {
+        subject_pseudonym(f"{kind}:42") for kind in ("user", "anonymous")
+    }
 
 
 def outside_of_event_loops(ask: Callable[[], Any]) -> Any:

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 
 from access.services import create_key
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents import selectors as consents
 from consents.services import decide_for
 from events.log import get_log
@@ -70,7 +71,7 @@ def test_an_exposure_is_on_the_log_before_the_answer(client: Client, key: str) -
 
     assert (answer.status_code, answer.json()) == (200, {"success": True})
     (event,) = logged()
-    assert (event.name, event.user_id, event.anonymous_id) == ("Experiment Viewed", "ada", "a1")
+    assert (event.name, event.user_id, event.anonymous_id) == ("Experiment Viewed", pseudonym("ada"), pseudonym("a1"))
     assert event.properties == {"experiment_id": "button", "variation_id": "treatment"}
     assert event.allowed is not None
     assert "experiments" in event.allowed
@@ -81,12 +82,12 @@ def test_a_visitor_is_no_user(client: Client, key: str) -> None:
     post(client, key, [viewed("a1", consent=AGREED)])
 
     (event,) = logged()
-    assert (event.user_id, event.anonymous_id) == (None, "a1")
+    assert (event.user_id, event.anonymous_id) == (None, pseudonym("a1"))
 
 
 def test_exposures_of_who_did_not_say_yes_are_dropped_and_counted(client: Client, key: str) -> None:
-    decide_for("user:no", decisions={"experiments": False}, actor="test")
-    decide_for("user:yes", decisions={"experiments": True, "analytics": True}, actor="test")
+    decide_for(subject_pseudonym("user:no"), decisions={"experiments": False}, actor="test")
+    decide_for(subject_pseudonym("user:yes"), decisions={"experiments": True, "analytics": True}, actor="test")
     exposures = [
         viewed("undecided", device="d1"),
         viewed("undecided", device="d1", arm="control"),
@@ -97,7 +98,7 @@ def test_exposures_of_who_did_not_say_yes_are_dropped_and_counted(client: Client
     ]
 
     assert post(client, key, exposures).status_code == 200
-    assert [event.user_id for event in logged() if event.name == "Experiment Viewed"] == ["yes"]
+    assert [event.user_id for event in logged() if event.name == "Experiment Viewed"] == [pseudonym("yes")]
     assert withheld() == [("control", "undecided", 1), ("treatment", "undecided", 3)]
 
 

@@ -7,7 +7,7 @@ from rest_framework.test import APIClient
 
 from common import redis
 from common.clock import epoch_us
-from common.pseudonyms import subject_pseudonym
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents import cache
 from events.log import get_log
 from personalization.serving.exposures import exposures
@@ -110,8 +110,8 @@ def test_an_event_on_a_linked_id_reaches_the_account(page_key: str) -> None:
         name="",
         at=epoch_us(),
         received_at=epoch_us(),
-        user_id="ada",
-        anonymous_id="ada-phone",
+        user_id=pseudonym("ada"),
+        anonymous_id=pseudonym("ada-phone"),
         allowed=("analytics", "personalization"),
         source="server",
     )
@@ -119,9 +119,9 @@ def test_an_event_on_a_linked_id_reaches_the_account(page_key: str) -> None:
     async def after() -> dict[str, Any]:
         session = await Session("recent").open({"key": page_key, **ADA})
         await session.next()
-        says({"anonymous_id": "ada-phone"})
+        says(inside({"anonymous_id": "ada-phone"}))
         apply_events([login], offsets={})
-        views({"anonymous_id": "ada-phone"}, "desk")
+        views(inside({"anonymous_id": "ada-phone"}), "desk")
         body = await session.next()
         await session.leave()
         return body
@@ -153,7 +153,7 @@ def test_a_refusal_on_an_id_linked_by_consent_alone_holds(page_key: str) -> None
     async def after() -> dict[str, Any]:
         session = await Session("home").open({"key": page_key, **ADA})
         assert (await session.next())["personalized"]
-        says({"anonymous_id": "tablet"}, allowed=False)
+        says(inside({"anonymous_id": "tablet"}), allowed=False)
         pipe = redis.client().pipeline()
         cache.link(pipe, subject_pseudonym("anonymous:tablet"), subject_pseudonym("user:ada"), epoch_us())
         pipe.execute()
