@@ -5,6 +5,7 @@ the shopper did with it follows the planted effects.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -119,8 +120,8 @@ class History:
         """Return the arm of a visitor, that of an earlier visit first."""
         ids = _raw_ids(visitor)
         sticky = merged({raw_id: self.arms.get(raw_id, {}) for raw_id in ids})
-        user_id = visitor.ids.get("user_id")
-        return assign(self.design, subject_of(user_id, visitor.device, sticky=sticky))
+        subject = subject_of(visitor.ids.get("user_id"), visitor.device, sticky=sticky)
+        return assign(self.design, replace(subject, raw_ids=tuple(ids)))
 
     def _keep(self, visitor: Visitor, assignment: Assignment) -> Iterator[Note]:
         for raw_id in _raw_ids(visitor):

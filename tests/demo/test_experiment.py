@@ -8,6 +8,7 @@ import pytest
 from access.selectors import forget_keys
 from audit.selectors import entries
 from common.errors import InvalidInput
+from common.pseudonyms import pseudonym
 from demo import experiment, filling
 from demo.datasets import simulated
 from demo.datasets.base import DemoData
@@ -71,11 +72,12 @@ def test_history_has_the_arms_of_assignment(small: DemoData) -> None:
     assert set(arms) == {HYBRID, POPULAR}
     assert all(one.properties["strategy"] == one.properties["experiments"][0]["variation"] for one in lists)
     arms_by_id = dict(StickyArm.objects.values_list("raw_id", "arm"))
+    devices = {pseudonym(device): device for one in visits_of(small).shoppers for device in one.devices}
     for one in lists:
-        lot = assign(design(KEY), subject_of(one.user_id, one.anonymous_id))
         arm = one.properties["experiments"][0]["variation"]
         assert arms_by_id[f"anonymous:{one.anonymous_id}"] == arm or arms_by_id[f"user:{one.user_id}"] == arm
         if one.user_id is None:
+            lot = assign(design(KEY), subject_of(None, devices[str(one.anonymous_id)]))
             assert (lot.why, lot.arm_key) == ("hash", arm)
 
 
@@ -90,7 +92,7 @@ def test_arm_is_kept_over_login(small: DemoData) -> None:
         arms_by_user.setdefault(one.user_id, set()).add(one.properties["experiments"][0]["variation"])
     assert lists
     assert {len(arms) for arms in arms_by_user.values()} == {1}
-    assert small.known_shopper not in arms_by_user
+    assert pseudonym(small.known_shopper) not in arms_by_user
 
 
 def test_clicks_name_lists_that_were_served_to_the_same_shopper(small: DemoData) -> None:

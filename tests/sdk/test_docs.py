@@ -13,6 +13,7 @@ import pytest
 from django.conf import settings
 
 from access.scopes import SCOPE_NAMES
+from common.pseudonyms import subject_pseudonym
 from tests.sdk.conftest import Shop
 
 if TYPE_CHECKING:
@@ -93,4 +94,4 @@ def _consent_before(user_id: str) -> None:
     """Let the user allow analytics, as the page of the shop would have asked."""
     from consents.services import decide_for
 
-    decide_for(f"user:{user_id}", decisions={"analytics": True}, actor="system:test")
+    decide_for(subject_pseudonym(f"user:{user_id}"), decisions={"analytics": True}, actor="system:test")

@@ -12,6 +12,7 @@ import pytest
 from growthbook import GrowthBook, InMemoryStickyBucketService
 from growthbook.plugins import growthbook_tracking_plugin
 
+from common.pseudonyms import pseudonym
 from tests.sdk.conftest import Shop
 from tests.sdk.experiment_clients import FLAG, node_arms, our_arms, start_experiment
 
@@ -40,7 +41,7 @@ def exposure_in(logged: Reader) -> "Event":
 def check_exposure(event: "Event", shopper: str) -> None:
     """Fail where the exposure is not that of the shopper."""
     (arm, _), *_ = our_arms([{"id": shopper, "anonymous_id": "tablet"}])
-    assert (event.user_id, event.anonymous_id) == (shopper, "tablet")
+    assert (event.user_id, event.anonymous_id) == (pseudonym(shopper), pseudonym("tablet"))
     assert event.properties == {"experiment_id": FLAG, "variation_id": arm}
 
 

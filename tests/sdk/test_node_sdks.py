@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from common.pseudonyms import pseudonym, subject_pseudonym
 from tests.sdk.conftest import Shop
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def test_every_call_of_a_server_sdk_is_on_the_log(shop: Shop, logged: Reader, no
     assert done.returncode == 0, done.stderr
     events = logged()
     assert set(events) == EXPECTED
-    assert events["Product Viewed"].user_id == "ada"
+    assert events["Product Viewed"].user_id == pseudonym("ada")
     assert events["Product Viewed"].allowed == ("analytics", "personalization")
     assert events["identify"].traits == {"loyalty": "gold"}
 
@@ -69,9 +70,9 @@ def test_a_browser_sdk_talks_across_origins(
 
     events = logged()
     assert {"Home", "Product Viewed", "identify"} <= set(events)
-    assert events["Product Viewed"].anonymous_id == anonymous_id
+    assert events["Product Viewed"].anonymous_id == pseudonym(anonymous_id)
     assert events["Product Viewed"].context["device"] == {"type": "bot"}
-    assert events["identify"].user_id == "ada"
+    assert events["identify"].user_id == pseudonym("ada")
     assert events["Home"].properties["url"] == pages_address + file
     assert "userAgent" not in events["Product Viewed"].context
 
@@ -95,7 +96,7 @@ def test_segments_browser_sdk_speaks_for_the_account_that_its_hash_proves_and_el
     shop = DoorShop()
     shop.server(event(userId="ada", properties={"product_id": "throw"}))
     shop.server(event(event="Consent Updated", properties={}, userId="ada", context=consent(NO)))
-    before, in_log = known(shop, "user:ada"), len(logged())
+    before, in_log = known(shop, subject_pseudonym("user:ada")), len(logged())
     query = {"host": host, "key": shop.public, **({"hash": shop.hash_of("ada")} if proved else {})}
 
     page = chromium.new_page()
@@ -111,14 +112,18 @@ def test_segments_browser_sdk_speaks_for_the_account_that_its_hash_proves_and_el
     seen = {item["product_id"]: item["reason"]["text"] for item in shop.ask("recent", **device)["items"]}
     assert seen["lamp"] == "You looked at this lately"
     if not proved:
-        assert known(shop, "user:ada") == before
+        assert known(shop, subject_pseudonym("user:ada")) == before
         assert allowed(f"anonymous:{anonymous_id}") == choices
-        assert (order.user_id, order.claimed_by) == (None, f"anonymous:{anonymous_id}")
+        assert (order.user_id, order.claimed_by) == (None, subject_pseudonym(f"anonymous:{anonymous_id}"))
         assert shop.ask("recent", user_id="ada", **device) == shop.ask("recent", **device)
         return
-    assert allowed("user:ada") == choices
-    assert (order.user_id, order.claimed_by) == ("ada", "user:ada")
-    assert {"desk", "lamp", "rug"} <= {one.product_id for one in known(shop, "user:ada")["history"]}
-    assert known(shop, "user:ada")["identity"] == (("ada",), (anonymous_id,), {"loyalty": "gold"})
+    assert allowed(subject_pseudonym("user:ada")) == choices
+    assert (order.user_id, order.claimed_by) == (pseudonym("ada"), subject_pseudonym("user:ada"))
+    assert {"desk", "lamp", "rug"} <= {one.product_id for one in known(shop, subject_pseudonym("user:ada"))["history"]}
+    assert known(shop, subject_pseudonym("user:ada"))["identity"] == (
+        (pseudonym("ada"),),
+        (pseudonym(anonymous_id),),
+        {"loyalty": "gold"},
+    )
     answer = shop.ask("recent", user_id="ada", user_hash=shop.hash_of("ada"))
     assert {"desk", "lamp"} <= {item["product_id"] for item in answer["items"]}

@@ -9,6 +9,7 @@ from rudderstack.analytics.request import APIError as RudderError
 from segment.analytics.client import Client as SegmentClient
 from segment.analytics.request import APIError as SegmentError
 
+from common.pseudonyms import pseudonym
 from tests.sdk.conftest import CONSENT, Shop
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ def test_every_call_is_on_the_log_when_a_sync_client_returns(
 
     events = logged()
     assert set(events) == EXPECTED
-    assert events["Product Viewed"].user_id == "ada"
+    assert events["Product Viewed"].user_id == pseudonym("ada")
     assert events["Product Viewed"].allowed == ("analytics", "personalization")
     assert events["identify"].traits == {"loyalty": "gold"}
-    assert events["alias"].previous_id == "old-ada"
+    assert events["alias"].previous_id == pseudonym("old-ada")
     assert events["group"].properties == {"group_id": "friends"}
 
 

@@ -14,8 +14,10 @@ from urllib.request import Request, urlopen
 
 import psycopg2
 import pytest
+from django.test import override_settings
 
 from bench import _stage
+from common.pseudonyms import pseudonym
 from tests.sdk.conftest import CONSENT
 
 if TYPE_CHECKING:
@@ -47,10 +49,12 @@ class Race:
             cursor.execute(query, arguments)
             return list(cursor.fetchall())
 
-    def viewed(self, subject: str) -> list[str]:
-        """Return the products of the subject's recorded events, one for each row, sorted."""
+    def viewed(self, id: str) -> list[str]:
+        """Return the products of the recorded events with this id of the shop, one for each row, sorted."""
+        with override_settings(MASTER_KEY=self.stage.environment["SECRET_KEY"]):
+            known_as = pseudonym(id)
         query = "SELECT properties->>'product_id' FROM events_event WHERE name = 'Product Viewed' AND %s IN"
-        return sorted(name for (name,) in self.rows(f"{query} (user_id, anonymous_id)", subject))
+        return sorted(name for (name,) in self.rows(f"{query} (user_id, anonymous_id)", known_as))
 
     def await_events(self, subject: str, count: int) -> None:
         """Return once so many are recorded, and some time later none is doubled; fail with what is there."""
