@@ -15,6 +15,7 @@ import orjson
 
 from common import clock, redis
 from common.subject_changes import publish_profiles
+from consents import cache as consent_cache
 from events.log import get_log, shard_of
 from events.services.server_events import ServerEvent, append_server_events
 from events.types.segment_entered import SEGMENT_ENTERED
@@ -32,13 +33,16 @@ Cause = Literal["event", "time"]
 log = logging.getLogger(__name__)
 
 SETTLE: Final = f"""
-local subject, now, due, version = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local change = cjson.decode(ARGV[5])
-local sum = 0
-for i = 5, #KEYS do sum = sum + tonumber(redis.call('GET', KEYS[i]) or '0') end
+local subject, now, due, version, epoch = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local change = cjson.decode(ARGV[6])
+local n_profiles = tonumber(ARGV[7])
+local version_now, epoch_now = 0, 0
+for i = 5, 4 + n_profiles do version_now = version_now + tonumber(redis.call('GET', KEYS[i]) or '0') end
+for i = 5 + n_profiles, #KEYS do epoch_now = epoch_now + tonumber(redis.call('HGET', KEYS[i], 'epoch') or '0') end
 local is_silent = #change.outbox == 0 and #change.flows == 0
-if sum ~= tonumber(version) or not (is_silent or redis.call('EXISTS', '{keys.REBUILD}') == 0) then
-  redis.call('ZADD', KEYS[1], 'LT', now, subject)
+local is_current = version_now == tonumber(version) and epoch_now == tonumber(epoch)
+if not is_current or not (is_silent or redis.call('EXISTS', '{keys.REBUILD}') == 0) then
+  if version_now > 0 then redis.call('ZADD', KEYS[1], 'LT', now, subject) end
   return 0
 end
 if due == '' then redis.call('ZREM', KEYS[1], subject) else redis.call('ZADD', KEYS[1], due, subject) end
@@ -58,12 +62,13 @@ for _, one in ipairs(change.stays) do
 end
 for _, flow in ipairs(change.flows) do redis.call('HINCRBY', KEYS[4], flow, 1) end
 for _, line in ipairs(change.outbox) do redis.call('RPUSH', KEYS[3], line) end
-if sum > 0 and (#change.left > 0 or #change.stays > 0) then redis.call('INCR', KEYS[5]) end
+if version_now > 0 and (#change.left > 0 or #change.stays > 0) then redis.call('INCR', KEYS[5]) end
 return 1
 """
 """Writes one person's segments.
 
-The person is due again instead if the profile has changed since it was read, or while profiles are rebuilt.
+The person is due again instead if the profile or a decision on consent has changed since it was read, or while profiles
+are rebuilt. An id without a profile was erased meanwhile: nothing may name it again.
 """
 SETTLE_SHA: Final = sha1(SETTLE.encode()).hexdigest()
 
@@ -170,28 +175,30 @@ class SegmentMembers:
         pipe, shards = redis.client().pipeline(transaction=False), get_log().shards
         pipe.script_load(SETTLE)
         for one in changes:
-            subject = one.person.subject
-            names = (
+            person, subject = one.person, one.person.subject
+            places = (
                 due_key(subject, shards=shards),
                 f"{keys.SEGMENTS}{subject}",
                 f"{keys.OUTBOX}{shard_of(subject, shards=shards)}",
                 keys.FLOWS,
-                f"{keys.STATE}{subject}",
-                *(f"{keys.STATE}{raw_id}" for raw_id in one.person.ids if raw_id != subject),
             )
-            is_told = not silent and bool(one.entered or one.left) and is_allowed(one.person)
+            profiles = [f"{keys.STATE}{raw_id}" for raw_id in dict.fromkeys((subject, *person.ids))]
+            decided = [consent_cache.key(raw_id) for raw_id in person.consent_states]
+            is_told = not silent and bool(one.entered or one.left) and is_allowed(person)
             body = orjson.dumps(
                 {
-                    "merged": [raw_id for raw_id in one.person.ids if raw_id != subject],
+                    "merged": [raw_id for raw_id in person.ids if raw_id != subject],
                     "left": one.left,
                     # As texts: a script would write such large numbers with an exponent.
-                    "stays": [(key, str(at)) for key, at in one.after.items() if one.person.segments.get(key) != at],
+                    "stays": [(key, str(at)) for key, at in one.after.items() if person.segments.get(key) != at],
                     "flows": one.flows if is_told else [],
                     "outbox": self._lines(one) if is_told else [],
                 }
             )
             due = "" if one.due is None else one.due
-            pipe.evalsha(SETTLE_SHA, len(names), *names, subject, now, due, one.person.version, body)
+            names = (*places, *profiles, *decided)
+            versions = (person.version, sum(state.epoch for state in person.consent_states.values()))
+            pipe.evalsha(SETTLE_SHA, len(names), *names, subject, now, due, *versions, body, len(profiles))
         publish_profiles(pipe, [one.person.subject for one in changes if one.entered or one.left])
         pipe.execute()
 

@@ -1,5 +1,6 @@
 """Who is in a segment: by events, by time, over a login, by consent, through a rebuild; and what the log is told."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -263,6 +264,35 @@ def test_a_profile_that_changed_meanwhile_is_determined_again(make_segment: Make
     segmenter.work(SHARDS)
 
     assert segments() == {"lookers"}
+
+
+def test_a_no_that_comes_between_a_read_and_its_write_keeps_the_shopper_out(make_segment: Make) -> None:
+    """A slow step over everybody may have read a shopper before: of GPC and of linked ids the profile knows nothing."""
+    make_segment("lookers", ANY_VIEW)
+    services.apply_events([view(1)], offsets={})
+    stale = read_person(user_id="ada")
+    decide("user:ada", given=False, at=clock.epoch_us())
+    segmenter = Segmenter()
+    segmenter.work(SHARDS)
+
+    segmenter.members.determine([stale], moments={}, now=clock.epoch_us(), silent=True)
+
+    assert segments() == set()
+    assert sizes(["lookers"]) == {"lookers": 0}
+    assert "user:ada" in due(), "determined once more"
+
+
+def test_a_write_that_comes_after_an_erasure_names_the_shopper_nowhere(make_segment: Make) -> None:
+    make_segment("lookers", ANY_VIEW)
+    segmenter = happened(view(1))
+    stale = replace(read_person(user_id="ada"), segments={})
+    services.forget(["user:ada"])
+
+    segmenter.members.determine([stale], moments={}, now=clock.epoch_us(), silent=True)
+
+    assert segments() == set()
+    assert sizes(["lookers"]) == {"lookers": 0}
+    assert due() == {}
 
 
 def test_a_process_leaves_the_shards_of_others_alone(make_segment: Make) -> None:
