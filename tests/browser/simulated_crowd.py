@@ -13,6 +13,7 @@ import numpy as np
 
 from common import clock
 from common.ids import uuid7
+from common.pseudonyms import pseudonym
 from demo.filling import send_items
 from demo.simulation.catalog import make_products
 from demo.simulation.effects import PINNED, Effects
@@ -63,7 +64,7 @@ class SimulatedCrowd:
         experiment = design(key)
         for number in self.numbers:
             shopper = replace(self.model, user_id=f"visitor-{number}", devices=(f"visiting-device-{number}",))
-            assignment = assign(experiment, subject_of(shopper.user_id, shopper.devices[0]))
+            assignment = assign(experiment, subject_of(pseudonym(shopper.user_id), pseudonym(shopper.devices[0])))
             if assignment.participates:
                 yield Visitor(shopper, shopper.devices[0]), assignment
 
@@ -89,7 +90,7 @@ def _exposure(visitor: Visitor, assignment: Assignment, answer: dict[str, Any], 
         message_id=f"{answer['recommendation_id']}-served",
         name=EXPOSURE,
         at=at_us,
-        user_id=visitor.shopper.user_id,
-        anonymous_id=visitor.device,
+        user_id=pseudonym(visitor.shopper.user_id),
+        anonymous_id=pseudonym(visitor.device),
         properties={**own, "placement": PLACEMENT, "products": products, "experiments": [arm], "context": []},
     )

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, TimeoutError, expect
 from pytest_django import Settings
 
 from common import clock
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents.services.requests import open_request
 from customers.selectors import Identity
 from experiments.services.designs import create_experiment
@@ -83,9 +84,11 @@ def worked(open_shop: Shop, page: Page, settings: Settings, tmp_path: Path) -> S
     page.locator("[data-vitrine-add]").click()
     page.locator("text=Order and pretend to pay").click()
     expect(page.locator("h1")).to_have_text("Thank you")
-    until(lambda: orders_of(Identity(("ada",), ()), limit=1))
+    until(lambda: orders_of(Identity((pseudonym("ada"),), ()), limit=1))
     promote(passed_version(model(("popular",)), report=REPORT), actor="staff:1")
-    open_request("user:ada", kind="erasure", regime="ccpa", actor="staff:1", contact="ada@example.com")
+    open_request(
+        subject_pseudonym("user:ada"), kind="erasure", regime="ccpa", actor="staff:1", contact="ada@example.com"
+    )
     failed_version, now = judged_version(model(("popular",)), case(slow(usual()), usual()), report=REPORT), clock.now()
     run = TrainingRun.objects.create(actor="system:test", model_version=failed_version, step="Fitting", progress=0.4)
     live = ModelVersion.objects.exclude(pk=failed_version.pk).get()

@@ -17,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from audit.services import exports, publishing, record, verification
 from audit.services.sequencing import sequence
 from common import clock
+from common.pseudonyms import subject_pseudonym
 from tests.browser.conftest import Shoot
 
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -35,8 +36,8 @@ def olu(live_server: LiveServer, page: Page, settings: Settings, tmp_path: Path)
         record(category="rule", action="rule.edited", actor=f"staff:{user.pk}", object="rule:4", data=data)
     record(category="catalog", action="product.put", actor="key:5", object="product:P1", data={"fields": ["price"]})
     record(
-        category="privacy", action="access.requested", actor="key:5", object="request:1", subject="user:ada",
-        detail={"email": "ada@shop.example"},
+        category="privacy", action="access.requested", actor="key:5", object="request:1",
+        subject=subject_pseudonym("user:ada"), detail={"email": "ada@shop.example"},
     )  # fmt: skip
     sequence()
     verification.verify_log()

@@ -8,6 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from audit import signing
 from common import clock, redis
+from common.pseudonyms import subject_pseudonym
 from consents import verify_consent
 from consents.cache import link
 from consents.models import PolicyText
@@ -74,9 +75,10 @@ def test_each_purpose_is_answered_in_the_center(
     expect(page.locator(CENTER)).to_be_hidden()
     expect(page.get_by_role("button", name="Privacy choices")).to_be_visible()
 
+    ada = subject_pseudonym("user:ada")
     device = f"anonymous:{page.evaluate('vitrine.visitor()')}"
-    decide_for("user:ada", decisions={"personalization": False}, actor="test", source="another device")
-    link(redis.client(), device, "user:ada", clock.epoch_us())
+    decide_for(ada, decisions={"personalization": False}, actor="test", source="another device")
+    link(redis.client(), subject_pseudonym(device), ada, clock.epoch_us())
     open_center(page)
     expect(page.locator("#now-personalization")).to_contain_text("No: refused on another of your devices")
     page.get_by_role("button", name="Refuse all").click()

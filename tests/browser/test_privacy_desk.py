@@ -11,12 +11,15 @@ import pytest
 from django.db import transaction
 from playwright.sync_api import Browser, Page, expect
 
+from audit.signing import create_key
 from common import clock
+from common.pseudonyms import pseudonym, subject_pseudonym
 from consents.models import PolicyText, PrivacyRequest
 from consents.services import decide_for, fulfilment
 from consents.services.requests import open_request
 from customers.models import Customer, CustomerLink
 from customers.services import StatedTraits, apply_traits
+from customers.shop_ids import keep_ids, newly_sealed
 from tests.browser.conftest import Shoot, Shop
 from tests.browser.test_accessibility import barred, too_wide
 from tests.browser.test_staff_walks import signed_in
@@ -72,17 +75,26 @@ def looks_up_consent(page: Page, shoot: Shoot) -> None:
 @pytest.fixture
 def ada_lovelace(shop: Shop) -> None:
     """A shopper with an address, decisions, and an old request of somebody else."""
+    create_key()
+    keep_ids(newly_sealed(["lovelace", "phone", "bo"]))
+    lovelace, bo = subject_pseudonym("user:lovelace"), subject_pseudonym("user:bo")
     stated = {"email": "lovelace@example.com", "first_name": "Ada", "city": "London"}
     with transaction.atomic():
-        apply_traits([StatedTraits("user:lovelace", clock.epoch_us(), "m1", stated)])
-    decide_for("user:lovelace", decisions={"personalization": True}, actor="test", source="banner")
+        apply_traits([StatedTraits(lovelace, clock.epoch_us(), "m1", stated)])
+    decide_for(lovelace, decisions={"personalization": True}, actor="test", source="banner")
     PolicyText.objects.create(version="3", body="We look at what you look at.")
     CustomerLink.objects.create(
-        kind="claim", from_id="phone", user_id="lovelace", at=clock.now() - timedelta(days=1), message_id="m2"
+        kind="claim",
+        from_id=pseudonym("phone"),
+        user_id=pseudonym("lovelace"),
+        at=clock.now() - timedelta(days=1),
+        message_id="m2",
     )
     refusal = {"personalization": False}
-    decide_for("anonymous:phone", decisions=refusal, actor="test", source="banner", policy_version="3")
-    late = open_request("user:bo", kind="access", regime="ccpa", actor="staff:1", contact="bo@example.com")
+    decide_for(
+        subject_pseudonym("anonymous:phone"), decisions=refusal, actor="test", source="banner", policy_version="3"
+    )
+    late = open_request(bo, kind="access", regime="ccpa", actor="staff:1", contact="bo@example.com")
     PrivacyRequest.objects.filter(pk=late.pk).update(due_on=clock.now().date() - timedelta(days=3))
 
 
@@ -145,7 +157,7 @@ def test_an_officer_erases_a_shopper_with_a_receipt(
     receipt = json.loads(content)
     assert receipt["status"] == "completed"
     assert "lovelace" not in str(receipt)
-    assert not Customer.objects.filter(raw_id="user:lovelace").exists()
+    assert not Customer.objects.filter(raw_id=subject_pseudonym("user:lovelace")).exists()
 
     assert barred(page) == []
     assert too_wide(page) == []

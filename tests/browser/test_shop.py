@@ -7,6 +7,7 @@ from typing import TypeVar
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
+from common.pseudonyms import pseudonym
 from profiles.selectors import read_person
 from tests.browser.conftest import Shop
 from tests.browser.waiting import until
@@ -37,7 +38,7 @@ def visitor_of(page: Page) -> str:
 
 def has_looked(anonymous_id: str, product_id: str) -> bool:
     """Return whether the visitor's profile contains the view of the product."""
-    history = read_person(anonymous_id=anonymous_id).history
+    history = read_person(anonymous_id=pseudonym(anonymous_id)).history
     return any(one.product_id == product_id for one in history)
 
 
@@ -170,7 +171,7 @@ def test_login_keeps_the_visitors_history(open_shop: Shop, visitor: BrowserConte
     page.wait_for_selector(DRAWN)
 
     def merged() -> bool:
-        return any(one.product_id == "P0004" for one in read_person(user_id="ada").history)
+        return any(one.product_id == "P0004" for one in read_person(user_id=pseudonym("ada")).history)
 
     assert soon(page, merged)
 
@@ -185,5 +186,5 @@ def test_order_is_recorded(open_shop: Shop, page: Page) -> None:
 
     expect(page.locator("h1")).to_have_text("Thank you")
     order_id = page.locator(".thanks strong").inner_text()
-    orders = until(lambda: orders_of(Identity((), (f"guest-{order_id}",)), limit=1))
+    orders = until(lambda: orders_of(Identity((), (pseudonym(f"guest-{order_id}"),)), limit=1))
     assert orders[0].product_ids == ("P0005",)

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 from audit.receipts import public_key
 from audit.signing import create_key
 from common import clock
+from common.pseudonyms import subject_pseudonym
 from consents.models import PrivacyRequest
 from consents.selectors import person, verdicts
 from consents.services import fulfilment
@@ -65,7 +66,7 @@ def test_a_shopper_reads_their_page_and_leaves(
     page.goto(open_shop.home)
     page.locator("body[data-drawn]").wait_for()
     exposures.flush()
-    until(lambda: shown_lists(identity_of("user:ada", now=clock.now()), limit=1))
+    until(lambda: shown_lists(identity_of(subject_pseudonym("user:ada"), now=clock.now()), limit=1))
 
     page.get_by_role("button", name="Your data").click()
     expect(page.locator("h1")).to_have_text("Your data")
@@ -79,7 +80,7 @@ def test_a_shopper_reads_their_page_and_leaves(
 
     page.get_by_role("button", name="Withdraw: Showing what fits you").click()
     expect(page.get_by_role("status")).to_contain_text("is off from now on")
-    assert not verdicts(person("user:ada"), region=None)["personalization"].allowed
+    assert not verdicts(person(subject_pseudonym("user:ada")), region=None)["personalization"].allowed
     assert '"personalization":false' in (stored(page, "consent") or ""), "the shop's pages follow"
 
     with page.expect_download() as download:
