@@ -32,6 +32,7 @@ from recsys.ranking.model import HybridModel
 
 SOURCES: Final = ("popular", "trending", "covisitation", "rp3beta")
 CONSENT: Final = {"analytics": True, "personalization": True, "train_models": True}
+SCOPES: Final = ("recommendations:read", "events:write")
 VIEWERS: Final = 60
 """Shoppers who view the second product, so that it is among the first ten."""
 LIMIT_SECONDS: Final = 10.0
@@ -53,13 +54,13 @@ def main() -> int:
 
 
 @contextmanager
-def open_shop(products: int, shoppers: int) -> Iterator[tuple[Stage, str]]:
+def open_shop(products: int, shoppers: int, *, scopes: Sequence[str] = SCOPES) -> Iterator[tuple[Stage, str]]:
     """Yield an installation with a web worker, consumers and a model of so many shoppers, and a secret key of it."""
     with stage() as it:
         os.environ.update({**it.environment, "DJANGO_SETTINGS_MODULE": "config.settings", "SERVING_REFRESH": "inline"})
         it.environment["KEY_RATE_SECRET"] = "100000000/minute"
         shop(products, shoppers, train=released_until_now, sources=SOURCES)
-        key = key_of_shop()
+        key = key_of_shop(scopes)
         it.run("consumer", sys.executable, "manage.py", "consume")
         it.serve()
         yield it, key
@@ -72,11 +73,11 @@ def released_until_now(dataset: Dataset, sources: Sequence[str] | None) -> Hybri
     return released(replace(dataset, interactions=moved), sources)
 
 
-def key_of_shop() -> str:
-    """Return a secret key that may write events and ask for answers."""
+def key_of_shop(scopes: Sequence[str] = SCOPES) -> str:
+    """Return a secret key; without scopes of its own it may write events and ask for answers."""
     from access.services import create_key
 
-    return create_key(kind="sk", name="live counts", scopes=["recommendations:read", "events:write"])[1]
+    return create_key(kind="sk", name="bench", scopes=list(scopes))[1]
 
 
 def measured(it: Stage, key: str, options: argparse.Namespace) -> dict[str, Any]:

@@ -4,7 +4,7 @@ A name is the shard and the stream id, as `2|1790000000000-3`. The list of a raw
 the entry, so whoever got a 200 is in it. It is short and soon forgotten: the profiler is behind by milliseconds.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from events.log.offsets import offset_of
 
@@ -13,6 +13,8 @@ LATEST: Final = "v:log:latest:"
 MOST: Final = 64
 """Names of a raw id that are kept at least; less than twice as many are."""
 SECONDS: Final = 60
+REFUSED_SECONDS: Final = 3
+"""How long the names of one who refuses personalization stay: nobody reads them."""
 
 NOTE: Final = f"""
 local shard = string.match(KEYS[1], '{{(%d+)}}') .. '|'
@@ -26,6 +28,11 @@ local function note(subjects, id)
 end
 """
 """Names an entry under each of its subjects."""
+
+
+def forget_soon(pipe: Any, raw_id: str) -> None:
+    """Queue that the names of a raw id go in `REFUSED_SECONDS`."""
+    pipe.expire(f"{LATEST}{raw_id}", REFUSED_SECONDS)
 
 
 def position_of(name: bytes) -> tuple[int, int]:

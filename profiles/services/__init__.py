@@ -17,7 +17,7 @@ from common.subject_changes import publish_profiles
 from consents.subjects import raw_ids
 from customers.identity import Link
 from events.links import links_of
-from events.log import Batch, get_log, shard_of
+from events.log import Batch, get_log, latest, shard_of
 from events.services.decoding import decode, positions_of, readable
 from events.shopper_attributes import attributes_in
 from events.types.base import Event
@@ -148,6 +148,8 @@ def apply_events(events: Iterable[Event], *, offsets: Mapping[int, int], makes_d
     for raw_id, change in changes.items():
         pipe.evalsha(APPLY_SHA, 5, *state_keys(raw_id), *change.arguments())
         live_counts.write(pipe, raw_id, change.counts)
+        if change.refused_at is not None:
+            latest.forget_soon(pipe, raw_id)
     for link in _first_and_last(links):
         _link(pipe, link)
     first_changes = _first_changes(changes, links)

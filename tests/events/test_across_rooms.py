@@ -270,10 +270,10 @@ def test_who_shares_a_device_is_somebody_else() -> None:
 @override_settings(CONSENT_RULES={"*": "opt_out"})
 def test_a_list_that_the_shop_asked_for_joins_nobody_in_a_replay_either() -> None:
     send(item(1, userId="ada", consent=YES), item(2, anonymousId="till", consent=YES))
-    fields = {"name": "Recommendation Served", "at": clock.epoch_us(), "properties": {"products": []}}
+    ada, till = pseudonym("ada"), pseudonym("till")
     append_server_events(
-        [ServerEvent(message_id="r1", user_id=pseudonym("ada"), anonymous_id=pseudonym("till"), **fields)]
-    )  # type: ignore[arg-type]
+        [ServerEvent("r1", "Recommendation Served", clock.epoch_us(), ada, till, properties={"products": []})]
+    )
     send(decides(50, NO, anonymousId="till"))
     before = everywhere("user:ada")
 

@@ -161,7 +161,7 @@ def test_no_click_makes_an_unproven_user_id_a_proven_one() -> None:
     staff("ops", "operator").post(ASIDE, {"action": "send_again", "_selected_action": [item.pk]})
 
     (sent,) = appended()
-    assert (sent.user_id, sent.claimed_user_id) == (None, pseudonym(ITEM["userId"]))
+    assert (sent.user_id, sent.claimed_user_id) == (None, pseudonym(str(ITEM["userId"])))
 
 
 def test_a_yes_that_is_sent_again_is_older_than_the_no_that_came_since() -> None:

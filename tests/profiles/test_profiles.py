@@ -14,7 +14,7 @@ from common import redis
 from consents import cache as mirror
 from consents.selectors import forget_terms, person, rule_of, states, terms
 from consents.state import Decision
-from events.log import Entry, Log, get_log
+from events.log import Entry, Log, get_log, latest
 from events.models import Dedupe, Offset
 from events.models import Event as Recorded
 from events.services.recorder import Recorder, offsets
@@ -110,6 +110,17 @@ def test_a_refusal_on_one_id_takes_what_the_others_of_the_person_did_before(refu
     apply(event(1), anonymous_view(2), refusal, anonymous_view(7), event(8), identify(9, "ada", "phone"))
 
     assert products(read_person(user_id="ada")) == ["P7", "P8"]
+
+
+def test_a_refusal_lets_the_names_of_the_latest_entries_go_soon() -> None:
+    refusal = event(5, name="Consent Updated", consents={"personalization": False}, allowed=())
+    get_log().append([Entry("event", one.raw_id, one.encode(), (one.raw_id,)) for one in (event(1), refusal)])
+    names = f"{latest.LATEST}user:ada"
+    assert redis.client().ttl(names) > latest.REFUSED_SECONDS
+
+    services.apply_events([event(1), refusal], offsets={})
+
+    assert 0 < redis.client().ttl(names) <= latest.REFUSED_SECONDS
 
 
 def test_browsing_on_several_devices_does_not_push_out_purchases_either() -> None:
