@@ -126,7 +126,7 @@ def _record(now: datetime) -> Iterator[Finding]:
         remedy = "Have a developer declare it beside the model: docs/privacy.md says how."
         yield Finding("record", f"Not on the record of processing: {_listed(names)}", remedy, "portal:processing")
     if not settings.PRIVACY_CONTACT:
-        remedy = "Set PRIVACY_CONTACT: the record of processing needs it."
+        remedy = "Have an operator set PRIVACY_CONTACT in the environment (.env): docs/operations.md, Settings."
         yield Finding("record", "Nobody is named who answers for personal data", remedy, "portal:processing")
 
 

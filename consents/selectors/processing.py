@@ -80,7 +80,7 @@ def processing_record() -> ProcessingRecord:
     groups = [(place, group) for place in personal_data.places() for group in place.groups]
     return ProcessingRecord(
         controller=settings.SHOP_NAME,
-        contact=settings.PRIVACY_CONTACT or "not stated: set PRIVACY_CONTACT",
+        contact=settings.PRIVACY_CONTACT or "not stated: set PRIVACY_CONTACT in the environment (docs/operations.md)",
         at=clock.real_now(),
         activities=[one for one in _activities(groups) if one.places],
         places=[_place_row(place, group) for place, group in groups],

@@ -99,6 +99,8 @@ def test_a_store_that_no_declaration_names_is_reported() -> None:
 
 
 def test_the_record_has_what_article_30_asks_for(settings: Any) -> None:
+    settings.PRIVACY_CONTACT = ""
+    assert "in the environment (docs/operations.md)" in processing_record().contact
     settings.SHOP_NAME, settings.PRIVACY_CONTACT = "Lamps Ltd", "privacy@lamps.example"
     Purpose.objects.create(name="crm_sync", version=2, title="CRM", description="d", recipients=["Mailer Inc"])
 
