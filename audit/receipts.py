@@ -19,7 +19,8 @@ README: Final = """{about}
 
     python3 verify_receipt.py . --key '{key}'
 
-Do not take the key from this file: compare it with the one that the shop shows on its privacy page.
+Do not take the key from this file: compare it with the one that the shop publishes with the checkpoints of its audit
+log (the file `key`), or ask the shop for it. That also works after an erasure, when the shop has no page for you.
 """
 
 

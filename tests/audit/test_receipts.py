@@ -34,6 +34,13 @@ def verified(folder: Path, key: str = "") -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def test_the_readme_leads_to_no_page_that_an_erased_shopper_has_lost(folder: Path) -> None:
+    readme = (folder / "README.txt").read_text()
+
+    assert "(the file `key`)" in readme
+    assert "privacy page" not in readme
+
+
 def test_a_receipt_verifies_with_python_alone(folder: Path) -> None:
     code, output = verified(folder)
 
