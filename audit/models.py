@@ -146,6 +146,11 @@ class AuditPublication(models.Model):
     def __str__(self) -> str:
         return f"{self.size} at {self.place}"
 
+    @property
+    def kind(self) -> str:
+        """What the place is, in words."""
+        return "web address" if self.place.startswith(("http://", "https://")) else "folder on the server"
+
 
 class AuditVerification(models.Model):
     """One comparison of the stored rows with the signed tree."""

@@ -133,6 +133,7 @@ def test_the_page_says_how_far_the_log_is_signed_verified_and_published() -> Non
     assert f"Signed {checked.size} events, up to" in page
     assert "Waiting 0 events" in page
     assert f"Published {checked.size} events, at" in page
+    assert "UTC, to the folder on the server /" in page
 
 
 def test_an_altered_log_is_shouted_at_the_officer() -> None:
