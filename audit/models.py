@@ -217,6 +217,14 @@ class AuditExport(models.Model):
         return f"{self.get_format_display()} of {self.created_at:%Y-%m-%d %H:%M}"
 
     @property
+    def range_label(self) -> str:
+        """The times of the events that were asked for, in UTC."""
+        since, until = (self.filter.get(name, "")[:16].replace("T", " ") for name in ("since", "until"))
+        if not since and not until:
+            return "all times"
+        return " ".join([*(("from", since) if since else ()), *(("until", until) if until else ())])
+
+    @property
     def percent(self) -> int:
         """The share that is written."""
         if self.first is None or self.end is None or self.position is None:

@@ -69,8 +69,8 @@ def _midnight(day: Any) -> datetime:
 class AuditExportAdmin(NamesActors, ReadOnly, ModelAdmin):
     """Exports, the latest first, each with its page: how far it is, its file, how to verify it."""
 
-    when_empty = "An export is made on the page of the audit log, with Export."
-    list_display = ("created_at", "state_label", "format", "bar", "rows", "who")
+    when_empty = "An export is made on the page of the audit log, with Export the log."
+    list_display = ("created_at", "state_label", "times", "format", "bar", "rows", "who")
     list_filter = ("state",)
     list_per_page = 50
 
@@ -78,6 +78,11 @@ class AuditExportAdmin(NamesActors, ReadOnly, ModelAdmin):
     def state_label(self, row: AuditExport) -> str:
         """Show the state."""
         return row.state
+
+    @admin.display(description="Events (UTC)")
+    def times(self, row: AuditExport) -> str:
+        """Show which times the export covers."""
+        return row.range_label
 
     @admin.display(description="Written")
     def bar(self, row: AuditExport) -> str:

@@ -181,6 +181,7 @@ def test_olu_exports_what_she_sees_and_the_file_verifies() -> None:
 
     page = text(olu, answer.headers["Location"])
     assert "3 in full" in page
+    assert f"from {today} 00:00 until" in text(olu, "/admin/audit/auditexport/")
     assert "python3 verify_audit.py . --key" in page
     file = olu.get(f"/admin/audit/auditexport/{row.pk}/file")
     content = b"".join(file)

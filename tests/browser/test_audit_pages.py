@@ -70,7 +70,7 @@ def test_olu_exports_the_log_and_verifies_it(
     olu.get_by_label("From (UTC)").fill(today)
     olu.get_by_label("To, included").fill(today)
     shoot(olu, "audit-export")
-    olu.get_by_role("button", name="Export").click()
+    olu.get_by_role("button", name="Export audit events").click()
     expect(olu.locator(".v-facts")).to_contain_text("in full")
     shoot(olu, "audit-exported")
     with olu.expect_download() as taken:
