@@ -11,6 +11,7 @@ from access.selectors import key_exists
 from access.services import create_key, sync_roles
 from catalog.browsing import top_categories
 from common.demo_keys import PUBLIC_KEY, SECRET_KEY
+from consents.services.policy_texts import publish_policy
 from personalization.selectors.placements import active_placements
 from personalization.services.placements import save_placement
 from profiles.selectors.segments import titles as segment_titles
@@ -28,6 +29,13 @@ LOGINS: Final = {
     "admin": "",
 }
 """Role by user name; the empty role is the superuser."""
+
+POLICY_VERSION: Final = "demo-1"
+POLICY: Final = """This is a demo shop; its shoppers are simulated.
+
+Where you agree, we keep what you look at and buy, show you products that fit, and train models with it.
+You can withdraw at any time, read what we know about you, download it, and have it erased.
+"""
 
 SVD_PLACEMENT: Final = {
     "name": "Home page: matrix factorization alone",
@@ -47,6 +55,7 @@ def prepare() -> None:
     sync_roles(actor=ACTOR)
     _keys()
     _logins()
+    publish_policy(version=POLICY_VERSION, body=POLICY, actor=ACTOR)
     if "home-svd" not in active_placements():
         save_placement("home-svd", data=SVD_PLACEMENT, actor=ACTOR)
 

@@ -8,9 +8,11 @@ from django.contrib.auth import authenticate
 
 from access.selectors import forget_keys, resolve_key
 from access.services import revoke_key
+from audit.selectors import entries
 from catalog.selectors import catalog_rows
 from common.demo_keys import PUBLIC_KEY, SECRET_KEY
 from common.errors import Conflict, Unauthenticated
+from consents.models import PolicyText
 from demo import filling, setup
 from demo.datasets import simulated
 from demo.datasets.base import DemoData
@@ -29,6 +31,16 @@ def small(db: None) -> DemoData:
 
 def ignore(amount: int) -> None:
     """Show no progress."""
+
+
+def test_the_demo_has_one_policy_text_on_record(db: None) -> None:
+    forget_keys()
+    setup.prepare()
+    forget_keys()
+    setup.prepare()
+
+    (text,) = PolicyText.objects.all()
+    assert [one.data["sha256"] for one in entries(action="policytext.added")] == [text.sha256]
 
 
 def test_prepare_is_idempotent(db: None) -> None:
