@@ -8,36 +8,42 @@ from django.test import Client
 from access.services import create_key
 from common import redis
 from common.clock import from_microseconds
+from common.pseudonyms import pseudonym
 from consents import cache as consent_cache
 from consents.state import Decision
 from customers import services as customers
 from customers.identity import Link
+from customers.shop_ids import keep_ids, newly_sealed
 from profiles import services
 from profiles.segmenter import Segmenter
 from profiles.services.segments import create_segment, edit_segment
 from tests.events.builders import START, event
 
 pytestmark = pytest.mark.django_db
+ADA, PHONE = pseudonym("ada"), pseudonym("phone")
+USER = f"user:{ADA}"
 
 
 @pytest.fixture
 def ada() -> None:
-    customers.ensure_customers(["user:ada"])
-    customers.apply_links([Link("claim", "phone", "ada", START, "m0")])
+    keep_ids(newly_sealed(["ada", "phone"]))
+    customers.ensure_customers([USER])
+    customers.apply_links([Link("claim", PHONE, ADA, START, "m0")])
     customers.apply_traits(
         [
-            customers.StatedTraits("user:ada", START + 2, "m2", {"city": "Bremen", "loyalty": "gold"}),
-            customers.StatedTraits("user:ada", START + 1, "m1", {"city": "Oslo", "email": "ada@example.com"}),
-            customers.StatedTraits("user:ada", START + 3, "m3", {"email": None}),
+            customers.StatedTraits(USER, START + 2, "m2", {"city": "Bremen", "loyalty": "gold"}),
+            customers.StatedTraits(USER, START + 1, "m1", {"city": "Oslo", "email": "ada@example.com"}),
+            customers.StatedTraits(USER, START + 3, "m3", {"email": None}),
         ]
     )
-    identified = event(0, kind="identify", name="", properties={}, anonymous_id="phone")
-    services.apply_events([identified, event(1), event(2, user_id=None, anonymous_id="phone")], offsets={})
+    identified = event(0, kind="identify", name="", properties={}, user_id=ADA, anonymous_id=PHONE)
+    views = event(1, user_id=ADA), event(2, user_id=None, anonymous_id=PHONE)
+    services.apply_events([identified, *views], offsets={})
 
 
 def decide(*, given: bool) -> None:
     pipe = redis.client().pipeline()
-    consent_cache.apply_all(pipe, "user:ada", {"personalization": Decision(given, 1 if given else 2)})
+    consent_cache.apply_all(pipe, USER, {"personalization": Decision(given, 1 if given else 2)})
     pipe.execute()
 
 
@@ -72,7 +78,8 @@ def test_a_customer_is_found_by_any_id(ada: None, subject: str) -> None:
 
 
 def test_a_visitor_whom_nobody_knows_is_a_customer_too() -> None:
-    services.apply_events([event(5, user_id=None, anonymous_id="tablet")], offsets={})
+    keep_ids(newly_sealed(["tablet"]))
+    services.apply_events([event(5, user_id=None, anonymous_id=pseudonym("tablet"))], offsets={})
 
     body = get("/api/v1/customers/anonymous:tablet").json()
 
@@ -82,7 +89,7 @@ def test_a_visitor_whom_nobody_knows_is_a_customer_too() -> None:
 
 @pytest.mark.parametrize("named", ["user:%20Cy%0AJr%20", "%20user:Cy%0AJr", "Cy%0AJr%20"])
 def test_an_id_is_read_as_events_and_consents_read_it(named: str) -> None:
-    services.apply_events([event(5, user_id="Cy\nJr")], offsets={})
+    services.apply_events([event(5, user_id=pseudonym("Cy\nJr"))], offsets={})
 
     assert get(f"/api/v1/customers/{named}").json()["traits"]["last_viewed"] == ["P5"]
     assert get(f"/api/v1/customers/{named}/segments").status_code == 200
