@@ -60,6 +60,11 @@ def note_sealed(names: Iterable[str]) -> None:
     _sealed_until.update(dict.fromkeys(names, until))
 
 
+def forget_sealed() -> None:
+    """Forget what this process sealed lately."""
+    _sealed_until.clear()
+
+
 def keep_ids(sealed_ids: Mapping[str, str]) -> None:
     """Store sealed ids, as `newly_sealed` returns them. Those that are known stay."""
     rows = [ShopId(pseudonym=name, sealed_id=base64.b64decode(sealed_ids[name])) for name in sorted(sealed_ids)]

@@ -181,6 +181,7 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     yield
     from common import postgres
     from consents.selectors import forget_terms
+    from customers.shop_ids import forget_sealed
     from events.allowed_fields import forget_list
     from events.dropped_fields import drop_counter
     from events.stream.tail import tail
@@ -194,6 +195,7 @@ def clean_redis(redis_clients: list[redis.Redis]) -> Iterator[None]:
     live_experiments.forget()
     shopper_cache.clear()
     forget_terms()
+    forget_sealed()
     forget_list()
     drop_counter.forget()
     postgres.cooldown.clear()
