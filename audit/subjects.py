@@ -13,6 +13,8 @@ from common import sealed
 
 SALT: Final = 16
 NONCE: Final = 12
+LOOKUP: Final = 32
+"""Bytes of `lookup_of`."""
 
 
 @dataclass(frozen=True, slots=True)

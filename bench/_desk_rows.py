@@ -4,6 +4,7 @@ Pseudonyms are numbers in the form of one. All lead to the same id of the shop, 
 by which the installation knows its key.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from common.pseudonyms import PURPOSE, pseudonym
 DAYS: Final = 60
 """Days of events, answers and orders."""
 PLACES: Final = 10
+SEARCHED: Final = ("ada", "eve", "nam", "name1")
+"""Beginnings of names that the pages search for; the others have tokens of another kind, as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,15 @@ SELECT 'P' || n, (ARRAY['Oak','Steel','Soft','Round','Small','Nordic'])[1 + n %%
 FROM generate_series(1, %(products)s) AS n
 """
 CUSTOMERS: Final = """
-INSERT INTO customers_customer (raw_id, attributes, attribute_stamps, search_text, email_hash, created_at)
+INSERT INTO customers_customer (raw_id, attributes, attribute_stamps, search_tokens, email_hash, created_at)
 SELECT 'user:p_' || lpad(n::text, 22, '0'),
     jsonb_build_object('first_name', first, 'last_name', last, 'email', email, 'city', 'Rome'),
-    '{}', lower(first || ' ' || last),
+    '{}', ARRAY(
+        SELECT coalesce((%(tokens)s::jsonb ->> part)::bigint, hashtextextended(part, 0))
+        FROM (
+            SELECT lower(first) AS part UNION SELECT left(lower(last), length) FROM generate_series(3, 12) AS length
+        ) AS parts
+    ),
     encode(sha256(email::bytea), 'hex'), now() - n * interval '1 second'
 FROM (
     SELECT n, (ARRAY['Ada','Bo','Cy','Dee','Eve','Mo','Olu','Zoe'])[1 + n %% 8] AS first,
@@ -133,6 +141,8 @@ DEFERRED: Final = ("catalog_title", "catalog_category", "customers_customer_sear
 
 def fill(connection: Any, sizes: Sizes) -> None:
     """Fill the tables through an autocommit connection of the owner, then let PostgreSQL look at them."""
+    from customers.search_tokens import searched_tokens  # once Django is set up
+
     values = {
         "products": sizes.products,
         "customers": sizes.customers,
@@ -141,6 +151,7 @@ def fill(connection: Any, sizes: Sizes) -> None:
         "days": DAYS,
         "pseudonym": pseudonym("shopper-1"),
         "sealed_id": sealed.seal(b"shopper-1", purpose=PURPOSE),
+        "tokens": json.dumps({part: searched_tokens(part)[0] for part in SEARCHED}),
     }
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = ANY(%s)", [list(DEFERRED)])

@@ -34,7 +34,8 @@ QUERIES: Final = {
     "portal:preview of a named shopper": f"?placement=home&subject={CUSTOMER}",
 }
 MORE: Final = {
-    "customers by an id": f"/portal/customers?q=p_{123:022}",
+    "customers by a whole id": f"/portal/customers?q=p_{123:022}",
+    "customers by a common beginning": "/portal/customers?q=nam",
     "customers by name": "/portal/customers?q=ada",
     "customers by two names": "/portal/customers?q=eve+name1",
     "customers by nobody's name": "/portal/customers?q=quetzalcoatl",

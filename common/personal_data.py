@@ -48,7 +48,7 @@ OWN_ERASERS: Final = {
 LOOKS_PERSONAL: Final = re.compile(
     r"(^|_)(user|anonymous|raw|claimed|previous|from|subject|customer|session|actor|unit|units|owner|by|email|phone|"
     r"address|ip|username|first_name|last_name|password|birthday|traits|attributes|context|properties|payload|identity|"
-    r"pseudonym|mark|history|search_text|ciphertext|coupon|digest|login)(_(id|ids|key|hash|mark|text))?$"
+    r"pseudonym|mark|history|search_tokens|ciphertext|coupon|digest|login)(_(id|ids|key|hash|mark|text))?$"
 )
 """Names of fields that hold personal data as a rule."""
 TEXTS: Final = frozenset({"CharField", "TextField", "ArrayField", "UUIDField"})

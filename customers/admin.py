@@ -16,7 +16,7 @@ from customers.models import Customer, CustomerLink
 class CustomerAdmin(MasksPersonalData, ReadOnly, ModelAdmin):
     """Raw ids and their attributes."""
 
-    masked_fields = ("attributes",)
+    masked_fields = sealed_fields = ("attributes",)
     masked_attributes = masked_column("attributes")
 
     when_empty = "A customer comes with the first event that names one."

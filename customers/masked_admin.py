@@ -1,5 +1,6 @@
 """A mixin of admin pages that masks names and contact data for staff who may not see them."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar, Final
 
 import orjson
@@ -7,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from customers.personal import masked
+from customers.personal_seals import opened_all
 
 PERSONAL_DATA: Final = "customers.view_personal_data"
 HIDDEN: Final = "hidden: it is no whole JSON, and your role may not see names and contact data"
@@ -16,6 +18,8 @@ class MasksPersonalData:
     """A mixin before ModelAdmin: who lacks the permission sees each of `masked_fields` by its method `masked_NAME`."""
 
     masked_fields: ClassVar[tuple[str, ...]] = ()
+    sealed_fields: ClassVar[tuple[str, ...]] = ()
+    """JSON columns with sealed values, which pages show opened. The rows are never saved."""
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Replace fields that hold personal data."""
@@ -24,6 +28,25 @@ class MasksPersonalData:
     def get_list_display(self, request: HttpRequest) -> Any:
         """Replace columns that hold personal data."""
         return self._replaced(request, super().get_list_display(request))  # type: ignore[misc]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Open sealed values of the row."""
+        row = super().get_object(request, object_id, from_field)  # type: ignore[misc]
+        self._open([] if row is None else [row])
+        return row
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Open sealed values of the rows in the list, with one query."""
+        changelist = super().get_changelist_instance(request)  # type: ignore[misc]
+        columns = {*self.masked_fields} & {*self.list_display}  # type: ignore[attr-defined]
+        self._open(changelist.result_list if columns else [])
+        return changelist
+
+    def _open(self, rows: Iterable[Any]) -> None:
+        for name in self.sealed_fields:
+            all_rows = list(rows)
+            for row, value in zip(all_rows, opened_all([getattr(row, name) for row in all_rows]), strict=True):
+                setattr(row, name, value)
 
     def _replaced(self, request: HttpRequest, names: Any) -> Any:
         if request.user.has_perm(PERSONAL_DATA):

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
@@ -9,24 +10,24 @@ from common.personal_data import PersonalFields
 
 
 class Customer(models.Model):
-    """One raw id with its attributes: `attributes` holds the latest value of each name."""
+    """One raw id with its attributes: `attributes` holds the latest value of each name, personal ones sealed."""
 
     raw_id = models.TextField(unique=True, help_text="user:ID, or anonymous:ID where attributes came before a login.")
     attributes = models.JSONField(default=dict, blank=True)
     attribute_stamps = models.JSONField(
         default=dict, blank=True, help_text="Per attribute the time (microseconds) and message id it was said with."
     )
-    search_text = models.TextField(
-        blank=True, default="", help_text="Id and names in lower case, which a search by a part looks in."
+    search_tokens = ArrayField(
+        models.BigIntegerField(), default=list, blank=True, help_text="Keyed hashes of the beginnings of names."
     )
     email_hash = models.CharField(
-        max_length=64, blank=True, default="", help_text="SHA-256 of the e-mail address in lower case, if one is known."
+        max_length=64, blank=True, default="", help_text="Keyed hash of the e-mail address's SHA-256, if one is known."
     )
     created_at = models.DateTimeField(auto_now_add=True)
     personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
         PersonalFields(("raw_id",), "identifiers", ("service", "personalization"), "customers", "customers"),
         PersonalFields(("attributes",), "contact", ("service", "personalization"), "customers", "customers"),
-        PersonalFields(("search_text", "email_hash"), "contact", ("service",), "customers", "customers"),
+        PersonalFields(("search_tokens", "email_hash"), "contact", ("service",), "customers", "customers"),
     )
     impersonal_fields: ClassVar[dict[str, str]] = {"attribute_stamps": "times and message ids of the attributes"}
 
@@ -34,7 +35,7 @@ class Customer(models.Model):
         db_table = "customers_customer"
         permissions: ClassVar = [("view_personal_data", "Can see names and contact data of customers")]
         indexes: ClassVar = [
-            GinIndex(fields=["search_text"], name="customers_customer_search", opclasses=["gin_trgm_ops"]),
+            GinIndex(fields=["search_tokens"], name="customers_customer_search"),
             models.Index(fields=["email_hash"], condition=~models.Q(email_hash=""), name="customers_customer_email"),
         ]
 

@@ -12,6 +12,7 @@ from common.ids import uuid7
 from common.personal_data import names_of
 from customers import services
 from customers.models import Customer, CustomerLink, ShopId
+from customers.personal_seals import opened_all, sealed_by_subject
 
 
 def register() -> None:
@@ -65,15 +66,16 @@ def _subjects() -> Iterator[tuple[str, datetime]]:
 
 @transaction.atomic
 def _rectify(person: privacy.Person, attributes: Mapping[str, Any]) -> None:
-    services.apply_traits(
-        services.StatedTraits(raw_id, clock.epoch_us(), f"rectification:{uuid7()}", attributes)
-        for raw_id in person.subjects[:1]
-    )
+    raw_id = person.subjects[0]
+    (sealed,) = sealed_by_subject([(raw_id, attributes)])
+    services.apply_traits([services.StatedTraits(raw_id, clock.epoch_us(), f"rectification:{uuid7()}", sealed)])
 
 
 def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:
     customers, links = _rows(person)
+    rows = list(customers.values("raw_id", "attributes", "email_hash", "created_at"))
+    attributes = opened_all([row["attributes"] for row in rows])
     return {
-        "customers": [dict(row) for row in customers.values("raw_id", "attributes", "email_hash", "created_at")],
+        "customers": [{**row, "attributes": one} for row, one in zip(rows, attributes, strict=True)],
         "links between ids": [dict(row) for row in links.values("kind", "from_id", "user_id", "at")],
     }

@@ -1,18 +1,17 @@
-"""The search for customers: by a part of an id or a name, by e-mail address, in pages that a key continues."""
+"""The search for customers: by beginnings of names, whole id or e-mail address, in pages that a key continues."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from common.pagination import EstimatingPaginator
 from common.pseudonyms import subjects_named
 from customers.models import Customer
 from customers.personal import SHA256, email_hash
-
-LEAST_PART: Final = 3
-"""A shorter part has no trigram, so no index finds it: it is looked up as a whole id."""
+from customers.personal_seals import opened_all
+from customers.search_tokens import email_token, searched_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +32,19 @@ class CustomerPage:
 
 
 def search_customers(words: str, *, by_name: bool, before: int | None, size: int) -> CustomerPage:
-    """Return the customers whose id, or name if `by_name`, holds the words, or whose e-mail address has that hash."""
-    rows = _matching(words.strip().lower(), by_name=by_name)
+    """Return the customers with this id, with names that begin so if `by_name`, or with an e-mail address of that hash.
+
+    Of several words each must begin a word of the names.
+    """
+    rows = _matching(words.strip().replace("\x00", ""), by_name=by_name)
     if before is not None:
         rows = rows.filter(pk__lt=before)
     columns = rows.order_by("-pk").values_list("pk", "raw_id", "attributes")[: size + 1]
-    customers = [CustomerRow(*row) for row in columns]
-    older = customers[size - 1].key if len(customers) > size else None
-    return CustomerPage(tuple(customers[:size]), older)
+    keys = list(columns)
+    older = keys[size - 1][0] if len(keys) > size else None
+    attributes = opened_all([row[2] for row in keys[:size]])
+    customers = (CustomerRow(key, raw_id, one) for (key, raw_id, _), one in zip(keys[:size], attributes, strict=True))
+    return CustomerPage(tuple(customers), older)
 
 
 def searchable(words: str) -> str:
@@ -62,9 +66,9 @@ def customer_count() -> tuple[int, bool]:
 def _matching(words: str, *, by_name: bool) -> QuerySet[Customer]:
     if not words:
         return Customer.objects.all()
-    if SHA256.fullmatch(words):
-        return Customer.objects.filter(email_hash=words)
-    if len(words) < LEAST_PART:
-        return Customer.objects.filter(raw_id__in=subjects_named(words))
-    rows = Customer.objects.filter(search_text__contains=words)
-    return rows if by_name else rows.filter(raw_id__icontains=words)
+    if SHA256.fullmatch(words.lower()):
+        return Customer.objects.filter(email_hash=email_token(words))
+    condition = Q(raw_id__in=subjects_named(words))
+    if by_name and (tokens := searched_tokens(words)):
+        condition |= Q(search_tokens__contains=tokens)
+    return Customer.objects.filter(condition)

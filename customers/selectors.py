@@ -12,6 +12,9 @@ from common.attribute_filters import has_attributes
 from common.clock import to_microseconds
 from customers.identity import Claim, People, Span, component, spans_of, user_at
 from customers.models import Customer, CustomerLink
+from customers.personal import is_sealed
+from customers.personal_seals import opened, opened_all
+from customers.search_tokens import email_token
 
 
 def people() -> People:
@@ -77,10 +80,9 @@ def linked_since(identity: Identity) -> dict[str, datetime]:
 def users_with_attributes(*, limit: int) -> list[tuple[str, dict[str, Any]]]:
     """Return the first users by id that have attributes, with these."""
     rows = Customer.objects.filter(raw_id__startswith="user:").exclude(attributes={}).order_by("raw_id")
-    return [
-        (raw_id.removeprefix("user:"), attributes)
-        for raw_id, attributes in rows.values_list("raw_id", "attributes")[:limit]
-    ]
+    pairs = list(rows.values_list("raw_id", "attributes")[:limit])
+    attributes = opened_all([one for _, one in pairs])
+    return [(raw_id.removeprefix("user:"), one) for (raw_id, _), one in zip(pairs, attributes, strict=True)]
 
 
 def customers(
@@ -113,7 +115,7 @@ def attribute_of(accounts: Mapping[str, str], *, name: str) -> dict[str, str]:
         previous = latest.get(accounts[raw_id])
         if previous is None or (at, message_id) > previous[0]:
             latest[accounts[raw_id]] = (at, message_id), value
-    return {subject: value for subject, (_, value) in latest.items() if isinstance(value, str)}
+    return {subject: value for subject, (_, value) in latest.items() if isinstance(value, str) and not is_sealed(value)}
 
 
 def accounts_of(subjects: Iterable[str]) -> dict[str, str]:
@@ -137,7 +139,7 @@ def accounts_of(subjects: Iterable[str]) -> dict[str, str]:
 def _with_attributes(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> Identity:
     bare = Identity(user_ids, anonymous_ids)
     rows = list(Customer.objects.filter(raw_id__in=bare.raw_ids).values_list("attributes", "attribute_stamps"))
-    return Identity(user_ids, anonymous_ids, merged(rows), was_seen=bool(rows) or len(bare.raw_ids) > 1)
+    return Identity(user_ids, anonymous_ids, opened(merged(rows)), was_seen=bool(rows) or len(bare.raw_ids) > 1)
 
 
 def merged(rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[str, Any]:
@@ -224,13 +226,12 @@ def claims_of(users: Iterable[str]) -> set[tuple[str, str]]:
     return set(rows.values_list("user_id", "from_id").distinct())
 
 
-def email_hashes(raw_ids: Iterable[str]) -> set[str]:
-    """Return the hashes of the e-mail addresses that are known of the ids."""
-    rows = Customer.objects.filter(raw_id__in=list(raw_ids)).exclude(email_hash="")
-    return set(rows.values_list("email_hash", flat=True))
+def is_email_of(raw_ids: Iterable[str], digest: str) -> bool:
+    """Return whether the e-mail address with this SHA-256 is known of one of the ids."""
+    return Customer.objects.filter(raw_id__in=list(raw_ids), email_hash=email_token(digest)).exists()
 
 
 def users_with_email(digest: str) -> list[str]:
-    """Return the users whose e-mail address has this hash, the latest first."""
-    rows = Customer.objects.filter(email_hash=digest, raw_id__startswith="user:").order_by("-pk")
+    """Return the users whose e-mail address has this SHA-256, the latest first."""
+    rows = Customer.objects.filter(email_hash=email_token(digest), raw_id__startswith="user:").order_by("-pk")
     return [raw_id.removeprefix("user:") for raw_id in rows.values_list("raw_id", flat=True)]

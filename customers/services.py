@@ -10,7 +10,8 @@ from django.db import connection
 from common.clock import from_microseconds
 from customers.identity import Link
 from customers.models import Customer
-from customers.personal import hash_of_email, search_text
+from customers.personal_seals import opened_all, plain_size
+from customers.search_tokens import token_of_email, tokens_of_names
 
 MAX_ATTRIBUTES, MAX_NAME_LENGTH, MAX_VALUE_BYTES = 200, 100, 4_000
 """Number and name length of attributes of one raw id, as for products; bytes of one value as JSON."""
@@ -20,6 +21,13 @@ _LINK = """
 INSERT INTO customers_link AS known (kind, from_id, user_id, at, message_id)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
 ON CONFLICT (kind, from_id, message_id) DO UPDATE SET at = excluded.at WHERE excluded.at < known.at
+"""
+_UPDATE = """
+UPDATE customers_customer AS known SET attributes = new.attributes::jsonb, attribute_stamps = new.stamps::jsonb,
+    search_tokens = new.tokens::bigint[], email_hash = new.email_hash
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
+    AS new (id, attributes, stamps, tokens, email_hash)
+WHERE known.id = new.id
 """
 
 
@@ -48,13 +56,13 @@ def apply_links(links: Iterable[Link]) -> None:
 
 def ensure_customers(raw_ids: Iterable[str]) -> None:
     """Insert a row for each new id."""
-    rows = [Customer(raw_id=raw_id, search_text=search_text(raw_id, {})) for raw_id in sorted(set(raw_ids))]
+    rows = [Customer(raw_id=raw_id) for raw_id in sorted(set(raw_ids))]
     if rows:
         Customer.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5000)
 
 
 def apply_traits(stated: Iterable[StatedTraits]) -> None:
-    """Merge traits: the latest value by event time wins; message ids break ties.
+    """Merge traits, as `sealed_by_subject` returns them: the latest by event time wins; message ids break ties.
 
     Rows of new ids, and of ids that were erased, are inserted.
     """
@@ -68,28 +76,32 @@ def apply_traits(stated: Iterable[StatedTraits]) -> None:
     for row in rows:
         for one in by_id[row.raw_id]:
             merge(row.attributes, row.attribute_stamps, one)
-        row.search_text, row.email_hash = search_text(row.raw_id, row.attributes), hash_of_email(row.attributes)
-    Customer.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["raw_id"],
-        update_fields=["attributes", "attribute_stamps", "search_text", "email_hash"],
-        batch_size=2000,
-    )
+    for row, attributes in zip(rows, opened_all([row.attributes for row in rows]), strict=True):
+        row.search_tokens, row.email_hash = tokens_of_names(attributes), token_of_email(attributes)
+    columns: list[Any] = [
+        [row.pk for row in rows],
+        [orjson.dumps(row.attributes).decode() for row in rows],
+        [orjson.dumps(row.attribute_stamps).decode() for row in rows],
+        ["{" + ",".join(map(str, row.search_tokens)) + "}" for row in rows],
+        [row.email_hash for row in rows],
+    ]
+    with connection.cursor() as cursor:  # Django prepares each token alone, which takes longer than all the rest
+        cursor.execute(_UPDATE, columns)
 
 
 def merge(attributes: dict[str, Any], stamps: dict[str, Any], stated: StatedTraits) -> None:
     """Take each trait that is newer than the known one. A null removes the attribute, and stays as a removal.
 
     The `MAX_ATTRIBUTES` stated last are kept, in whatever order they come. A value above `MAX_VALUE_BYTES` is kept only
-    on its event and removes the previous value, because each identify writes the whole row.
+    on its event and removes the previous value, because each identify writes the whole row. Of a sealed value the size
+    before counts.
     """
     stamp = [stated.at, stated.message_id]
     for name, value in stated.traits.items():
         if len(name) > MAX_NAME_LENGTH or (name in stamps and tuple(stamps[name]) >= tuple(stamp)):
             continue
         stamps[name] = stamp
-        if value is None or len(orjson.dumps(value)) > MAX_VALUE_BYTES:
+        if value is None or plain_size(value) > MAX_VALUE_BYTES:
             attributes.pop(name, None)
         else:
             attributes[name] = value

@@ -14,6 +14,7 @@ from common.cursor_pages import CursorBody, CursorFields, requested_page
 from common.problems import ProblemSerializer
 from common.pseudonyms import subject_pseudonym
 from consents.subjects import parse_subject
+from customers.personal_seals import opened_all
 from customers.selectors import customers
 from customers.shop_ids import with_ids
 from profiles.customer_profile import OF_NEWEST, customer_profile
@@ -80,9 +81,11 @@ class CustomersView(APIView):
     def get(self, request: Request) -> Response:
         """Return a page of the user ids that were ever recorded, in their order. Visitors are not listed."""
         rows, next_cursor = requested_page(CustomersFields, request.query_params, customers, key="raw_id")
+        rows = list(rows)
+        attributes = opened_all([row.attributes for row in rows])
         listed = [
-            {"user_id": row.raw_id.removeprefix("user:"), "created_at": row.created_at, "attributes": row.attributes}
-            for row in rows
+            {"user_id": row.raw_id.removeprefix("user:"), "created_at": row.created_at, "attributes": stated}
+            for row, stated in zip(rows, attributes, strict=True)
         ]
         return Response({"customers": with_ids(listed), "next_cursor": next_cursor})
 

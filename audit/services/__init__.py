@@ -1,7 +1,7 @@
 """Writes of the audit log. Every room calls `record()` inside the transaction of the recorded action."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,12 +12,18 @@ from django.db import connection, transaction
 
 from audit.canonical import event_bytes, plain
 from audit.models import AuditDetail, SubjectKey
-from audit.selectors import open_keys
+from audit.selectors import data_keys, open_keys
 from audit.subjects import SealedDetail, SubjectKeys, encrypt_detail, lookup_of
 from common import clock, sealed
 from common.ids import uuid7
 
 INSERT: Final = "INSERT INTO audit_event (id, at, body) VALUES (%s, %s, %s)"
+INSERT_KEYS: Final = """
+INSERT INTO audit_subject_key (lookup, pseudonym_key, data_key, created_at)
+SELECT lookup, pseudonym_key, data_key, now()
+FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[]) AS new (lookup, pseudonym_key, data_key)
+ON CONFLICT DO NOTHING RETURNING lookup
+"""
 _open_months: set[tuple[object, int, int]] = set()
 
 
@@ -107,17 +113,31 @@ def _ensure_month(at: datetime) -> None:
 def _keys_for(subject: str) -> SubjectKeys:
     """Return the subject's keys, created on first use. The second of two callers takes the keys of the first."""
     while (keys := open_keys(subject)) is None:
-        SubjectKey.objects.bulk_create(
-            [
-                SubjectKey(
-                    lookup=lookup_of(subject),
-                    pseudonym_key=sealed.seal(os.urandom(32), purpose="audit.subject"),
-                    data_key=sealed.seal(os.urandom(32), purpose="audit.subject"),
-                )
-            ],
-            ignore_conflicts=True,
-        )
+        _create_keys([lookup_of(subject)])
     return keys
+
+
+def ensure_data_keys(subjects: Iterable[str]) -> dict[str, bytes]:
+    """Return the data key of each subject, created on first use: one query where all exist, else two.
+
+    What is sealed with them is unreadable once the subject was erased.
+    """
+    lookups = {subject: lookup_of(subject) for subject in subjects}
+    keys = data_keys(lookups.values())
+    while missing := set(lookups.values()) - keys.keys():
+        keys |= _create_keys(missing) or data_keys(missing)
+    return {subject: keys[lookup] for subject, lookup in lookups.items()}
+
+
+def _create_keys(lookups: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Create keys; return the data keys of those that nobody else created meanwhile."""
+    ordered = sorted(lookups)  # so that two callers cannot wait for each other
+    keys = {lookup: os.urandom(32) for lookup in ordered}
+    pseudonym_keys = [sealed.seal(os.urandom(32), purpose="audit.subject") for _ in ordered]
+    sealed_keys = [sealed.seal(keys[lookup], purpose="audit.subject") for lookup in ordered]
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT_KEYS, [ordered, pseudonym_keys, sealed_keys])
+        return {bytes(lookup): keys[bytes(lookup)] for (lookup,) in cursor.fetchall()}
 
 
 def _encrypt(detail: Mapping[str, Any], keys: SubjectKeys, id: UUID) -> SealedDetail:

@@ -24,7 +24,7 @@ from consents.request_content import RequestContent, unseal
 from consents.rules import normalize_region
 from consents.suppression_mark import mark_of
 from customers.personal import email_hash
-from customers.selectors import email_hashes, identity_of
+from customers.selectors import identity_of, is_email_of
 
 CATEGORY: Final = "privacy"
 LINK_TASK: Final = "consents.send_link"
@@ -115,7 +115,7 @@ def send_link(request_id: Any) -> None:
 def is_contact_of_person(content: RequestContent) -> bool:
     """Return whether the contact is an e-mail address that the shop knew of the person before."""
     raw_ids = identity_of(content.subject, now=clock.now()).raw_ids
-    return "@" in content.contact and email_hash(content.contact) in email_hashes([content.subject, *raw_ids])
+    return "@" in content.contact and is_email_of([content.subject, *raw_ids], email_hash(content.contact))
 
 
 def is_live_link(token: str) -> bool:

@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
+import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
-from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
 
 
@@ -12,7 +12,6 @@ class Migration(migrations.Migration):
     dependencies: ClassVar[list[tuple[str, str]]] = []
 
     operations: ClassVar[list[migrations.operations.base.Operation]] = [
-        TrigramExtension(),
         migrations.CreateModel(
             name="Customer",
             fields=[
@@ -33,11 +32,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "search_text",
-                    models.TextField(
+                    "search_tokens",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(),
                         blank=True,
-                        default="",
-                        help_text="Id and names in lower case, which a search by a part looks in.",
+                        default=list,
+                        help_text="Keyed hashes of the beginnings of names.",
+                        size=None,
                     ),
                 ),
                 (
@@ -45,7 +46,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         default="",
-                        help_text="SHA-256 of the e-mail address in lower case, if one is known.",
+                        help_text="Keyed hash of the e-mail address's SHA-256, if one is known.",
                         max_length=64,
                     ),
                 ),
@@ -56,7 +57,7 @@ class Migration(migrations.Migration):
                 "permissions": [("view_personal_data", "Can see names and contact data of customers")],
                 "indexes": [
                     django.contrib.postgres.indexes.GinIndex(
-                        fields=["search_text"], name="customers_customer_search", opclasses=["gin_trgm_ops"]
+                        fields=["search_tokens"], name="customers_customer_search"
                     ),
                     models.Index(
                         condition=models.Q(("email_hash", ""), _negated=True),

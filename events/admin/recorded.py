@@ -53,6 +53,7 @@ class EventAdmin(MasksPersonalData, RecordedAdmin):
     """Events, the last recorded first; a search lists one shopper's by event time."""
 
     masked_fields = ("properties", "traits", "context")
+    sealed_fields = ("traits",)
     masked_properties, masked_traits = masked_column("properties"), masked_column("traits")
     masked_context = masked_column("context")
 

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from typing import Any, ClassVar, Final
 
+import orjson
 from django.contrib import admin, messages
 from django.db.models import Count, Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +16,7 @@ from access.selectors import key_titles
 from audit.staff import LimitedActions, actor_of
 from common import clock
 from customers.masked_admin import MasksPersonalData, masked_column
+from customers.personal_seals import opened_payload
 from events.admin.recorded import RecordedAdmin
 from events.models import SetAside
 from events.rejections import name_in
@@ -161,6 +163,13 @@ class SetAsideAdmin(MasksPersonalData, LimitedActions, RecordedAdmin):
             row.sender_title = titles.get(row.source, row.source)
         return changelist
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Open what was sealed in the payload. The row is never saved."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None:
+            row.payload = _opened(row.payload)
+        return row
+
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Return whether the person may see payloads with their ids; who may only send them again does not."""
         return request.user.has_perm("events.view_setaside")
@@ -230,3 +239,13 @@ def _row_of(object_id: Any) -> SetAside:
     if not str(object_id).isdecimal():
         raise Http404
     return get_object_or_404(SetAside, pk=object_id)
+
+
+def _opened(payload: str) -> str:
+    """Return the payload with names and contact data as they were sent; what is no JSON stays as it came."""
+    try:
+        fields = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return payload
+    content = opened_payload(fields)
+    return payload if content == fields else orjson.dumps(content).decode()

@@ -16,6 +16,7 @@ from common.redis import Companion
 from consents.rules import ConsentRules
 from consents.selectors import consent_rules, states_of_people
 from consents.subjects import raw_ids
+from customers.personal_seals import sealed_payload
 from customers.shop_ids import note_sealed
 from events.allowed_fields import field_list
 from events.dropped_fields import drop_counter
@@ -26,7 +27,7 @@ from events.log.base import Entry
 from events.services import waiting
 from events.services.acceptance import Acceptance
 from events.services.attribution import attributed
-from events.services.pseudonymization import payload_with_pseudonyms, with_pseudonyms
+from events.services.pseudonymization import payload_with_pseudonyms, with_pseudonyms, with_sealed_traits
 from events.services.request_context import SECRETS, envelope_of, request_context_of, without
 from events.services.submission import Submission, submission_of
 from events.stream.tail import tail
@@ -174,7 +175,8 @@ def _sort(
         if isinstance(result, Refused):
             rejected.append((position, result))
         else:
-            valid.append(with_pseudonyms(attributed(result, sender.key), is_ours=is_ours))
+            item = with_pseudonyms(attributed(result, sender.key), is_ours=is_ours)
+            valid.append(with_sealed_traits(item, is_ours=is_ours))
     return valid, rejected
 
 
@@ -205,7 +207,9 @@ def _entry_aside(raw: Any, why: Refused, envelope: Envelope, sender: Sender) -> 
         "reason": why.reason,
         "field": why.field,
         "payload": payload[:MAX_ITEM],
-        "carried": request_context_of(raw, envelope, gpc=sender.gpc, region=sender.region) if whole else {},
+        "carried": sealed_payload(request_context_of(raw, envelope, gpc=sender.gpc, region=sender.region))
+        if whole
+        else {},
         "received_at": envelope.received_at,
         "source": envelope.source,
     }
@@ -251,4 +255,5 @@ def _without_secrets(item: dict[str, Any]) -> dict[str, Any]:
     for part in (payload, payload.get("context")):
         if isinstance(part, dict) and "traits" in part:
             part["traits"] = without(part["traits"], SECRETS)
-    return payload_with_pseudonyms(payload)
+    sealed: dict[str, Any] = sealed_payload(payload_with_pseudonyms(payload))
+    return sealed

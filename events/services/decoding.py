@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from common import clock
+from common.strictjson import without_nul
 from events.intake.limits import MAX_ITEM
 from events.log.base import Batch, Entry
 from events.types.base import Event
@@ -138,14 +139,3 @@ def rejected_item(position: Position, reason: str) -> SetAsideItem:
         received_at=clock.epoch_us(),
         request_context={},
     )
-
-
-def without_nul(value: Any) -> Any:
-    """Return JSON with every NUL character replaced."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-    if isinstance(value, list):
-        return [without_nul(inner) for inner in value]
-    if isinstance(value, dict):
-        return {without_nul(name): without_nul(inner) for name, inner in value.items()}
-    return value

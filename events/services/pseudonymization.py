@@ -5,6 +5,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from common import pseudonyms
+from customers.personal_seals import sealed_at_door
 from customers.shop_ids import newly_sealed
 from events.intake.items import Item
 from events.types.products import text
@@ -23,6 +24,14 @@ def with_pseudonyms(item: Item, *, is_ours: bool = False) -> Item:
     changes = {name: convert(value) for name, value in ids.items()}
     new = {} if is_ours else newly_sealed(ids.values())
     return replace(item, event=replace(event, **changes, sealed_ids=new))
+
+
+def with_sealed_traits(item: Item, *, is_ours: bool = False) -> Item:
+    """Return the item with names and contact data sealed; what staff send again is so already, except what they add."""
+    event = item.event
+    if not event.traits:
+        return item
+    return replace(item, event=replace(event, traits=sealed_at_door(event.traits, is_ours=is_ours)))
 
 
 def payload_with_pseudonyms(payload: dict[str, object]) -> dict[str, object]:

@@ -20,6 +20,7 @@ from common.clock import from_microseconds
 from consents.services import record_decisions
 from customers import services as customers
 from customers.identity import Link
+from customers.personal_seals import sealed_by_subject
 from customers.shop_ids import keep_ids
 from events.links import SEEN_WITH, links_of
 from events.log.base import Batch
@@ -104,6 +105,7 @@ class Recorder:
 
     def _write_decoded(self, decoded: Decoded) -> None:
         rows = _claim(decoded.rows)
+        _seal_by_subjects(rows)
         transaction.on_commit(partial(tail.note_duplicates, decoded.rows, recorded=rows))
         self._open(copy_text.months(rows))
         _copy(rows)
@@ -204,6 +206,15 @@ def _claim(rows: Iterable[Row]) -> list[Row]:
         for (known_hash,) in cursor.fetchall():
             del by_hash[known_hash]
     return list(by_hash.values())
+
+
+def _seal_by_subjects(rows: Iterable[Row]) -> None:
+    """Put names and contact data in the events' traits under the keys of their subjects."""
+    stated = [row.fields for row in rows if row.fields.get("traits")]
+    subjects = [raw_id_of(fields.get("user_id"), fields.get("anonymous_id")) for fields in stated]
+    sealed = sealed_by_subject([(raw_id, fields["traits"]) for raw_id, fields in zip(subjects, stated, strict=True)])
+    for fields, traits in zip(stated, sealed, strict=True):
+        fields["traits"] = traits
 
 
 def _copy(rows: list[Row]) -> None:

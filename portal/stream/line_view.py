@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from common.clock import from_microseconds
+from customers.personal_seals import opened_payload
 from events.stream.line import Line
 from events.stream.refusals import PERSONAL
 
@@ -26,9 +27,10 @@ CHIPS: Final = {"kept": "yes", "consent": "yes", "rejected": "no", "refused": "n
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks: whether they may see ids, the names of keys by label, and the secret behind masks."""
+    """Who looks: whether they may see ids, and names, the names of keys by label, and the secret behind masks."""
 
     sees_ids: bool
+    sees_names: bool
     titles: Mapping[str, str]
     secret: str
 
@@ -97,6 +99,7 @@ class LineView:
             fields = orjson.loads(text)
         except orjson.JSONDecodeError:
             return text if self.viewer.sees_ids else HIDDEN
+        fields = opened_payload(fields, by_name=self.viewer.sees_names)
         if not self.viewer.sees_ids:
             fields = self._without_ids(fields)
         return orjson.dumps(fields, option=orjson.OPT_INDENT_2).decode()

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from access.selectors import key_titles
 from audit.staff import actor_of
 from common import clock
+from customers.masked_admin import PERSONAL_DATA
 from events.services.resend import resend_alike
 from events.stream import minutes
 from events.types.registry import EVENT_TYPES
@@ -115,7 +116,10 @@ def refused_once_more(count: int, *, may_look: bool) -> str:
 def viewer_of(request: HttpRequest) -> Viewer:
     """Return what the person of the request may see."""
     return Viewer(
-        sees_ids=may(request.user, NAMED_SHOPPERS), titles=key_titles(), secret=f"stream {settings.SECRET_KEY}"
+        sees_ids=may(request.user, NAMED_SHOPPERS),
+        sees_names=may(request.user, PERSONAL_DATA),
+        titles=key_titles(),
+        secret=f"stream {settings.SECRET_KEY}",
     )
 
 

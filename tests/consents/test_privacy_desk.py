@@ -89,7 +89,7 @@ def test_an_erasure_is_completed_with_a_receipt_that_names_nobody(ada: str) -> N
     by_store = {one["store"]: one for one in receipt["stores"]}
     assert set(by_store) == {store.name for store in privacy.stores()}
     assert by_store["customers"]["tables"] == [
-        {"table": "customers", "fields": ["raw_id", "attributes", "search_text", "email_hash"], "count": 1}
+        {"table": "customers", "fields": ["raw_id", "attributes", "search_tokens", "email_hash"], "count": 1}
     ]
     assert by_store["consents"]["erased"] == 5, "two proofs, two states, the cache"
     assert {one["remaining"] for one in by_store.values()} == {0}
