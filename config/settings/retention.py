@@ -8,7 +8,7 @@ EVENTS_RETENTION_DAYS = env.integer("EVENTS_RETENTION_DAYS", 730, minimum=0)
 ORDERS_RETENTION_DAYS = env.integer("ORDERS_RETENTION_DAYS", 3650, minimum=0)
 # Attributes and links between ids, since the last event or order of the shopper.
 CUSTOMERS_RETENTION_DAYS = env.integer("CUSTOMERS_RETENTION_DAYS", 1095, minimum=0)
-# Since the last interaction or attribute.
+# Since the last interaction, attribute, refusal or link between ids.
 PROFILES_RETENTION_DAYS = env.integer("PROFILES_RETENTION_DAYS", 730, minimum=0)
 REJECTED_EVENTS_RETENTION_DAYS = env.integer("REJECTED_EVENTS_RETENTION_DAYS", 90, minimum=0)
 # Who saw which arm of an archived experiment, since it ended. Results stay.

@@ -288,12 +288,13 @@ def forget(raw_ids: Iterable[str]) -> int:
 
 def all_keys(raw_id: str) -> tuple[str, ...]:
     """Return every key that this room may have for a raw id."""
+    return (*state_keys(raw_id), *live_counts.row_keys(raw_id), links_key(raw_id))
+
+
+def links_key(raw_id: str) -> str:
+    """Return the key of the links of a raw id: the claims of a device, or what was linked to a user, with times."""
     kind, _, value = raw_id.partition(":")
-    return (
-        *state_keys(raw_id),
-        *live_counts.row_keys(raw_id),
-        f"{keys.CLAIMS if kind == 'anonymous' else keys.LINKED}{value}",
-    )
+    return f"{keys.CLAIMS if kind == 'anonymous' else keys.LINKED}{value}"
 
 
 def forget_everybody() -> int:

@@ -1,6 +1,6 @@
-"""Forgets profiles to which nothing was added for long."""
+"""Forgets profiles to which nothing happened for long."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -10,9 +10,12 @@ from django.conf import settings
 
 from common import clock, redis
 from profiles import keys
-from profiles.services import forget
+from profiles.services import forget, links_key
 
 AT_ONCE: Final = 500
+READS: Final = 5
+"""Reads of one id."""
+Scored = Sequence[tuple[bytes, float]]
 
 
 def delete_old_profiles(now: datetime) -> int:
@@ -30,9 +33,9 @@ def count_old_profiles(now: datetime) -> int:
 
 
 def _old(now: datetime) -> Iterator[list[str]]:
-    """Yield the raw ids, in batches, whose latest interaction and attribute are older than `PROFILES_RETENTION_DAYS`.
+    """Yield the raw ids, in batches, of whom all that a profile holds is older than `PROFILES_RETENTION_DAYS`.
 
-    An id without either is over too: it holds nothing that a time could be read from.
+    That are interactions, attributes, the refusal, and the links to other ids. An id without any is over too.
     """
     before = clock.to_microseconds(now - timedelta(days=settings.PROFILES_RETENTION_DAYS))
     client = redis.client()
@@ -42,16 +45,17 @@ def _old(now: datetime) -> Iterator[list[str]]:
         for raw_id in batch:
             for prefix in (keys.BROWSED, keys.LASTING):
                 pipe.zrange(f"{prefix}{raw_id}", -1, -1, withscores=True)
+            pipe.zrange(links_key(raw_id), 0, -1, withscores=True)
             pipe.hvals(f"{keys.ATTRIBUTES}{raw_id}")
-        answers = pipe.execute()
-        yield [
-            raw_id
-            for i, raw_id in enumerate(batch)
-            if _latest(answers[3 * i] + answers[3 * i + 1], answers[3 * i + 2]) < before
-        ]
+            pipe.get(f"{keys.REFUSED}{raw_id}")
+        reads = iter(pipe.execute())
+        yield [raw_id for raw_id in batch if _latest(*islice(reads, READS)) < before]
 
 
-def _latest(interactions: list[tuple[bytes, float]], attributes: list[bytes]) -> float:
+def _latest(
+    browsed: Scored, lasting: Scored, links: Scored, attributes: Sequence[bytes], refused_at: bytes | None
+) -> float:
     """Return the latest time, in microseconds; 0 without any."""
-    times = [score for _, score in interactions] + [orjson.loads(text)[1] for text in attributes]
-    return max(times, default=0)
+    times = [score for _, score in (*browsed, *lasting, *links)]
+    times += [orjson.loads(text)[1] for text in attributes]
+    return max([*times, *([float(refused_at)] if refused_at else [])], default=0)

@@ -106,18 +106,22 @@ def test_customers_go_when_they_were_not_seen_for_long(settings: Any) -> None:
     assert [row.user_id for row in CustomerLink.objects.all()] == ["ada"]
 
 
-def test_profiles_go_with_their_latest_interaction_or_attribute() -> None:
+def test_profiles_go_with_the_latest_of_what_they_hold() -> None:
     client, now = redis.client(), clock.now()
     old, new = (clock.to_microseconds(now - timedelta(days=days)) for days in (731, 729))
     client.zadd(f"{keys.BROWSED}user:gone", {b'["m",0]': old})
     client.zadd(f"{keys.BROWSED}user:ada", {b'["m",0]': old, b'["n",0]': new})
     client.zadd(f"{keys.BROWSED}user:told", {b'["m",0]': old})
     client.hset(f"{keys.ATTRIBUTES}user:told", "city", f'["city",{new},"m","Rome"]')
-    client.sadd(keys.SUBJECTS, "user:gone", "user:ada", "user:told")
+    client.set(f"{keys.REFUSED}user:no", new)
+    client.zadd(f"{keys.LINKED}linked", {"anonymous:phone": old, "anonymous:desk": new})
+    client.zadd(f"{keys.CLAIMS}phone", {"m\0linked": old})
+    kept = {"user:ada", "user:told", "user:no", "user:linked"}
+    client.sadd(keys.SUBJECTS, *kept, "user:gone", "anonymous:phone", "user:empty")
 
-    assert _of("profiles").overdue(now) == 1  # type: ignore[misc]
-    assert delete_old_data() == {"profiles": 1}
-    assert client.smembers(keys.SUBJECTS) == {b"user:ada", b"user:told"}
+    assert _of("profiles").overdue(now) == 3  # type: ignore[misc]
+    assert delete_old_data() == {"profiles": 3}
+    assert client.smembers(keys.SUBJECTS) == {one.encode() for one in kept}
     assert not client.exists(f"{keys.BROWSED}user:gone")
 
 
