@@ -100,7 +100,11 @@ class SubjectKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
         PersonalFields(
-            ("lookup", "pseudonym_key", "data_key"), "identifiers", ("accountability",), "audit_log", "audit"
+            ("lookup", "pseudonym_key", "data_key"),
+            "identifiers",
+            ("accountability", "service"),
+            "audit_log",
+            "audit",
         ),
     )
 

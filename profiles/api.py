@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +15,7 @@ from common.cursor_pages import CursorBody, CursorFields, requested_page
 from common.problems import ProblemSerializer
 from common.pseudonyms import subject_pseudonym
 from consents.subjects import parse_subject
+from customers.personal import is_personal
 from customers.personal_seals import opened_all
 from customers.selectors import customers
 from customers.shop_ids import with_ids
@@ -51,6 +53,12 @@ class CustomersFields(CursorFields):
 
     created_since = serializers.DateTimeField(required=False, help_text="When the id was first recorded, or later.")
     attributes = AttributesField()
+
+    def validate_attributes(self, values: dict[str, list[str]]) -> dict[str, list[str]]:
+        """Refuse names and contact data, which are sealed where they are stored."""
+        if sealed := sorted(name for name in values if is_personal(name) and name not in settings.SHOPPER_ATTRIBUTES):
+            raise serializers.ValidationError(f"Names and contact data are sealed and no filter: {', '.join(sealed)}.")
+        return values
 
 
 class ListedCustomerSerializer(serializers.Serializer[Any]):

@@ -72,6 +72,15 @@ def test_customers_recorded_since(four: None) -> None:
     assert ids(created_since=f"{clock.now():%Y}-01-01T00:00:00Z") == ["ada", "cy/1"]
 
 
+def test_a_filter_by_contact_data_is_refused(four: None) -> None:
+    response = get({"attributes[Email]": "ada@example.com"})
+
+    assert response.status_code == 400
+    assert response.json()["errors"] == [
+        {"field": "attributes", "message": "Names and contact data are sealed and no filter: Email."}
+    ]
+
+
 def test_wrong_values_are_refused_by_name(four: None) -> None:
     for field in ("limit", "cursor", "created_since"):
         response = get({field: "?"})
