@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from catalog.services import bulk_upsert
 from common import clock
+from common.pseudonyms import subject_pseudonym
 from customers.models import Customer
 from events.log import get_log
 from personalization.services.rules import create_rule
@@ -255,7 +256,7 @@ def test_what_was_missing_is_said_in_words(dee: Client) -> None:
 
     assert unknown.context["missing"] == UNKNOWN
     assert UNKNOWN in unknown.content.decode()
-    Customer.objects.create(raw_id="user:refuses")
+    Customer.objects.create(raw_id=subject_pseudonym("user:refuses"))
     refused = dee.get("/portal/preview?placement=home&subject=user:refuses")
     assert refused.context["missing"] == MISSING["no_consent"]
 

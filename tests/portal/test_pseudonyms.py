@@ -33,7 +33,7 @@ ORDERED = {
 @pytest.fixture
 def server() -> Iterator[APIClient]:
     """The shop's server, after one shopper looked, signed in and bought."""
-    shop_ids._sealed_until.clear()
+    shop_ids.forget_sealed()
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {create_key(kind='sk', name='s', scopes=SCOPES)[1]}")
     with mock.patch("celery.current_app.send_task"):
