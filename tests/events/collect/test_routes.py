@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rest_framework.test import APIClient
 
+from common.pseudonyms import pseudonym
+
 if TYPE_CHECKING:
     from tests.events.collect.conftest import LogReader
 
@@ -36,7 +38,7 @@ def test_each_kind_has_a_long_and_a_one_letter_route(
     assert answer.status_code == 200
     assert answer.json() == {"success": True}
     assert log.event().kind == kind
-    assert log.event().anonymous_id == "bo"
+    assert log.event().anonymous_id == pseudonym("bo")
 
 
 @pytest.mark.parametrize("route", ["/v1/batch", "/v1/b"])
