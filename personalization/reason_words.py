@@ -25,6 +25,21 @@ REASON_WORDS: Final = {
     "viewed_together": "Often looked at with what you looked at",
 }
 """The sentence of each code."""
+OF_SHOPPER: Final = frozenset(
+    {
+        "because_bought",
+        "because_carted",
+        "because_liked",
+        "because_viewed",
+        "buy_again",
+        "completes_cart",
+        "in_segment",
+        "predicted_rating",
+        "similar",
+        "viewed_together",
+    }
+)
+"""Codes of reasons that come from what the shopper did."""
 BY_LOT: Final = "A new product that got its place by lot"
 
 

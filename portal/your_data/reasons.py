@@ -11,7 +11,7 @@ from customers.selectors import Identity
 from events.own_events import ShownList, TrainingUse, shown_lists, training_use
 from events.training_counts import PURPOSE
 from modelops.selectors.trained_versions import TrainedVersion, trained_versions
-from personalization.reason_words import words_of
+from personalization.reason_words import OF_SHOPPER, words_of
 from personalization.selectors.placements import active_placements
 from profiles.customer_profile import person_of_identity
 from profiles.selectors.own_segments import OwnSegment, own_segments
@@ -23,12 +23,17 @@ MOST_VERSIONS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class ExplainedList:
-    """A list that was shown: where, when, and each product's title with the reason in words."""
+    """A list that was shown: where, when, and each product's title with the reason in words.
+
+    `is_chosen` says that what the shopper did is the reason of a product; a personalized answer may have none. A reason
+    that all products share is `shared_reason`, and not theirs.
+    """
 
     placement: str
     at: datetime
-    is_personalized: bool
+    is_chosen: bool
     model_version: str
+    shared_reason: str
     products: tuple[tuple[str, str], ...]
 
 
@@ -50,22 +55,23 @@ def explained_lists(identity: Identity) -> list[ExplainedList]:
     lists = shown_lists(identity, limit=MOST_LISTS)
     titles = titles_of({one.product_id for one_list in lists for one in one_list.products[:MOST_PRODUCTS]})
     names = {key: placement.name for key, placement in active_placements().items()} if lists else {}
-    return [
-        ExplainedList(
-            names.get(one_list.placement, one_list.placement),
-            one_list.at,
-            one_list.is_personalized,
-            one_list.model_version,
-            _explained(one_list, titles),
-        )
-        for one_list in lists
-    ]
+    return [_explained(one_list, names.get(one_list.placement, one_list.placement), titles) for one_list in lists]
 
 
-def _explained(one_list: ShownList, titles: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (titles.get(one.product_id, one.product_id), words_of(one.reason, by_lot=one.by_lot))
-        for one in one_list.products[:MOST_PRODUCTS]
+def _explained(one_list: ShownList, placement: str, titles: dict[str, str]) -> ExplainedList:
+    products = one_list.products[:MOST_PRODUCTS]
+    reasons = [words_of(one.reason, by_lot=one.by_lot) for one in products]
+    shared_reason = reasons[0] if len(set(reasons)) == 1 < len(reasons) else ""
+    return ExplainedList(
+        placement,
+        one_list.at,
+        one_list.is_personalized and any(one.reason in OF_SHOPPER for one in products),
+        one_list.model_version,
+        shared_reason,
+        tuple(
+            (titles.get(one.product_id, one.product_id), "" if shared_reason else reason)
+            for one, reason in zip(products, reasons, strict=True)
+        ),
     )
 
 

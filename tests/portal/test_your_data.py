@@ -27,14 +27,16 @@ from consents.models import PrivacyRequest
 from consents.selectors import person, verdicts
 from consents.services import decide_for, fulfilment, own_links
 from customers.models import CustomerLink
+from customers.selectors import identity_of
 from customers.services import StatedTraits, apply_traits
 from events.models import Event
 from experiments.models import Arm, Exposure
 from experiments.services.designs import create_experiment
 from modelops.models import ModelVersion
-from personalization.reason_words import REASON_WORDS
+from personalization.reason_words import OF_SHOPPER, REASON_WORDS
 from personalization.serving.reasons import CODES
 from portal.your_data import visit
+from portal.your_data.reasons import explained_lists
 from profiles import keys
 from profiles.services.segments import create_segment
 
@@ -295,6 +297,20 @@ def test_a_form_of_another_site_changes_nothing(key: str, known: None) -> None:
 
 def test_every_reason_has_its_words() -> None:
     assert REASON_WORDS.keys() == set(CODES)
+    assert set(CODES) > OF_SHOPPER
+
+
+def test_a_list_that_nothing_of_the_shopper_chose_says_so_with_its_reason_once(db: None) -> None:
+    for placement, codes in (("trending", ("trending", "trending")), ("home", ("trending", "because_viewed"))):
+        products = [{"product_id": f"P{place}", "reason": code} for place, code in enumerate(codes)]
+        event("Recommendation Served", placement=placement, personalized=True, products=products)
+
+    home, trending = explained_lists(identity_of(ADA, now=clock.now()))
+
+    assert (home.is_chosen, home.shared_reason) == (True, "")
+    assert [reason for _, reason in home.products] == ["Trending now", "Because of something you looked at"]
+    assert (trending.is_chosen, trending.shared_reason) == (False, "Trending now")
+    assert [reason for _, reason in trending.products] == ["", ""]
 
 
 @pytest.fixture
