@@ -113,7 +113,7 @@ def test_segments_browser_sdk_speaks_for_the_account_that_its_hash_proves_and_el
     assert seen["lamp"] == "You looked at this lately"
     if not proved:
         assert known(shop, subject_pseudonym("user:ada")) == before
-        assert allowed(f"anonymous:{anonymous_id}") == choices
+        assert allowed(subject_pseudonym(f"anonymous:{anonymous_id}")) == choices
         assert (order.user_id, order.claimed_by) == (None, subject_pseudonym(f"anonymous:{anonymous_id}"))
         assert shop.ask("recent", user_id="ada", **device) == shop.ask("recent", **device)
         return
