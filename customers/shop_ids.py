@@ -40,15 +40,20 @@ def check_key() -> None:
 
 
 def newly_sealed(ids: Iterable[str | None]) -> dict[str, str]:
-    """Return the ids that this process did not seal lately: pseudonym to the encrypted id, in base64.
+    """Return what `seal_new` returns for ids of the shop."""
+    return seal_new({pseudonym(id): id for id in ids if id})
+
+
+def seal_new(ids: Mapping[str, str]) -> dict[str, str]:
+    """Return the ids, given by pseudonym, that this process did not seal lately: pseudonym to the encrypted id, base64.
 
     They travel on the event that named them, so that an id whose events nobody may keep is not kept either.
     """
     now = clock.real_now().timestamp()
-    new = {name: id for id in ids if id and _sealed_until.get(name := pseudonym(id), 0.0) < now}
     return {
         name: base64.b64encode(sealed.seal(id.encode("utf-8", "surrogatepass"), purpose=PURPOSE)).decode()
-        for name, id in new.items()
+        for name, id in ids.items()
+        if _sealed_until.get(name, 0.0) < now
     }
 
 

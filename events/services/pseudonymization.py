@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from common import pseudonyms
 from customers.personal_seals import sealed_at_door
-from customers.shop_ids import newly_sealed
+from customers.shop_ids import seal_new
 from events.intake.items import Item
 from events.types.products import text
 
@@ -22,7 +22,7 @@ def with_pseudonyms(item: Item, *, is_ours: bool = False) -> Item:
     event = item.event
     ids = {name: value for name in ID_FIELDS if (value := getattr(event, name))}
     changes = {name: convert(value) for name, value in ids.items()}
-    new = {} if is_ours else newly_sealed(ids.values())
+    new = {} if is_ours else seal_new({changes[name]: value for name, value in ids.items()})
     return replace(item, event=replace(event, **changes, sealed_ids=new))
 
 
