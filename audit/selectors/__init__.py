@@ -36,11 +36,12 @@ def entries(
     action: str | None = None,
     object: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     excluded_actions: Collection[str] = (),
     limit: int = 100,
 ) -> list[Entry]:
     """Return the newest events, optionally of one category, action, object or time, without the excluded actions."""
-    filters = {"category": category, "action": action, "object": object, "at__gte": since}
+    filters = {"category": category, "action": action, "object": object, "at__gte": since, "at__lt": until}
     rows = AuditEvent.objects.filter(**{name: value for name, value in filters.items() if value is not None})
     rows = rows.exclude(action__in=excluded_actions) if excluded_actions else rows
     return [_entry(row) for row in rows.order_by("-at", "-id")[:limit]]

@@ -10,6 +10,7 @@ from access.models import ApiKey
 from access.services import create_key
 from audit.models import AuditVerification
 from audit.selectors import entries
+from audit.services import record
 from common import clock
 from consents.models import PolicyText, PrivacyRequest, Purpose, StoreStep
 from consents.selectors.practice import CHECKS, TITLES, findings, latest_audit
@@ -111,17 +112,24 @@ def test_purposes_without_a_current_text_an_end_or_a_recipient() -> None:
 @pytest.mark.parametrize(
     ("verification", "title"),
     [
-        (None, "The audit log was never verified"),
         ({"problems": ["leaf 3"]}, "The audit log was altered"),
         ({"at": datetime(2026, 1, 1, tzinfo=UTC)}, "The audit log is unverified since 2026-01-01 00:00 UTC"),
     ],
 )
-def test_an_audit_log_that_is_not_verified(verification: dict[str, Any] | None, title: str) -> None:
+def test_an_audit_log_that_is_not_verified(verification: dict[str, Any], title: str) -> None:
     AuditVerification.objects.all().delete()
-    if verification is not None:
-        AuditVerification.objects.create(**{"at": clock.real_now(), "size": 0, **verification})
+    AuditVerification.objects.create(**{"at": clock.real_now(), "size": 0, **verification})
 
     assert titles() == [title]
+
+
+def test_an_audit_log_that_was_never_verified_is_a_finding_after_a_day() -> None:
+    AuditVerification.objects.all().delete()
+    record(category="catalog", action="product.put", actor="system:test", object="product:lamp")
+    assert titles() == []
+
+    with mock.patch("consents.selectors.practice.LATE_VERIFICATION", timedelta(0)):
+        assert titles() == ["The audit log was never verified"]
 
 
 def test_a_job_of_data_protection_that_is_off() -> None:

@@ -88,7 +88,9 @@ def test_staff_find_and_read_a_shopper_by_the_id_of_the_shop(server: APIClient) 
     for address in (answer["Location"], reverse("portal:customers"), reverse("portal:customer", args=[SUBJECT])):
         page = admin.get(address).content.decode()
         assert USER in page, address
-    assert DEVICE in admin.get(answer["Location"]).content.decode()
+    page = admin.get(answer["Location"]).content.decode()
+    assert DEVICE in page
+    assert f">{SUBJECT}</td>" in page  # beside each event
     for name in ("customers_customer", "events_event", "events_order", "consents_consentevent"):
         page = admin.get(reverse(f"admin:{name}_changelist"), {"q": USER}).content.decode()
         assert USER in page.replace(f'value="{USER}"', ""), name
