@@ -46,6 +46,11 @@ def newest_policy(language: str = "", *, until: datetime | None = None) -> dict[
     return texts.get(language) or texts.get("en") or next(iter(texts.values()))
 
 
+def published_version(version: str) -> str:
+    """Return the version if a text of it was published, else ""."""
+    return version if version in PolicyText.objects.values_list("version", flat=True) else ""
+
+
 def _position(row: Mapping[str, Any]) -> tuple[bool, int, str]:
     order = list(BUILT_IN)
     name = row["name"]

@@ -11,6 +11,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from common.errors import NotFound
+from consents.selectors.purposes import newest_policy
 from portal.shop import cart, people, products
 from portal.shop.checkout import place_order
 from portal.shop.policy import own_files_only
@@ -124,5 +125,6 @@ def _page(request: HttpRequest, name: str, **context: Any) -> HttpResponse:
         "public_key": settings.SHOP_PUBLIC_KEY,
         "shopper": shopper,
         "cart_units": cart.units(request.session),
+        "policy_version": (newest_policy() or {}).get("version", ""),
     }
     return render(request, f"shop/{name}.html", {**common, **context})

@@ -12,7 +12,7 @@ from common.errors import InvalidInput
 from consents import gpc, selectors
 from consents.person import Verdict
 from consents.region import region_of
-from consents.selectors.purposes import current_purposes
+from consents.selectors.purposes import current_purposes, published_version
 from consents.services import decide_for
 from consents.services.own_erasure import ACTOR
 
@@ -65,7 +65,10 @@ def _own_decision(text: Mapping[str, Any], verdict: Verdict, *, signal: bool) ->
 
 
 def decide(subject: str, request: HttpRequest) -> str:
-    """Record the answer of the form; return what was done, in words. Raises InvalidInput, Unavailable."""
+    """Record the answer of the form under the policy text that the page showed; return what was done, in words.
+
+    Raises InvalidInput, Unavailable.
+    """
     purpose, answer = request.POST.get("purpose", ""), request.POST.get("answer", "")
     if answer not in ANSWERS:
         raise InvalidInput.of("answer", "must be allow or withdraw")
@@ -78,6 +81,7 @@ def decide(subject: str, request: HttpRequest) -> str:
         decisions=dict.fromkeys(names, ANSWERS[answer]),
         actor=ACTOR,
         source=SOURCE,
+        policy_version=published_version(request.POST.get("policy_version", "")),
         region=region_of(request),
         gpc=gpc.signaled(request),
     )

@@ -26,6 +26,7 @@ from consents import gpc, mail
 from consents.export_archive import export_archive, receipt_archive
 from consents.region import region_of
 from consents.selectors.exports import export_tables
+from consents.selectors.purposes import newest_policy
 from consents.services import own_links
 from consents.services.own_erasure import ACTOR, erase_own_data, own_erasure
 from customers.selectors import Identity, identity_of
@@ -141,6 +142,7 @@ def home(request: HttpRequest, current: visit.Visit) -> HttpResponse:
         "is_device": current.proof == "device",
         "decisions": decisions.own_decisions(current.subject, request),
         "has_signal": gpc.signaled(request),
+        "policy": newest_policy(),
     }
     is_locked = _is_locked(current, identity)
     if not is_locked:

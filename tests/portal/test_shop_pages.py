@@ -8,6 +8,7 @@ from access.identity import verify_user_hash
 from access.selectors import forget_keys, resolve_key
 from access.services import create_key
 from catalog.services import bulk_upsert, put_product
+from consents.models import PolicyText
 from events.log import get_log
 
 
@@ -45,6 +46,14 @@ def test_pages_load_only_own_files(bo: Client, address: str) -> None:
     assert "script-src 'self'" in page["Content-Security-Policy"]
     assert page["Cache-Control"] == "private, no-store"
     assert "https://" not in page.content.decode()
+
+
+def test_the_banner_names_the_policy_text_in_force(bo: Client) -> None:
+    assert 'policy-version=""' in bo.get("/shop/").content.decode()
+    for version in ("1", "2"):
+        PolicyText.objects.create(version=version, body="We say what we do.")
+
+    assert 'policy-version="2"' in bo.get("/shop/").content.decode()
 
 
 def test_search_by_words_and_category(bo: Client) -> None:

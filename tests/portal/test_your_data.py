@@ -23,7 +23,7 @@ from common import clock, redis
 from common.ids import uuid7
 from common.pseudonyms import pseudonym, pseudonym_or_none, subject_pseudonym
 from consents import tasks
-from consents.models import PrivacyRequest
+from consents.models import ConsentEvent, PolicyText, PrivacyRequest
 from consents.selectors import person, verdicts
 from consents.services import decide_for, fulfilment, own_links
 from customers.models import CustomerLink
@@ -197,6 +197,10 @@ def test_a_device_that_was_also_somebody_elses_is_left_out(key: str, known: None
 def test_consent_is_withdrawn_and_given_with_proof(key: str, known: None) -> None:
     decide_for(ADA, decisions={"personalization": True, "analytics": True}, actor="test", source="banner")
     client = ada(key)
+    PolicyText.objects.create(version="7", body="We say what we do.")
+    page = client.get(HOME).content.decode()
+    assert "We say what we do." in page
+    assert 'name="policy_version" value="7"' in page
 
     done = client.post("/privacy/me/consent", {"purpose": "personalization", "answer": "withdraw"}, follow=True)
     assert "is off from now on" in done.content.decode()
@@ -205,7 +209,11 @@ def test_consent_is_withdrawn_and_given_with_proof(key: str, known: None) -> Non
     assert (allowed["personalization"].allowed, allowed["analytics"].allowed) == (False, True)
     assert entries(action="consent.decided")[0].actor == "shopper"
 
-    client.post("/privacy/me/consent", {"purpose": "personalization", "answer": "allow"})
+    for version, answer in (("7", "allow"), ("8\x00", "withdraw"), ("7", "allow")):
+        body = {"purpose": "personalization", "answer": answer, "policy_version": version}
+        client.post("/privacy/me/consent", body)
+    rows = ConsentEvent.objects.filter(purpose="personalization").order_by("-at")[:3]
+    assert [one.policy_version for one in rows] == ["7", "", "7"], "a version that nobody published is not named"
     assert verdicts(person(ADA), region=None)["personalization"].allowed
     client.post("/privacy/me/consent", {"purpose": "all", "answer": "withdraw"})
     assert {name for name, one in verdicts(person(ADA), region=None).items() if one.allowed} == {"essential"}
