@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import lru_cache
 from importlib import import_module
 from os.path import normpath
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,15 @@ GAUGE = re.compile(r'(?:Counter|Gauge|Histogram|GaugeMetricFamily)\(\s*"(vitrine
 ANCHOR = re.compile(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 NAMED_FILE = re.compile(r"`((?:[a-z_]+/)+(?:[\w-]+\.(?:py|html|js|mjs|sh))?)`")
+NAME = re.compile(r"`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\(\))?`")
+FENCE = re.compile(r"```.*?```", re.DOTALL)
+PLACEHOLDER = re.compile(r"^[A-Z]+_[a-z]|_\d+d$")
+"""Of a family of names: `SOURCE_rank`, `popular_7d`."""
+NAMES_OF_OTHERS = {
+    "CHANGELOG.md", "GRANIAN_BLOCKING_THREADS", "cdn.rudderlabs.com", "environs", "pg_trgm", "pollingInterval",
+    "pydantic", "request_buffers", "statement_timeout",
+}  # fmt: skip
+"""Libraries' and protocols' names, and what was weighed and not taken."""
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 CONSENT = re.compile(r"\{[^{}]*\b(?:analytics|personalization)\"?: ?[Tt]rue[^{}]*\}")
 PAGES = [name for name in tracked() if name.endswith(".md")]
@@ -121,6 +131,22 @@ def test_files_that_are_named_exist(page: str) -> None:
     named = [name for name in NAMED_FILE.findall(text_of(page)) if PurePosixPath(name).parts[0] in rooms]
 
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@lru_cache(maxsize=1)
+def words_of_code() -> set[str]:
+    """Return all words of the code, its templates and settings, and the parts of the files' names."""
+    files = [name for name in tracked() if not name.endswith(".md") and not name.startswith("requirements")]
+    words = {word for name in files for word in re.findall(r"\w+", text_of(name))}
+    return words | {part for name in tracked() for part in re.split(r"[/.]", name)}
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name != "CHANGELOG.md"])
+def test_names_in_code_type_exist_in_the_code(page: str) -> None:
+    names = set(NAME.findall(FENCE.sub("", text_of(page)))) - NAMES_OF_OTHERS
+
+    ours = {name for name in names if not PLACEHOLDER.search(name)}
+    assert sorted(name for name in ours if not set(name.split(".")) <= words_of_code()) == []
 
 
 def test_the_tour_names_functions_where_they_are() -> None:

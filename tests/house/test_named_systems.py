@@ -42,6 +42,13 @@ def test_libraries_that_run_are_used_as_claimed() -> None:
     assert "TF-IDF" not in claims["scikit-learn"], "ours: recsys/sources/text.py"
 
 
+def test_what_is_not_yet_here_has_no_code() -> None:
+    code = product_code()
+
+    not_yet = [name for name in EVIDENCE if rows()[name].startswith("not yet")]
+    assert [name for name in not_yet if any(use in code for use in EVIDENCE[name])] == []
+
+
 def test_replay_equals_live_links_the_test_that_replays() -> None:
     link = re.search(r"\[replay equals live\]\(\.\./([^)]+)\)", text_of("docs/pitfalls.md"))
 
