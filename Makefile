@@ -1,4 +1,4 @@
-# Vitrine. `make demo` starts a living shop. CI runs `make check` and `make test`.
+# Vitrine. `make demo` starts a living shop. CI runs what `.ci/run` says.
 SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,7 +14,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Compiled modules make the second start quick.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo stop-demo clean-demo simulate test test-recsys test-deep check format requirements bench
+.PHONY: help setup demo stop-demo clean-demo simulate test test-slow test-durations test-recsys test-deep check format requirements bench
 
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,8 +45,15 @@ clean-demo: $(READY) ## stop the demo and delete its data
 simulate: $(READY) ## send simulated shoppers to the running demo; ARGS="--minutes 5 --speed 1" for a day in each minute
 	@$(BIN)/python manage.py simulate $(ARGS)
 
-test: $(READY) ## run every test; those for Chromium, Node.js or Java run if it is installed
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+# Together, the first two run every test once: the marker `slow` decides which of them a test belongs to.
+test: $(READY) ## the quick tests, all but those of test-slow; those for Chromium, Node.js or Java run if it is installed
+	@$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-slow: $(READY) ## the tests marked slow: whole installations, benchmarks, chaos, long simulations, SDKs, heavy pages
+	@$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-durations: ARGS += -p tests.durations
+test-durations: test-slow test ## both, and where their seconds went by folder and file
 
 test-recsys: ## the tests of recsys in an environment of its own, without Django, PostgreSQL and Redis
 	@test -x var/recsys/bin/python || { $(PYTHON) -m venv var/recsys && var/recsys/bin/python -m pip install --quiet --require-hashes --requirement requirements-recsys.txt; }
