@@ -83,7 +83,7 @@ class Moments:
 class Effects:
     """Estimates float64[R, T] of T treatments against the control; `n` are the units of the two arms.
 
-    `errors` are standard errors, NaN where there are none. `unit_variance` is that of the control for one unit.
+    `errors` are standard errors, NaN where there are none.
     """
 
     n: Floats
@@ -93,7 +93,6 @@ class Effects:
     shares: Floats
     share_errors: Floats
     control: Floats
-    unit_variance: Floats
 
     def absolute(self, row: int, treatment: int) -> Estimate:
         """Return one absolute effect as the scalar functions know it."""
@@ -240,7 +239,6 @@ def _compare(control: Moments, treatment: Moments, layout: Layout, theta: Floats
         shares=_where(is_relative, difference / base),
         share_errors=_where(is_relative, np.sqrt(share_variance)),
         control=base,
-        unit_variance=variance_a * control.n,
     )
 
 

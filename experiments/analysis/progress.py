@@ -1,5 +1,6 @@
 """How far an experiment is: days, units, days left at the present traffic, what it could find now, futility."""
 
+from dataclasses import replace
 from datetime import datetime
 from math import isfinite
 from typing import Final
@@ -12,7 +13,7 @@ from experiments.analysis.plan import Plan
 from experiments.analysis.tables import Table
 from experiments.results import Progress
 from experiments.stats.futility import predictive_power
-from experiments.stats.power import InferenceKind, minimum_effect, planned_boundaries, planned_futility
+from experiments.stats.power import InferenceKind, planned_boundaries, planned_futility, required_drift
 
 TRAFFIC_DAYS: Final = 7
 """The days whose new units say how many will come."""
@@ -64,15 +65,20 @@ def _units_a_day(table: Table, units: float, days: float) -> float:
 
 
 def _detectable(plan: Plan, goal: Measured | None) -> float | None:
-    """Return the smallest effect that the units of now would find with the plan's power, as a share of the control."""
+    """Return the smallest effect that the units of now would find in every arm, as a share of the control.
+
+    It starts from the standard errors as they are, so shares of arms and variances of both count as they came.
+    """
     if goal is None:
         return None
     effects = goal.effects
-    errors, control = effects.errors[0], abs(float(effects.control[0].mean()))
-    variance, n = float(effects.unit_variance[0].mean()), float(effects.n[0].min())
-    if not np.isfinite(errors).all() or control == 0 or variance <= 0:
+    errors, control = effects.errors[0], np.abs(effects.control[0])
+    if not np.isfinite(errors).all() or not (errors > 0).all() or not (control > 0).all():
         return None
-    effect = minimum_effect(variance, n, plan.analysis) / control
+    # Holm may ask the full correction of each arm.
+    analysis = replace(plan.analysis, alpha=plan.alpha / len(errors))
+    drifts = [required_drift(analysis, None if analysis.n_star is None else n) for n in effects.n[0].tolist()]
+    effect = float((np.array(drifts) * errors / control).max())
     return effect if isfinite(effect) else None
 
 

@@ -14,6 +14,7 @@ from experiments.metrics.registry import REVENUE
 from experiments.stats.estimands import Mean
 from experiments.stats.estimates import absolute_effect
 from experiments.stats.moments import arm_from_sums
+from experiments.stats.power import minimum_effect, required_drift
 from experiments.stats.sequential import always_valid_inference
 from experiments.stats.srm import sequential_srm, srm_check
 from tests.experiments.analysis.units import (
@@ -255,6 +256,35 @@ def test_what_could_be_found_now_shrinks_with_the_units() -> None:
     assert few is not None
     assert many is not None
     assert few == pytest.approx(2 * many, rel=0.15)
+
+
+def test_what_could_be_found_now_follows_the_true_shares_of_the_arms() -> None:
+    arms = (Arm("control", "Control", 0.9), Arm("warm", "Warm", 0.1, {"color": "red"}))
+    plan = plan_with(("revenue_per_visitor", "goal"), arms=arms, planned_units=2_000)
+    units = spenders("control", 3_600), spenders("warm", 400, seed=2)
+
+    detectable = read(plan, *units).progress.detectable_effect
+
+    control, warm = map(moments, units)
+    variance, other = control.covariance[0][0], warm.covariance[0][0]
+    uneven = replace(plan.analysis, shares=(0.9, 0.1))
+    exact = minimum_effect(variance, 4_000, uneven, treatment_variance=other) / control.means[0]
+    assert detectable == pytest.approx(exact, rel=1e-6)
+    even = minimum_effect(variance, 4_000, plan.analysis) / control.means[0]
+    assert detectable == pytest.approx(even * (0.25 / 0.09) ** 0.5, rel=0.03), "five thirds of what equal arms find"
+
+
+def test_what_could_be_found_now_is_corrected_for_the_number_of_arms() -> None:
+    arms = (Arm("control", "Control", 0.4), Arm("warm", "Warm", 0.4), Arm("cold", "Cold", 0.2))
+    plan = plan_with(("revenue_per_visitor", "goal"), arms=arms, planned_units=1_000)
+    units = spenders("control", 1_200), spenders("warm", 1_200, seed=2), spenders("cold", 600, seed=3)
+
+    results = read(plan, *units)
+
+    drift = required_drift(replace(plan.analysis, alpha=0.025))
+    error = max(one.absolute.standard_error or 0.0 for one in goal(results).comparisons)
+    control = goal(results).arms[0].value or 0.0
+    assert results.progress.detectable_effect == pytest.approx(drift * error / control, rel=1e-6)
 
 
 def test_an_arm_that_was_switched_off_does_not_cost_the_others_their_epoch() -> None:
