@@ -1,12 +1,13 @@
 """What shoppers did lately, summed over shoppers: the traffic and the present value of a metric, for a plan.
 
 A shopper is a user, or an anonymous id that no user claimed. Everybody counts who has an id in an event, or in an
-answer of the placement if one is named. One scan of the days that are asked for; the caller limits its time.
+answer of the placement if one is named, from the first of these on. One scan of the days that are asked for; the caller
+limits its time.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from django.conf import settings
@@ -17,6 +18,7 @@ CLICKED: Final = "Product Clicked"
 CLAIMS: Final = "SELECT from_id, min(user_id) AS owner FROM customers_link WHERE kind = 'claim' GROUP BY from_id"
 UNIT: Final = "coalesce('user:' || coalesce(e.user_id, c.owner), 'anonymous:' || e.anonymous_id)"
 EVENTS: Final = "events_event e LEFT JOIN claims c ON c.from_id = e.anonymous_id"
+OF_UNITS: Final = f"{EVENTS} JOIN units ON units.unit = {UNIT}"
 IN_SPAN: Final = "e.at >= %s AND e.at < %s AND (e.user_id IS NOT NULL OR e.anonymous_id IS NOT NULL)"
 OPERATORS: Final = {"is": "=", "is_not": "<>", "at_least": ">=", "at_most": "<="}
 NUMBER: Final = """(jsonb_path_query_first(e.properties -> %s, '$ ? (@.type() == "number")') #>> '{}')::numeric"""
@@ -55,6 +57,8 @@ class UnitVariable(Protocol):
     def field(self) -> str: ...
     @property
     def filters(self) -> Sequence[PropertyFilter]: ...
+    @property
+    def window_hours(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,23 @@ def new_shoppers_by_day(*, since: datetime, until: datetime, placement: str | No
 
 
 def unit_sums(
-    variables: Sequence[UnitVariable], *, since: datetime, until: datetime, placement: str | None = None
+    variables: Sequence[UnitVariable],
+    *,
+    since: datetime,
+    until: datetime,
+    visit: timedelta,
+    placement: str | None = None,
 ) -> UnitSums:
-    """Return the sums of the variables over all shoppers of the span, those who did nothing included."""
-    where, arguments = _population(since, until, placement)
+    """Return the sums of the variables over the shoppers of the span, those who did nothing included.
+
+    A variable counts from a shopper's first time on, within its own window. Shoppers whose longest window ends after
+    the span are left out. A visit is what lies within `visit` of the first time, before or after.
+    """
+    longest = timedelta(hours=max((one.window_hours or 0 for one in variables), default=0))
+    where, arguments = _population(since, until - longest, placement)
     parts, joins, columns = [], [], []
     for place, variable in enumerate(variables):
-        text, own = _variable(variable, since, until, placement)
+        text, own = _variable(variable, since, until, visit, placement)
         parts.append(f"v{place} AS ({text})")
         joins.append(f"LEFT JOIN v{place} USING (unit)")
         columns.append(f"coalesce(v{place}.x, 0)::float8 AS x{place}")
@@ -96,7 +110,8 @@ def unit_sums(
     sums = [f"coalesce(sum(x{i}), 0)" for i in range(len(variables))]
     products = [f"coalesce(sum(x{i} * x{j}), 0)" for i, j in pairs]
     query = (
-        f"WITH claims AS ({CLAIMS}), units AS (SELECT DISTINCT {UNIT} AS unit FROM {EVENTS} WHERE {where}),"
+        f"WITH claims AS ({CLAIMS}), units AS"
+        f" (SELECT {UNIT} AS unit, min(e.at) AS first_at FROM {EVENTS} WHERE {where} GROUP BY 1),"
         f" {', '.join(parts)}, sheet AS (SELECT {', '.join(columns)} FROM units {' '.join(joins)})"
         f" SELECT count(*), {', '.join([*sums, *products])} FROM sheet"
     )
@@ -115,13 +130,16 @@ def _population(since: datetime, until: datetime, placement: str | None) -> tupl
     return f"{IN_SPAN} AND e.name = '{SERVED}' AND e.properties->>'placement' = %s", [since, until, placement]
 
 
-def _variable(variable: UnitVariable, since: datetime, until: datetime, placement: str | None) -> tuple[str, list[Any]]:
+def _variable(
+    variable: UnitVariable, since: datetime, until: datetime, visit: timedelta, placement: str | None
+) -> tuple[str, list[Any]]:
     """Return the query of one variable by shopper, and its arguments."""
     if variable.source == "orders":
         return _of_orders(variable, since, until)
-    if variable.source == "visits":  # who saw a single page in the whole span
-        text = f"SELECT {UNIT} AS unit, 1 AS x FROM {EVENTS} WHERE {IN_SPAN} AND e.kind = 'page'"
-        return f"{text} GROUP BY 1 HAVING count(*) = 1", [since, until]
+    if variable.source == "visits":  # who saw a single page in it
+        around = "e.at >= units.first_at - %s AND e.at <= units.first_at + %s"
+        text = f"SELECT unit, 1 AS x FROM {OF_UNITS} WHERE {IN_SPAN} AND e.kind IN ('page', 'screen') AND {around}"
+        return f"{text} GROUP BY unit HAVING count(*) = 1", [since - visit, until, visit, visit]
     where: str = IN_SPAN
     arguments: list[Any] = [since, until]
     if variable.source == "answers":
@@ -139,18 +157,28 @@ def _variable(variable: UnitVariable, since: datetime, until: datetime, placemen
         where, own = f"{where} AND {_filter(one)}", [one.field, one.value if _is_number(one.value) else str(one.value)]
         arguments += own
     value, before = _aggregate(variable)
-    return f"SELECT {UNIT} AS unit, {value} AS x FROM {EVENTS} WHERE {where} GROUP BY 1", [*before, *arguments]
+    inside, own = _window(variable, "e.at")
+    text = f"SELECT unit, {value} AS x FROM {OF_UNITS} WHERE {where} AND {inside} GROUP BY unit"
+    return text, [*before, *arguments, *own]
+
+
+def _window(variable: UnitVariable, at: str) -> tuple[str, list[Any]]:
+    """Return the condition that a moment lies in a shopper's window, and its arguments."""
+    if variable.window_hours is None:
+        return f"{at} >= units.first_at", []
+    return f"{at} >= units.first_at AND {at} < units.first_at + %s", [timedelta(hours=variable.window_hours)]
 
 
 def _of_orders(variable: UnitVariable, since: datetime, until: datetime) -> tuple[str, list[Any]]:
     aggregates = {"any": "1", "count": "count(*)", "sum": f"sum({OF_ORDERS.get(variable.field, '0')})"}
+    inside, own = _window(variable, "e.placed_at")
     return (
-        f"SELECT {UNIT} AS unit, {aggregates[variable.aggregate]} AS x"
-        " FROM events_order e LEFT JOIN claims c ON c.from_id = e.anonymous_id"
+        f"SELECT unit, {aggregates[variable.aggregate]} AS x"
+        f" FROM events_order e LEFT JOIN claims c ON c.from_id = e.anonymous_id JOIN units ON units.unit = {UNIT}"
         " WHERE e.placed_at >= %s AND e.placed_at < %s AND e.confirmed AND e.status <> 'cancelled'"
         " AND e.currency IN ('', %s) AND NOT e.wholly_refunded"
-        " AND (e.user_id IS NOT NULL OR e.anonymous_id IS NOT NULL) GROUP BY 1",
-        [since, until, settings.SHOP_CURRENCY],
+        f" AND (e.user_id IS NOT NULL OR e.anonymous_id IS NOT NULL) AND {inside} GROUP BY unit",
+        [since, until, settings.SHOP_CURRENCY, *own],
     )
 
 

@@ -141,7 +141,10 @@ def _size_in_words(measured: AudienceSize) -> str:
 
 def _basis(goal: Metric, now: Baseline, daily: tuple[int, ...] | None, placement: str | None) -> str:
     where = f"who saw {placement}" if placement else "who came"
-    text = f"{goal.name} is {in_display(now.value, goal.display)} now, among {now.units:,} shoppers {where} in 28 days."
+    value = in_display(now.value, goal.display)
+    if hours := goal.numerator.window_hours:
+        value += f" within {hours} {'hour' if hours == 1 else 'hours'}"
+    text = f"{goal.name} is {value} now, among {now.units:,} shoppers {where} in 28 days."
     return text if daily is not None else f"{text} Their days could not be counted in time."
 
 

@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError
 
 from common import clock, postgres
 from events.unit_sums import new_shoppers_by_day, unit_sums
-from experiments.metrics.base import Metric
+from experiments.metrics.base import VISIT_MINUTES, Metric
 from experiments.stats.moments import ArmMoments, arm_from_sums
 from experiments.stats.power import unit_variance
 
@@ -75,7 +75,10 @@ def traffic(placement: str | None) -> tuple[int, ...] | None:
 
 
 def baseline(metric: Metric, placement: str | None) -> Baseline | None:
-    """Return the metric among the shoppers of the last 28 days; None where it has no value or counting is too slow."""
+    """Return the metric among the shoppers of 28 days, each within the metric's own window as an experiment counts it.
+
+    None where it has no value or counting is too slow.
+    """
     arm: ArmMoments | None = recent_numbers.get((metric, placement), lambda: _moments(metric, placement))
     if arm is None or arm.n < 2:
         return None
@@ -90,6 +93,14 @@ def baseline(metric: Metric, placement: str | None) -> Baseline | None:
 
 
 def _moments(metric: Metric, placement: str | None) -> ArmMoments:
+    """Return the moments of the shoppers of 28 days, who all had their whole window since."""
     until = clock.now()
-    sums = unit_sums(metric.variables, since=until - timedelta(days=DAYS), until=until, placement=placement)
+    window = timedelta(hours=max(one.window_hours or 0 for one in metric.variables))
+    sums = unit_sums(
+        metric.variables,
+        since=until - window - timedelta(days=DAYS),
+        until=until,
+        visit=timedelta(minutes=VISIT_MINUTES),
+        placement=placement,
+    )
     return arm_from_sums(sums.n, sums.sums, sums.products)

@@ -11,6 +11,7 @@ from events.models import Event, Order, OrderLine, ServedAnswer
 from events.unit_sums import new_shoppers_by_day, unit_sums
 
 pytestmark = pytest.mark.django_db
+VISIT = timedelta(minutes=30)
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 END = BEGIN + timedelta(days=4)
 
@@ -29,6 +30,7 @@ class Variable:
     events: tuple[str, ...] = ()
     field: str = ""
     filters: tuple[Filter, ...] = ()
+    window_hours: int | None = None
 
 
 def happened(number: int, name: str, *, hours: float, who: str, kind: str = "track", **properties: Any) -> None:
@@ -71,7 +73,7 @@ def week() -> None:
 
 
 def sums(*variables: Variable, placement: str | None = None) -> tuple[int, list[float]]:
-    result = unit_sums(variables, since=BEGIN, until=END, placement=placement)
+    result = unit_sums(variables, since=BEGIN, until=END, visit=VISIT, placement=placement)
     return result.n, list(result.sums)
 
 
@@ -89,7 +91,8 @@ def test_orders_count_less_refunds_and_without_cancelled_ones(week: None) -> Non
 
 
 def test_products_of_sums_are_those_of_each_shopper(week: None) -> None:
-    result = unit_sums([Variable("orders", "sum", field="revenue"), Variable("orders")], since=BEGIN, until=END)
+    variables = [Variable("orders", "sum", field="revenue"), Variable("orders")]
+    result = unit_sums(variables, since=BEGIN, until=END, visit=VISIT)
 
     assert result.products == ((35.0**2, 70.0), (70.0, 4.0))
 
@@ -113,3 +116,38 @@ def test_events_with_filters_and_the_sum_of_a_property(week: None) -> None:
 
 def test_who_saw_a_single_page_bounced(week: None) -> None:
     assert sums(Variable("visits", "any")) == (3, [1])
+
+
+def test_a_page_at_another_visit_is_no_second_page_of_the_first(week: None) -> None:
+    happened(11, "", hours=60, who="anonymous:x", kind="page")
+    assert sums(Variable("visits", "any")) == (3, [1])
+
+    happened(12, "", hours=50.4, who="anonymous:x", kind="page")
+
+    assert sums(Variable("visits", "any")) == (3, [0])
+
+
+def test_a_variable_counts_within_its_own_window_of_the_first_time(week: None) -> None:
+    """Ada came at hour 1 and ordered at hour 30; Bo came at hour 27 and reviewed at hour 29."""
+
+    def orders(hours: int) -> Variable:
+        return Variable("orders", window_hours=hours)
+
+    def reviews(hours: int) -> Variable:
+        return Variable("events", events=("Review",), window_hours=hours)
+
+    assert sums(orders(29)) == (3, [0])
+    assert sums(orders(30)) == (3, [2])
+    assert sums(reviews(2)) == (3, [0])
+    assert sums(reviews(3)) == (3, [2])
+    assert sums(reviews(3), Variable("orders")) == (3, [2, 2])
+
+
+def test_who_has_not_had_the_whole_window_is_left_out(week: None) -> None:
+    assert sums(Variable("events", events=("Review",), window_hours=60)) == (2, [3])
+
+
+def test_with_a_placement_only_what_came_after_its_first_answer_counts(week: None) -> None:
+    happened(11, "Recommendation Served", hours=40, who="user:bo", placement="cart")
+
+    assert sums(Variable("events", events=("Review",)), placement="cart") == (1, [0])

@@ -1,5 +1,6 @@
 """How many shoppers an audience has, and what a plan starts from."""
 
+from dataclasses import replace as replaced
 from datetime import timedelta
 
 import pytest
@@ -81,3 +82,28 @@ def test_the_present_value_and_spread_of_a_metric_and_the_shoppers_of_each_day()
     days = traffic(None)
     assert days is not None
     assert (len(days), sum(days), days[-1]) == (28, 10, 1)
+
+
+def test_the_present_value_is_that_of_the_metric_s_own_window() -> None:
+    now = clock.now()
+    for number in range(10):
+        Event.objects.create(
+            id=f"00000000-0000-7000-8000-{number:012}", message_id=str(number), received_at=now,
+            at=now - timedelta(days=20), kind="page", shard=0, log_offset=number, user_id=f"u{number}",
+        )  # fmt: skip
+    for number in range(4):
+        Order.objects.create(
+            order_id=f"o{number}",
+            user_id=f"u{number}",
+            revenue=20,
+            currency="EUR",
+            placed_at=now - timedelta(days=20) + timedelta(hours=1 if number == 0 else 100),
+        )
+    whole = METRICS["conversion_rate"]
+    day = replaced(whole, numerator=replaced(whole.numerator, window_hours=24))
+
+    in_all, in_a_day = baseline(whole, None), baseline(day, None)
+
+    assert in_all is not None
+    assert in_a_day is not None
+    assert (in_all.value, in_a_day.value) == (0.4, 0.1)
