@@ -18,10 +18,10 @@ from scipy import special
 
 from bench._experiment_worlds import WORLDS, Floats, Runs, World, simulate
 from bench._results import write_results
-from experiments.stats.brownian import Boundaries
+from experiments.stats.brownian import Boundaries, even_times, symmetric
 from experiments.stats.estimands import Mean
 from experiments.stats.estimates import Estimate, absolute_effect
-from experiments.stats.futility import with_futility
+from experiments.stats.futility import FutilityRule, with_futility
 from experiments.stats.moments import mean_arm, merge_arms, stratify_arms
 from experiments.stats.power import (
     AnalysisPlan,
@@ -38,6 +38,8 @@ from experiments.stats.unbiased import stopped_effect
 LOOKS = 50
 ALWAYS_VALID, GROUP_SEQUENTIAL, FIXED = InferenceKind
 FIXED_BOUND = 1.959964
+# Readings of futility for each look.
+READINGS = 10
 # Of each look, so many z values are corrected exactly; runs lie between them.
 CORRECTED_VALUES = 24
 
@@ -144,16 +146,19 @@ def calculator(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
 
 
 def futility(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
-    """Where no effect is, futility ends the test early; where the planned one is, little power is lost."""
+    """Where no effect is, futility ends the test early; where the planned one is, little power is lost.
+
+    Futility is read READINGS times as often as the looks come, as pages and policies do.
+    """
     for kind in InferenceKind:
         plan = AnalysisPlan(kind)
-        boundaries = planned_boundaries(plan)
-        stopped = with_futility(boundaries, planned_futility(plan))
+        boundaries = _read_often(planned_boundaries(plan))
+        stopped = _with_first_time(boundaries, planned_futility(plan))
         for world in WORLDS[:2]:
-            idle = _decide(simulate(world, rng, runs=runs, looks=LOOKS, lift=0.0), stopped)
+            idle = _decide(simulate(world, rng, runs=runs, looks=LOOKS * READINGS, lift=0.0), stopped)
             yield Figure(f"futility, {kind}, {world.name}: mean end without effect", idle.mean_time, high=0.6)
             lift, _ = _planned_lift(world, plan)
-            watched = simulate(world, rng, runs=runs, looks=LOOKS, lift=lift)
+            watched = simulate(world, rng, runs=runs, looks=LOOKS * READINGS, lift=lift)
             loss = _share(_decide(watched, boundaries).is_won) - _share(_decide(watched, stopped).is_won)
             yield Figure(f"futility, {kind}, {world.name}: power lost", loss, high=0.02)
 
@@ -245,6 +250,22 @@ def _decide(watched: Runs, boundaries: Boundaries) -> Ends:
     last, upper = z[np.arange(len(z)), look], np.array(boundaries.upper)[look]
     times = np.array(boundaries.times)
     return Ends(look, last >= upper, np.abs(last) >= upper, float(times[look].mean()))
+
+
+def _read_often(boundaries: Boundaries) -> Boundaries:
+    """Return the boundaries with READINGS readings for each look; those between looks find no effect."""
+    bounds = np.full((len(boundaries.times), READINGS), np.inf)
+    bounds[:, -1] = boundaries.upper
+    return symmetric(even_times(bounds.size), bounds.ravel().tolist())
+
+
+def _with_first_time(boundaries: Boundaries, rule: FutilityRule) -> Boundaries:
+    """Return the boundaries at which futility ends a test as well, from the rule's first time on."""
+    stopped = with_futility(boundaries, rule)
+    low = [
+        bound if time >= rule.first_time else -np.inf for time, bound in zip(stopped.times, stopped.lower, strict=True)
+    ]
+    return Boundaries(stopped.times, tuple(low), stopped.upper)
 
 
 def corrected_effects(watched: Runs, ends: Ends, boundaries: Boundaries) -> Floats:

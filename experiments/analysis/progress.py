@@ -92,7 +92,7 @@ def _futility(plan: Plan, goal: Measured | None, information: float | None) -> t
     bound = _final_bound(plan)
     power = predictive_power(z, min(information, 1.0), bound)
     is_early = information < 1 and plan.ended_at is None
-    return power, is_early and power < planned_futility(plan.analysis).threshold
+    return power, is_early and planned_futility(plan.analysis).is_futile(z, information)
 
 
 def _final_bound(plan: Plan) -> float:

@@ -13,15 +13,12 @@ from math import ceil, exp, log, sqrt
 import numpy as np
 from scipy import optimize, special
 
-from experiments.stats.brownian import Boundaries, even_times, symmetric
+from experiments.stats.brownian import DISCRETE_SHIFT, Boundaries, even_times, symmetric
 from experiments.stats.estimands import Estimand
 from experiments.stats.futility import FutilityRule, futility_rule, unwatched
 from experiments.stats.group_sequential import MOST_LOOKS, spending_boundaries
 from experiments.stats.moments import ArmMoments
 from experiments.stats.sequential import always_valid_bound, mixture_variance
-
-# Siegmund (1985): watching at looks instead of all the time is like a boundary higher by so many √(time between looks).
-DISCRETE_SHIFT = 0.5826
 
 
 class InferenceKind(StrEnum):

@@ -2,7 +2,9 @@
 
 from math import sqrt
 
+import numpy as np
 import pytest
+from scipy import special
 
 from experiments.stats.futility import predictive_power, with_futility
 from experiments.stats.power import AnalysisPlan, InferenceKind, planned_boundaries, planned_futility, required_drift
@@ -36,6 +38,37 @@ def test_the_rule_says_the_same_as_its_boundary() -> None:
 
     assert rule.is_futile(bound - 0.01, time)
     assert not rule.is_futile(bound + 0.01, time)
+
+
+@pytest.mark.parametrize("looks", [5, 50])
+@pytest.mark.parametrize("kind", InferenceKind)
+def test_who_reads_all_the_time_loses_no_more_power_than_promised(kind: InferenceKind, looks: int) -> None:
+    plan = AnalysisPlan(kind, looks=looks)
+    rule, drift, boundaries = planned_futility(plan), required_drift(plan), planned_boundaries(plan)
+    rng, runs, steps = np.random.default_rng(1), 10_000, 2_000
+    upper = dict(zip((round(steps * time) for time in boundaries.times), boundaries.upper, strict=True))
+    score = special.ndtri(rule.threshold)
+    path, won, is_futile, lost = np.zeros(runs), *np.zeros((3, runs), dtype=np.bool_)
+
+    for step in range(1, steps + 1):
+        time = step / steps
+        path += drift / steps + rng.standard_normal(runs) / sqrt(steps)
+        if step in upper:
+            new = ~won & (path >= upper[step] * sqrt(time))
+            won |= new
+            lost |= new & is_futile
+        if rule.first_time <= time < 1:
+            is_futile |= ~won & (path < rule.final_bound * time + score * sqrt(time * (1 - time)))
+
+    assert won.mean() == pytest.approx(0.8, abs=0.02)
+    assert 0.005 < lost.mean() < 0.015 + 2 * sqrt(0.015 / runs)
+
+
+def test_nothing_is_futile_before_the_first_planned_look() -> None:
+    rule = planned_futility(AnalysisPlan(looks=10))
+
+    assert not rule.is_futile(-8.0, 0.09)
+    assert rule.is_futile(-8.0, 0.1)
 
 
 def test_predictive_power() -> None:
