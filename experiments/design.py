@@ -18,8 +18,6 @@ PERSONALIZED: Final = 1
 """The arms of a hold-out. Its control gets no personalization."""
 SERVER_ATTRIBUTES: Final = frozenset({"segments", "traits", "attributes", "consent"})
 """Attributes that the server alone knows. A condition on one of them keeps the experiment from local SDKs."""
-STEPS: Final = 10_000
-"""The number of buckets of the hash."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
 from experiments.arms import Assignment
-from experiments.assignment import hash_v2
-from experiments.design import FALLBACK_ATTRIBUTE, HASH_ATTRIBUTE, STEPS, BucketFilter, Design, LiveExperiments
+from experiments.assignment import STEPS, hash_v2
+from experiments.design import FALLBACK_ATTRIBUTE, HASH_ATTRIBUTE, BucketFilter, Design, LiveExperiments
 from experiments.flags import flag_values
 
 ConsentMode = Literal["yes", "no_refusal", "nothing"]

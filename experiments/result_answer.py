@@ -37,7 +37,7 @@ def answer_of(results: ExperimentResults, policy: Mapping[str, Any]) -> dict[str
 
 def _srm(health: Health) -> dict[str, Any]:
     verdict = "mismatch" if health.is_mismatch else "as_planned"
-    return {"p": health.srm_p_value, "watched_p": health.srm_watched_p_value, "verdict": verdict}
+    return {"p": health.srm_p_value, "verdict": verdict}
 
 
 def _metric(metric: MetricResult, inference: str) -> dict[str, Any]:

@@ -122,8 +122,8 @@ class ArmUnits:
 class Health:
     """Whether the numbers may be trusted. `warnings` are sentences; with a mismatch nothing may be concluded.
 
-    `srm_p_value` is that of χ² on the sizes of arms, which holds for one look. While the experiment runs, the test that
-    may be watched decides whether there is a mismatch; `srm_watched_p_value` is its own.
+    `srm_p_value` is the one that decides about the sizes of arms: of the test that may be watched while the experiment
+    runs, of χ² once it has ended.
     """
 
     srm_p_value: float
@@ -133,7 +133,6 @@ class Health:
     is_imbalanced: bool
     counted_until: datetime | None
     warnings: tuple[str, ...] = ()
-    srm_watched_p_value: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

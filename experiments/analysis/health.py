@@ -12,6 +12,7 @@ from experiments.analysis.plan import Plan
 from experiments.analysis.readings import Reading
 from experiments.analysis.tables import Table
 from experiments.analysis.words import percent
+from experiments.assignment import bucket_shares
 from experiments.results import ArmUnits, Health
 from experiments.stats.checks import imbalance_check, switch_check
 from experiments.stats.estimands import Mean
@@ -47,31 +48,29 @@ def health_of(plan: Plan, table: Table, reading: Reading, measured: Sequence[Mea
     """Return the health. Sizes count quarantined units as well: who switches may do so in one arm more often."""
     counts = (table.sums.n[:, 0].astype(np.int64) + table.quarantined).tolist()
     weights = _weights(plan, table)
-    watched = sequential_srm(counts, weights)
-    at_end = srm_check(counts, weights)
-    is_over = plan.ended_at is not None
+    # χ² holds for one look, so it is asked only once nobody comes any more.
+    ratio = sequential_srm(counts, weights) if plan.ended_at is None else srm_check(counts, weights)
     quarantined, units = int(table.quarantined.sum()), int(np.sum(counts))
     switches = switch_check(quarantined, units)
+    many_switches = switches.share if switches.is_too_many else 0.0
     is_imbalanced = _is_imbalanced(table, measured, plan.n_star)
-    # χ² holds for one look, so it decides only once nobody comes any more.
-    is_mismatch = watched.is_mismatch or (is_over and at_end.is_mismatch)
     return Health(
-        srm_p_value=at_end.p_value,
-        srm_watched_p_value=watched.p_value,
-        is_mismatch=is_mismatch,
+        srm_p_value=ratio.p_value,
+        is_mismatch=ratio.is_mismatch,
         switch_share=switches.share,
         has_switchers=switches.is_too_many,
         is_imbalanced=is_imbalanced,
         counted_until=reading.counted_until,
-        warnings=tuple(_warnings(plan, is_mismatch, switches.share if switches.is_too_many else 0.0, is_imbalanced)),
+        warnings=tuple(_warnings(plan, ratio.is_mismatch, many_switches, is_imbalanced)),
     )
 
 
 def _weights(plan: Plan, table: Table) -> list[list[float]]:
-    """Return the intended weights of each epoch of the table, those of the design where an epoch has none."""
+    """Return the shares of arms in each epoch of the table that its buckets give, by the design where it has none."""
     own = {arm.key: arm.weight for arm in plan.design.arms}
     rows = [plan.weights.get(epoch, own) for epoch in table.epochs]
-    return [[max(row.get(arm, 0.0), 0.0) for arm in table.arms] for row in rows]
+    weights = [tuple(max(row.get(arm, 0.0), 0.0) for arm in table.arms) for row in rows]
+    return [list(bucket_shares(tuple(one / sum(row) for one in row), plan.design.coverage)) for row in weights]
 
 
 def _is_imbalanced(table: Table, measured: Sequence[Measured], n_star: float) -> bool:

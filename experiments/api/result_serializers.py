@@ -128,8 +128,9 @@ class ArmUnitsSerializer(serializers.Serializer[Any]):
 class SrmSerializer(serializers.Serializer[Any]):
     """Whether the sizes of the arms fit their weights."""
 
-    p = serializers.FloatField(help_text="χ², for one look.")
-    watched_p = serializers.FloatField(help_text="Of the test that may be watched; it decides while shoppers come.")
+    p = serializers.FloatField(
+        help_text="Below .001 it is a mismatch: of a test that may be watched, of χ² once the experiment has ended."
+    )
     verdict = serializers.ChoiceField(["as_planned", "mismatch"])
 
 
@@ -143,7 +144,6 @@ class HealthSerializer(serializers.Serializer[Any]):
     is_imbalanced = serializers.BooleanField()
     counted_until = serializers.DateTimeField(allow_null=True)
     warnings = serializers.ListField(child=serializers.CharField())
-    srm_watched_p_value = serializers.FloatField()
 
 
 class ProgressSerializer(serializers.Serializer[Any]):

@@ -7,7 +7,8 @@ from django.db import connection
 
 from common.errors import NotFound
 from experiments import design as records
-from experiments.design import STEPS, BucketFilter, Design, LiveExperiments
+from experiments.assignment import STEPS
+from experiments.design import BucketFilter, Design, LiveExperiments
 from experiments.models import Experiment, Namespace
 from experiments.payloads import targets_of
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.assignment import bucket_ranges, choose_arm, hash_v2
+from experiments.assignment import bucket_ranges, bucket_shares, choose_arm, hash_v2
 
 
 @pytest.mark.parametrize(("value", "bucket"), [("u1", 0.2718), ("ü", 0.9676), ("😀x", 0.3492), ("日本", 0.0084)])
@@ -38,6 +38,16 @@ def test_coverage_narrows_every_arm_without_moving_anyone() -> None:
     ]
 
     assert moved == []
+
+
+def test_the_hash_gives_arms_whole_buckets() -> None:
+    third = 1 / 3
+
+    assert bucket_shares((0.5, 0.5)) == (0.5, 0.5)
+    assert bucket_shares((third, third, third)) == (0.3334, 0.3333, 0.3333)
+    assert bucket_shares((third, third, third), 0.01) == (0.34, 0.33, 0.33)
+    assert bucket_shares((0.8, 0.2, 0.0)) == (0.8, 0.2, 0.0)
+    assert bucket_shares((0.5, 0.5), 0.0) == (0.5, 0.5)
 
 
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=8), st.text())

@@ -82,21 +82,35 @@ def test_a_mismatch_makes_results_unhealthy() -> None:
         "Nothing may be concluded: Control has 53.8 % of the units instead of 50.0 %,"
         " so units are lost or counted wrongly."
     )
-    counts, weights = [[5_000, 4_300]], [[0.5, 0.5]]
-    assert results.health.srm_p_value == pytest.approx(srm_check(counts, weights).p_value)
-    assert results.health.srm_watched_p_value == pytest.approx(sequential_srm(counts, weights).p_value)
+    assert results.health.srm_p_value == pytest.approx(sequential_srm([[5_000, 4_300]], [[0.5, 0.5]]).p_value)
 
 
-def test_chi_square_decides_only_after_the_end() -> None:
+def test_the_p_value_that_is_printed_decides() -> None:
+    """χ² holds for one look, so it decides only after the end."""
     units = spenders("control", 5_000), spenders("warm", 4_660)
     plan = plan_with(("revenue_per_visitor", "goal"))
 
-    running = read(plan, *units)
-    ended = read(plan_with(("revenue_per_visitor", "goal"), status="stopped", ended_at=AT), *units)
+    running = read(plan, *units).health
+    ended = read(plan_with(("revenue_per_visitor", "goal"), status="stopped", ended_at=AT), *units).health
 
-    assert running.health.srm_p_value < 0.001
-    assert not running.health.is_mismatch
-    assert ended.health.is_mismatch
+    assert running.srm_p_value == pytest.approx(sequential_srm([[5_000, 4_660]], [[0.5, 0.5]]).p_value)
+    assert (running.srm_p_value > 0.001, running.is_mismatch) == (True, False)
+    assert ended.srm_p_value == pytest.approx(srm_check([[5_000, 4_660]], [[0.5, 0.5]]).p_value)
+    assert (ended.srm_p_value < 0.001, ended.is_mismatch) == (True, True)
+
+
+def test_sizes_are_compared_with_the_buckets_of_the_arms() -> None:
+    """Thirds of 1 % of all buckets are 34, 33 and 33 of them."""
+    arms = tuple(Arm(key, key.title(), 1 / 3) for key in ("control", "warm", "cold"))
+    plan = plan_with(("revenue_per_visitor", "goal"), arms=arms)
+    narrow = replace(plan, design=replace(plan.design, coverage=0.01))
+    units = spenders("control", 68_000), spenders("warm", 66_000), spenders("cold", 66_000)
+
+    results = read(narrow, *units)
+
+    assert [one.planned_share for one in results.arms] == [0.34, 0.33, 0.33]
+    assert not results.health.is_mismatch
+    assert read(plan, *units).health.is_mismatch
 
 
 def test_arms_that_differed_before_are_imbalanced() -> None:
