@@ -111,14 +111,22 @@ def _arm_values(
 
 
 def _compared_rows(table: Table, sums: Sums, layout: Layout, comparer: Comparer) -> dict[int, Row]:
-    """Return the comparisons by row: groups, days added up, windows. They claim nothing but in always-valid tests."""
+    """Return the comparisons by row: groups, days added up, windows.
+
+    Groups and days added up claim nothing but in always-valid tests, windows nothing at all: the units in them come and
+    go, and no inference here holds for whoever watches that.
+    """
     rows = table.rows
-    places = [
+    growing = [
         *range(rows.group_slice.start, rows.group_slice.stop),
-        *range(rows.cumulative_slice.start, sums.n.shape[1]),
+        *range(rows.cumulative_slice.start, rows.cumulative_slice.stop),
     ]
+    windows = list(range(rows.window_slice.start, rows.window_slice.stop))
     claims = ALWAYS if comparer.bounds.plan.inference is InferenceKind.ALWAYS_VALID else NEVER
-    return dict(zip(places, remembered_rows.rows(sums.rows(places), layout, comparer, claims), strict=True))
+    compared: dict[int, Row] = {}
+    for places, allowed in ((growing, claims), (windows, NEVER)):
+        compared |= zip(places, remembered_rows.rows(sums.rows(places), layout, comparer, allowed), strict=True)
+    return compared
 
 
 def _with_totals(one: ArmComparison, place: int, effects: Effects, use: MetricUse, analysis: Analysis) -> ArmComparison:

@@ -186,6 +186,17 @@ def test_groups_days_and_windows_equal_the_scalar_analysis_of_their_units() -> N
         assert numbers(window) == pytest.approx(expected(lambda one, last=last: np.isin(one.groups["day"], last)))
 
 
+def test_a_rolling_window_claims_nothing_while_the_units_of_all_days_do() -> None:
+    days = [(AT - timedelta(days=back)).date().isoformat() for back in (3, 2, 1, 0)]
+    plan = plan_with(("revenue_per_visitor", "goal"), planned_units=1_200)
+
+    result = goal(read(plan, by_device("control", 10.0, days), by_device("warm", 13.0, days)))
+
+    assert [one.cumulative[0].is_significant for one in result.days] == [True] * 4
+    assert {length: row[0].is_significant for length, row in result.windows.items()} == {1: False, 7: False, 28: False}
+    assert numbers(result.windows[7][0].absolute)[1] > 0
+
+
 def test_many_days_are_cut_and_still_add_up() -> None:
     days = [(AT - timedelta(days=back)).date().isoformat() for back in range(120, -1, -1)]
     plan = plan_with(("revenue_per_visitor", "goal"))
