@@ -34,8 +34,9 @@ class GuardrailState:
 class ArmComparison:
     """An arm against the control. `absolute` decides, `relative` is for reading.
 
-    `adjusted_p_value` is corrected over arms. `pooled` is the absolute effect without regard to epochs. `unadjusted` is
-    the one without CUPED. `median_unbiased` stands for stopped tests alone. Chances never decide.
+    `adjusted_p_value` is corrected after Holm: of the goal over its arms, of other metrics over all of them, of groups
+    over the groups of all metrics. `pooled` is the absolute effect without regard to epochs. `unadjusted` is the one
+    without CUPED. `median_unbiased` stands for stopped tests alone. Chances never decide.
     """
 
     arm: str

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from experiments.analysis.bounds import bounds_of
 from experiments.analysis.comparisons import Claims
 from experiments.analysis.factors import factors_of
+from experiments.analysis.families import corrected_groups, corrected_metrics
 from experiments.analysis.health import arm_units, health_of
 from experiments.analysis.metrics import Analysis, measure
 from experiments.analysis.plan import MetricUse, Plan
@@ -35,20 +36,27 @@ def analyze(plan: Plan, reading: Reading, moment: Moment, *, with_breakdowns: bo
     table = table_of(reading.cells, plan.arm_keys, width=len(plan.variables), today=moment.today)
     units = dict(zip(plan.arm_keys, map(int, table.sums.n[:, 0].sum(axis=0)), strict=True))
     looks = [look.units for look in reading.looks]
-    bounds = bounds_of(plan, [*looks, units] if moment.is_look else looks)
+    looks = [*looks, units] if moment.is_look else looks
+    bounds = bounds_of(plan, looks)
+    others = sum(use.role != "goal" for use in plan.metrics)
+    other_bounds = bounds_of(plan, looks, metrics=max(others, 1))
     has_ended = plan.design.status in ("stopped", "shipped", "archived")
     sizes = _pair_sizes(plan, reading, units) if has_ended else ()
-    analysis = Analysis(plan, table, bounds, has_ended, sizes)
+    analysis = Analysis(plan, table, bounds, other_bounds, has_ended, sizes)
     is_readable = _is_readable(plan, reading, sum(units.values()), moment)
+    claims = [_claims(use, reading, is_readable) for use in plan.metrics]
     measured = [
-        measure(use, analysis, _claims(use, reading, is_readable), with_breakdowns=with_breakdowns)
-        for use in plan.metrics
+        measure(use, analysis, claim, with_breakdowns=with_breakdowns)
+        for use, claim in zip(plan.metrics, claims, strict=True)
     ]
     goal = next((one for one in measured if one.result.role == "goal"), None)
     arms = arm_units(plan, table, reading)
     health = health_of(plan, table, reading, measured)
     progress = progress_of(plan, table, goal, moment.at)
     metrics = tuple(one.result for one in measured)
+    if plan.inference is not InferenceKind.GROUP_SEQUENTIAL:
+        metrics = corrected_metrics(metrics, [one.past for one in claims], alpha=plan.alpha)
+    metrics = corrected_groups(metrics, table.rows.group_count, alpha=plan.alpha)
     rails = tuple(one for one in metrics if one.role == "guardrail")
     result = None if goal is None else goal.result
     is_known = is_readable or reading.significant is not None

@@ -26,24 +26,25 @@ from experiments.stats.sequential import always_valid_bound, always_valid_p
 class Bounds:
     """The inference of a plan at one moment.
 
-    `look_bounds` are those of the latest look of a group-sequential test: how many standard errors at alpha / m for m
-    comparisons, at place m − 1.
+    `look_bound` is that of the latest look of a group-sequential test: how many standard errors at alpha. `step_bounds`
+    are those at alpha / m for m comparisons, at place m − 1, of one metric among those corrected together.
     """
 
     plan: Plan
-    look_bounds: tuple[float, ...] = ()
+    look_bound: float = inf
+    step_bounds: tuple[float, ...] = ()
 
     @property
     def key(self) -> tuple[Any, ...]:
         """Return all that bounds of an estimate depend on."""
-        return self.plan.inference, self.plan.alpha, self.plan.n_star, self.look_bounds
+        return self.plan.inference, self.plan.alpha, self.plan.n_star, self.look_bound, self.step_bounds
 
     def reach(self, effects: Effects) -> Floats:
         """Return how many standard errors intervals reach to each side, float64[R, T]."""
         if self.plan.inference is InferenceKind.FIXED:
             return _student_reach(effects.freedom, self.plan.alpha)
         if self.plan.inference is InferenceKind.GROUP_SEQUENTIAL:
-            return np.full(effects.values.shape, self.look_bounds[0] if self.look_bounds else inf)
+            return np.full(effects.values.shape, self.look_bound)
         n = np.maximum(effects.n, 1.0)
         return always_valid_bound(n, alpha=self.plan.alpha, n_star=self.plan.n_star)
 
@@ -62,20 +63,23 @@ class Bounds:
         """Return which effects differ from 0 at this look, bool[R, T], corrected over arms after Holm."""
         if self.plan.inference is not InferenceKind.GROUP_SEQUENTIAL:
             return np.asarray(adjusted < self.plan.alpha)
-        if not self.look_bounds:
+        if not self.step_bounds:
             return np.zeros(effects.values.shape, dtype=np.bool_)
         with np.errstate(invalid="ignore", divide="ignore"):
             z = np.nan_to_num(np.abs(effects.values / effects.errors))
         order = np.argsort(-z, axis=1, kind="stable")
-        steps = np.array(self.look_bounds[: z.shape[1]])[::-1]
+        steps = np.array(self.step_bounds[: z.shape[1]])[::-1]
         passed = np.logical_and.accumulate(np.take_along_axis(z, order, axis=1) >= steps, axis=1)
         result = np.zeros(z.shape, dtype=np.bool_)
         np.put_along_axis(result, order, passed, axis=1)
         return result
 
 
-def bounds_of(plan: Plan, looks: Sequence[Mapping[str, int]]) -> Bounds:
-    """Return the bounds after these looks, each the units of the arms then."""
+def bounds_of(plan: Plan, looks: Sequence[Mapping[str, int]], *, metrics: int = 1) -> Bounds:
+    """Return the bounds after these looks, each the units of the arms then; of one of so many metrics together.
+
+    Over metrics alpha is shared equally (Bonferroni), over arms after Holm.
+    """
     if plan.inference is not InferenceKind.GROUP_SEQUENTIAL:
         return Bounds(plan)
     times = look_times(plan, looks)
@@ -83,8 +87,9 @@ def bounds_of(plan: Plan, looks: Sequence[Mapping[str, int]]) -> Bounds:
         return Bounds(plan)
     is_last = times[-1] >= 1 or len(times) == plan.planned_looks
     comparisons = len(plan.design.arms) - 1
-    levels = [plan.alpha / count for count in range(1, comparisons + 1)]
-    return Bounds(plan, tuple(spending_boundaries(times, one, is_complete=is_last).upper[-1] for one in levels))
+    levels = [plan.alpha, *(plan.alpha / metrics / count for count in range(1, comparisons + 1))]
+    bound, *steps = (spending_boundaries(times, one, is_complete=is_last).upper[-1] for one in levels)
+    return Bounds(plan, bound, tuple(steps))
 
 
 def look_times(plan: Plan, looks: Sequence[Mapping[str, int]]) -> tuple[float, ...]:

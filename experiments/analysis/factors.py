@@ -1,5 +1,7 @@
 """Multivariate designs: what each level does on average over the others, and where factors depend on each other."""
 
+from math import isfinite
+
 from experiments.analysis.bounds import Bounds
 from experiments.analysis.comparisons import number
 from experiments.analysis.effects import first_arms, moments_of
@@ -78,10 +80,10 @@ def _conclusion(plan: Plan, estimate: Estimate, bounds: Bounds) -> Conclusion:
     if plan.inference is InferenceKind.FIXED:
         return fixed_inference(estimate, alpha=plan.alpha)
     if plan.inference is InferenceKind.GROUP_SEQUENTIAL:
-        if not bounds.look_bounds or not estimate.is_usable:
+        if not isfinite(bounds.look_bound) or not estimate.is_usable:
             return no_conclusion(estimate, plan.alpha)
         nominal = fixed_inference(estimate, alpha=plan.alpha).p_value
-        return interval(estimate, bounds.look_bounds[0] * estimate.standard_error, nominal, plan.alpha)
+        return interval(estimate, bounds.look_bound * estimate.standard_error, nominal, plan.alpha)
     return always_valid_inference(estimate, alpha=plan.alpha, n_star=_n_star(plan))
 
 

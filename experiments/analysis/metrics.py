@@ -45,11 +45,15 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What all metrics of one reading share. `pair_sizes` are the units of each arm and the control at the looks."""
+    """What all metrics of one reading share. `pair_sizes` are the units of each arm and the control at the looks.
+
+    `bounds` are those of the goal, `other_bounds` those of the metrics beside it.
+    """
 
     plan: Plan
     table: Table
     bounds: Bounds
+    other_bounds: Bounds
     has_ended: bool
     pair_sizes: tuple[tuple[int, ...], ...] = ()
 
@@ -64,7 +68,8 @@ def measure(use: MetricUse, analysis: Analysis, claims: Claims, *, with_breakdow
     total = sums.rows(TOTAL_ROW)
     strata = strata_of(total, layout)
     effects = strata.effects()
-    comparer = Comparer(table.arms[1:], analysis.bounds, metric.higher_is_better)
+    bounds = analysis.bounds if use.role == "goal" else analysis.other_bounds
+    comparer = Comparer(table.arms[1:], bounds, metric.higher_is_better)
     compared = [
         _with_totals(one, place, effects, use, analysis) for place, one in enumerate(comparer.total(effects, claims))
     ]

@@ -43,12 +43,13 @@ class Sums:
 class Rows:
     """What the rows are: their names and places, in this order. The first row holds all units.
 
-    `is_cut` says that there were earlier days than those shown.
+    `is_cut` says that there were earlier days than those shown; `group_count` counts the groups not shown as well.
     """
 
     groups: tuple[tuple[str, str], ...]
     days: tuple[date, ...]
     is_cut: bool = False
+    group_count: int = 0
 
     @property
     def group_slice(self) -> slice:
@@ -148,7 +149,7 @@ def _rows_of(cells: Sequence[CellRow]) -> Rows:
         mine = [group for group in sizes if group[0] == dimension]
         groups += sorted(mine, key=lambda group: (-sizes[group], group[1]))[:MOST_GROUPS]
     days = sorted(map(date.fromisoformat, {cell.value for cell in cells if cell.dimension == DAY}))
-    return Rows(tuple(groups), tuple(days[-MOST_DAYS:]), is_cut=len(days) > MOST_DAYS)
+    return Rows(tuple(groups), tuple(days[-MOST_DAYS:]), is_cut=len(days) > MOST_DAYS, group_count=len(sizes))
 
 
 def with_days(single: Sums, rows: Rows, today: date) -> Sums:

@@ -48,7 +48,9 @@ class ComparedSerializer(serializers.Serializer[Any]):
     relative_ci = pair()
     standard_error = number(required=False)
     p = number("By the inference; group-sequential tests: nominal.", required=False)
-    adjusted_p = number("Corrected over arms after Holm.", required=False)
+    adjusted_p = number(
+        "Corrected after Holm: the goal over arms, other metrics together, all groups together.", required=False
+    )
     significant = serializers.BooleanField(required=False, help_text="Whether the inference allows to claim an effect.")
     better = serializers.BooleanField(required=False)
     inference = serializers.CharField(required=False)
