@@ -54,11 +54,11 @@ class MetricForm(forms.Form):
         label="Margin as a guardrail, %", initial=2, min_value=0, max_value=99, help_text="The harm that it allows."
     )
     winsor_share = forms.FloatField(
-        label="Cut values above, % of shoppers",
+        label="Cut values above, % of shoppers with one",
         required=False,
         min_value=50,
         max_value=99.99,
-        help_text="99 takes the largest of a hundred for as large as the next. Of a mean only; empty: none.",
+        help_text="99 takes the largest of a hundred that are not 0 for as large as the next. Of a mean only; empty: none.",
     )
     has_quantiles = forms.BooleanField(label="Show quantiles", required=False)
 

@@ -57,7 +57,7 @@ class Metric:
     """One metric. A ratio divides the sum of `numerator` by the sum of `denominator`; others have no denominator.
 
     `margin` is the harm that a guardrail allows, as a share of the control's value. `winsor_share` .99 cuts the values
-    of units above that quantile of all arms joined; None leaves them.
+    of units above that quantile of all values other than 0, all arms joined; None leaves them.
     """
 
     key: str

@@ -7,7 +7,7 @@ shopper's revenue grows: take out the old sum, put in the new one.
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import log, nan, sqrt
 from operator import itemgetter
@@ -106,8 +106,12 @@ def quantile_estimate(sketch: Sketch, share: float) -> Estimate:
 
 
 def winsor_limit(sketches: Sequence[Sketch], share: float) -> float:
-    """Return the limit above which values are cut off: the quantile over all arms joined, so arms are cut alike."""
-    return quantile(merge_sketches(sketches), share)
+    """Return the limit above which values are cut off: a quantile over all arms joined, so arms are cut alike.
+
+    It is that of the values other than 0: where few units buy, the one of all units is 0, and all revenue would be cut.
+    """
+    joined = merge_sketches(sketches)
+    return quantile(replace(joined, zeros=0), share) if joined.zeros < joined.count else 0.0
 
 
 def winsorized_arm(sketch: Sketch, limit: float) -> ArmMoments:

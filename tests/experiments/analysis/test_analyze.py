@@ -235,6 +235,22 @@ def test_a_cut_metric_is_cut_alike_in_all_arms() -> None:
     assert high - low < 0.1 * plain.standard_error
 
 
+def test_where_few_buy_only_the_largest_amounts_are_cut() -> None:
+    plan = plan_with((CUT, "goal"))
+    units = [spenders("control", 40_000), spenders("warm", 40_000, mean=12.0)]
+    for one in units:
+        one.values[REVENUE][200:] = 0.0
+        one.values[REVENUE][0] = 50_000.0
+
+    result = goal(read(plan, *units))
+
+    spent = np.concatenate([one.values[REVENUE] for one in units])
+    limit = np.quantile(spent[spent != 0], 0.99)
+    cut = [np.minimum(one.values[REVENUE], limit).mean() for one in units]
+    assert np.quantile(spent, 0.99) == 0
+    assert [one.value for one in result.arms] == pytest.approx(cut, rel=0.02)
+
+
 def test_a_cut_metric_has_groups_and_days_too() -> None:
     days = [(AT - timedelta(days=back)).date().isoformat() for back in (3, 0)]
     plan = plan_with((CUT, "goal"))
