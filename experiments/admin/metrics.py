@@ -58,7 +58,7 @@ class MetricForm(forms.Form):
         required=False,
         min_value=50,
         max_value=99.99,
-        help_text="99 takes the largest of a hundred that are not 0 for as large as the next. Of a mean only; empty: none.",
+        help_text="99 takes the largest of a hundred for as large as the next; 0 is left out. Means only; empty: none.",
     )
     has_quantiles = forms.BooleanField(label="Show quantiles", required=False)
 

@@ -41,7 +41,7 @@ def analyze(plan: Plan, reading: Reading, moment: Moment, *, with_breakdowns: bo
     others = sum(use.role != "goal" for use in plan.metrics)
     other_bounds = bounds_of(plan, looks, metrics=max(others, 1))
     has_ended = plan.design.status in ("stopped", "shipped", "archived")
-    sizes = _pair_sizes(plan, reading, units) if has_ended else ()
+    sizes = _look_sizes(plan, reading, units) if has_ended else ()
     analysis = Analysis(plan, table, bounds, other_bounds, has_ended, sizes)
     is_readable = _is_readable(plan, reading, sum(units.values()), moment)
     claims = [_claims(use, reading, is_readable) for use in plan.metrics]
@@ -105,19 +105,20 @@ def _claims(use: MetricUse, reading: Reading, is_readable: bool) -> Claims:
     return Claims(is_readable, past)
 
 
-def _pair_sizes(plan: Plan, reading: Reading, units: Mapping[str, int]) -> tuple[tuple[int, ...], ...]:
-    """Return the rising units of each arm and the control at the looks that might have ended it, the present ones last.
+def _look_sizes(plan: Plan, reading: Reading, units: Mapping[str, int]) -> tuple[tuple[int, ...], ...]:
+    """Return for each arm the rising sizes of the looks that might have ended it, the present one last.
 
+    Planned looks count all units, as their bounds do; other tests those of the arm and the control.
     A test that goes on after its effect was significant, for a minimum runtime or a ramp, was not ended by that look or
     a later one. So these are deleted: Whitehead, Overrunning and underrunning in sequential clinical trials, 1992.
     """
-    control = plan.arm_keys[0]
+    control, is_planned = plan.arm_keys[0], plan.inference is InferenceKind.GROUP_SEQUENTIAL
     rows = []
     for arm in plan.arm_keys[1:]:
         sizes: list[int] = []
         first = next((at for at, look in enumerate(reading.looks) if arm in look.significant), len(reading.looks))
         for look in (*(look.units for look in reading.looks[:first]), units):
-            size = look.get(control, 0) + look.get(arm, 0)
+            size = sum(look.values()) if is_planned else look.get(control, 0) + look.get(arm, 0)
             if size > (sizes[-1] if sizes else 0):
                 sizes.append(size)
         rows.append(tuple(sizes) or (1,))

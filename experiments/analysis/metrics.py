@@ -45,7 +45,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What all metrics of one reading share. `pair_sizes` are the units of each arm and the control at the looks.
+    """What all metrics of one reading share. `look_sizes` are the sizes of the looks for each arm.
 
     `bounds` are those of the goal, `other_bounds` those of the metrics beside it.
     """
@@ -55,7 +55,7 @@ class Analysis:
     bounds: Bounds
     other_bounds: Bounds
     has_ended: bool
-    pair_sizes: tuple[tuple[int, ...], ...] = ()
+    look_sizes: tuple[tuple[int, ...], ...] = ()
 
 
 def measure(use: MetricUse, analysis: Analysis, claims: Claims, *, with_breakdowns: bool) -> Measured:
@@ -152,8 +152,8 @@ def _with_totals(one: ArmComparison, place: int, effects: Effects, use: MetricUs
         bounds = number(check.least_gain), number(check.greatest_gain)
         guardrail = GuardrailState(check.margin, *bounds, check.is_breached, check.holds)
     stopped = None
-    if analysis.has_ended and use.role == "goal" and analysis.pair_sizes:
-        stopped = stopped_estimate(analysis.plan, analysis.pair_sizes[place], estimate)
+    if analysis.has_ended and use.role == "goal" and analysis.look_sizes:
+        stopped = stopped_estimate(analysis.plan, analysis.look_sizes[place], estimate)
     return replace(
         one,
         chance_to_win=summary.chance_to_win,

@@ -12,10 +12,10 @@ from experiments.design import Arm
 from experiments.metrics.registry import REVENUE
 from experiments.stats.estimands import Mean
 from experiments.stats.factorial import factorial_analysis, interaction
-from experiments.stats.group_sequential import GroupSequentialPlan, group_sequential_look
+from experiments.stats.group_sequential import GroupSequentialPlan, group_sequential_look, spending_boundaries
 from experiments.stats.inference import fixed_inference
 from experiments.stats.power import AnalysisPlan, InferenceKind
-from experiments.stats.sequential import always_valid_inference
+from experiments.stats.sequential import always_valid_inference, always_valid_p, mixture_variance
 from experiments.stats.unbiased import realized_boundaries, stopped_effect
 from tests.experiments.analysis.units import (
     AT,
@@ -164,6 +164,49 @@ def test_looks_that_were_significant_and_ended_nothing_do_not_count() -> None:
     assert value is not None
     assert error is not None
     assert numbers(one.median_unbiased)[0] == pytest.approx(value, abs=error / 2)
+
+
+UNEVEN = (Arm("control", "Control", 0.8), Arm("warm", "Warm", 0.15), Arm("cold", "Cold", 0.05))
+"""The arm and the control are never two thirds of all units."""
+
+
+def uneven_look(number: int, units: int) -> LookRow:
+    return LookRow(
+        number, STARTED + timedelta(days=number), {arm.key: round(units * arm.weight) for arm in UNEVEN}, frozenset()
+    )
+
+
+def test_three_uneven_arms_are_corrected_by_the_looks_and_bounds_that_they_had() -> None:
+    plan = plan_with(
+        ("revenue_per_visitor", "goal"), arms=UNEVEN, status="shipped", planned_units=2_000, planned_looks=4,
+        inference=InferenceKind.GROUP_SEQUENTIAL, ended_at=AT, final_arm="warm",
+    )  # fmt: skip
+    units = [spenders(arm.key, round(4_500 * arm.weight), mean=10.5 if arm.key == "warm" else 10.0) for arm in UNEVEN]
+
+    warm, cold = goal(read(plan, *units, looks=(uneven_look(1, 1_500), uneven_look(2, 3_000)))).comparisons
+
+    boundaries = spending_boundaries((1_500 / 6_000, 3_000 / 6_000, 4_500 / 6_000), 0.025)
+    for one, other in ((warm, units[1]), (cold, units[2])):
+        expected = stopped_effect(boundaries, between([units[0], other]))
+        assert numbers(one.median_unbiased) == pytest.approx((expected.median_unbiased, expected.low, expected.high))
+
+
+def test_the_bound_of_an_always_valid_test_with_three_uneven_arms_is_that_of_holms_first_step() -> None:
+    plan = plan_with(
+        ("revenue_per_visitor", "goal"), arms=UNEVEN, status="shipped", planned_units=2_000, ended_at=AT,
+        final_arm="warm",
+    )  # fmt: skip
+    units = [spenders(arm.key, round(4_500 * arm.weight), mean=10.5 if arm.key == "warm" else 10.0) for arm in UNEVEN]
+
+    warm, _ = goal(read(plan, *units, looks=(uneven_look(1, 1_500), uneven_look(2, 3_000)))).comparisons
+
+    sizes = np.array([1_425.0, 2_850.0, 4_275.0])
+    analysis = AnalysisPlan(alpha=0.025, n_star=4_000 * mixture_variance(0.025, 1) / mixture_variance(0.05, 1))
+    boundaries = realized_boundaries(analysis, 4_000, [1_425, 2_850, 4_275])
+    p_at_bound = always_valid_p(np.array(boundaries.upper), sizes, alpha=0.05, n_star=4_000)
+    assert p_at_bound == pytest.approx(0.025)
+    expected = stopped_effect(boundaries, between(units[:2]))
+    assert numbers(warm.median_unbiased) == pytest.approx((expected.median_unbiased, expected.low, expected.high))
 
 
 def test_a_running_test_is_not_corrected() -> None:
