@@ -9,13 +9,18 @@ def name_of(results: ExperimentResults, arm: str) -> str:
 
 
 def effect_in_words(one: ArmComparison) -> str:
-    """Return an effect with its interval: `+4.2 % (+1.1 % to +7.3 %)`."""
-    effect = one.relative
+    """Return an effect with its interval: `+4.2 % (+1.1 % to +7.3 %)`, absolute where a share would contradict it."""
+    effect, show = (one.relative, percent_in_words) if one.is_shown_relative else (one.absolute, number_in_words)
     if effect.value is None:
         return "the effect is unknown"
     if effect.low is None or effect.high is None:
-        return percent_in_words(effect.value)
-    return f"{percent_in_words(effect.value)} ({percent_in_words(effect.low)} to {percent_in_words(effect.high)})"
+        return show(effect.value)
+    return f"{show(effect.value)} ({show(effect.low)} to {show(effect.high)})"
+
+
+def number_in_words(value: float) -> str:
+    """Return a change in the metric's unit with its sign: `+0.042`."""
+    return f"{value:+.4g}"
 
 
 def percent_in_words(share: float) -> str:

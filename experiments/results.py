@@ -18,6 +18,11 @@ class Effect:
     high: float | None
     standard_error: float | None = None
 
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the whole interval lies on one side of 0."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
 
 @dataclass(frozen=True, slots=True)
 class GuardrailState:
@@ -52,6 +57,14 @@ class ArmComparison:
     unadjusted: Effect | None = None
     median_unbiased: Effect | None = None
     guardrail: GuardrailState | None = None
+
+    @property
+    def is_shown_relative(self) -> bool:
+        """Whether the relative effect may stand beside a decision: its interval says the same of 0 as the absolute one.
+
+        Where the control's value is known badly, the relative interval is much wider, and would contradict it.
+        """
+        return self.relative.value is not None and self.relative.excludes_zero == self.absolute.excludes_zero
 
 
 @dataclass(frozen=True, slots=True)

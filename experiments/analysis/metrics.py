@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from math import isfinite
 from typing import Final
 
 import numpy as np
+from scipy import special
 
 from experiments.analysis.bounds import Bounds
 from experiments.analysis.comparisons import ALWAYS, NEVER, Claims, Comparer, Row, number, plain, remembered_rows
@@ -26,6 +28,7 @@ from experiments.results import (
     MetricResult,
 )
 from experiments.stats.bayesian import bayesian_summary
+from experiments.stats.estimates import Estimate
 from experiments.stats.guardrails import guardrail_check
 from experiments.stats.power import InferenceKind
 
@@ -70,8 +73,10 @@ def measure(use: MetricUse, analysis: Analysis, claims: Claims, *, with_breakdow
     effects = strata.effects()
     bounds = analysis.bounds if use.role == "goal" else analysis.other_bounds
     comparer = Comparer(table.arms[1:], bounds, metric.higher_is_better)
+    reaches = bounds.reach(effects)[0].tolist()
     compared = [
-        _with_totals(one, place, effects, use, analysis) for place, one in enumerate(comparer.total(effects, claims))
+        _with_totals(one, place, effects, reaches[place], use, analysis)
+        for place, one in enumerate(comparer.total(effects, claims))
     ]
     count = table.rows.group_slice.stop if with_breakdowns else 1
     quantiles = quantiles_of(table, plan.places[metric.numerator], count) if metric.has_quantiles else []
@@ -134,12 +139,31 @@ def _compared_rows(table: Table, sums: Sums, layout: Layout, comparer: Comparer)
     return compared
 
 
-def _with_totals(one: ArmComparison, place: int, effects: Effects, use: MetricUse, analysis: Analysis) -> ArmComparison:
+def _chances(
+    estimate: Estimate, analysis: Analysis, reach: float, *, higher_is_better: bool
+) -> tuple[float | None, float | None]:
+    """Return chance to win and risk, None where the inference says nothing yet.
+
+    Their error is as many times larger as the interval is wider than that of one look. So the chance lies beyond
+    1 − α/2 where the interval excludes 0, and nowhere else: it never contradicts what stands beside it.
+    """
+    if not isfinite(reach):
+        return None, None
+    alpha = analysis.plan.alpha
+    widening = reach / -float(special.ndtri(alpha / 2))
+    widened = replace(estimate, standard_error=estimate.standard_error * widening)
+    summary = bayesian_summary(widened, alpha=alpha, higher_is_better=higher_is_better)
+    return summary.chance_to_win, summary.risk_of_treatment
+
+
+def _with_totals(
+    one: ArmComparison, place: int, effects: Effects, reach: float, use: MetricUse, analysis: Analysis
+) -> ArmComparison:
     """Return the comparison of all units with what is computed for them alone."""
     estimate, metric = effects.absolute(0, place), use.metric
     if not estimate.is_usable:
         return one
-    summary = bayesian_summary(estimate, alpha=analysis.plan.alpha, higher_is_better=metric.higher_is_better)
+    chance, risk = _chances(estimate, analysis, reach, higher_is_better=metric.higher_is_better)
     guardrail = None
     if use.role == "guardrail":
         check = guardrail_check(
@@ -156,8 +180,8 @@ def _with_totals(one: ArmComparison, place: int, effects: Effects, use: MetricUs
         stopped = stopped_estimate(analysis.plan, analysis.look_sizes[place], estimate)
     return replace(
         one,
-        chance_to_win=summary.chance_to_win,
-        risk=summary.risk_of_treatment,
+        chance_to_win=chance,
+        risk=risk,
         guardrail=guardrail,
         median_unbiased=stopped,
     )

@@ -189,8 +189,8 @@ def _advice(situation: Situation, best: ArmComparison) -> str:
 
 
 def _interval(one: ArmComparison, metric: MetricResult) -> str:
-    """Return `3.1 % higher (1.2 % to 5.0 %)`, absolute where the control has no value to compare with."""
-    effect, show = (one.relative, percent) if one.relative.value is not None else (one.absolute, short_number)
+    """Return `3.1 % higher (1.2 % to 5.0 %)`, absolute where a share cannot be said or its interval contradicts."""
+    effect, show = (one.relative, percent) if one.is_shown_relative else (one.absolute, short_number)
     if effect.value is None:
         return "not known"
     direction = "higher" if effect.value >= 0 else "lower"

@@ -208,9 +208,13 @@ def _metric_row(
         return (*start, "control", NOTHING, NOTHING, NOTHING)
     chance = NOTHING if comparison.chance_to_win is None else f"{comparison.chance_to_win:.0%}"
     effect: Any = relative_text(comparison.relative)
+    absolute: Any = absolute_text(comparison.absolute, metric.display)
     if comparison.is_significant:
-        effect = Marked(effect, "yes" if comparison.is_better else "fail")
-    absolute = absolute_text(comparison.absolute, metric.display)
+        state = "yes" if comparison.is_better else "fail"
+        if comparison.is_shown_relative:
+            effect = Marked(effect, state)
+        else:
+            absolute = Marked(absolute, state)
     return (*start, effect, absolute, p_text(comparison.adjusted_p_value), chance)
 
 

@@ -14,7 +14,7 @@ from experiments.metrics.registry import REVENUE
 from experiments.stats.estimands import Mean
 from experiments.stats.estimates import absolute_effect
 from experiments.stats.moments import arm_from_sums
-from experiments.stats.power import minimum_effect, required_drift
+from experiments.stats.power import InferenceKind, minimum_effect, required_drift
 from experiments.stats.sequential import always_valid_inference
 from experiments.stats.srm import sequential_srm, srm_check
 from tests.experiments.analysis.units import (
@@ -111,6 +111,24 @@ def test_sizes_are_compared_with_the_buckets_of_the_arms() -> None:
     assert [one.planned_share for one in results.arms] == [0.34, 0.33, 0.33]
     assert not results.health.is_mismatch
     assert read(plan, *units).health.is_mismatch
+
+
+@pytest.mark.parametrize("inference", InferenceKind)
+def test_the_chance_to_win_says_what_the_interval_says(inference: InferenceKind) -> None:
+    plan = plan_with(("revenue_per_visitor", "goal"), inference=inference, planned_units=2_000, planned_looks=2)
+    for mean in np.linspace(9.6, 10.6, 11).tolist():
+        one = first(read(plan, spenders("control", 1_000), spenders("warm", 1_000, mean=mean), is_look=True))
+        assert one.chance_to_win is not None
+        is_beyond = one.chance_to_win > 0.975 or one.chance_to_win < 0.025
+        assert is_beyond == one.absolute.excludes_zero
+
+
+def test_there_is_no_chance_to_win_before_the_first_planned_look() -> None:
+    plan = plan_with(("revenue_per_visitor", "goal"), inference=InferenceKind.GROUP_SEQUENTIAL, planned_units=2_000)
+
+    one = first(read(plan, spenders("control", 1_000), spenders("warm", 1_000)))
+
+    assert (one.chance_to_win, one.risk, one.absolute.low) == (None, None, None)
 
 
 def test_arms_that_differed_before_are_imbalanced() -> None:

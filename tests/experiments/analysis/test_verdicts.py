@@ -84,6 +84,20 @@ SITUATIONS: list[tuple[str, Situation, Verdict]] = [
         Verdict("better", "Revenue per visitor is 3.1 % higher (1.2 % to 5.0 %): ship it, or go on watching.", "warm"),
     ),
     (
+        "a winner whose relative interval would contradict it",
+        situation(replace(WIN, relative=Effect(1.45, -0.41, 3.31))),
+        Verdict("better", "Revenue per visitor is 0.31 higher (0.12 to 0.5): ship it, or go on watching.", "warm"),
+    ),
+    (
+        "nothing yet, though the relative interval would say so",
+        situation(replace(NOTHING, relative=Effect(0.04, 0.01, 0.07))),
+        Verdict(
+            "undecided",
+            "Nothing may be concluded about revenue per visitor yet: 0.19 higher (−0.12 to 0.5), about 4 days left.",
+            "warm",
+        ),
+    ),
+    (
         "a winner before the shortest runtime",
         situation(WIN, progress=replace(UNDERWAY, days=2.0)),
         Verdict(
