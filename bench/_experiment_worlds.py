@@ -50,21 +50,36 @@ class Runs:
         return np.divide(self.effect, self.error, out=np.zeros_like(self.effect), where=self.error > 0)
 
 
-def simulate(world: World, rng: np.random.Generator, *, runs: int, looks: int, lift: float) -> Runs:
-    """Return runs of an experiment whose treatment has the base value times 1 + lift."""
-    units = world.units // looks
+def simulate(
+    world: World,
+    rng: np.random.Generator,
+    *,
+    runs: int,
+    looks: int,
+    lift: float,
+    shares: tuple[float, float] = (0.5, 0.5),
+) -> Runs:
+    """Return runs of an experiment whose treatment has the base value times 1 + lift; shares of control, treatment."""
+    first, second = (round(2 * world.units * share) // looks for share in shares)
     parts = [
-        _effects(world.draw(rng, part, looks, units, 0.0), world.draw(rng, part, looks, units, lift), units)
+        _effects(
+            (world.draw(rng, part, looks, first, 0.0), first), (world.draw(rng, part, looks, second, lift), second)
+        )
         for part in world.chunks(runs)
     ]
-    n = np.linspace(2.0 * units, 2.0 * units * looks, looks)
+    n = (first + second) * np.arange(1.0, looks + 1)
     return Runs(np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), n)
 
 
-def _effects(control: Floats, treatment: Floats, units: int) -> tuple[Floats, Floats]:
-    n = units * np.arange(1.0, control.shape[1] + 1)
-    (value_a, variance_a), (value_b, variance_b) = (_value(sums.cumsum(axis=1), n) for sums in (control, treatment))
-    return value_b - value_a, np.sqrt(np.maximum(variance_a + variance_b, 0) / n)
+def _effects(control: tuple[Floats, int], treatment: tuple[Floats, int]) -> tuple[Floats, Floats]:
+    """Return effect and error at each look, from the sums of each arm and its units for each look."""
+    values, variances = [], []
+    for sums, units in (control, treatment):
+        n = units * np.arange(1.0, sums.shape[1] + 1)
+        value, variance = _value(sums.cumsum(axis=1), n)
+        values.append(value)
+        variances.append(variance / n)
+    return values[1] - values[0], np.sqrt(np.maximum(variances[0] + variances[1], 0))
 
 
 def _value(sums: Floats, n: Floats) -> tuple[Floats, Floats]:

@@ -119,6 +119,21 @@ def power_at_fixed_size(rng: np.random.Generator, runs: int) -> Iterator[Figure]
             yield Figure(f"power at the fixed size, {world.name}: {kind}", _share(decided.is_won), low=bar)
 
 
+def unequal_shares(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
+    """At 90 to 10: false alarms, and whether the size that the calculator gives has its power."""
+    for kind in InferenceKind:
+        plan = AnalysisPlan(kind, shares=(0.9, 0.1))
+        boundaries = planned_boundaries(plan)
+        low, high = (None, 0.05) if kind is ALWAYS_VALID else (0.045, 0.055)
+        for world in WORLDS[:2]:
+            idle = _decide(simulate(world, rng, runs=runs, looks=LOOKS, lift=0.0, shares=plan.shares), boundaries)
+            name = f"shares 90 to 10, {kind}, {world.name}"
+            yield Figure(f"{name}: type I", _share(idle.is_significant), low, high)
+            lift, _ = _planned_lift(world, plan)
+            watched = simulate(world, rng, runs=runs, looks=LOOKS, lift=lift, shares=plan.shares)
+            yield Figure(f"{name}: power", _share(_decide(watched, boundaries).is_won), 0.77, 0.83)
+
+
 def calculator(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
     """Twenty designs for each inference: simulated power less the calculator's, in the four worlds in turn."""
     for kind in InferenceKind:
@@ -224,6 +239,7 @@ PARTS = {
     "without_effect": without_effect,
     "coverage": coverage,
     "power": power_at_fixed_size,
+    "unequal_shares": unequal_shares,
     "calculator": calculator,
     "futility": futility,
     "bias": bias,
