@@ -121,7 +121,10 @@ class MetricResult:
 
 @dataclass(frozen=True, slots=True)
 class ArmUnits:
-    """The units of an arm, those quarantined, those that never were analyzed for want of consent."""
+    """The units of an arm, those quarantined, those that never were analyzed for want of consent.
+
+    `machines` are devices that say that they are one, such as a crawler; they are set aside.
+    """
 
     arm: str
     name: str
@@ -130,6 +133,7 @@ class ArmUnits:
     planned_share: float
     quarantined: int = 0
     withheld: int = 0
+    machines: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,11 @@ def arm_units(plan: Plan, table: Table, reading: Reading) -> tuple[ArmUnits, ...
             planned_share=weight,
             quarantined=switched,
             withheld=reading.withheld.get(arm.key, 0),
+            machines=machines,
         )
-        for arm, size, weight, switched in zip(plan.design.arms, sizes, weights, quarantined, strict=True)
+        for arm, size, weight, switched, machines in zip(
+            plan.design.arms, sizes, weights, quarantined, table.machines.tolist(), strict=True
+        )
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.analysis.readings import DAY, TOTAL, CellRow
+from experiments.metrics.base import MACHINES
 from experiments.stats.moments import Floats
 
 WINDOWS: Final = (1, 7, 28)
@@ -76,6 +77,8 @@ class Rows:
 class Table:
     """All rows of an experiment. `quarantined` are the units of each epoch and arm, int64[E, A].
 
+    `machines` are the units of each arm that declared to be machines, int64[A]; they are in no row.
+
     `cells[e][r][a]` is the cell of a row of all units or of a group; None where nobody is in it.
     """
 
@@ -85,12 +88,14 @@ class Table:
     today: date
     sums: Sums
     quarantined: NDArray[np.int64]
+    machines: NDArray[np.int64]
     cells: tuple[tuple[tuple[CellRow | None, ...], ...], ...]
 
 
 def table_of(cells: Sequence[CellRow], arms: Sequence[str], *, width: int, today: date) -> Table:
     """Return the table of cells with `width` variables. Cells of unknown arms are left out."""
-    own_cells = [cell for cell in cells if cell.arm in set(arms)]
+    arm_cells = [cell for cell in cells if cell.arm in set(arms)]
+    own_cells = [cell for cell in arm_cells if not _is_of_machines(cell)]
     rows = _rows_of(own_cells)
     epochs = tuple(sorted({cell.epoch for cell in own_cells})) or (1,)
     places = {(TOTAL, ""): 0}
@@ -101,6 +106,9 @@ def table_of(cells: Sequence[CellRow], arms: Sequence[str], *, width: int, today
     grid: list[list[list[CellRow | None]]] = [[[None] * len(arms) for _ in range(shape[1])] for _ in epochs]
     epoch_places = {epoch: place for place, epoch in enumerate(epochs)}
     arm_places = {arm: place for place, arm in enumerate(arms)}
+    machines = np.zeros(len(arms), dtype=np.int64)
+    for cell in filter(_is_of_machines, arm_cells):
+        machines[arm_places[cell.arm]] += cell.n + cell.quarantined
     placed: list[tuple[int, int, int]] = []
     recent_cells: list[CellRow] = []
     for cell in own_cells:
@@ -115,7 +123,11 @@ def table_of(cells: Sequence[CellRow], arms: Sequence[str], *, width: int, today
             quarantined[epoch, arm] = cell.quarantined
     filled = with_days(_sums_of(recent_cells, placed, shape, width), rows, today)
     frozen = tuple(tuple(tuple(row) for row in epoch) for epoch in grid)
-    return Table(epochs, tuple(arms), rows, today, filled, quarantined, frozen)
+    return Table(epochs, tuple(arms), rows, today, filled, quarantined, machines, frozen)
+
+
+def _is_of_machines(cell: CellRow) -> bool:
+    return f"{cell.dimension}:{cell.value}" == MACHINES
 
 
 def _sums_of(

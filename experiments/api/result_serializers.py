@@ -125,6 +125,7 @@ class ArmUnitsSerializer(serializers.Serializer[Any]):
     planned_share = serializers.FloatField()
     quarantined = serializers.IntegerField(help_text="Units that saw several arms; they are not analyzed.")
     withheld = serializers.IntegerField(help_text="Answers that did not count, for want of consent.")
+    machines = serializers.IntegerField(help_text="Declared machines, such as crawlers; they are set aside.")
 
 
 class SrmSerializer(serializers.Serializer[Any]):

@@ -9,6 +9,7 @@ import orjson
 from django.db import connection, transaction
 
 from experiments.measuring.plan import Plan, pairs_of
+from experiments.metrics.base import MACHINES
 from experiments.stats.sketches import GAMMA, Sketch, merge_sketches, sketch_from_json, subtract_sketch
 
 Key = tuple[int, int, str, str, str]
@@ -32,12 +33,14 @@ FROM (SELECT experiment_id, epoch, arm, groups, is_quarantined, n {values} FROM 
 GROUP BY experiment_id, epoch, arm, groups
 """
 """Most values are 0. They are null here, so that PostgreSQL multiplies and adds up the few others only."""
-DIMENSIONS: Final = """
+DIMENSIONS: Final = f"""
 CROSS JOIN LATERAL (
-    SELECT '' AS dimension, '' AS value
+    SELECT '' AS dimension, '' AS value WHERE '{MACHINES}' <> ALL(groups)
     UNION ALL SELECT split_part(one, ':', 1), substr(one, 1 + strpos(one, ':')) FROM unnest(groups) AS one
+    WHERE '{MACHINES}' <> ALL(groups) OR one = '{MACHINES}'
 ) AS part
 """
+"""Units that declare to be machines are in the cell of their device alone, so that they are counted and no more."""
 SUMS: Final = f"""
 INSERT INTO m_change
 SELECT experiment_id, epoch, arm, dimension, value, units, quarantined, sums[1:layout.width],

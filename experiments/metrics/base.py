@@ -15,6 +15,8 @@ BEFORE_DAYS: Final = 28
 """How long before the first exposure the same variable is counted, to adjust for what units did anyway."""
 VISIT_MINUTES: Final = 30
 """Page views within this time of the first exposure, before or after, are its visit."""
+MACHINES: Final = "device:bot"
+"""The group of units that declare to be machines: they are counted, and set aside."""
 
 
 @dataclass(frozen=True, slots=True)

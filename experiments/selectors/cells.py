@@ -7,12 +7,13 @@ import numpy as np
 from django.db import connection
 
 from experiments.analysis.readings import CellRow
+from experiments.metrics.base import MACHINES
 
 MOST_EXPERIMENTS: Final = 32
 """Whose cells a process keeps, about a megabyte each."""
-VERSIONS: Final = """
+VERSIONS: Final = f"""
 SELECT id, concat_ws(' ', xmin, ctid) FROM experiments_cell
-WHERE experiment_id = %s AND (dimension IN ('', 'day') OR %s)
+WHERE experiment_id = %s AND (dimension IN ('', 'day') OR dimension || ':' || value = '{MACHINES}' OR %s)
 """
 CELLS: Final = """
 SELECT id, concat_ws(' ', xmin, ctid), epoch, arm, dimension, value, n, quarantined, sums::text, products::text,
@@ -30,7 +31,7 @@ class CellReader:
         self._most, self._lock = most, Lock()
 
     def __call__(self, experiment: int, *, with_groups: bool) -> tuple[CellRow, ...]:
-        """Return the cells of an experiment by its id: of all units and of days, and those of groups if asked for."""
+        """Return the cells of an experiment by its id: of all units, days, machines; of groups if asked for."""
         last = self._cells.get(experiment, {})
         with connection.cursor() as cursor:
             cursor.execute(VERSIONS, [experiment, with_groups])

@@ -107,11 +107,14 @@ def units(results: ExperimentResults) -> Section:
     """Return the units of each arm, beside the plan."""
     rows = [
         (one.name, f"{one.units:,}", f"{one.share:.1%} of {one.planned_share:.1%}", f"{one.quarantined:,}",
-         f"{one.withheld:,}")
+         f"{one.withheld:,}", f"{one.machines:,}")
         for one in results.arms
     ]  # fmt: skip
-    columns = ("Arm", "Visitors", "Share of planned", "In two arms", "No consent")
-    note = "Visitors who saw two arms are not analyzed. Whoever may not be experimented on is only counted."
+    columns = ("Arm", "Visitors", "Share of planned", "In two arms", "No consent", "Machines")
+    note = (
+        "Visitors who saw two arms are not analyzed. Whoever may not be experimented on is only counted, and so is a "
+        "device that says it is a machine."
+    )
     return Section("units", "Visitors", note, columns, rows)
 
 

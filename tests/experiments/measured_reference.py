@@ -48,7 +48,7 @@ def expected_cells(rows: dict[tuple[int, str], Row], plan: ExperimentPlan) -> di
     members: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for (epoch, _), row in rows.items():
         if row.switches or row.counts_from is not None:
-            for group in ("", *row.groups):
+            for group in ("device:bot",) if "device:bot" in row.groups else ("", *row.groups):
                 dimension, _, value = group.partition(":")
                 members[epoch, row.arm, dimension, value].append(row)
     return {key: _cell(many, plan) for key, many in members.items()}

@@ -20,6 +20,7 @@ from experiments.measuring.plan import Plan
 from experiments.measuring.rows import compute_all
 from experiments.models import BusyUnit, Cell, Experiment, Exposure
 from experiments.selectors.counting import counted_until
+from experiments.selectors.results import results_of
 from experiments.services import measuring
 from experiments.services.designs import create_experiment
 from experiments.services.lifecycle import archive, change_weights, start, stop, undo
@@ -398,3 +399,27 @@ def test_lists_and_clicks_count_for_the_experiment_that_they_name() -> None:
 
     assert cell(experiment__key="button").sums[1:3] == [Decimal(1), Decimal(1)]
     assert cell(experiment__key="other").sums[1:3] == [Decimal(0), Decimal(1)]
+
+
+@pytest.mark.django_db
+def test_a_declared_machine_is_counted_and_set_aside() -> None:
+    begin("button", **STARTED)
+    crawler: dict[str, Any] = {"context": {"device": {"type": "bot"}}}
+    events = [
+        *(served(second, "treatment", user_id="crawler", **crawler) for second in range(10, 40)),
+        served(50, "treatment", user_id="bo"),
+        served(60, "control"),
+        ordered(70, "o1", 20),
+    ]
+
+    record_and_count(*events)
+
+    assert units("") == {"": 1}
+    assert units("device") == {"bot": 1, "unknown": 1}
+    results = results_of("button", at=second_of(DAY))
+    assert [(one.arm, one.units, one.machines) for one in results.arms] == [("control", 1, 0), ("treatment", 1, 1)]
+    assert {group.value for metric in results.metrics for one in metric.breakdowns for group in one.groups} >= {
+        "unknown"
+    }
+    assert "bot" not in {group.value for one in results.metrics[0].breakdowns for group in one.groups}
+    compare_with_reference(events)
