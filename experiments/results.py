@@ -123,7 +123,8 @@ class MetricResult:
 class ArmUnits:
     """The units of an arm, those quarantined, those that never were analyzed for want of consent.
 
-    `machines` are devices that say that they are one, such as a crawler; they are set aside.
+    `machines` are devices that say that they are one, such as a crawler; they are set aside. `capped`
+    units saw more lists than the first ones that count.
     """
 
     arm: str
@@ -134,6 +135,7 @@ class ArmUnits:
     quarantined: int = 0
     withheld: int = 0
     machines: int = 0
+    capped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,9 +40,16 @@ def arm_units(plan: Plan, table: Table, reading: Reading) -> tuple[ArmUnits, ...
             quarantined=switched,
             withheld=reading.withheld.get(arm.key, 0),
             machines=machines,
+            capped=capped,
         )
-        for arm, size, weight, switched, machines in zip(
-            plan.design.arms, sizes, weights, quarantined, table.machines.tolist(), strict=True
+        for arm, size, weight, switched, machines, capped in zip(
+            plan.design.arms,
+            sizes,
+            weights,
+            quarantined,
+            table.machines.tolist(),
+            table.capped.tolist(),
+            strict=True,
         )
     )
 

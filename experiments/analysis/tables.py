@@ -4,7 +4,7 @@ Axes are epochs, rows, arms, and then variables. Rows are all units, the groups 
 until each of them, and windows of the last days. Every row is a sum of cells.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.analysis.readings import DAY, TOTAL, CellRow
-from experiments.metrics.base import MACHINES
+from experiments.metrics.base import CAPPED, MACHINES
 from experiments.stats.moments import Floats
 
 WINDOWS: Final = (1, 7, 28)
@@ -77,7 +77,8 @@ class Rows:
 class Table:
     """All rows of an experiment. `quarantined` are the units of each epoch and arm, int64[E, A].
 
-    `machines` are the units of each arm that declared to be machines, int64[A]; they are in no row.
+    `machines` are the units of each arm that declared to be machines, int64[A]; they are in no row. `capped` are those
+    that saw more lists than count.
 
     `cells[e][r][a]` is the cell of a row of all units or of a group; None where nobody is in it.
     """
@@ -89,13 +90,14 @@ class Table:
     sums: Sums
     quarantined: NDArray[np.int64]
     machines: NDArray[np.int64]
+    capped: NDArray[np.int64]
     cells: tuple[tuple[tuple[CellRow | None, ...], ...], ...]
 
 
 def table_of(cells: Sequence[CellRow], arms: Sequence[str], *, width: int, today: date) -> Table:
     """Return the table of cells with `width` variables. Cells of unknown arms are left out."""
     arm_cells = [cell for cell in cells if cell.arm in set(arms)]
-    own_cells = [cell for cell in arm_cells if not _is_of_machines(cell)]
+    own_cells = [cell for cell in arm_cells if _group_of(cell) not in (MACHINES, CAPPED)]
     rows = _rows_of(own_cells)
     epochs = tuple(sorted({cell.epoch for cell in own_cells})) or (1,)
     places = {(TOTAL, ""): 0}
@@ -106,9 +108,7 @@ def table_of(cells: Sequence[CellRow], arms: Sequence[str], *, width: int, today
     grid: list[list[list[CellRow | None]]] = [[[None] * len(arms) for _ in range(shape[1])] for _ in epochs]
     epoch_places = {epoch: place for place, epoch in enumerate(epochs)}
     arm_places = {arm: place for place, arm in enumerate(arms)}
-    machines = np.zeros(len(arms), dtype=np.int64)
-    for cell in filter(_is_of_machines, arm_cells):
-        machines[arm_places[cell.arm]] += cell.n + cell.quarantined
+    machines, capped = (_counts(arm_cells, group, arm_places) for group in (MACHINES, CAPPED))
     placed: list[tuple[int, int, int]] = []
     recent_cells: list[CellRow] = []
     for cell in own_cells:
@@ -123,11 +123,20 @@ def table_of(cells: Sequence[CellRow], arms: Sequence[str], *, width: int, today
             quarantined[epoch, arm] = cell.quarantined
     filled = with_days(_sums_of(recent_cells, placed, shape, width), rows, today)
     frozen = tuple(tuple(tuple(row) for row in epoch) for epoch in grid)
-    return Table(epochs, tuple(arms), rows, today, filled, quarantined, machines, frozen)
+    return Table(epochs, tuple(arms), rows, today, filled, quarantined, machines, capped, frozen)
 
 
-def _is_of_machines(cell: CellRow) -> bool:
-    return f"{cell.dimension}:{cell.value}" == MACHINES
+def _group_of(cell: CellRow) -> str:
+    return f"{cell.dimension}:{cell.value}"
+
+
+def _counts(cells: Sequence[CellRow], group: str, arm_places: Mapping[str, int]) -> NDArray[np.int64]:
+    """Return the units of a group in each arm, int64[A]."""
+    counts = np.zeros(len(arm_places), dtype=np.int64)
+    for cell in cells:
+        if _group_of(cell) == group:
+            counts[arm_places[cell.arm]] += cell.n + cell.quarantined
+    return counts
 
 
 def _sums_of(

@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from experiments.metrics.base import MOST_LISTS
+
 INTERVAL = "Low and high; null where nothing can be said yet."
 
 
@@ -126,6 +128,7 @@ class ArmUnitsSerializer(serializers.Serializer[Any]):
     quarantined = serializers.IntegerField(help_text="Units that saw several arms; they are not analyzed.")
     withheld = serializers.IntegerField(help_text="Answers that did not count, for want of consent.")
     machines = serializers.IntegerField(help_text="Declared machines, such as crawlers; they are set aside.")
+    capped = serializers.IntegerField(help_text=f"Units that saw more than {MOST_LISTS} lists; the first ones count.")
 
 
 class SrmSerializer(serializers.Serializer[Any]):

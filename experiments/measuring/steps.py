@@ -8,7 +8,7 @@ from typing import Final
 from catalog.relations import COSTS
 from events.relations import ORDERS, PRODUCT
 from experiments.measuring.tables import OWNER, WHOSE
-from experiments.metrics.base import BEFORE_DAYS, VISIT_MINUTES
+from experiments.metrics.base import BEFORE_DAYS, CAPPED, MOST_LISTS, VISIT_MINUTES
 
 MOST: Final = "99999999999999"
 """The most that a unit's value may be: more than its column holds would stop the count."""
@@ -46,10 +46,10 @@ JOIN m_arm AS arms ON arms.key = happened.properties ->> 'experiment_id'
     AND happened.at >= arms.since AND happened.at < arms.until
 WHERE happened.kind = 'track' AND happened.name = 'Experiment Viewed' AND happened.at <= arms.ended_at
 """
-FIRST: Final = """
+FIRST: Final = f"""
 INSERT INTO m_first
-SELECT unit, experiment_id, epoch, arm, first_at, switches, placement, answers,
-    min(first_at) OVER (PARTITION BY unit, experiment_id),
+SELECT unit, experiment_id, epoch, arm, first_at, switches, placement, least(answers, {MOST_LISTS}),
+    answers > {MOST_LISTS}, min(first_at) OVER (PARTITION BY unit, experiment_id),
     coalesce(lead(first_at) OVER (PARTITION BY unit, experiment_id ORDER BY epoch), 'infinity'),
     CASE WHEN experiment_id IN (SELECT experiment_id FROM m_activation) THEN NULL ELSE first_at END
 FROM (
@@ -92,10 +92,18 @@ round(least({MOST}, greatest(-{MOST},
     coalesce(sum(amount) FILTER (WHERE slot = {{place}}), max(amount) FILTER (WHERE slot = -1 - {{place}}), 0))), 4)
 """
 """The value at one place: a sum, or for `any`, whose slot is negative, whether there was something."""
-ANSWERED: Final = """
+LISTS: Final = f"""(
+    SELECT * FROM (
+        SELECT *, row_number() OVER (
+            PARTITION BY unit, experiment_id, epoch ORDER BY at, message_id COLLATE "C"
+        ) AS number
+        FROM m_exposed WHERE answer IS NOT NULL AND experiment_id = ANY(%(experiments)s)
+    ) AS numbered WHERE number <= {MOST_LISTS}
+)"""
+"""The lists that count as a relation."""
+ANSWERED: Final = f"""
 INSERT INTO m_own_outcome
-SELECT unit, experiment_id, epoch, %(base)s, at, 1 FROM m_exposed
-WHERE answer IS NOT NULL AND experiment_id = ANY(%(experiments)s)
+SELECT unit, experiment_id, epoch, %(base)s, at, 1 FROM {LISTS} AS list
 """
 CLICKED: Final = f"""
 INSERT INTO m_own_outcome
@@ -106,8 +114,7 @@ FROM (
     FROM {{events}} AS happened
     WHERE kind = 'track' AND name = 'Product Clicked' AND properties ->> 'list_id' IS NOT NULL
 ) AS clicked
-JOIN m_exposed AS list ON list.answer = clicked.answer AND list.unit = clicked.unit
-    AND list.experiment_id = ANY(%(experiments)s)
+JOIN {LISTS} AS list ON list.answer = clicked.answer AND list.unit = clicked.unit
 WHERE product IS NOT NULL
 ORDER BY list.unit, list.experiment_id, list.answer, product, clicked.at, clicked.message_id COLLATE "C"
 """
@@ -193,6 +200,7 @@ SELECT first.experiment_id, first.epoch, first.unit, first.arm, first.first_at, 
         'visitor:' || CASE WHEN seen.first_seen < first.first_at - interval '{VISIT_MINUTES} minutes'
             THEN 'returning' ELSE 'new' END
     ]
+    || CASE WHEN first.is_capped THEN ARRAY['{CAPPED}'] ELSE ARRAY[]::text[] END
     || CASE WHEN first.placement > '' THEN ARRAY['placement:' || first.placement] ELSE ARRAY[]::text[] END
     || coalesce(segment.segments, ARRAY[]::text[]),
     CASE WHEN layout.answers IS NULL THEN coalesce(value.found[1:layout.width], ARRAY[]::numeric[])

@@ -6,8 +6,9 @@ from typing import Any, Final, Literal
 from experiments.stats.estimands import Estimand, Mean, Ratio
 
 Source = Literal["events", "orders", "answers", "clicks", "visits"]
-"""`orders`: confirmed orders in the shop's currency, less refunds. `answers`: lists that name the experiment, and
-`clicks`: products clicked in them. `visits`: the one around the first exposure, where it saw a single page."""
+"""`orders`: confirmed orders in the shop's currency, less refunds. `answers`: lists that name the experiment, the first
+`MOST_LISTS` of each unit, and `clicks`: products clicked in them. `visits`: the one around the first exposure, where it
+saw a single page."""
 Aggregate = Literal["any", "count", "sum"]
 MetricKind = Literal["proportion", "mean", "ratio"]
 Display = Literal["share", "money", "number"]
@@ -17,6 +18,10 @@ VISIT_MINUTES: Final = 30
 """Page views within this time of the first exposure, before or after, are its visit."""
 MACHINES: Final = "device:bot"
 """The group of units that declare to be machines: they are counted, and set aside."""
+MOST_LISTS: Final = 50
+"""Of each unit and epoch the first so many lists count: a rate of clicks is not that of a few who see hundreds."""
+CAPPED: Final = "capped:lists"
+"""The group of units that saw more lists: it is counted, and no breakdown."""
 
 
 @dataclass(frozen=True, slots=True)

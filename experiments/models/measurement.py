@@ -164,7 +164,8 @@ class Cell(models.Model):
     """Sufficient statistics: the units of an arm in one epoch that share a value of one dimension.
 
     The dimension "" holds all units; `day` is the day of the first exposure; others are device, visitor, segment and
-    placement. Units that declare to be machines are in the cell `device` `bot` alone.
+    placement. Units that declare to be machines are in the cell `device` `bot` alone; `capped` `lists`
+    holds those that saw more lists than count.
     `sums` and `products` follow the variables of the experiment: Σxᵢ, and Σxᵢxⱼ for i ≤ j, row by row. They are decimal
     numbers, so adding and taking out is exact and a rebuild gives the same. `sketches` maps the place of a variable
     to a sketch of its values. Quarantined units are in no cell but count in `quarantined`.

@@ -7,13 +7,13 @@ import numpy as np
 from django.db import connection
 
 from experiments.analysis.readings import CellRow
-from experiments.metrics.base import MACHINES
+from experiments.metrics.base import CAPPED, MACHINES
 
 MOST_EXPERIMENTS: Final = 32
 """Whose cells a process keeps, about a megabyte each."""
 VERSIONS: Final = f"""
 SELECT id, concat_ws(' ', xmin, ctid) FROM experiments_cell
-WHERE experiment_id = %s AND (dimension IN ('', 'day') OR dimension || ':' || value = '{MACHINES}' OR %s)
+WHERE experiment_id = %s AND (dimension IN ('', 'day') OR dimension || ':' || value IN ('{MACHINES}', '{CAPPED}') OR %s)
 """
 CELLS: Final = """
 SELECT id, concat_ws(' ', xmin, ctid), epoch, arm, dimension, value, n, quarantined, sums::text, products::text,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Final
 
+from experiments.metrics.base import MOST_LISTS
 from experiments.results import ArmComparison, ArmValue, Effect, ExperimentResults, MetricResult
 from experiments.selectors.story import ProposedStep, Story
 from portal.experiments import figures
@@ -107,13 +108,21 @@ def units(results: ExperimentResults) -> Section:
     """Return the units of each arm, beside the plan."""
     rows = [
         (one.name, f"{one.units:,}", f"{one.share:.1%} of {one.planned_share:.1%}", f"{one.quarantined:,}",
-         f"{one.withheld:,}", f"{one.machines:,}")
+         f"{one.withheld:,}", f"{one.machines:,}", f"{one.capped:,}")
         for one in results.arms
     ]  # fmt: skip
-    columns = ("Arm", "Visitors", "Share of planned", "In two arms", "No consent", "Machines")
+    columns = (
+        "Arm",
+        "Visitors",
+        "Share of planned",
+        "In two arms",
+        "No consent",
+        "Machines",
+        f"Over {MOST_LISTS} lists",
+    )
     note = (
         "Visitors who saw two arms are not analyzed. Whoever may not be experimented on is only counted, and so is a "
-        "device that says it is a machine."
+        f"device that says it is a machine. Of each visitor the first {MOST_LISTS} lists count, with their clicks."
     )
     return Section("units", "Visitors", note, columns, rows)
 

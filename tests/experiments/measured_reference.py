@@ -89,7 +89,10 @@ class _Reference:
             epochs = sorted(seen)
             for place, epoch in enumerate(epochs):
                 (first, arm), *_ = seen[epoch]
-                row = Row(arm, first.at, sum(one != arm for _, one in seen[epoch]), self.groups(unit, first))
+                groups = self.groups(unit, first)
+                if sum(event.name == "Recommendation Served" for event, _ in seen[epoch]) > 50:
+                    groups.insert(3, "capped:lists")
+                row = Row(arm, first.at, sum(one != arm for _, one in seen[epoch]), groups)
                 if place + 1 < len(epochs):
                     row.until = seen[epochs[place + 1]][0][0].at
                 rows[epoch, unit] = row
@@ -176,6 +179,7 @@ class _Reference:
             for one in events
             if one.name == "Recommendation Served" and epoch in [number for number, _ in self.exposures(one)]
         }
+        lists = dict(list(lists.items())[:50])
         if variable.source == "answers":
             return [(at, Decimal(1)) for at in lists.values()]
         clicks: dict[tuple[str, str], int] = {}

@@ -423,3 +423,27 @@ def test_a_declared_machine_is_counted_and_set_aside() -> None:
     }
     assert "bot" not in {group.value for one in results.metrics[0].breakdowns for group in one.groups}
     compare_with_reference(events)
+
+
+@pytest.mark.django_db
+def test_of_a_visitor_with_hundreds_of_lists_the_first_fifty_count() -> None:
+    begin("button", goal_metric="click_through_rate")
+    clicked = [
+        event(1_000 + second, name="Product Clicked", properties={"list_id": list_id(second), "product_id": "sofa"})
+        for second in (10, 59, 60, 300)
+    ]
+    events = [
+        *(served(second, "treatment") for second in range(10, 320)),
+        *clicked,
+        *(served(second, "control", user_id="bo") for second in range(400, 450)),
+    ]
+
+    record_and_count(*events)
+
+    assert [int(one) for one in cell(arm="treatment").sums] == [2, 50]
+    assert [int(one) for one in cell(arm="control").sums] == [0, 50]
+    for with_breakdowns in (True, False):
+        results = results_of("button", at=second_of(DAY), with_breakdowns=with_breakdowns)
+        assert [(one.arm, one.units, one.capped) for one in results.arms] == [("control", 1, 0), ("treatment", 1, 1)]
+        assert "capped" not in {one.dimension for one in results.metrics[0].breakdowns}
+    compare_with_reference(events)
