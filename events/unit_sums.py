@@ -19,7 +19,15 @@ CLAIMS: Final = "SELECT from_id, min(user_id) AS owner FROM customers_link WHERE
 UNIT: Final = "coalesce('user:' || coalesce(e.user_id, c.owner), 'anonymous:' || e.anonymous_id)"
 EVENTS: Final = "events_event e LEFT JOIN claims c ON c.from_id = e.anonymous_id"
 OF_UNITS: Final = f"{EVENTS} JOIN units ON units.unit = {UNIT}"
-IN_SPAN: Final = "e.at >= %s AND e.at < %s AND (e.user_id IS NOT NULL OR e.anonymous_id IS NOT NULL)"
+LISTS: Final = (
+    f"SELECT {UNIT} AS unit, e.at, e.properties->>'recommendation_id' AS list_id,"
+    f" row_number() OVER (PARTITION BY {UNIT} ORDER BY e.at, e.message_id) AS number FROM {EVENTS}"
+)
+IN_SPAN: Final = (
+    "e.at >= %s AND e.at < %s AND (e.user_id IS NOT NULL OR e.anonymous_id IS NOT NULL)"
+    " AND coalesce(e.context #>> '{device,type}', '') <> 'bot'"
+)
+"""Of declared machines nothing counts."""
 OPERATORS: Final = {"is": "=", "is_not": "<>", "at_least": ">=", "at_most": "<="}
 NUMBER: Final = """(jsonb_path_query_first(e.properties -> %s, '$ ? (@.type() == "number")') #>> '{}')::numeric"""
 """A property where it is a number, else NULL."""
@@ -90,18 +98,23 @@ def unit_sums(
     since: datetime,
     until: datetime,
     visit: timedelta,
+    most_lists: int,
     placement: str | None = None,
 ) -> UnitSums:
     """Return the sums of the variables over the shoppers of the span, those who did nothing included.
 
     A variable counts from a shopper's first time on, within its own window. Shoppers whose longest window ends after
-    the span are left out. A visit is what lies within `visit` of the first time, before or after.
+    the span are left out. A visit is what lies within `visit` of the first time, before or after. Of each shopper the
+    first `most_lists` lists count, with the clicks in them.
     """
     longest = timedelta(hours=max((one.window_hours or 0 for one in variables), default=0))
-    where, arguments = _population(since, until - longest, placement)
+    served, of_lists = _population(since, until, placement)
+    served += "" if placement else f" AND e.name = '{SERVED}'"
+    where, of_units = _population(since, until - longest, placement)
+    arguments = [*of_lists, *of_units]
     parts, joins, columns = [], [], []
     for place, variable in enumerate(variables):
-        text, own = _variable(variable, since, until, visit, placement)
+        text, own = _variable(variable, since, until, visit, most_lists)
         parts.append(f"v{place} AS ({text})")
         joins.append(f"LEFT JOIN v{place} USING (unit)")
         columns.append(f"coalesce(v{place}.x, 0)::float8 AS x{place}")
@@ -110,7 +123,7 @@ def unit_sums(
     sums = [f"coalesce(sum(x{i}), 0)" for i in range(len(variables))]
     products = [f"coalesce(sum(x{i} * x{j}), 0)" for i, j in pairs]
     query = (
-        f"WITH claims AS ({CLAIMS}), units AS"
+        f"WITH claims AS ({CLAIMS}), lists AS ({LISTS} WHERE {served}), units AS"
         f" (SELECT {UNIT} AS unit, min(e.at) AS first_at FROM {EVENTS} WHERE {where} GROUP BY 1),"
         f" {', '.join(parts)}, sheet AS (SELECT {', '.join(columns)} FROM units {' '.join(joins)})"
         f" SELECT count(*), {', '.join([*sums, *products])} FROM sheet"
@@ -131,7 +144,7 @@ def _population(since: datetime, until: datetime, placement: str | None) -> tupl
 
 
 def _variable(
-    variable: UnitVariable, since: datetime, until: datetime, visit: timedelta, placement: str | None
+    variable: UnitVariable, since: datetime, until: datetime, visit: timedelta, most_lists: int
 ) -> tuple[str, list[Any]]:
     """Return the query of one variable by shopper, and its arguments."""
     if variable.source == "orders":
@@ -140,23 +153,23 @@ def _variable(
         around = "e.at >= units.first_at - %s AND e.at <= units.first_at + %s"
         text = f"SELECT unit, 1 AS x FROM {OF_UNITS} WHERE {IN_SPAN} AND e.kind IN ('page', 'screen') AND {around}"
         return f"{text} GROUP BY unit HAVING count(*) = 1", [since - visit, until, visit, visit]
-    where: str = IN_SPAN
-    arguments: list[Any] = [since, until]
+    value, before = _aggregate(variable)
     if variable.source == "answers":
-        where, arguments = _population(since, until, placement)
-        where += "" if placement else f" AND e.name = '{SERVED}'"
-    elif variable.source == "clicks":
-        placed = " AND placement = %s" if placement else ""
-        answers = f"SELECT recommendation_id FROM events_served_answer WHERE at >= %s{placed}"
-        where += f" AND e.name = '{CLICKED}' AND e.properties->>'list_id' IN ({answers})"
-        arguments += [since, placement] if placement else [since]
+        inside, own = _window(variable, "e.at")
+        text = f"SELECT unit, {value} AS x FROM lists e JOIN units USING (unit) WHERE number <= %s AND {inside}"
+        return f"{text} GROUP BY unit", [*before, most_lists, *own]
+    where = IN_SPAN
+    arguments: list[Any] = [since, until]
+    if variable.source == "clicks":
+        where += f" AND e.name = '{CLICKED}' AND (units.unit, e.properties->>'list_id') IN"
+        where += " (SELECT unit, list_id FROM lists WHERE number <= %s)"
+        arguments = [*arguments, most_lists]
     else:
         where += " AND e.name = ANY(%s)"
-        arguments.append(list(variable.events))
+        arguments = [*arguments, list(variable.events)]
     for one in variable.filters:
         where, own = f"{where} AND {_filter(one)}", [one.field, one.value if _is_number(one.value) else str(one.value)]
         arguments += own
-    value, before = _aggregate(variable)
     inside, own = _window(variable, "e.at")
     text = f"SELECT unit, {value} AS x FROM {OF_UNITS} WHERE {where} AND {inside} GROUP BY unit"
     return text, [*before, *arguments, *own]

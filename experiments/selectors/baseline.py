@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError
 
 from common import clock, postgres
 from events.unit_sums import new_shoppers_by_day, unit_sums
-from experiments.metrics.base import VISIT_MINUTES, Metric
+from experiments.metrics.base import MOST_LISTS, VISIT_MINUTES, Metric
 from experiments.stats.moments import ArmMoments, arm_from_sums
 from experiments.stats.power import unit_variance
 
@@ -101,6 +101,7 @@ def _moments(metric: Metric, placement: str | None) -> ArmMoments:
         since=until - window - timedelta(days=DAYS),
         until=until,
         visit=timedelta(minutes=VISIT_MINUTES),
+        most_lists=MOST_LISTS,
         placement=placement,
     )
     return arm_from_sums(sums.n, sums.sums, sums.products)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from customers.models import CustomerLink
-from events.models import Event, Order, OrderLine, ServedAnswer
+from events.models import Event, Order, OrderLine
 from events.unit_sums import new_shoppers_by_day, unit_sums
 
 pytestmark = pytest.mark.django_db
@@ -53,7 +53,7 @@ def ordered(order_id: str, who: str, revenue: str, **more: Any) -> None:
 def week() -> None:
     """Ada, who claimed a device, Bo who only looked, and a visitor; on four days."""
     happened(1, "Recommendation Served", hours=1, who="anonymous:phone", placement="home")
-    happened(2, "Recommendation Served", hours=26, who="user:ada", placement="home")
+    happened(2, "Recommendation Served", hours=26, who="user:ada", placement="home", recommendation_id="a1")
     happened(3, "Product Viewed", hours=27, who="user:bo")
     happened(4, "", hours=50, who="anonymous:x", kind="page")
     happened(5, "Product Clicked", hours=28, who="user:ada", list_id="a1")
@@ -63,9 +63,6 @@ def week() -> None:
     happened(9, "Product Viewed", hours=200, who="user:late")
     happened(10, "Recommendation Served", hours=3, who="nobody:", placement="home")
     CustomerLink.objects.create(kind="claim", from_id="phone", user_id="ada", at=BEGIN, message_id="m")
-    ServedAnswer.objects.create(
-        recommendation_id="a1", placement="home", personalized=True, at=BEGIN + timedelta(hours=26)
-    )
     ordered("o1", "ada", "30", refunded="5")
     ordered("o2", "ada", "10")
     ordered("o3", "ada", "99", status="cancelled")
@@ -73,7 +70,7 @@ def week() -> None:
 
 
 def sums(*variables: Variable, placement: str | None = None) -> tuple[int, list[float]]:
-    result = unit_sums(variables, since=BEGIN, until=END, visit=VISIT, placement=placement)
+    result = unit_sums(variables, since=BEGIN, until=END, visit=VISIT, most_lists=2, placement=placement)
     return result.n, list(result.sums)
 
 
@@ -92,7 +89,7 @@ def test_orders_count_less_refunds_and_without_cancelled_ones(week: None) -> Non
 
 def test_products_of_sums_are_those_of_each_shopper(week: None) -> None:
     variables = [Variable("orders", "sum", field="revenue"), Variable("orders")]
-    result = unit_sums(variables, since=BEGIN, until=END, visit=VISIT)
+    result = unit_sums(variables, since=BEGIN, until=END, visit=VISIT, most_lists=2)
 
     assert result.products == ((35.0**2, 70.0), (70.0, 4.0))
 
@@ -151,3 +148,20 @@ def test_with_a_placement_only_what_came_after_its_first_answer_counts(week: Non
     happened(11, "Recommendation Served", hours=40, who="user:bo", placement="cart")
 
     assert sums(Variable("events", events=("Review",)), placement="cart") == (1, [0])
+
+
+def test_of_each_shopper_the_first_lists_count_with_their_clicks(week: None) -> None:
+    happened(11, "Recommendation Served", hours=30, who="user:ada", placement="home", recommendation_id="a3")
+    happened(12, "Product Clicked", hours=31, who="user:ada", list_id="a3")
+    happened(13, "Product Clicked", hours=31, who="user:ada", list_id="a1")
+
+    assert sums(Variable("answers"), Variable("clicks")) == (3, [2, 2])
+
+
+def test_declared_machines_are_nobody(week: None) -> None:
+    before = new_shoppers_by_day(since=BEGIN, until=END)
+    happened(11, "Recommendation Served", hours=30, who="anonymous:crawler", placement="home")
+    Event.objects.filter(anonymous_id="crawler").update(context={"device": {"type": "bot"}})
+
+    assert sums(Variable("answers")) == (3, [2])
+    assert new_shoppers_by_day(since=BEGIN, until=END) == before
