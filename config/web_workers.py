@@ -9,6 +9,8 @@ import time
 from common import postgres
 
 LOOK_SECONDS, GRACE_SECONDS = 0.5, 10.0
+WARM_SECONDS = 30.0
+"""A worker takes requests at last after this time: with a very large catalog it is still loading, and says so."""
 
 
 def end_with_parent() -> None:
@@ -22,9 +24,10 @@ def end_with_parent() -> None:
 
 
 def load_early() -> None:
-    """Load catalog, model and routes in threads, in such a worker, for the first request. Call after Django's setup.
+    """Load catalog and model and answer with them before such a worker takes requests. Call after Django's setup.
 
-    In a process that forks later, the child would inherit a lock that nobody holds any more.
+    Routes are imported in a thread meanwhile. In a process that forks later, the child would inherit a lock that
+    nobody holds any more.
     """
     from django.urls import reverse
 
@@ -32,8 +35,9 @@ def load_early() -> None:
 
     if multiprocessing.parent_process() is not None:
         snapshot_refresher.begin()
-        # It imports every room's views, which takes seconds on a busy machine. The worker answers meanwhile.
+        # It imports every room's views, which takes seconds on a busy machine.
         threading.Thread(target=reverse, args=("admin:index",), name="import-routes", daemon=True).start()
+        snapshot_refresher.wait_for_first_look(seconds=WARM_SECONDS)
 
 
 def limit_waiting() -> None:

@@ -11,8 +11,6 @@ from demo.setup import LOGINS, PASSWORD
 
 WIDTH: Final = 92
 TIMEOUT_S: Final = 10
-TRIES: Final = 5
-"""A machine that has just trained may answer its first requests past their deadline."""
 
 
 def ask(base: str, *, user_id: str) -> dict[str, Any]:
@@ -64,7 +62,7 @@ def lines(data_set: dict[str, Any]) -> list[str]:
 def answer_lines(base: str, *, user_id: str) -> list[str]:
     """Return the current answer to the example request, or the error, as lines."""
     try:
-        answer = _answer_in_time(base, user_id=user_id)
+        answer = ask(base, user_id=user_id)
     except (OSError, ValueError) as error:
         return [f"  … which does not answer yet: {error}"]
     kind = "personalized" if answer["personalized"] else "NOT personalized"
@@ -72,12 +70,3 @@ def answer_lines(base: str, *, user_id: str) -> list[str]:
     heading = f"  … which answers {kind}{fell_back}, model {answer['model_version']}, in {answer['took_ms']} ms:"
     items = [f"    {item['position']}. {item['title']}: {item['reason']['text']}" for item in answer["items"]]
     return [heading, *(items or ["    nothing: there is no product yet"])]
-
-
-def _answer_in_time(base: str, *, user_id: str) -> dict[str, Any]:
-    """Return the first answer within its deadline, or the last of a few. Raises OSError, ValueError."""
-    for _ in range(TRIES):
-        answer = ask(base, user_id=user_id)
-        if answer["degraded"] != "deadline":
-            break
-    return answer

@@ -141,8 +141,8 @@ def prepare_answer(
     question = (snapshot.counts_version, trial.in_force, _question(ask, rules, held_out, items_on_page))
     strategy = ask.strategy or placement.strategy
     memory = None if ask.explain else shopper.memory
-    is_late = time_left_ms is not None and durations.expected(strategy) > time_left_ms
-    is_late = is_late and (memory is None or not memory.knows(question))
+    is_remembered = memory is not None and memory.knows(question)
+    is_late = time_left_ms is not None and not is_remembered and durations.is_late(strategy, time_left_ms)
 
     def prepare() -> Prepared:
         with _computing:

@@ -51,6 +51,7 @@ class SnapshotRefresher:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._wake = threading.Event()
+        self._first_look = threading.Event()
         self._pid = 0
         self._thread: threading.Thread | None = None
         self._standing_by: threading.Thread | None = None
@@ -84,6 +85,10 @@ class SnapshotRefresher:
         """Start the background thread, so that no request waits for the first load."""
         if not _inline() and not self._runs():
             self._start()
+
+    def wait_for_first_look(self, *, seconds: float) -> bool:
+        """Wait until the thread loaded and warmed the first snapshot, or failed to; return whether it came so far."""
+        return self._first_look.wait(seconds)
 
     @property
     def latest(self) -> Snapshot | None:
@@ -188,13 +193,16 @@ class SnapshotRefresher:
                 before=old,
                 provenance=provenance,
             )
-        self._snapshot = snapshot = snapshot.with_experiments(experiments)
+        snapshot = snapshot.with_experiments(experiments)
         if not _inline():
             catalog = snapshot.serving_catalog
             _ = catalog.kinship, catalog.id_hashes, snapshot.onboarding_cache.space
             snapshot.prepare_objectives()
+            if old is None or self._model_changed:
+                _warm_up(snapshot)
             if old is None:
                 freeze_garbage_collection()
+        self._snapshot = snapshot
         RELOADS.labels(part="catalog" if self._changed else "model").inc()
         self._changed, self._model_changed = {}, False
 
@@ -227,6 +235,7 @@ class SnapshotRefresher:
     def _run(self) -> None:
         while True:
             self.refresh()
+            self._first_look.set()
             self._stand_by()
             connections.close_all()
             self._wake.wait(POLL_SECONDS)
@@ -264,6 +273,14 @@ def freeze_garbage_collection() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def _warm_up(snapshot: Snapshot) -> None:
+    from personalization.serving.warm_up import warm_up  # which imports the engine, and the engine this module
+
+    started = time.monotonic()
+    n_answered = warm_up(snapshot)
+    log.info("snapshot.warm answers=%d seconds=%.2f", n_answered, time.monotonic() - started)
 
 
 def _inline() -> bool:
