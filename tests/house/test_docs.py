@@ -160,7 +160,7 @@ def test_each_part_of_the_tour_is_short() -> None:
     _, *parts = text_of("docs/tour.md").split("\n## ")
 
     assert [part.partition("\n")[0] for part in parts if part.count("\n") >= 60] == []
-    assert len(parts) == 3
+    assert len(parts) == 4
 
 
 @pytest.mark.parametrize("page", PAGES)
