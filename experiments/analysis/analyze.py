@@ -101,7 +101,7 @@ def _is_readable(plan: Plan, reading: Reading, units: int, moment: Moment) -> bo
 
 
 def _claims(use: MetricUse, reading: Reading, is_readable: bool) -> Claims:
-    past = frozenset(arm for key, arm in reading.significant or () if key == use.metric.key)
+    past = {arm: is_better for (key, arm), is_better in (reading.significant or {}).items() if key == use.metric.key}
     return Claims(is_readable, past)
 
 

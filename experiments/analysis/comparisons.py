@@ -1,7 +1,7 @@
 """From arrays to records: each arm against the control, in every row."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import isfinite
 from threading import Lock
@@ -22,13 +22,15 @@ Row = tuple[ArmComparison, ...]
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What may be called significant now. `past` are arms that an earlier look of the plan found significant.
+    """What may be called significant now.
+
+    `past` are arms that an earlier look of the plan found significant, and whether they were better then.
 
     `present` says that the numbers of this moment decide: always in always-valid tests, at planned looks in others.
     """
 
     present: bool
-    past: frozenset[str] = frozenset()
+    past: Mapping[str, bool] = field(default_factory=dict)
 
 
 ALWAYS: Final = Claims(present=True)
@@ -59,9 +61,15 @@ class Comparer:
         return [tuple(map(_comparison, self.arms, *row)) for row in zip(*columns, strict=True)]
 
     def total(self, effects: Effects, claims: Claims) -> Row:
-        """Return the comparisons of all units, with what earlier looks found."""
+        """Return the comparisons of all units, with what earlier looks found.
+
+        A finding has a direction and is the last word: an arm that was found worse is never found better.
+        """
         (row,) = self.rows(effects, claims)
-        return tuple(replace(one, is_significant=True) if one.arm in claims.past else one for one in row)
+        past = claims.past
+        return tuple(
+            replace(one, is_significant=one.is_better == past[one.arm]) if one.arm in past else one for one in row
+        )
 
     def effects(self, effects: Effects) -> list[Effect]:
         """Return the absolute effects of the first row."""

@@ -4,7 +4,7 @@ The goal is the one question that the experiment was designed for, so it is corr
 ten metrics or forty groups finds something by chance, so each of these two is a family of its own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from experiments.analysis.comparisons import Row
 from experiments.results import Breakdown, Group, MetricResult
 
-Pasts = Sequence[frozenset[str]]
+Pasts = Sequence[Collection[str]]
 """For each metric, the arms that an earlier look of the plan found significant."""
 
 

@@ -42,12 +42,12 @@ class LookRow:
 class Reading:
     """All that is known of an experiment at one moment.
 
-    `significant` are the pairs of metric and arm that the last look that decided called significant, with the sign of
-    the effect; None where no look was decisive yet.
+    `significant` are the pairs of metric and arm that a decisive look called significant, and whether the arm was
+    better at the first such look; None where no look was decisive yet.
     """
 
     cells: tuple[CellRow, ...] = ()
     withheld: Mapping[str, int] = field(default_factory=dict)
     looks: tuple[LookRow, ...] = ()
-    significant: frozenset[tuple[str, str]] | None = None
+    significant: Mapping[tuple[str, str], bool] | None = None
     counted_until: datetime | None = None

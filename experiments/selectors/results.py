@@ -56,10 +56,10 @@ class Head(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """The looks of an experiment, and what the last one that decided called significant: metric and arm."""
+    """The looks of an experiment, and what those that decided called significant: metric, arm, and whether better."""
 
     looks: tuple[LookRow, ...]
-    significant: frozenset[tuple[str, str]] | None
+    significant: dict[tuple[str, str], bool] | None
 
 
 def results_of(
@@ -148,12 +148,15 @@ def _past(experiment: int, version: str, _looks_version: str) -> Past:
     decisive_numbers = [look.number for look in looks if is_decisive(plan, sum(look.units.values()))]
     if not decisive_numbers:
         return Past(looks, None)
-    number = decisive_numbers[0] if plan.inference is InferenceKind.FIXED else decisive_numbers[-1]
-    results: Any = Look.objects.values_list("results", flat=True).get(experiment_id=experiment, number=number)
-    return Past(looks, frozenset(_significant(results)))
+    numbers = decisive_numbers[:1] if plan.inference is InferenceKind.FIXED else decisive_numbers
+    decisive = Look.objects.filter(experiment_id=experiment, number__in=numbers).order_by("-number")
+    significant: dict[tuple[str, str], bool] = {}
+    for metrics in decisive.values_list("results__metrics", flat=True):
+        significant |= _significant(metrics)
+    return Past(looks, significant)
 
 
-def _significant(results: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return metric and arm of what a stored look called significant."""
-    pairs = [(metric["key"], one) for metric in results["metrics"] for one in metric["comparisons"]]
-    return [(key, one["arm"]) for key, one in pairs if one["is_significant"]]
+def _significant(metrics: list[Any]) -> dict[tuple[str, str], bool]:
+    """Return metric and arm of what a stored look called significant, and whether the arm was better then."""
+    pairs = [(metric["key"], one) for metric in metrics for one in metric["comparisons"]]
+    return {(key, one["arm"]): one["is_better"] for key, one in pairs if one["is_significant"]}

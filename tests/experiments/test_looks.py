@@ -111,18 +111,35 @@ def test_a_group_sequential_test_claims_nothing_between_its_looks() -> None:
     assert results_of("button").level == "better"
 
 
-def test_what_a_look_found_stays_found() -> None:
+def test_what_a_look_found_stays_found_while_the_arm_is_ahead() -> None:
     row = running(inference="group_sequential", planned_units=1_000, planned_looks=4)
     counted(row, 500, 0.05, 0.3)
     take_look("button")
 
-    counted(row, 600, 0.05, 0.0501)
+    counted(row, 600, 0.05, 0.052)
     assert verdict().is_significant
 
-    counted(row, 750, 0.05, 0.05)
+    counted(row, 750, 0.05, 0.052)
     look = take_look("button")
     assert look is not None
     assert look.results["metrics"][0]["comparisons"][0]["is_significant"]
+
+
+def test_an_arm_that_a_look_found_worse_is_never_found_better() -> None:
+    row = running(inference="group_sequential", planned_units=1_000, planned_looks=4)
+    counted(row, 500, 0.3, 0.05)
+    take_look("button")
+    assert results_of("button").level == "worse"
+
+    for n, treatment in ((750, 0.301), (1_000, 0.5)):
+        counted(row, n, 0.3, treatment)
+        take_look("button")
+        assert verdict().is_better
+        assert not verdict().is_significant
+
+    counted(row, 1_100, 0.3, 0.299)
+    assert (verdict().is_better, verdict().is_significant) == (False, True)
+    assert results_of("button").level == "worse"
 
 
 def test_a_test_that_is_full_is_not_extended() -> None:

@@ -46,7 +46,7 @@ def test_metrics_beside_the_goal_are_corrected_together() -> None:
 
 
 def test_what_a_look_found_stays_found() -> None:
-    known = frozenset({("other_0", "warm")})
+    known = {("other_0", "warm"): True}
 
     results = read(plan(), shifted("control", (0.0, 0.0, 0.0)), shifted("warm", (1.0, 1.0, 1.0)), significant=known)
 
