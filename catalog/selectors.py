@@ -104,9 +104,9 @@ def catalog_rows() -> list[ProductRow]:
 
 
 def removals() -> Iterator[tuple[str, datetime]]:
-    """Yield the id of each removed product with the time of its removal."""
-    rows = Product.objects.filter(removed_at__isnull=False).order_by().values_list("product_id", "removed_at")
-    for product_id, moment in rows.iterator(chunk_size=CHUNK):
+    """Yield the id of each removed product with the time of its removal, by id."""
+    removed = Product.objects.filter(removed_at__isnull=False).order_by("product_id")
+    for product_id, moment in removed.values_list("product_id", "removed_at").iterator(chunk_size=CHUNK):
         if moment is not None:
             yield product_id, moment
 
