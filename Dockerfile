@@ -37,4 +37,4 @@ ENV PATH=/opt/venv/bin:$PATH \
 RUN SECRET_KEY=only-while-building python manage.py collectstatic --no-input
 USER vitrine
 EXPOSE 8000
-CMD ["granian", "--interface", "wsgi", "--respawn-failed-workers", "--no-ws", "config.wsgi:application"]
+CMD ["granian", "--interface", "wsgi", "--respawn-failed-workers", "--no-ws", "--blocking-threads", "12", "config.wsgi:application"]

@@ -13,6 +13,7 @@ from django.db.backends.signals import connection_created
 from psycopg2.extensions import POLL_OK, POLL_READ, STATUS_SETUP, connection, set_wait_callback
 
 from common.cooldown import Cooldown
+from common.threads import CloseOnRelease
 
 CONNECT_SECONDS = 3.0
 BRIEF_SECONDS = 2.0
@@ -24,6 +25,7 @@ def limit_waiting() -> None:
     """Apply time limits to this process's queries. psycopg2 then has no COPY, so only web processes do so, not jobs."""
     set_wait_callback(_wait_for_server)
     connection_created.connect(_check_client_connection)
+    connection_created.connect(close_with_thread)
 
 
 @contextmanager
@@ -60,6 +62,11 @@ def optional_query() -> Iterator[None]:
         cooldown.start()
         raise
     cooldown.clear()
+
+
+def close_with_thread(connection: BaseDatabaseWrapper, **more: Any) -> None:
+    """Close a connection when its thread ends: Django's record of it is a cycle, which may be collected hours later."""
+    _thread_limit.__dict__.setdefault("owners", {})[connection.alias] = CloseOnRelease(connection.connection.close)
 
 
 def _limit() -> float | None:

@@ -159,10 +159,10 @@ class ProblemMiddleware:
         error = domain_error(exception)
         if error is None:
             return None
+        if isinstance(error, Unavailable):
+            return outage(request, error)
         if is_machine(request):
             return respond(error)
-        if isinstance(error, Unavailable):
-            return _outage_page(error)
         # Django knows all other errors, but not the NUL that PostgreSQL refuses.
         return bad_request(request, exception) if isinstance(exception, ValueError) else None
 
@@ -180,7 +180,10 @@ def error_page(status: HTTPStatus, title: str, detail: str, *, retry_after: floa
     )
 
 
-def _outage_page(error: Unavailable) -> HttpResponse:
+def outage(request: HttpRequest, error: Unavailable) -> HttpResponse:
+    """Return the answer to a request that cannot be served now: a problem document or a page."""
+    if is_machine(request):
+        return respond(error)
     detail = f"{error.detail} Please try again in a moment."
     return error_page(HTTPStatus.SERVICE_UNAVAILABLE, "One moment, please", detail, retry_after=error.retry_after)
 

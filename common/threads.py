@@ -1,4 +1,4 @@
-"""Functions that wait for a store, called from an event loop."""
+"""Functions that wait for a store, called from an event loop; what ends with its thread."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,3 +20,13 @@ async def in_thread(function: Callable[[], T]) -> T:
             close_old_connections()
 
     return await asyncio.to_thread(work)
+
+
+class CloseOnRelease:
+    """Calls `close` when the last reference to it goes: a thread-local one goes with its thread."""
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self._close = close
+
+    def __del__(self) -> None:
+        self._close()

@@ -37,9 +37,10 @@ class RequestHead:
     fields: bytes
     framing: Framing
 
-    def with_length(self, length: int) -> bytes:
-        """Return the head for a body of `length` bytes."""
-        return b"%b\r\n%bContent-Length: %d\r\n\r\n" % (self.start, self.fields, length)
+    def with_length(self, length: int, *, whole_at_ms: int) -> bytes:
+        """Return the head for a body of `length` bytes that was whole at this time: `web` refuses what waited long."""
+        end = b"X-Request-Start: %d\r\nContent-Length: %d\r\n\r\n" % (whole_at_ms, length)
+        return b"%b\r\n%b%b" % (self.start, self.fields, end)
 
 
 @dataclass(frozen=True, slots=True)

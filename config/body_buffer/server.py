@@ -111,7 +111,8 @@ class Server:
                 await read_body(reader, request.framing, upload, self.uploads, limit=_limit(request.path))
             self._waiting_for_web += 1
             try:
-                connection = await self.web.send(request.with_length(upload.size), upload.parts)
+                head = request.with_length(upload.size, whole_at_ms=int(time.time() * 1000))
+                connection = await self.web.send(head, upload.parts)
                 self.uploads.close(upload)
                 return await self.web.relay(connection, request.method, writer)
             finally:

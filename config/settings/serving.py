@@ -10,7 +10,7 @@ from config import env
 SERVING_REFRESH = env.choice("SERVING_REFRESH", "background", choices=("background", "inline"))
 SERVING_SLOT_MILLISECONDS = env.integer("SERVING_SLOT_MILLISECONDS", 150, minimum=1)
 # A request that waited longer for a worker is answered 503: its shopper is gone, and others wait behind it.
-SERVING_MOST_WAIT_MILLISECONDS = env.integer("SERVING_MOST_WAIT_MILLISECONDS", 2000, minimum=1)
+SERVING_MOST_WAIT_MILLISECONDS = env.integer("SERVING_MOST_WAIT_MILLISECONDS", 500, minimum=1)
 # Open sockets of recommendations of one process; more are told to try again later.
 PUSH_MOST_SOCKETS = env.integer("PUSH_MOST_SOCKETS", 5_000, minimum=1)
 

@@ -11,14 +11,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 import orjson
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from rest_framework.exceptions import APIException
 
 from access.authentication import admit, key_from_request, page_origin
 from access.keys import KeyRecord
 from access.throttles import RequestCount, address_of
-from common.errors import DomainError, Forbidden, InvalidInput, NotFound, Unavailable
+from common.errors import DomainError, Forbidden, InvalidInput, NotFound
 from common.problems import respond_to
 from common.queueing import waited_ms
 from consents import gpc
@@ -49,27 +48,25 @@ def quick_get(request: HttpRequest, placement: str) -> HttpResponse:
 
 
 def _answered(request: HttpRequest, placement: str) -> HttpResponse:
-    if (waited := waited_ms(request)) > settings.SERVING_MOST_WAIT_MILLISECONDS:
-        raise Unavailable("Too many requests at once; try again soon.", retry_after=1)
     key = admit(key_from_request(request), origin=page_origin(request))
     if not key.may(SCOPE):
         raise Forbidden(f"This key lacks the scope {SCOPE}.")
     count = RequestCount.of(key, client=address_of(request))
     try:
-        return _counted(request, placement, key, count, waited)
+        return _counted(request, placement, key, count)
     except (NotFound, InvalidInput, APIException):
         if count.left is None:  # a wrong request counts too
             count.run()
         raise
 
 
-def _counted(request: HttpRequest, placement: str, key: KeyRecord, count: RequestCount, waited: float) -> HttpResponse:
+def _counted(request: HttpRequest, placement: str, key: KeyRecord, count: RequestCount) -> HttpResponse:
     fields, ask = _read(request.GET, placement)
     check_strategy(fields, key)
     ask = replace(ask, who=who_of(request, key, fields))
     copy = None if ask.personalized else request.META.get("HTTP_IF_NONE_MATCH")
     answer = recommend(
-        ask, count=count, waited_ms=waited, unless=lambda answer: copy is not None and copy == _etag(answer)
+        ask, count=count, waited_ms=waited_ms(request), unless=lambda answer: copy is not None and copy == _etag(answer)
     )
     note_answer(request, key)
     etag = "" if ask.personalized else _etag(answer)

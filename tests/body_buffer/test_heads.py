@@ -13,14 +13,15 @@ def test_the_length_is_stated_anew() -> None:
     head = parse_request(request(b"content-LENGTH:  7 ", b"X-API-Key: pk_1"))
 
     assert (head.method, head.path, head.framing.length) == (b"POST", b"/v1/batch", 7)
-    assert head.with_length(7) == request(b"X-API-Key: pk_1", b"Content-Length: 7")
+    fields = (b"X-API-Key: pk_1", b"X-Request-Start: 12", b"Content-Length: 7")
+    assert head.with_length(7, whole_at_ms=12) == request(*fields)
 
 
 def test_a_body_in_chunks_gets_a_length() -> None:
     head = parse_request(request(b"Transfer-Encoding: chunked", b"Expect: 100-continue"))
 
     assert (head.framing.length, head.framing.chunked, head.framing.expects_continue) == (None, True, True)
-    assert head.with_length(2) == request(b"Content-Length: 2")
+    assert head.with_length(2, whole_at_ms=12) == request(b"X-Request-Start: 12", b"Content-Length: 2")
 
 
 def test_a_request_without_a_length_has_no_body() -> None:

@@ -1,6 +1,7 @@
 """The buffer as a process, between a client and a `web` that is played."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -23,6 +24,7 @@ class FakeWeb:
 
     def __init__(self, *answers: bytes) -> None:
         self.answers, self.requests, self.connections = list(answers), list[bytes](), 0
+        self.whole_at_ms: list[int] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer until there is no answer left; then hang up."""
@@ -33,7 +35,10 @@ class FakeWeb:
             except asyncio.IncompleteReadError:
                 break
             length = int(head.rpartition(b"Content-Length: ")[2])
-            self.requests.append(head + await reader.readexactly(length))
+            head, stated, rest = head.partition(b"X-Request-Start: ")
+            at, _, rest = rest.partition(b"\r\n")
+            self.whole_at_ms += [int(at)] if stated else []
+            self.requests.append(head + rest + await reader.readexactly(length))
             writer.write(self.answers.pop(0))
         writer.close()
 
@@ -80,6 +85,7 @@ async def answer(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
 
 def test_web_sees_nothing_before_the_body_is_whole() -> None:
     async def scene(port: int, web: FakeWeb) -> None:
+        began = int(time.time() * 1000)
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(POST + b"Content-Length: 6\r\n\r\nabc")
         await asyncio.sleep(0.2)
@@ -88,6 +94,7 @@ def test_web_sees_nothing_before_the_body_is_whole() -> None:
         writer.write(b"def")
         assert await reader.readexactly(len(OK)) == OK
         assert web.requests == [POST + b"Content-Length: 6\r\n\r\nabcdef"]
+        assert began + 200 <= web.whole_at_ms[0] <= time.time() * 1000, "the wait for web begins here"
         writer.close()
 
     run(scene, OK)
