@@ -15,7 +15,7 @@ from audit.staff import actor_of
 from common.errors import DomainError
 from experiments.admin.hub import DONE, TITLES, changes_in_words, undo_address
 from experiments.forms.posted import add_errors, posted
-from experiments.models import Experiment, Proposal, Step
+from experiments.models import Experiment, Kind, Proposal, Step
 from experiments.services import lifecycle, policies
 from experiments.services.ramps import ramp
 
@@ -39,6 +39,8 @@ WARNINGS: Final[Mapping[str, str]] = {
     "ship": "Everybody gets the arm from now on, until the experiment is archived.",
     "archive": "It decides nothing any more: put a shipped arm's settings into the placement or the storefront first.",
 }
+
+STOP_OF_HOLDOUT: Final = "Everybody gets personalization from now on."
 
 
 class StepForm(forms.Form):
@@ -140,9 +142,9 @@ class StepPages:
                 add_errors(form, error)
             else:
                 return _done(request, row, step)
-        return self._ask(
-            request, row, title=f"{TITLES[action]}?", warning=WARNINGS[action], verb=TITLES[action], form=form
-        )
+        is_end_of_holdout = action == "stop" and row.kind == Kind.HOLDOUT
+        warning = STOP_OF_HOLDOUT if is_end_of_holdout else WARNINGS[action]
+        return self._ask(request, row, title=f"{TITLES[action]}?", warning=warning, verb=TITLES[action], form=form)
 
     def undo_view(self, request: HttpRequest, pk: int, step_id: Any) -> HttpResponse:
         """Ask, then take a step back."""

@@ -348,6 +348,9 @@ def test_the_permanent_holdout_starts_once(mo: Client) -> None:
     hub = mo.get(url(row)).content.decode()
     assert url(row, "step", "stop") in hub
     assert url(row, "step", "ship") not in hub
+    question = mo.get(url(row, "step", "stop")).content.decode()
+    assert "Everybody gets personalization from now on." in question
+    assert "Everybody gets the control" not in question
 
 
 def test_a_proposal_is_declined_with_a_reason(mo: Client) -> None:
