@@ -38,6 +38,7 @@ DONE: Final[Mapping[str, str]] = {
     "weights_changed": "Shares changed",
     "ramped": "Ramped",
     "stopped": "Stopped",
+    "arm_stopped": "Arm stopped",
     "shipped": "Shipped",
     "archived": "Archived",
     "undone": "Undone",

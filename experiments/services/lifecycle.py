@@ -80,6 +80,28 @@ def stop(key: str, *, actor: str, reason: str = "", basis: Basis = NO_BASIS) -> 
 
 
 @transaction.atomic
+def stop_arm(key: str, *, arm: str, actor: str, reason: str = "", basis: Basis = NO_BASIS) -> Step:
+    """Give an arm's traffic to the control, in a new epoch. The last arm besides the control ends the experiment.
+
+    Raises NotFound, Conflict, and InvalidInput for an arm that has no traffic to give.
+    """
+    row = _locked_for("stop", key)
+    before = state_of(row)
+    control, *others = before["arms"]
+    running = [one["key"] for one in others if one["weight"] > 0]
+    if arm not in running:
+        raise InvalidInput.of("arm", f"there is no arm {arm} with traffic besides the control")
+    if running == [arm]:
+        return stop(key, actor=actor, reason=reason, basis=basis)
+    share = _weights(before)[arm]
+    weights = _weights(before) | {arm: 0.0, control["key"]: control["weight"] + share}
+    row.ramp_arm = "" if row.ramp_arm == arm else row.ramp_arm
+    save(row, arms=[{**one, "weight": weights[one["key"]]} for one in before["arms"]])
+    begin_epoch(row)
+    return write_step(row, Change("arm_stopped", actor, reason, basis), before=before)
+
+
+@transaction.atomic
 def ship(key: str, *, arm: str, actor: str, reason: str = "", basis: Basis = NO_BASIS) -> Step:
     """End the experiment with one arm for everybody. Raises NotFound, Conflict, and InvalidInput for another arm."""
     row = _locked_for("ship", key)
@@ -120,7 +142,8 @@ def undo(handle: UUID | str, *, actor: str, reason: str = "") -> Step:
         save(row)
     else:
         _restore(row, step.before)
-    if _weights(before) != _weights(state_of(row)) and row.status == "running":
+    is_back = before["status"] != "running"
+    if row.status == "running" and (is_back or _weights(before) != _weights(state_of(row))):
         begin_epoch(row)
     result = write_step(
         row, Change("undone", actor, reason or f"Undoes step {step.number}, {step.action}."), before=before

@@ -17,7 +17,7 @@ from experiments.selectors.designs import design, past_payload, read_live
 from experiments.selectors.live import LiveReader
 from experiments.services.designs import EDITABLE, create_experiment, create_namespace, edit_experiment
 from experiments.services.holdout import start_holdout
-from experiments.services.lifecycle import archive, change_coverage, change_weights, ship, start, stop, undo
+from experiments.services.lifecycle import archive, change_coverage, change_weights, ship, start, stop, stop_arm, undo
 from experiments.services.ramps import ramp
 
 pytestmark = pytest.mark.django_db
@@ -279,6 +279,26 @@ def test_another_split_starts_an_epoch_and_its_undoing_another_one(running: str)
         (2, {"control": 0.2, "warm": 0.4, "cold": 0.4}),
         (3, {"control": 0.5, "warm": 0.25, "cold": 0.25}),
     ]
+
+
+@pytest.mark.parametrize("end", [lambda key: stop(key, actor=MO), lambda key: ship(key, arm="warm", actor=MO)])
+def test_who_takes_back_an_end_starts_an_epoch(running: str, end: Any) -> None:
+    """Everybody had one arm in between: who is assigned anew must not count with what they did before."""
+    step = end(running)
+    undo(step.pk, actor=MO)
+
+    assert (row().status, row().epoch) == ("running", 2)
+
+
+def test_an_arm_stops_alone_and_the_last_one_ends_the_experiment(running: str) -> None:
+    step = stop_arm(running, arm="warm", actor=MO)
+
+    assert (row().status, row().epoch, step.action) == ("running", 2, "arm_stopped")
+    assert dict(row().arms.values_list("key", "weight")) == {"control": 0.75, "warm": 0.0, "cold": 0.25}
+    with pytest.raises(InvalidInput, match="no arm warm with traffic"):
+        stop_arm(running, arm="warm", actor=MO)
+    assert stop_arm(running, arm="cold", actor=MO).action == "stopped"
+    assert (row().status, row().final_arm) == ("stopped", "control")
 
 
 def test_a_ramp_starts_no_epoch_and_never_shrinks(running: str) -> None:
