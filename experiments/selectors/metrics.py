@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from common.errors import NotFound
+from experiments.fairness import GroupGuardrail
 from experiments.metrics.base import Metric, Variable
 from experiments.metrics.definition import FIELDS, metric_of
 from experiments.metrics.registry import METRICS
@@ -62,12 +63,32 @@ def activation_of(row: Experiment) -> Variable | None:
 
 
 def margins_of(row: Experiment) -> dict[str, float]:
-    """Return the margin of each guardrail that the design states one for."""
+    """Return the margin of each guardrail of all units that the design states one for."""
     return {
         one["metric"]: float(one["margin"])
         for one in row.guardrail_metrics
-        if isinstance(one, Mapping) and one.get("margin") is not None
+        if isinstance(one, Mapping) and one.get("margin") is not None and not one.get("dimension")
     }
+
+
+def guardrail_keys(row: Experiment) -> frozenset[str]:
+    """Return the keys of the metrics that guard all units. What guards groups alone is not among them."""
+    return frozenset(
+        one["metric"] if isinstance(one, Mapping) else one
+        for one in row.guardrail_metrics
+        if not (isinstance(one, Mapping) and one.get("dimension"))
+    )
+
+
+def group_guardrails(row: Experiment) -> tuple[GroupGuardrail, ...]:
+    """Return the guardrails of a design that name a dimension. A blank margin is the metric's own."""
+    groups = [one for one in row.guardrail_metrics if isinstance(one, Mapping) and one.get("dimension")]
+    by_key = _metrics(one["metric"] for one in groups)
+    return tuple(
+        GroupGuardrail(key, one["dimension"], by_key[key].margin if (margin := one.get("margin")) is None else margin)
+        for one in groups
+        if (key := one["metric"]) in by_key
+    )
 
 
 def metric_of_row(row: MetricDefinition) -> Metric:

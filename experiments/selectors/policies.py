@@ -8,16 +8,14 @@ from django.conf import settings
 
 from common import clock
 from common.errors import NotFound
-from experiments.fairness import GroupGuardrail
 from experiments.models import Experiment, PolicyMode, Proposal, Status
 from experiments.policy import Limits, Outlook, PolicyState, Ramp, outlook
 from experiments.ramp import Traffic
 from experiments.results import ExperimentResults
+from experiments.selectors.metrics import group_guardrails
 from experiments.selectors.results import results_of
 from experiments.stats.sequential import DEFAULT_N_STAR
 
-GROUP_MARGIN = 0.05
-"""The share that a group may lose where its guardrail names no margin."""
 ANSWERED = (PolicyMode.RECOMMEND, PolicyMode.APPROVE)
 
 
@@ -65,13 +63,13 @@ def policy_outlook(key: str, *, now: datetime | None = None, results: Experiment
     if row is None:
         raise NotFound(f"There is no experiment {key}.")
     if row.status != Status.RUNNING:
-        return Outlook(None, "Only a running experiment has a next step.")
+        return Outlook((), "Only a running experiment has a next step.")
     return read_outlook(row, now=now or clock.now(), results=results)
 
 
 def read_outlook(row: Experiment, *, now: datetime, results: ExperimentResults | None = None) -> Outlook:
     """Return the outlook of a running experiment, from its results at this moment."""
-    groups = group_guardrails(row.guardrail_metrics)
+    groups = group_guardrails(row)
     results = results or results_of(row.key, at=now, with_breakdowns=bool(groups))
     state = PolicyState(
         now=now,
@@ -103,17 +101,6 @@ def limits() -> Limits:
         minimum_units=settings.EXPERIMENT_MINIMUM_UNITS,
         stale_after=timedelta(hours=settings.EXPERIMENT_STALE_HOURS),
         stage_time=timedelta(hours=settings.EXPERIMENT_STAGE_HOURS),
-    )
-
-
-def group_guardrails(guardrail_metrics: list[Any]) -> tuple[GroupGuardrail, ...]:
-    """Return the guardrails of a design that name a dimension."""
-    return tuple(
-        GroupGuardrail(
-            one["metric"], one["dimension"], GROUP_MARGIN if (margin := one.get("margin")) is None else margin
-        )
-        for one in guardrail_metrics
-        if isinstance(one, dict) and one.get("dimension")
     )
 
 

@@ -21,7 +21,7 @@ from experiments.results import ExperimentResults, Role
 from experiments.selectors.cells import read_cells
 from experiments.selectors.counting import counted_until
 from experiments.selectors.designs import design_of
-from experiments.selectors.metrics import metrics_of, variables
+from experiments.selectors.metrics import guardrail_keys, metrics_of, variables
 from experiments.stats.power import InferenceKind
 
 HEAD: Final = """
@@ -132,9 +132,10 @@ def _read_plan(experiment: int) -> Plan:
 
 
 def _role(row: Experiment, key: str) -> Role:
+    """A metric that guards is checked as a guardrail, also where the page shows it among others."""
     if key == row.goal_metric:
         return "goal"
-    return "secondary" if key in row.secondary_metrics else "guardrail"
+    return "guardrail" if key in guardrail_keys(row) else "secondary"
 
 
 @lru_cache(maxsize=512)

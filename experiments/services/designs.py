@@ -15,7 +15,7 @@ from experiments.conditions import errors_of
 from experiments.edits import check_edits
 from experiments.models import SLUG_PATTERN, Experiment, Namespace, Status, Step
 from experiments.payloads import PayloadKind, payload_kind, payload_kinds
-from experiments.selectors.metrics import all_metrics
+from experiments.selectors.metrics import all_metrics, guardrail_keys
 from experiments.services.steps import Change, locked, namespace_of, save, state_of, write_step
 
 MOST_ARMS: Final = 32
@@ -225,6 +225,9 @@ def _metric_errors(row: Experiment) -> list[FieldError]:
         errors.append(FieldError("guardrail_metrics", "margins must be shares from 0 to below 1"))
     if not all(_is_dimension(one.get("dimension")) for one in guardrails if isinstance(one, Mapping)):
         errors.append(FieldError("guardrail_metrics", "a dimension must be a name, such as device"))
+    is_draft = row.status == Status.DRAFT  # designs that run keep what they were started with
+    if is_draft and row.goal_metric and row.goal_metric in guardrail_keys(row):
+        errors.append(FieldError("guardrail_metrics", "the goal cannot guard itself: it is judged as the goal"))
     return errors or _unknown_metrics(row, keys)
 
 

@@ -9,7 +9,8 @@ from common.errors import Conflict, InvalidInput, NotFound
 from experiments.metrics.base import Filter, Variable
 from experiments.metrics.registry import METRICS
 from experiments.models import Experiment, MetricDefinition
-from experiments.selectors.metrics import all_metrics, metric, metrics_of, variables_of
+from experiments.selectors.metrics import all_metrics, group_guardrails, margins_of, metric, metrics_of, variables_of
+from experiments.selectors.results import plan_of
 from experiments.services.designs import create_experiment
 from experiments.services.lifecycle import start
 from experiments.services.metrics import archive_metric, define_metric
@@ -148,7 +149,7 @@ def test_variables_of_all_metrics_are_one_list_and_those_before_the_exposure_com
     keys = {
         "goal_metric": "revenue_per_visitor",
         "secondary_metrics": ["average_order_value", "click_through_rate", "bounce_rate"],
-        "guardrail_metrics": ["conversion_rate", {"metric": "revenue_per_visitor", "margin": 0.01}],
+        "guardrail_metrics": ["conversion_rate", {"metric": "bounce_rate", "margin": 0.01}],
     }
     create_experiment("layout", data=keys, actor=MO)
 
@@ -158,3 +159,36 @@ def test_variables_of_all_metrics_are_one_list_and_those_before_the_exposure_com
     after += [("visits", "any", ""), ("orders", "any", "")]
     before = [after[0], after[1], after[5]]
     assert names == [(*one, False) for one in after] + [(*one, True) for one in before]
+
+
+@pytest.mark.django_db
+def test_a_goal_that_is_to_guard_itself_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="the goal cannot guard itself"):
+        create_experiment(
+            "layout", data={"goal_metric": "conversion_rate", "guardrail_metrics": ["conversion_rate"]}, actor=MO
+        )
+
+
+@pytest.mark.django_db
+def test_a_guardrail_that_is_also_shown_guards_and_one_of_groups_leaves_the_total_its_own_margin() -> None:
+    define_metric("stars", data={**REVIEWS, "margin": 0.15}, actor=MO)
+    design = {
+        "goal_metric": "revenue_per_visitor",
+        "secondary_metrics": ["conversion_rate", "bounce_rate"],
+        "guardrail_metrics": [
+            {"metric": "conversion_rate", "margin": 0.03},
+            {"metric": "conversion_rate", "dimension": "device", "margin": 0.4},
+            {"metric": "stars", "dimension": "device"},
+        ],
+    }
+    create_experiment("layout", data=design, actor=MO)
+    plan, row = plan_of("layout"), Experiment.objects.get()
+
+    assert [(one.metric.key, one.role) for one in plan.metrics] == [
+        ("revenue_per_visitor", "goal"),
+        ("conversion_rate", "guardrail"),
+        ("bounce_rate", "secondary"),
+        ("stars", "secondary"),
+    ]
+    assert margins_of(row) == {"conversion_rate": 0.03}
+    assert [(one.metric, one.margin) for one in group_guardrails(row)] == [("conversion_rate", 0.4), ("stars", 0.15)]
