@@ -1,4 +1,4 @@
-"""What the policy of an experiment would do now, and by which rule: results in, one decision out. Pure.
+"""What the policy of an experiment would do now, and by which rules: results in, decisions out. Pure.
 
 The rules stand in the order in which they are tried. Harm comes first and waits for nothing. Chances to win decide
 nothing, and no rule ever makes a losing arm the one that everybody gets.
@@ -85,10 +85,15 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The decision, if there is one, and a sentence: its reason, or what the policy waits for."""
+    """What each rule decides for each arm, the first rule first, and a sentence: why, or what the policy waits for."""
 
-    decision: Decision | None
+    decisions: tuple[Decision, ...]
     sentence: str
+
+    @property
+    def decision(self) -> Decision | None:
+        """The decision of the first rule that has one."""
+        return next(iter(self.decisions), None)
 
 
 def decide(results: ExperimentResults, state: PolicyState) -> Decision | None:
@@ -100,8 +105,11 @@ def outlook(results: ExperimentResults, state: PolicyState) -> Outlook:
     """Return what should be done now, or why nothing is."""
     checks = group_checks(results, state.groups, n_star=state.n_star)
     rules = _Rules(results, state, checks)
-    decision = next(rules.decisions(), None)
-    return Outlook(decision, rules.reason_to_wait if decision is None else decision.sentence)
+    by_rule: dict[tuple[Rule, str], Decision] = {}
+    for one in rules.decisions():
+        by_rule.setdefault((one.rule, one.arm), one)
+    decisions = tuple(by_rule.values())
+    return Outlook(decisions, decisions[0].sentence if decisions else rules.reason_to_wait)
 
 
 class _Rules:
@@ -110,10 +118,13 @@ class _Rules:
     def __init__(self, results: ExperimentResults, state: PolicyState, checks: tuple[GroupCheck, ...]) -> None:
         self.results, self.state, self.checks = results, state, checks
         self.reason_to_wait = "No arm is shown to be better so far."
+        self.harmful: set[str] = set()
 
     def decisions(self) -> Iterator[Decision]:
         """Yield the decisions of all rules that apply, the first rule first."""
-        yield from self._breaches()
+        for breach in self._breaches():
+            self.harmful.add(breach.arm)
+            yield breach
         if self.state.ramp is None:
             yield from self._launch()
         else:
@@ -123,11 +134,11 @@ class _Rules:
     def _breaches(self) -> Iterator[Decision]:
         for metric in self.results.guardrails:
             for one in metric.comparisons:
-                if one.guardrail is not None and one.guardrail.is_breached:
+                if self._runs(one.arm) and one.guardrail is not None and one.guardrail.is_breached:
                     text = f"{self._name(one.arm)} harms {metric.name} beyond its margin: {effect_in_words(one)}."
                     yield self._decision("roll_back", one.arm, "guardrail_breached", text)
         for check in self.checks:
-            if check.is_breached:
+            if self._runs(check.arm) and check.is_breached:
                 group = f"{check.dimension} {check.group}"
                 text = f"{self._name(check.arm)} harms {check.metric} of the group {group} beyond its margin."
                 yield self._decision("roll_back", check.arm, "group_breached", text)
@@ -151,7 +162,8 @@ class _Rules:
         if goal is not None and goal.is_significant and gain_value(self.results.goal, goal) < 0:
             text = f"During its ramp {self._name(ramp.arm)} proved worse: {effect_in_words(goal)}."
             yield self._decision("roll_back", ramp.arm, "goal_worse_in_ramp", text)
-        if self._is_distrusted() or self._is_held_up(ramp.arm) or goal is None:
+            return
+        if self._is_distrusted() or ramp.arm in self.harmful or self._is_held_up(ramp.arm) or goal is None:
             return
         if gain_value(self.results.goal, goal) <= -self._margin():
             self.reason_to_wait = f"{self._name(ramp.arm)} is no longer ahead: the ramp waits at this stage."
@@ -206,7 +218,8 @@ class _Rules:
     def _winner(self) -> ArmComparison | None:
         """Return the arm with the greatest gain among those that are shown to be good enough."""
         goal = self.results.goal
-        good = [one for one in (() if goal is None else goal.comparisons) if self._is_good(one)]
+        comparisons = () if goal is None else goal.comparisons
+        good = [one for one in comparisons if self._is_candidate(one.arm) and self._is_good(one)]
         return max(good, key=lambda one: gain_value(goal, one), default=None)
 
     def _is_good(self, one: ArmComparison) -> bool:
@@ -217,11 +230,22 @@ class _Rules:
         low = gain_low(self.results.goal, one)
         if low is None:
             return False
-        if self.state.goal_margin is not None and len(self.results.arms) == 2:
+        if self.state.goal_margin is not None and len(self.results.arms) == 2 and self._may_read_margin():
             return low > -self._margin()
         if self._is_planned:
             return one.is_significant and gain_value(self.results.goal, one) > 0
         return one.is_significant and one.adjusted_p_value <= self.results.alpha and low > 0
+
+    def _may_read_margin(self) -> bool:
+        """A margin is no finding of a look: a test with a planned end is read there alone."""
+        return not self._is_planned or (self._is_complete() and self.state.has_final_look)
+
+    def _is_candidate(self, arm: str) -> bool:
+        return self._runs(arm) and arm not in self.harmful
+
+    def _runs(self, arm: str) -> bool:
+        """Tell whether the arm has traffic. One that was stopped on its own has none."""
+        return self.state.traffic.weights.get(arm, 0.0) > 0
 
     def _margin(self) -> float:
         """Return the accepted harm to the goal, in its unit."""

@@ -1,7 +1,7 @@
 """Policies of experiments: what the rules decide is recommended, put before a person, or done; all of it audited."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from common.errors import Conflict, InvalidInput, NotFound
 from experiments.models import Experiment, PolicyMode, Proposal, Status, Step
 from experiments.policy import Decision
 from experiments.selectors.policies import read_outlook
-from experiments.services.lifecycle import ship, stop
+from experiments.services.lifecycle import ship, stop, stop_arm
 from experiments.services.ramps import ramp
 from experiments.services.steps import audit_value, locked
 
@@ -39,24 +39,24 @@ def apply_policies(*, now: datetime | None = None) -> int:
 
 @transaction.atomic
 def apply_policy(key: str, *, now: datetime | None = None) -> Proposal | None:
-    """Do what the policy's mode asks; return the proposal that is open, or was applied, now.
+    """Do what the policy's mode asks; return the first proposal that is open, or was applied, now.
+
+    Each decision is a proposal of its own: one that waits or was declined hides no other.
 
     A proposal that no longer holds expires. What a person undid or declined rests for `EXPERIMENT_REST_HOURS`. Raises
     NotFound.
     """
     row, now = locked(key), now or clock.now()
     is_active = row.status == Status.RUNNING and row.policy_mode != PolicyMode.OFF
-    decision = read_outlook(row, now=now).decision if is_active else None
-    if decision is not None and _rests(row, decision, now):
-        decision = None
+    decisions = read_outlook(row, now=now).decisions if is_active else ()
+    decisions = tuple(one for one in decisions if not _rests(row, one, now))
     is_automatic = row.policy_mode == PolicyMode.AUTOMATIC
-    open_one = _keep_open(row, None if is_automatic else decision, now)
-    if decision is None or open_one is not None:
-        return open_one
-    if not is_automatic:
-        return _open(row, decision, now)
-    proposal = _new(row, decision, now)
-    return _applied(proposal, decision, _take_step(key, decision, actor=POLICY), now)
+    open_ones = _keep_open(row, () if is_automatic else decisions, now)
+    if is_automatic:
+        proposals = [_take(row, one, now) for one in _steps_of_now(decisions)]
+    else:
+        proposals = [one if one is not None else _open(row, decision, now) for decision, one in open_ones]
+    return next(iter(proposals), None)
 
 
 @transaction.atomic
@@ -70,8 +70,9 @@ def approve(proposal_id: int, *, actor: str, now: datetime | None = None) -> Ste
     row = proposal.experiment
     if row.policy_mode != PolicyMode.APPROVE:
         raise Conflict("This policy asks for no approval: take the step yourself.")
-    decision = read_outlook(row, now=now).decision if row.status == Status.RUNNING else None
-    if decision is None or not _is_about(proposal, decision):
+    decisions = read_outlook(row, now=now).decisions if row.status == Status.RUNNING else ()
+    decision = next((one for one in decisions if _is_about(proposal, one)), None)
+    if decision is None:
         raise Conflict("The proposal no longer holds: the numbers have changed since.")
     step = _take_step(row.key, decision, actor=actor, proposal=proposal)
     _applied(proposal, decision, step, now, actor=actor)
@@ -107,16 +108,33 @@ def _open_proposal(proposal_id: int) -> Proposal:
     return proposal
 
 
-def _keep_open(row: Experiment, decision: Decision | None, now: datetime) -> Proposal | None:
-    """Return the open proposal that still holds; the others expire."""
-    open_one = None
-    for one in row.proposals.filter(state=Proposal.State.OPEN):
-        if open_one is None and decision is not None and _is_about(one, decision):
-            open_one = one
-        else:
-            one.state, one.decided_at, one.decided_by = Proposal.State.EXPIRED, now, POLICY
-            one.save()
-    return open_one
+def _steps_of_now(decisions: Sequence[Decision]) -> list[Decision]:
+    """Return what is done at once: each arm that did harm is rolled back; else the first decision is taken."""
+    by_arm: dict[str, Decision] = {}
+    for one in decisions:
+        if one.action == "roll_back":
+            by_arm.setdefault(one.arm, one)
+    return list(by_arm.values()) or list(decisions[:1])
+
+
+def _take(row: Experiment, decision: Decision, now: datetime) -> Proposal:
+    proposal = _new(row, decision, now)
+    return _applied(proposal, decision, _take_step(row.key, decision, actor=POLICY), now)
+
+
+def _keep_open(row: Experiment, decisions: Iterable[Decision], now: datetime) -> list[tuple[Decision, Proposal | None]]:
+    """Return each decision with its open proposal, None where it has none yet; proposals without a decision expire."""
+    waiting = list(row.proposals.filter(state=Proposal.State.OPEN).order_by("at", "pk"))
+    pairs: list[tuple[Decision, Proposal | None]] = []
+    for decision in decisions:
+        proposal = next((one for one in waiting if _is_about(one, decision)), None)
+        pairs.append((decision, proposal))
+        waiting = [one for one in waiting if one != proposal]
+    for one in waiting:
+        one.state, one.decided_at, one.decided_by = Proposal.State.EXPIRED, now, POLICY
+        one.save()
+        _record(one, "proposal_expired", POLICY)
+    return pairs
 
 
 def _open(row: Experiment, decision: Decision, now: datetime) -> Proposal:
@@ -128,6 +146,7 @@ def _open(row: Experiment, decision: Decision, now: datetime) -> Proposal:
         if _is_about(one, decision):
             one.state, one.decided_at, one.decided_by = Proposal.State.OPEN, None, ""
             one.save()
+            _record(one, "proposal_reopened", POLICY)
             return one
     proposal = _new(row, decision, now)
     _record(proposal, "proposed", POLICY)
@@ -161,20 +180,25 @@ def _take_step(key: str, decision: Decision, *, actor: str, proposal: Proposal |
         return ship(key, arm=decision.arm, actor=actor, reason=decision.sentence, basis=basis)
     if decision.share is not None:
         return ramp(key, arm=decision.arm, share=decision.share, actor=actor, reason=decision.sentence, basis=basis)
+    if decision.action == "roll_back":
+        return stop_arm(key, arm=decision.arm, actor=actor, reason=decision.sentence, basis=basis)
     return stop(key, actor=actor, reason=decision.sentence, basis=basis)
 
 
 def _is_about(proposal: Proposal, decision: Decision) -> bool:
-    """Tell whether a proposal is to do the same as a decision, whatever the numbers are by now."""
-    same = (proposal.action, proposal.arm) == (decision.action, decision.arm)
+    """Tell whether a proposal is to do the same as a decision by the same rule, whatever the numbers are by now."""
+    same = (proposal.rule, proposal.action, proposal.arm) == (decision.rule, decision.action, decision.arm)
     return same and proposal.inputs.get("share") == decision.share
 
 
 def _rests(row: Experiment, decision: Decision, now: datetime) -> bool:
-    """Tell whether a person undid or declined the same a short time ago: the policy does not argue."""
+    """Tell whether a person undid the same step, or declined it by the same rule, a short time ago.
+
+    The policy does not argue. Another rule has another reason, which a person has not answered yet.
+    """
     since = now - _rest_time()
     undone = Q(state=Proposal.State.APPLIED, step__undone_by__at__gt=since)
-    declined = Q(state=Proposal.State.DECLINED, decided_at__gt=since)
+    declined = Q(state=Proposal.State.DECLINED, decided_at__gt=since, rule=decision.rule)
     return row.proposals.filter(undone | declined, action=decision.action, arm=decision.arm).exists()
 
 

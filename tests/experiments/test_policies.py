@@ -19,12 +19,25 @@ from experiments.services.designs import create_experiment, edit_experiment
 from experiments.services.lifecycle import start, stop, undo
 from experiments.services.policies import POLICY, apply_policies, apply_policy, approve, decline
 from experiments.tasks import apply_all_policies
-from tests.experiments.policy_worlds import BREACHED, HEALTH, NOW, UNDECIDED, WORSE, metric, results
+from tests.experiments.policy_worlds import BREACHED, HEALTH, HOLDS, NOW, UNDECIDED, WORSE, metric, results
 
 pytestmark = pytest.mark.django_db
 MO = "staff:7"
 HOUR = timedelta(hours=1)
 BREACH = results(UNDECIDED, metric("guardrail", replace(UNDECIDED, guardrail=BREACHED), key="bounce_rate"))
+
+THREE = [
+    {"key": "control", "weight": 0.5},
+    {"key": "warm", "weight": 0.25},
+    {"key": "cold", "weight": 0.25},
+]
+
+
+def both_breach(*arms: str) -> ExperimentResults:
+    """Return results of three arms of which these breach a guardrail."""
+    goal = metric("goal", UNDECIDED, replace(UNDECIDED, arm="cold"))
+    guards = [replace(UNDECIDED, arm=arm, guardrail=BREACHED if arm in arms else HOLDS) for arm in ("warm", "cold")]
+    return results(goal, metric("guardrail", *guards, key="bounce_rate"))
 
 
 class Shop:
@@ -63,6 +76,10 @@ def run(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def row() -> Experiment:
     return Experiment.objects.get(key="button")
+
+
+def weights() -> dict[str, float]:
+    return dict(row().arms.order_by("position").values_list("key", "weight"))
 
 
 def state() -> tuple[str, float, str]:
@@ -196,6 +213,56 @@ def test_while_one_proposal_rests_harm_is_put_before_a_person_all_the_same(shop:
     harm = shop.tick()
     assert harm is not None
     assert harm.action == "roll_back"
+
+
+def test_a_declined_rule_hides_no_other_rule_of_the_same_arm_nor_the_same_rule_of_another(shop: Shop, run: Any) -> None:
+    run("approve", arms=THREE)
+    shop.results = both_breach("warm")
+    proposal = shop.tick()
+    assert proposal is not None
+    decline(proposal.pk, actor=MO, reason="We know.")
+    shop.results = both_breach("warm", "cold")
+    shop.tick()
+
+    waiting = [(one.action, one.arm) for one in waiting_proposals()]
+    assert waiting == [("roll_back", "cold")]
+    approve(waiting_proposals()[0].id, actor=MO)
+    assert weights() == {"control": 0.75, "warm": 0.25, "cold": 0.0}
+
+
+def test_a_breach_in_one_arm_stops_that_arm_and_two_breaches_end_the_experiment(shop: Shop, run: Any) -> None:
+    run("automatic", arms=THREE)
+    shop.results = both_breach("cold")
+    shop.tick()
+    assert (row().status, weights()) == ("running", {"control": 0.75, "warm": 0.25, "cold": 0.0})
+
+    assert shop.tick() is None  # an arm without traffic breaches nothing any more
+    shop.results = both_breach("warm", "cold")
+    shop.tick()
+    assert (row().status, row().final_arm) == ("stopped", "control")
+
+
+def test_all_arms_that_breach_stop_at_once(shop: Shop, run: Any) -> None:
+    run("automatic", arms=THREE)
+    shop.results = both_breach("warm", "cold")
+    shop.tick()
+
+    assert (row().status, row().final_arm) == ("stopped", "control")
+    assert [one["data"]["basis"]["arm"] for one in events("arm_stopped") + events("stopped")] == ["warm", "cold"]
+
+
+def test_proposals_that_expire_and_open_again_are_on_record(shop: Shop, run: Any) -> None:
+    run("recommend")
+    first = shop.tick()
+    shop.results = results(UNDECIDED)
+    shop.tick()
+    shop.results = results()
+    shop.tick()
+
+    assert first is not None
+    again = events("proposal_expired") + events("proposal_reopened")
+    seen = [(one["actor"], one["data"]["proposal"]) for one in again]
+    assert seen == [(POLICY, first.pk)] * 2
 
 
 def test_an_automatic_policy_ships_by_ramp_with_an_audit_row_for_each_step(shop: Shop, run: Any) -> None:

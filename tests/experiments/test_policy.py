@@ -105,6 +105,35 @@ def test_a_goal_with_a_margin_ships_what_is_not_worse(low: float, expected: Any)
     assert what(decide(results(comparison(low, 0.03)), state(goal_margin=0.02))) == expected
 
 
+def test_a_margin_of_a_planned_test_is_read_at_its_end_alone() -> None:
+    goal, margin = comparison(-0.01, 0.03), {"goal_margin": 0.02}
+    early = results(goal, inference="group_sequential", progress={"information": 0.5})
+    end = results(goal, inference="group_sequential", progress={"information": 1.0})
+
+    assert decide(early, state(**margin)) is None
+    assert decide(end, state(has_final_look=False, **margin)) is None
+    assert what(decide(end, state(**margin))) == ("ramp", "warm", "goal_not_worse")
+
+
+def test_a_breach_in_one_arm_leaves_the_other_arm_its_win() -> None:
+    goal = metric("goal", comparison(0.02, 0.09), comparison(0.01, 0.05, arm="cold"))
+    guards = [replace(UNDECIDED, arm=arm, guardrail=one) for arm, one in (("warm", BREACHED), ("cold", HOLDS))]
+    traffic = Traffic(1.0, {"control": 0.4, "warm": 0.3, "cold": 0.3})
+
+    one = outlook(results(goal, metric("guardrail", *guards, key="bounce_rate")), state(traffic=traffic))
+
+    assert [what(decision) for decision in one.decisions] == [
+        ("roll_back", "warm", "guardrail_breached"),
+        ("ramp", "cold", "goal_better"),
+    ]
+
+
+def test_an_arm_without_traffic_neither_wins_nor_breaches() -> None:
+    traffic = Traffic(1.0, {"control": 1.0, "warm": 0.0})
+
+    assert outlook(results(BETTER, guardrail(BREACHED)), state(traffic=traffic)).decisions == ()
+
+
 def test_a_margin_of_several_arms_counts_for_nothing() -> None:
     goal = metric("goal", comparison(-0.01, 0.05), comparison(-0.01, 0.05, arm="cold"))
     traffic = Traffic(1.0, {"control": 0.4, "warm": 0.3, "cold": 0.3})
