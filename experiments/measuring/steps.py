@@ -1,4 +1,4 @@
-"""The queries from events to one row for each unit, experiment and epoch, in their order.
+"""The queries from events to one row for each unit and experiment, in their order.
 
 `{events}` is `m_event`, which holds the events of some units, or a relation of everybody's. The rest is the same.
 """
@@ -49,21 +49,24 @@ WHERE happened.kind = 'track' AND happened.name = 'Experiment Viewed' AND happen
 FIRST: Final = f"""
 INSERT INTO m_first
 SELECT unit, experiment_id, epoch, arm, first_at, switches, placement, least(answers, {MOST_LISTS}),
-    answers > {MOST_LISTS}, min(first_at) OVER (PARTITION BY unit, experiment_id),
-    coalesce(lead(first_at) OVER (PARTITION BY unit, experiment_id ORDER BY epoch), 'infinity'),
+    answers > {MOST_LISTS},
     CASE WHEN experiment_id IN (SELECT experiment_id FROM m_activation) THEN NULL ELSE first_at END
 FROM (
     SELECT unit, experiment_id, epoch, min(first_arm) AS arm, min(at) AS first_at,
         count(*) FILTER (WHERE arm <> first_arm) AS switches, min(placement) FILTER (WHERE number = 1) AS placement,
         count(answer) AS answers
     FROM (
-        SELECT *, first_value(arm) OVER story AS first_arm, row_number() OVER story AS number
+        SELECT *, first_value(arm) OVER story AS first_arm, first_value(epoch) OVER story AS first_epoch,
+            row_number() OVER story AS number
         FROM m_exposed
-        WINDOW story AS (PARTITION BY unit, experiment_id, epoch ORDER BY at, message_id COLLATE "C")
-    ) AS told
+        WINDOW story AS (PARTITION BY unit, experiment_id ORDER BY at, message_id COLLATE "C")
+    ) AS seen
+    WHERE epoch = first_epoch
     GROUP BY unit, experiment_id, epoch
 ) AS first
 """
+"""Each unit once, in the epoch of its first exposure. Whether it comes back may be what an arm did: two rows of one
+unit would not be independent, and arms that bring people back would have more of them."""
 ORDERED: Final = f"""
 INSERT INTO m_outcome
 SELECT unit, base, placed_at, CASE field WHEN '' THEN 1 WHEN 'revenue' THEN revenue
@@ -128,7 +131,7 @@ FROM (
     ) AS outcome ON outcome.unit = first.unit AND outcome.base = needs.base
         AND coalesce(outcome.experiment_id, first.experiment_id) = first.experiment_id
         AND coalesce(outcome.epoch, first.epoch) = first.epoch
-    WHERE outcome.at >= first.first_at AND outcome.at < first.until_at
+    WHERE outcome.at >= first.first_at
         AND (outcome.at < first.first_at + needs.span OR (needs.span IS NULL AND outcome.at <= needs.ended_at))
     GROUP BY 1, 2, 3
 ) AS done
@@ -175,8 +178,8 @@ FROM (
     JOIN m_variable AS variable USING (experiment_id)
     JOIN m_outcome AS outcome ON outcome.unit = first.unit AND outcome.base = variable.base
     WHERE CASE WHEN variable.is_before
-        THEN outcome.at >= first.began_at - interval '{BEFORE_DAYS} days' AND outcome.at < first.began_at
-        ELSE outcome.at >= first.counts_from AND outcome.at < first.until_at
+        THEN outcome.at >= first.first_at - interval '{BEFORE_DAYS} days' AND outcome.at < first.first_at
+        ELSE outcome.at >= first.counts_from
             AND (outcome.at < first.counts_from + variable.span
                 OR (variable.span IS NULL AND outcome.at <= variable.ended_at)) END
         AND first.counts_from IS NOT NULL

@@ -24,8 +24,7 @@ TABLES: Final = {
     "m_exposed": "unit text, experiment_id bigint, epoch int, arm text, at timestamptz, message_id text, answer text,"
     " placement text",
     "m_first": "unit text, experiment_id bigint, epoch int, arm text, first_at timestamptz, switches int,"
-    " placement text, answers int, is_capped boolean, began_at timestamptz, until_at timestamptz,"
-    " counts_from timestamptz",
+    " placement text, answers int, is_capped boolean, counts_from timestamptz",
     "m_outcome": "unit text, base int, at timestamptz, amount numeric",
     "m_own_outcome": "unit text, experiment_id bigint, epoch int, base int, at timestamptz, amount numeric",
     "m_device": "unit text, experiment_id bigint, epoch int, device text",

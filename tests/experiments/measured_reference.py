@@ -27,14 +27,13 @@ VISIT = 1_800_000_000
 
 @dataclass
 class Row:
-    """One unit in one epoch."""
+    """One unit, in the epoch of its first exposure."""
 
     arm: str
     first_at: int
     switches: int
     groups: list[str]
     counts_from: int | None = None
-    until: float = float("inf")
     values: list[Decimal] = field(default_factory=list)
 
 
@@ -82,23 +81,16 @@ class _Reference:
     def rows(self) -> dict[tuple[int, str], Row]:
         rows: dict[tuple[int, str], Row] = {}
         for unit, events in self.of_unit.items():
-            seen: dict[int, list[tuple[Event, str]]] = defaultdict(list)
-            for event in events:
-                for epoch, arm in self.exposures(event):
-                    seen[epoch].append((event, arm))
-            epochs = sorted(seen)
-            for place, epoch in enumerate(epochs):
-                (first, arm), *_ = seen[epoch]
-                groups = self.groups(unit, first)
-                if sum(event.name == "Recommendation Served" for event, _ in seen[epoch]) > 50:
-                    groups.insert(3, "capped:lists")
-                row = Row(arm, first.at, sum(one != arm for _, one in seen[epoch]), groups)
-                if place + 1 < len(epochs):
-                    row.until = seen[epochs[place + 1]][0][0].at
-                rows[epoch, unit] = row
-            began = min((row.first_at for (_, one), row in rows.items() if one == unit), default=0)
-            for epoch in epochs:
-                self.fill(rows[epoch, unit], unit, epoch, began)
+            exposures = [(event, *one) for event in events for one in self.exposures(event)]
+            if not exposures:
+                continue
+            first, epoch, arm = exposures[0]
+            seen = [(event, one) for event, number, one in exposures if number == epoch]
+            groups = self.groups(unit, first)
+            if sum(event.name == "Recommendation Served" for event, _ in seen) > 50:
+                groups.insert(3, "capped:lists")
+            rows[epoch, unit] = row = Row(arm, first.at, sum(one != arm for _, one in seen), groups)
+            self.fill(row, unit, epoch)
         return rows
 
     def exposures(self, event: Event) -> Iterable[tuple[int, str]]:
@@ -130,7 +122,7 @@ class _Reference:
                 segments |= {event.properties["segment"]} if event.name == "Segment Entered" else set()
         return groups + [f"segment:{one}" for one in sorted(segments)]
 
-    def fill(self, row: Row, unit: str, epoch: int, began: int) -> None:
+    def fill(self, row: Row, unit: str, epoch: int) -> None:
         activation = self.plan.activation
         row.counts_from = row.first_at
         if activation is not None:
@@ -143,15 +135,14 @@ class _Reference:
             amounts = [
                 amount
                 for at, amount in self.facts(one, unit, epoch, row)
-                if (began - 28 * DAY <= at < began if one.is_before else self.counts(one, at, row))
+                if (row.first_at - 28 * DAY <= at < row.first_at if one.is_before else self.counts(one, at, row))
             ]
             total = round(sum(amounts, Decimal(0)), 4)
             row.values[place] = min(Decimal(1), total) if one.aggregate == "any" else total
 
     def counts(self, variable: Variable, at: int, row: Row) -> bool:
         start = row.first_at if row.counts_from is None else row.counts_from
-        # A click belongs to the list that it was on, and so to the epoch of that.
-        if at < start or (at >= row.until and variable.source not in ("answers", "clicks")):
+        if at < start:
             return False
         if variable.window_hours is not None:
             return at < start + variable.window_hours * 3_600_000_000

@@ -145,7 +145,7 @@ def test_a_stop_and_its_undo_leave_the_numbers_of_a_recount() -> None:
 
 
 @pytest.mark.django_db
-def test_a_weight_step_begins_an_epoch_in_which_each_unit_counts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_unit_counts_once_in_the_epoch_of_its_first_exposure(monkeypatch: pytest.MonkeyPatch) -> None:
     create_experiment("button", data=STARTED, actor=MO)
     start("button", actor=MO)
     began = Experiment.objects.get().started_at
@@ -159,8 +159,13 @@ def test_a_weight_step_begins_an_epoch_in_which_each_unit_counts_again(monkeypat
     count()
     record_and_count(served(second + 5, "treatment", epoch=2), ordered(second + 6, "o2", 7))
 
+    record_and_count(
+        served(second + 7, "treatment", epoch=2, user_id="new"), ordered(second + 8, "o3", 4, user_id="new")
+    )
+
     cells = Cell.objects.filter(dimension="").order_by("epoch")
-    assert [(one.epoch, one.arm, int(one.sums[0])) for one in cells] == [(1, "control", 20), (2, "treatment", 7)]
+    found = [(one.epoch, one.arm, one.n, int(one.sums[0])) for one in cells]
+    assert found == [(1, "control", 1, 27), (2, "treatment", 1, 4)]
 
 
 @pytest.mark.django_db
@@ -168,6 +173,8 @@ def test_an_sdk_may_name_an_arm_by_its_position_and_the_time_says_which_epoch() 
     begin("button", epochs=(DAY,), **STARTED)
     stated = {"experiment_id": "button", "variation_id": "1"}
     record_and_count(*(event(at, name="Experiment Viewed", properties=stated) for at in (-5, 10, DAY)))
+
+    record_and_count(event(DAY + 1, name="Experiment Viewed", properties=stated, user_id="new"))
 
     assert [(one.epoch, one.arm) for one in Exposure.objects.order_by("epoch")] == [(1, "treatment"), (2, "treatment")]
 
