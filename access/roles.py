@@ -60,6 +60,7 @@ ROLES: Final[dict[str, tuple[str, ...]]] = {
         "access.*_apikey",
         "auth.view_*",
         "events.*",
+        "experiments.change_policypause",
         "django_celery_beat.*",
         "*.view_*",
     ),

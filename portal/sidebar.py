@@ -46,6 +46,7 @@ GROUPS: Final[dict[str, tuple[Door, ...]]] = {
         Door("Metrics", "straighten", "experiments.MetricDefinition"),
         Door("Namespaces", "workspaces", "experiments.Namespace"),
         Door(*("Permanent hold-out", "pan_tool", "admin:experiments_experiment_holdout", "experiments.add_experiment")),
+        Door("Pause policies", "pause_circle", "admin:experiments_experiment_pause", "experiments.change_policypause"),
     ),
     "What is learned": (
         Door("Models", "balance", "portal:models", "modelops.view_modelversion"),

@@ -11,7 +11,7 @@ from unfold.decorators import display
 
 from experiments.admin.design_pages import DesignPages
 from experiments.admin.hub import HubPages
-from experiments.admin.namespaces import HoldoutPages
+from experiments.admin.namespaces import HoldoutPages, PolicyPages
 from experiments.admin.step_pages import StepPages
 from experiments.models import Experiment, Status
 from experiments.selectors.verdicts import last_verdicts, next_steps
@@ -46,7 +46,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Experiment)
-class ExperimentAdmin(DesignPages, StepPages, HubPages, HoldoutPages, ModelAdmin):
+class ExperimentAdmin(DesignPages, StepPages, HubPages, HoldoutPages, PolicyPages, ModelAdmin):
     """Experiments. Services write them; every step is on record and can be undone."""
 
     list_display = ("name", "state", "since", "units", "verdict", "next_step")

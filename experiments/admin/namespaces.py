@@ -1,4 +1,4 @@
-"""The admin of namespaces, and of the permanent hold-out, which takes shoppers from all experiments."""
+"""What concerns all experiments: namespaces, the permanent hold-out, and the switch that pauses all policies."""
 
 from typing import Any, ClassVar
 
@@ -14,8 +14,10 @@ from audit.staff import ReadOnly, actor_of
 from common.errors import DomainError
 from experiments.forms.posted import add_errors, posted
 from experiments.models import Experiment, Kind, Namespace, Status
+from experiments.selectors.policies import policies_pause
 from experiments.services.designs import create_namespace
 from experiments.services.holdout import MOST_SHARE, start_holdout
+from experiments.services.policies import pause_policies, resume_policies
 
 
 class NamespaceForm(forms.Form):
@@ -111,6 +113,50 @@ class HoldoutPages:
             "Comparing them with all others shows what personalization as a whole adds."
         )
         return _ask(self, request, form, title="Permanent hold-out", text=text, verb="Start the hold-out")
+
+
+class PauseForm(forms.Form):
+    """Why all policies pause."""
+
+    reason = forms.CharField(label="Reason", max_length=500, help_text="Everybody reads it beside each experiment.")
+
+
+class PolicyPages:
+    """Mixin of the experiment's admin with the switch that pauses all policies."""
+
+    admin_site: Any
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page."""
+        view = self.admin_site.admin_view(self.policies_view)
+        urls: list[URLPattern] = super().get_urls()  # type: ignore[misc]  # that of ModelAdmin
+        return [path("policies/", view, name="experiments_experiment_pause"), *urls]
+
+    def policies_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask for a reason, then pause all policies; or let them go on."""
+        if not request.user.has_perm("experiments.change_policypause"):
+            raise PermissionDenied("experiments.change_policypause")
+        pause = policies_pause()
+        form = PauseForm(posted(request)) if pause is None else forms.Form(posted(request))
+        if request.method == "POST" and form.is_valid():
+            try:
+                if pause is None:
+                    pause_policies(actor=actor_of(request), reason=form.cleaned_data["reason"])
+                else:
+                    resume_policies(actor=actor_of(request))
+            except DomainError as error:
+                add_errors(form, error)
+            else:
+                messages.success(request, "All policies are paused." if pause is None else "All policies go on.")
+                return HttpResponseRedirect(request.path)
+        text = (
+            "Policies of experiments stop, ramp and ship arms, or propose it, every 30 seconds. While they are paused "
+            "they do nothing, and no proposal can be approved; people may still take each step."
+        )
+        if pause is not None:
+            text = f"{pause} People may still take each step of each experiment."
+        verb = "Pause all policies" if pause is None else "Let them go on"
+        return _ask(self, request, form, title="Pause all policies", text=text, verb=verb)
 
 
 def _ask(pages: Any, request: HttpRequest, form: forms.Form, **context: Any) -> HttpResponse:

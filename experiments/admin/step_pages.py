@@ -33,7 +33,7 @@ ANSWERS: Final[Mapping[str, Callable[..., Any]]] = {"approve": policies.approve,
 WARNINGS: Final[Mapping[str, str]] = {
     "start": "Shoppers take part from now on. The design is fixed then: the edit table says what may still change.",
     "change_coverage": "More shoppers take part; nobody inside gets another arm. It only grows.",
-    "change_weights": "Another split moves shoppers, so a new epoch begins; who counted before stays where they counted.",
+    "change_weights": "Another split moves shoppers, so a new epoch begins; who counted before stays in theirs.",
     "ramp": "The arm gets a larger share of all traffic: the last stage is to ship it.",
     "stop": "Everybody gets the control from now on.",
     "ship": "Everybody gets the arm from now on, until the experiment is archived.",

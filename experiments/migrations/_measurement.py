@@ -92,6 +92,18 @@ MEASUREMENT: Final[list[Any]] = [
         },
     ),
     migrations.CreateModel(
+        name="PolicyPause",
+        fields=[
+            ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+            ("at", models.DateTimeField()),
+            ("actor", models.CharField(max_length=120)),
+            ("reason", models.CharField(max_length=500)),
+        ],
+        options={
+            "constraints": [models.UniqueConstraint(models.Value(1), name="experiments_one_policy_pause")],
+        },
+    ),
+    migrations.CreateModel(
         name="CountedPlan",
         fields=[
             (

@@ -281,3 +281,20 @@ class Proposal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.experiment} {self.action} {self.state}"
+
+
+class PolicyPause(models.Model):
+    """While a row is there, no policy of any experiment does or proposes anything."""
+
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=120)
+    reason = models.CharField(max_length=500)
+    personal_fields: ClassVar[tuple[PersonalFields, ...]] = (staff_fields("actor"),)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(models.Value(1), name="experiments_one_policy_pause"),
+        ]
+
+    def __str__(self) -> str:
+        return f"All policies are paused: {self.reason.rstrip('.')}."

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from common import clock
 from common.errors import NotFound
-from experiments.models import Experiment, PolicyMode, Proposal, Status
+from experiments.models import Experiment, PolicyMode, PolicyPause, Proposal, Status
 from experiments.policy import Limits, Outlook, PolicyState, Ramp, outlook
 from experiments.ramp import Traffic
 from experiments.results import ExperimentResults
@@ -54,6 +54,11 @@ def waiting_proposals(*, experiment_id: int | None = None) -> list[WaitingPropos
     ]
 
 
+def policies_pause() -> PolicyPause | None:
+    """Return the pause of all policies, None while they are at work."""
+    return PolicyPause.objects.first()
+
+
 def policy_outlook(key: str, *, now: datetime | None = None, results: ExperimentResults | None = None) -> Outlook:
     """Return what the policy would do now whatever its mode, or what it waits for. Raises NotFound.
 
@@ -64,6 +69,8 @@ def policy_outlook(key: str, *, now: datetime | None = None, results: Experiment
         raise NotFound(f"There is no experiment {key}.")
     if row.status != Status.RUNNING:
         return Outlook((), "Only a running experiment has a next step.")
+    if (pause := policies_pause()) is not None:
+        return Outlook((), str(pause))
     return read_outlook(row, now=now or clock.now(), results=results)
 
 

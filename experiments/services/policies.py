@@ -12,9 +12,9 @@ from django.db.models import Q
 from audit.services import record
 from common import clock
 from common.errors import Conflict, InvalidInput, NotFound
-from experiments.models import Experiment, PolicyMode, Proposal, Status, Step
+from experiments.models import Experiment, PolicyMode, PolicyPause, Proposal, Status, Step
 from experiments.policy import Decision
-from experiments.selectors.policies import read_outlook
+from experiments.selectors.policies import policies_pause, read_outlook
 from experiments.services.lifecycle import ship, stop, stop_arm
 from experiments.services.ramps import ramp
 from experiments.services.steps import audit_value, locked
@@ -24,7 +24,12 @@ log = logging.getLogger(__name__)
 
 
 def apply_policies(*, now: datetime | None = None) -> int:
-    """Apply the policy of each experiment that has one; return how many failed. One that fails stops no other."""
+    """Apply the policy of each experiment that has one; return how many failed. One that fails stops no other.
+
+    While all policies are paused it does nothing: open proposals wait as they are.
+    """
+    if policies_pause() is not None:
+        return 0
     running = Q(status=Status.RUNNING) & ~Q(policy_mode=PolicyMode.OFF)
     keys = Experiment.objects.filter(running | Q(proposals__state=Proposal.State.OPEN)).distinct().order_by("key")
     n_failed = 0
@@ -68,6 +73,8 @@ def approve(proposal_id: int, *, actor: str, now: datetime | None = None) -> Ste
     """
     proposal, now = _open_proposal(proposal_id), now or clock.now()
     row = proposal.experiment
+    if policies_pause() is not None:
+        raise Conflict("All policies are paused: resume them, or take the step yourself.")
     if row.policy_mode != PolicyMode.APPROVE:
         raise Conflict("This policy asks for no approval: take the step yourself.")
     decisions = read_outlook(row, now=now).decisions if row.status == Status.RUNNING else ()
@@ -93,6 +100,33 @@ def decline(proposal_id: int, *, actor: str, reason: str, now: datetime | None =
     proposal.save()
     _record(proposal, "proposal_declined", actor, detail={"reason": proposal.answer})
     return proposal
+
+
+@transaction.atomic
+def pause_policies(*, actor: str, reason: str) -> PolicyPause:
+    """Keep all policies from doing and proposing anything. Raises InvalidInput without a reason, and Conflict."""
+    if not reason.strip():
+        raise InvalidInput.of("reason", "must say why")
+    row, is_new = PolicyPause.objects.get_or_create(
+        defaults={"at": clock.now(), "actor": actor, "reason": reason.strip()}
+    )
+    if not is_new:
+        raise Conflict("All policies are paused already.")
+    _record_pause("policies_paused", actor, detail={"reason": row.reason})
+    return row
+
+
+@transaction.atomic
+def resume_policies(*, actor: str) -> None:
+    """Let all policies go on. Raises Conflict where they are not paused."""
+    n_deleted, _ = PolicyPause.objects.all().delete()
+    if not n_deleted:
+        raise Conflict("No policy is paused.")
+    _record_pause("policies_resumed", actor)
+
+
+def _record_pause(verb: str, actor: str, *, detail: Mapping[str, Any] | None = None) -> None:
+    record(category="experiment", action=f"experiment.{verb}", actor=actor, object="experiments", detail=detail)
 
 
 def _open_proposal(proposal_id: int) -> Proposal:

@@ -25,8 +25,8 @@ FIELDS: Final = (
 )
 """What a step may change, besides namespace and arms."""
 ARM_FIELDS: Final = ("key", "name", "weight", "payload", "levels")
-NOT_AUDITED: Final = frozenset({"hypothesis", "learnings", "test_units", "arms"})
-"""Free texts, ids of people, and payloads: the audit log says that they changed, the step says how."""
+NOT_AUDITED: Final = frozenset({"hypothesis", "learnings", "test_units"})
+"""Free texts and ids of people: the audit log says that they changed, the step says how."""
 State = dict[str, Any]
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from audit.models import AuditEvent
 from common import clock
 from common.pseudonyms import subject_pseudonym
-from experiments.models import Experiment, Kind, Look, MetricDefinition, Namespace, Proposal
+from experiments.models import Experiment, Kind, Look, MetricDefinition, Namespace, PolicyPause, Proposal
 from experiments.selectors.baseline import recent_numbers
 from experiments.services.designs import create_experiment
 from experiments.services.lifecycle import start
@@ -351,6 +351,17 @@ def test_the_permanent_holdout_starts_once(mo: Client) -> None:
     question = mo.get(url(row, "step", "stop")).content.decode()
     assert "Everybody gets personalization from now on." in question
     assert "Everybody gets the control" not in question
+
+
+def test_the_page_pauses_all_policies_and_lets_them_go_on(mo: Client) -> None:
+    address = reverse("admin:experiments_experiment_pause")
+    assert "This field is required" in mo.post(address, {"reason": ""}).content.decode()
+    page = mo.post(address, {"reason": "Numbers are being repaired"}, follow=True).content.decode()
+
+    assert "All policies are paused: Numbers are being repaired." in page
+    assert "Let them go on" in page
+    assert "All policies go on." in mo.post(address, follow=True).content.decode()
+    assert not PolicyPause.objects.exists()
 
 
 def test_a_proposal_is_declined_with_a_reason(mo: Client) -> None:

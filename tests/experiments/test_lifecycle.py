@@ -177,6 +177,16 @@ def test_each_step_is_an_audit_event_with_the_handle_that_undoes_it(running: str
     assert Step.objects.get(pk=step.pk).undone_by == undone
 
 
+def test_the_audit_log_holds_what_each_arm_showed_and_to_how_many(draft: str) -> None:
+    arms = [{**ARMS[0]}, {**ARMS[1], "payload": {"color": "green"}}, {**ARMS[2]}]
+    edit_experiment(draft, data={"arms": arms}, actor=MO)
+
+    body = orjson.loads(bytes(AuditEvent.objects.get(pk=str(Step.objects.latest("number").audit_event)).body))
+    for side, color in (("before", "red"), ("after", "green")):
+        warm = body["data"][side]["arms"][1]
+        assert (warm["key"], warm["weight"], warm["payload"]) == ("warm", "0.25", {"color": color})
+
+
 def test_every_step_can_be_undone_in_reverse_order(draft: str) -> None:
     create_namespace("checkout", name="Checkout", actor=MO)
     steps = [

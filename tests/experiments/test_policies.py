@@ -17,7 +17,15 @@ from experiments.selectors.policies import policy_outlook, waiting_proposals
 from experiments.services import policies
 from experiments.services.designs import create_experiment, edit_experiment
 from experiments.services.lifecycle import start, stop, undo
-from experiments.services.policies import POLICY, apply_policies, apply_policy, approve, decline
+from experiments.services.policies import (
+    POLICY,
+    apply_policies,
+    apply_policy,
+    approve,
+    decline,
+    pause_policies,
+    resume_policies,
+)
 from experiments.tasks import apply_all_policies
 from tests.experiments.policy_worlds import BREACHED, HEALTH, HOLDS, NOW, UNDECIDED, WORSE, metric, results
 
@@ -405,3 +413,30 @@ def test_a_failed_step_leaves_no_proposal(shop: Shop, run: Any, monkeypatch: pyt
     with pytest.raises(Conflict):
         shop.tick()
     assert (Proposal.objects.count(), state()) == (0, ("running", 0.1, ""))
+
+
+def test_paused_policies_do_and_propose_nothing_until_they_go_on(shop: Shop, run: Any) -> None:
+    run("automatic")
+    create_experiment("other", data={"policy_mode": "approve"}, actor=MO)
+    waiting = Proposal.objects.create(
+        experiment=Experiment.objects.get(key="other"), action="ship", arm="warm", rule="goal_better", inputs={}, at=NOW
+    )
+    with pytest.raises(InvalidInput, match="why"):
+        pause_policies(actor=MO, reason=" ")
+    pause_policies(actor=MO, reason="The counter is being repaired.")
+    shop.results = BREACH
+
+    apply_policies(now=shop.now)
+
+    assert row().status == "running"
+    assert policy_outlook("button").sentence == "All policies are paused: The counter is being repaired."
+    with pytest.raises(Conflict, match="All policies are paused"):
+        approve(waiting.pk, actor=MO)
+    with pytest.raises(Conflict, match="paused already"):
+        pause_policies(actor=MO, reason="Again.")
+    resume_policies(actor=MO)
+    with pytest.raises(Conflict, match="No policy is paused"):
+        resume_policies(actor=MO)
+    apply_policies(now=shop.now)
+    assert row().status == "stopped"
+    assert [one["actor"] for one in events("policies_paused") + events("policies_resumed")] == [MO, MO]
