@@ -15,6 +15,7 @@ from django.apps import apps
 from django.conf import settings as django_settings
 from django.db import OperationalError, connection
 from django.test import TransactionTestCase, override_settings
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from tests import programs
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from tests.staff import LogIn
+
+# Two busy cores are slow, and a fixture of a function serves all its examples.
+settings.register_profile(
+    "vitrine", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("vitrine")
 
 # As the tables' owner: no other role may, and the owner only by switching the triggers off.
 EMPTY_AUDIT_LOG = """

@@ -53,7 +53,7 @@ def test_a_known_key_has_the_id_that_it_names() -> None:
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=80), st.integers(0, 511))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_signatures_verify_in_python_alone(seed: bytes, message: bytes, bit: int) -> None:
     private = Ed25519PrivateKey.from_private_bytes(seed)
     public, signature = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw), private.sign(message)

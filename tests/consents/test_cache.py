@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common import redis
@@ -19,7 +19,7 @@ def stored(raw_id: str) -> ConsentState:
     return cache.parse(cast(dict[bytes, bytes], redis.client().hgetall(cache.key(raw_id))))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from(["analytics", "personalization"]), decisions), max_size=6))
 def test_redis_keeps_what_the_pure_state_keeps(history: list[tuple[str, Decision]]) -> None:
     client, expected = redis.client(), ConsentState()

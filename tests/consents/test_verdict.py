@@ -121,7 +121,7 @@ def sequences(draw: st.DrawFn, people: Iterable[tuple[str, ...]], *, joins: bool
     return story
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sequences(SHARED_DEVICES, joins=True))
 def test_the_states_of_a_verdict_are_those_that_its_writes_make(story: list[EventConsent]) -> None:
     shop = Shop()
@@ -133,7 +133,7 @@ def test_the_states_of_a_verdict_are_those_that_its_writes_make(story: list[Even
         assert shop.states == {**before, **verdict.states}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sequences(SHARED_DEVICES, joins=True))
 def test_a_batch_is_judged_as_its_events_one_by_one(story: list[EventConsent]) -> None:
     alone, batch, states = Shop(), Shop(), dict[str, ConsentState]()
@@ -146,7 +146,7 @@ def test_a_batch_is_judged_as_its_events_one_by_one(story: list[EventConsent]) -
         assert by_first_event(alone.states) == by_first_event(batch.states)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sequences(SHARED_DEVICES, joins=True), st.sampled_from(SHARED_DEVICES), st.sampled_from([(), ("essential",)]))
 def test_an_event_that_says_nothing_is_judged_as_one_that_says_nothing_we_know(
     story: list[EventConsent], raw_ids: tuple[str, ...], uses: tuple[str, ...]
@@ -161,7 +161,7 @@ def test_an_event_that_says_nothing_is_judged_as_one_that_says_nothing_we_know(
     assert short == long
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(sequences(OWN_DEVICES))
 def test_a_replay_of_the_log_decides_as_the_cache_does(story: list[EventConsent]) -> None:
     shop = Shop()
@@ -175,7 +175,7 @@ def test_a_replay_of_the_log_decides_as_the_cache_does(story: list[EventConsent]
                 assert allowed(replayed, *raw_ids, region=region) == allowed(shop.states, *raw_ids, region=region)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sequences(OWN_DEVICES))
 def test_what_any_id_of_a_person_refused_is_not_allowed_before_a_later_yes(story: list[EventConsent]) -> None:
     shop = Shop()
@@ -196,7 +196,7 @@ def test_what_any_id_of_a_person_refused_is_not_allowed_before_a_later_yes(story
                 assert max(refusals, default=0) <= max((one.at for one in known if one and one.given), default=0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sequences(SHARED_DEVICES, joins=True), st.lists(choices, max_size=3))
 def test_what_a_device_says_ends_no_refusal_of_its_account(
     story: list[EventConsent], said: list[Mapping[str, bool]]

@@ -93,7 +93,7 @@ def test_drops_say_whether_any_purpose_needs_the_field() -> None:
     assert drops.refused == ("properties.minutes", "properties.products[].brand")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from(sorted(EVENT_TYPES)),
     st.sets(st.sampled_from(["analytics", "personalization", "experiments", "train_models"])),

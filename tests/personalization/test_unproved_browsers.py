@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common import clock, redis
@@ -409,7 +409,7 @@ def everything(shop: DoorShop) -> list[Any]:
 
 
 @pytest.mark.usefixtures("live_model")
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(drawn=st.lists(items, min_size=1, max_size=6), gpc=st.booleans())
 def test_whatever_an_unproved_browser_sends_changes_nothing_of_anybody_else(
     neighbors: DoorShop, drawn: list[dict[str, Any]], gpc: bool

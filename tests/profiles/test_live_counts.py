@@ -7,7 +7,7 @@ from hashlib import sha1
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common import clock, redis
@@ -219,7 +219,7 @@ def test_a_reader_of_changes_has_what_a_reader_of_all_has() -> None:
 ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4), st.integers(0, 4_000)), min_size=1, max_size=30)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(ROWS, st.randoms(use_true_random=False), st.integers(0, 4_000), st.integers(1, 40))
 def test_counts_are_the_sum_of_the_rows(
     drawn: list[tuple[int, int, int]], random: Any, refused: int, batch: int

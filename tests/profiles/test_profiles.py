@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 from django.test import override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common import redis
@@ -357,7 +357,7 @@ def run(log: Log) -> None:
                 Recorder().record({shard: fresh}, after={shard: after[shard]})
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(STREAMS)
 def test_equal_fingerprints_mean_equal_persons(
     drawn: Sequence[tuple[str, tuple[str | None, str | None], int]],
@@ -371,7 +371,7 @@ def test_equal_fingerprints_mean_equal_persons(
             assert seen.setdefault((user_id, anonymous_id, read.fingerprint), read.person) == read.person
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(STREAMS, st.randoms())
 def test_any_order_with_duplicates_gives_the_same_profiles(
     drawn: Sequence[tuple[str, tuple[str | None, str | None], int]], random: Random
@@ -390,7 +390,7 @@ def test_any_order_with_duplicates_gives_the_same_profiles(
     assert profiles_now() == expected
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(STREAMS, st.booleans(), st.randoms())
 def test_replay_gives_what_live_gave_also_beyond_the_log_s_retention(
     drawn: Sequence[tuple[str, tuple[str | None, str | None], int]], trimmed: bool, random: Random

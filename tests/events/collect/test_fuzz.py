@@ -4,7 +4,7 @@ import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
@@ -15,7 +15,7 @@ from events.types.registry import EVENT_TYPES, interactions
 if TYPE_CHECKING:
     from tests.events.collect.conftest import LogReader
 
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=150)
 ROUTES = ["/v1/batch", "/v1/t", "/v1/identify", "/v1/p", "/v1/s", "/v1/g", "/v1/alias"]
 
 anything = st.recursive(

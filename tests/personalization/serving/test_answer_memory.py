@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
@@ -130,7 +130,7 @@ ACTS: dict[str, Callable[[Random], object]] = {
 }
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(st.lists(st.sampled_from(sorted(ACTS)), max_size=6), st.integers(0, 999))
 def test_whatever_happened_a_remembered_answer_equals_a_computed_one(acts: list[str], seed: int) -> None:
     random = Random(seed)
