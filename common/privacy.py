@@ -5,16 +5,23 @@ It names no room: each room with data about shoppers registers a store from its 
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+Span = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """All ids of one shopper, as subjects: `user:ID` and `anonymous:ID`."""
+    """All ids of one shopper, as subjects: `user:ID` and `anonymous:ID`.
+
+    `shared` are devices that were also somebody else's, with the times in which they were this shopper's: half-open, in
+    microseconds, None without end. Stores that know the time of a record hold what is the shopper's there.
+    """
 
     subjects: tuple[str, ...]
+    shared: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,13 +189,14 @@ def owned_by(person: Identity, *, at: str) -> Q:
     condition = Q(user_id__in=person.user_ids) | Q(anonymous_id__in=always, user_id=None)
     for one in set(person.anonymous_ids) - set(always):
         for span in person.spans[one]:
-            condition |= Q(anonymous_id=one, user_id=None) & _within(span, at)
+            condition |= Q(anonymous_id=one, user_id=None) & within(span.since, span.until, at=at)
     return condition
 
 
-def _within(span: Span, at: str) -> Q:
-    since = Q() if span.since is None else Q(**{f"{at}__gte": from_microseconds(span.since)})
-    return since if span.until is None else since & Q(**{f"{at}__lt": from_microseconds(span.until)})
+def within(since: int | None, until: int | None, *, at: str) -> Q:
+    """Return the condition that the field `at` lies in a half-open time in microseconds, None without end."""
+    begun = Q() if since is None else Q(**{f"{at}__gte": from_microseconds(since)})
+    return begun if until is None else begun & Q(**{f"{at}__lt": from_microseconds(until)})
 
 
 def _timeline_event(row: Event) -> TimelineEvent:

@@ -14,6 +14,7 @@ from common import privacy
 from common.clock import from_microseconds
 from consents.subjects import raw_ids
 from customers.personal_seals import opened_all
+from events.activity import within
 from events.log import Entry, Log, get_log
 from events.models import Event, Order, OrderLine, SetAside
 from events.past_answers import keep_answers
@@ -25,6 +26,8 @@ from events.types.products import text
 ERASED = "erased"
 """The owner of an erased shopper's order; the order itself is kept for tax."""
 NOTE: Final = "Orders stay for tax, without who bought."
+TIMES: Final[Mapping[Any, str]] = {Event: "at", Order: "placed_at"}
+"""The time of a record, which says whose a shared device was."""
 OPENED_AT_ONCE: Final = 500
 EVENT_FIELDS: Final = ("user_id", "anonymous_id", "properties", "traits", "context")
 
@@ -131,7 +134,11 @@ def _opened(rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 def _rows(model: Any, person: privacy.Person) -> QuerySet[Any]:
     users, visitors = _ids(person, "user:"), _ids(person, "anonymous:")
     # Another account's event on a shared device belongs to that account.
-    return QuerySet(model).filter(Q(user_id__in=users) | Q(user_id=None, anonymous_id__in=visitors))
+    condition = Q(user_id__in=users) | Q(user_id=None, anonymous_id__in=visitors)
+    for raw_id, spans in person.shared.items():
+        for since, until in spans:
+            condition |= Q(user_id=None, anonymous_id=raw_id.partition(":")[2]) & within(since, until, at=TIMES[model])
+    return QuerySet(model).filter(condition)
 
 
 def _claims(person: privacy.Person) -> QuerySet[Event]:
@@ -172,7 +179,7 @@ def _in_log(log: Log, person: privacy.Person) -> Iterator[tuple[int, list[int]]]
     for shard in range(log.shards):
         after, offsets = 0, []
         while rows := log.read(shard, after):
-            offsets += [offset for offset, entry in rows if _is_about(entry, subjects)]
+            offsets += [offset for offset, entry in rows if _is_about(entry, subjects, person.shared)]
             after = rows[-1][0]
         yield shard, offsets
 
@@ -185,17 +192,18 @@ def _fields_of(entry: Entry) -> dict[str, Any]:
         return {}
 
 
-def _is_about(entry: Entry, subjects: set[str]) -> bool:
+def _is_about(entry: Entry, subjects: set[str], shared: Mapping[str, Iterable[privacy.Span]]) -> bool:
     fields = _fields_of(entry)
     if entry.kind == "set_aside":
         ids = {subject.partition(":")[2] for subject in subjects}
         payload = fields.get("payload", "")
         payload_text = payload if isinstance(payload, str) else orjson.dumps(payload).decode()
         return any(_as_json(one) in payload_text for one in ids) and _names(payload_text, ids)
-    return (
-        raw_id_of(fields.get("user_id"), fields.get("anonymous_id")) in subjects
-        or f"user:{fields.get('claimed_user_id')}" in subjects
-    )
+    raw_id = raw_id_of(fields.get("user_id"), fields.get("anonymous_id"))
+    if raw_id in subjects or f"user:{fields.get('claimed_user_id')}" in subjects:
+        return True
+    at = fields.get("at", 0)
+    return any((since or 0) <= at and (until is None or at < until) for since, until in shared.get(raw_id, ()))
 
 
 def _ids(person: privacy.Person, prefix: str) -> list[str]:

@@ -23,9 +23,17 @@ from consents.models import Kind, PrivacyRequest, RequestStatus, StoreState, Sto
 from consents.receipts import digest_of, receipt_of
 from consents.request_content import RequestContent
 from consents.services import decide_for
-from consents.services.requests import CATEGORY, IDENTITY_MISSING, close, content_of, request_or_404
+from consents.services.requests import (
+    CATEGORY,
+    DEVICE_LINKED,
+    IDENTITY_MISSING,
+    add_reached,
+    close,
+    content_of,
+    drop_proof,
+    request_or_404,
+)
 from consents.services.suppression import keep_in_file, suppress
-from customers.selectors import identity_of
 
 TASK: Final = "consents.work_on_request"
 SETTLE_SECONDS: Final = 4
@@ -58,11 +66,16 @@ def fulfil(request_id: Any, *, actor: str) -> None:
         request = PrivacyRequest.objects.select_for_update().get(pk=request_or_404(request_id).pk)
         if request.status != RequestStatus.OPEN:
             raise Conflict(IDENTITY_MISSING if not request.identity_at else "It is being worked on, or closed.")
-        content = _with_all_ids(content_of(request))
-        request.status, request.sealed_content = RequestStatus.IN_PROGRESS, content.seal()
-        request.save()
-        _record(request, f"{request.kind}.requested", actor=actor, subject=content.subject)
-        _due_in(request, 0 if request.kind != Kind.ERASURE else SETTLE_SECONDS)
+        content = content_of(request)
+        if is_reached := add_reached(request, content):
+            request.status, request.sealed_content = RequestStatus.IN_PROGRESS, content.seal()
+            request.save()
+            _record(request, f"{request.kind}.requested", actor=actor, subject=content.subject)
+            _due_in(request, 0 if request.kind != Kind.ERASURE else SETTLE_SECONDS)
+        else:
+            drop_proof(request)
+    if not is_reached:
+        raise Conflict(DEVICE_LINKED)
     if request.kind == Kind.ERASURE:
         suppress(content.person.subjects)
 
@@ -90,7 +103,12 @@ def work_on(request_id: Any) -> None:
     if not due.update(next_attempt_at=now + LEASE, attempts=F("attempts") + 1):
         return
     request = PrivacyRequest.objects.get(pk=request_id)
-    content = _with_all_ids(content_of(request))
+    content = content_of(request)
+    # An erasure that began goes on with the ids that it began with; everything else needs a proof that still counts.
+    is_reached = add_reached(request, content) or request.kind == Kind.ERASURE
+    if not is_reached and request.status == RequestStatus.IN_PROGRESS:
+        drop_proof(request)
+        return
     request.sealed_content = content.seal()
     request.save(update_fields=["sealed_content"])
     if request.searched_at is None and not _search(request, content):
@@ -270,13 +288,6 @@ def _due_in(request: PrivacyRequest, seconds: float) -> None:
 
 def _step(request: PrivacyRequest, store: privacy.Store) -> StoreStep:
     return StoreStep.objects.get_or_create(request=request, store=store.name)[0]
-
-
-def _with_all_ids(content: RequestContent) -> RequestContent:
-    """Add the ids that are linked now: erased links would hide them from the next attempt."""
-    raw_ids = identity_of(content.subject, now=clock.now()).raw_ids
-    content.subjects = list(dict.fromkeys([*content.subjects, *raw_ids]))
-    return content
 
 
 def _record(

@@ -22,6 +22,7 @@ from consents.deadlines import NO_EXTENSION, OPT_OUTS, deadlines
 from consents.models import IdentityMethod, Kind, PrivacyRequest, Regime, RequestStatus
 from consents.request_content import RequestContent, unseal
 from consents.rules import normalize_region
+from consents.services.reach import reach_of
 from consents.suppression_mark import mark_of
 from customers.personal import email_hash
 from customers.selectors import identity_of, is_email_of
@@ -31,6 +32,7 @@ LINK_TASK: Final = "consents.send_link"
 LINK_DAYS: Final = 7
 MOST_CORRECTIONS: Final = 50
 IDENTITY_MISSING: Final = "First it must be proven that the shopper asks."
+DEVICE_LINKED: Final = "The device belongs to an account by now, so it must be proven anew who asks."
 STRANGE_CONTACT: Final = (
     "The shop never saw this contact with the person, so a link sent there would prove nothing. "
     "Check the identity in another way, and record how."
@@ -50,10 +52,13 @@ def open_request(
 ) -> PrivacyRequest:
     """Take a request in, also where the subject is unknown or has another one; each needs its own identity check.
 
-    `proof` says how the request itself proves who asks. The deadline counts from now. Raises InvalidInput.
+    `proof` says how the request itself proves who asks; it counts only where it reaches whom the request is about
+    (`reach_of`). The deadline counts from now. Raises InvalidInput.
     """
     _check(kind, corrections or {}, purposes)
     now = clock.now()
+    if proof and reach_of(subject, proof=proof, now=now, kind=kind) is None:
+        proof = None
     dates = deadlines(kind, regime, now, region=_region())
     content = RequestContent(subject, contact, dict(corrections or {}), list(purposes))
     with transaction.atomic():
@@ -113,9 +118,13 @@ def send_link(request_id: Any) -> None:
 
 
 def is_contact_of_person(content: RequestContent) -> bool:
-    """Return whether the contact is an e-mail address that the shop knew of the person before."""
-    raw_ids = identity_of(content.subject, now=clock.now()).raw_ids
-    return "@" in content.contact and is_email_of([content.subject, *raw_ids], email_hash(content.contact))
+    """Return whether the contact is an e-mail address that the shop knew of the person before.
+
+    Of a person with an account, the account must have it: what a device said about itself proves nothing there.
+    """
+    identity = identity_of(content.subject, now=clock.now())
+    owners = [f"user:{one}" for one in identity.user_ids] or [content.subject]
+    return "@" in content.contact and is_email_of(owners, email_hash(content.contact))
 
 
 def is_live_link(token: str) -> bool:
@@ -204,16 +213,32 @@ def content_of(request: PrivacyRequest) -> RequestContent:
     return unseal(request.sealed_content)
 
 
-@transaction.atomic
 def content_for_export(request: PrivacyRequest, *, format: str, actor: str) -> RequestContent:
     """Return whom an export is about, and record it. Raises Conflict where it is not proven who asks."""
     content = content_of(request)
     if request.identity_at is None:
         raise Conflict(IDENTITY_MISSING)
-    raw_ids = identity_of(content.subject, now=clock.now()).raw_ids
-    content.subjects = list(dict.fromkeys([*content.subjects, *raw_ids]))
+    if not add_reached(request, content):
+        drop_proof(request)
+        raise Conflict(DEVICE_LINKED)
     _record(request, "exported", actor, data={"format": format})
     return content
+
+
+def add_reached(request: PrivacyRequest, content: RequestContent) -> bool:
+    """Add the ids that the proof reaches now, all of the person while there is none; return whether it still counts."""
+    person = reach_of(content.subject, proof=request.identity_method, now=clock.now(), kind=request.kind)
+    if person is not None:
+        content.add(person)
+    return person is not None
+
+
+def drop_proof(request: PrivacyRequest) -> None:
+    """Ask anew who asks: the device came to an account after it had proven itself."""
+    request.status, request.identity_method, request.identity_at = RequestStatus.IDENTITY_CHECK, "", None
+    request.next_attempt_at = None
+    request.save(update_fields=["status", "identity_method", "identity_at", "next_attempt_at"])
+    _record(request, "identity_lost", "system:privacy")
 
 
 def request_or_404(request_id: Any) -> PrivacyRequest:

@@ -29,6 +29,7 @@ from consents.selectors.exports import export_tables
 from consents.selectors.purposes import newest_policy
 from consents.services import own_links
 from consents.services.own_erasure import ACTOR, erase_own_data, own_erasure
+from consents.services.reach import reach_of
 from customers.selectors import Identity, identity_of
 from experiments.selectors.own_arms import own_arms
 from portal.profile import live_profile
@@ -144,12 +145,12 @@ def home(request: HttpRequest, current: visit.Visit) -> HttpResponse:
         "has_signal": gpc.signaled(request),
         "policy": newest_policy(),
     }
-    is_locked = _is_locked(current, identity)
-    if not is_locked:
-        context |= _about(identity)
+    person = _reach(current)
+    if person is not None:
+        context |= _about(identity, person)
     answers = {one.text["name"]: one.allowed for one in context["decisions"] if one.is_decided}
     context["choices"] = orjson.dumps(answers).decode()
-    return _render(request, "page", is_locked=is_locked, is_changed="changed" in request.GET, **context)
+    return _render(request, "page", is_locked=person is None, is_changed="changed" in request.GET, **context)
 
 
 @require_POST
@@ -166,10 +167,10 @@ def decide(request: HttpRequest, current: visit.Visit) -> HttpResponse:
 @proven
 def download(request: HttpRequest, current: visit.Visit) -> HttpResponse:
     """Send all data with a signed receipt."""
-    identity = identity_of(current.subject, now=clock.now())
-    if _is_locked(current, identity):
+    person = _reach(current)
+    if person is None:
         return stranger(request)
-    tables = export_tables(_person(identity))
+    tables = export_tables(person)
     content = export_archive(tables, at=clock.now())
     if tables:  # of whom nothing is known, the log learns nothing either
         record(
@@ -184,8 +185,7 @@ def download(request: HttpRequest, current: visit.Visit) -> HttpResponse:
 @proven
 def erase(request: HttpRequest, current: visit.Visit) -> HttpResponse:
     """Say what an erasure does; a POST begins it."""
-    identity = identity_of(current.subject, now=clock.now())
-    if _is_locked(current, identity):
+    if _reach(current) is None:
         return stranger(request)
     if request.method != "POST":
         stays = [(store.name, store.note) for store in privacy.stores() if store.note]
@@ -231,11 +231,10 @@ def leave(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _about(identity: Identity) -> dict[str, Any]:
-    person = _person(identity)
+def _about(identity: Identity, person: privacy.Person) -> dict[str, Any]:
     return {
         "identity": identity,
-        "n_shared": len(identity.raw_ids) - len(identity.unshared),
+        "n_shared": len(person.shared),
         "tables": known_tables(person),
         "profile": live_profile(identity, now=clock.now()),
         "segments": reasons.segments_of(identity),
@@ -246,14 +245,8 @@ def _about(identity: Identity) -> dict[str, Any]:
     }
 
 
-def _person(identity: Identity) -> privacy.Person:
-    """Return the ids whose data may be shown: without devices that were also another account's."""
-    return privacy.Person(identity.unshared)
-
-
-def _is_locked(current: visit.Visit, identity: Identity) -> bool:
-    """Return whether a device's proof reaches an account: whoever holds the device may not be its owner."""
-    return current.proof == "device" and bool(identity.user_ids)
+def _reach(current: visit.Visit) -> privacy.Person | None:
+    return reach_of(current.subject, proof=current.proof, now=clock.now())
 
 
 def _public_key() -> str:
