@@ -15,7 +15,9 @@ class Customer(models.Model):
     raw_id = models.TextField(unique=True, help_text="user:ID, or anonymous:ID where attributes came before a login.")
     attributes = models.JSONField(default=dict, blank=True)
     attribute_stamps = models.JSONField(
-        default=dict, blank=True, help_text="Per attribute the time (microseconds) and message id it was said with."
+        default=dict,
+        blank=True,
+        help_text="Per attribute the time (microseconds), the message id, and true if its sender may name addresses.",
     )
     search_tokens = ArrayField(
         models.BigIntegerField(), default=list, blank=True, help_text="Keyed hashes of the beginnings of names."
@@ -23,11 +25,16 @@ class Customer(models.Model):
     email_hash = models.CharField(
         max_length=64, blank=True, default="", help_text="Keyed hash of the e-mail address's SHA-256, if one is known."
     )
+    proven_email_hash = models.CharField(
+        max_length=64, blank=True, default="", help_text="The same, of an address to which a link may be sent."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     personal_fields: ClassVar[tuple[PersonalFields, ...]] = (
         PersonalFields(("raw_id",), "identifiers", ("service", "personalization"), "customers", "customers"),
         PersonalFields(("attributes",), "contact", ("service", "personalization"), "customers", "customers"),
-        PersonalFields(("search_tokens", "email_hash"), "contact", ("service",), "customers", "customers"),
+        PersonalFields(
+            ("search_tokens", "email_hash", "proven_email_hash"), "contact", ("service",), "customers", "customers"
+        ),
     )
     impersonal_fields: ClassVar[dict[str, str]] = {"attribute_stamps": "times and message ids of the attributes"}
 
@@ -37,6 +44,11 @@ class Customer(models.Model):
         indexes: ClassVar = [
             GinIndex(fields=["search_tokens"], name="customers_customer_search"),
             models.Index(fields=["email_hash"], condition=~models.Q(email_hash=""), name="customers_customer_email"),
+            models.Index(
+                fields=["proven_email_hash"],
+                condition=~models.Q(proven_email_hash=""),
+                name="customers_customer_proven",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -68,7 +68,7 @@ def _subjects() -> Iterator[tuple[str, datetime]]:
 def _rectify(person: privacy.Person, attributes: Mapping[str, Any]) -> None:
     raw_id = person.subjects[0]
     (sealed,) = sealed_by_subject([(raw_id, attributes)])
-    services.apply_traits([services.StatedTraits(raw_id, clock.epoch_us(), f"rectification:{uuid7()}", sealed)])
+    services.apply_traits([services.StatedTraits(raw_id, clock.epoch_us(), f"rectification:{uuid7()}", sealed, True)])
 
 
 def _export(person: privacy.Person) -> dict[str, list[dict[str, Any]]]:

@@ -111,7 +111,7 @@ def attribute_of(accounts: Mapping[str, str], *, name: str) -> dict[str, str]:
     rows = Customer.objects.filter(stated, raw_id__in=list(accounts))
     latest: dict[str, tuple[tuple[int, str], Any]] = {}
     for raw_id, value, stamp in rows.values_list("raw_id", f"attributes__{name}", f"attribute_stamps__{name}"):
-        at, message_id = stamp or (0, "")
+        at, message_id, *_ = stamp or (0, "")
         previous = latest.get(accounts[raw_id])
         if previous is None or (at, message_id) > previous[0]:
             latest[accounts[raw_id]] = (at, message_id), value
@@ -146,7 +146,7 @@ def merged(rows: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> dict[
     """Return the attributes of several ids as one: the latest value of each name; message ids break ties."""
     latest: dict[str, tuple[tuple[int, str], Any]] = {}
     for attributes, stamps in rows:
-        for name, (at, message_id) in stamps.items():
+        for name, (at, message_id, *_) in stamps.items():
             if name not in latest or (at, message_id) > latest[name][0]:
                 latest[name] = ((at, message_id), attributes.get(name))
     return {name: value for name, (_, value) in sorted(latest.items()) if value is not None}
@@ -227,11 +227,14 @@ def claims_of(users: Iterable[str]) -> set[tuple[str, str]]:
 
 
 def is_email_of(raw_ids: Iterable[str], digest: str) -> bool:
-    """Return whether the e-mail address with this SHA-256 is known of one of the ids."""
-    return Customer.objects.filter(raw_id__in=list(raw_ids), email_hash=email_token(digest)).exists()
+    """Return whether the e-mail address with this SHA-256 is one of the ids', so that a link may be sent there.
+
+    An address that only a browser named, without the shop's proof of its login, is nobody's: anybody could name theirs.
+    """
+    return Customer.objects.filter(raw_id__in=list(raw_ids), proven_email_hash=email_token(digest)).exists()
 
 
 def users_with_email(digest: str) -> list[str]:
-    """Return the users whose e-mail address has this SHA-256, the latest first."""
-    rows = Customer.objects.filter(email_hash=email_token(digest), raw_id__startswith="user:").order_by("-pk")
+    """Return the users whose proven e-mail address has this SHA-256, the latest first (`is_email_of`)."""
+    rows = Customer.objects.filter(proven_email_hash=email_token(digest), raw_id__startswith="user:").order_by("-pk")
     return [raw_id.removeprefix("user:") for raw_id in rows.values_list("raw_id", flat=True)]

@@ -16,6 +16,8 @@ from customers.search_tokens import token_of_email, tokens_of_names
 MAX_ATTRIBUTES, MAX_NAME_LENGTH, MAX_VALUE_BYTES = 200, 100, 4_000
 """Number and name length of attributes of one raw id, as for products; bytes of one value as JSON."""
 
+PROVEN = True
+"""Stands in the stamp of an attribute behind time and message id, where its sender may name addresses."""
 
 _LINK = """
 INSERT INTO customers_link AS known (kind, from_id, user_id, at, message_id)
@@ -24,21 +26,22 @@ ON CONFLICT (kind, from_id, message_id) DO UPDATE SET at = excluded.at WHERE exc
 """
 _UPDATE = """
 UPDATE customers_customer AS known SET attributes = new.attributes::jsonb, attribute_stamps = new.stamps::jsonb,
-    search_tokens = new.tokens::bigint[], email_hash = new.email_hash
-FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
-    AS new (id, attributes, stamps, tokens, email_hash)
+    search_tokens = new.tokens::bigint[], email_hash = new.email_hash, proven_email_hash = new.proven_email_hash
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
+    AS new (id, attributes, stamps, tokens, email_hash, proven_email_hash)
 WHERE known.id = new.id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class StatedTraits:
-    """Traits of one identify."""
+    """Traits of one identify. `proves_contacts`: a link may be sent to an address among them."""
 
     raw_id: str
     at: int
     message_id: str
     traits: Mapping[str, Any]
+    proves_contacts: bool = False
 
 
 def apply_links(links: Iterable[Link]) -> None:
@@ -78,12 +81,15 @@ def apply_traits(stated: Iterable[StatedTraits]) -> None:
             merge(row.attributes, row.attribute_stamps, one)
     for row, attributes in zip(rows, opened_all([row.attributes for row in rows]), strict=True):
         row.search_tokens, row.email_hash = tokens_of_names(attributes), token_of_email(attributes)
+        proven = {name: value for name, value in attributes.items() if PROVEN in row.attribute_stamps[name]}
+        row.proven_email_hash = token_of_email(proven)
     columns: list[Any] = [
         [row.pk for row in rows],
         [orjson.dumps(row.attributes).decode() for row in rows],
         [orjson.dumps(row.attribute_stamps).decode() for row in rows],
         ["{" + ",".join(map(str, row.search_tokens)) + "}" for row in rows],
         [row.email_hash for row in rows],
+        [row.proven_email_hash for row in rows],
     ]
     with connection.cursor() as cursor:  # Django prepares each token alone, which takes longer than all the rest
         cursor.execute(_UPDATE, columns)
@@ -96,15 +102,15 @@ def merge(attributes: dict[str, Any], stamps: dict[str, Any], stated: StatedTrai
     on its event and removes the previous value, because each identify writes the whole row. Of a sealed value the size
     before counts.
     """
-    stamp = [stated.at, stated.message_id]
+    stamp = [stated.at, stated.message_id, *([PROVEN] if stated.proves_contacts else [])]
     for name, value in stated.traits.items():
-        if len(name) > MAX_NAME_LENGTH or (name in stamps and tuple(stamps[name]) >= tuple(stamp)):
+        if len(name) > MAX_NAME_LENGTH or (name in stamps and tuple(stamps[name][:2]) >= tuple(stamp[:2])):
             continue
         stamps[name] = stamp
         if value is None or plain_size(value) > MAX_VALUE_BYTES:
             attributes.pop(name, None)
         else:
             attributes[name] = value
-    for name in sorted(stamps, key=lambda name: (*stamps[name], name))[: max(0, len(stamps) - MAX_ATTRIBUTES)]:
+    for name in sorted(stamps, key=lambda name: (*stamps[name][:2], name))[: max(0, len(stamps) - MAX_ATTRIBUTES)]:
         del stamps[name]
         attributes.pop(name, None)

@@ -17,8 +17,8 @@ from events.types.base import Event
 
 __all__ = ["PURPOSE", "n_not_allowed", "recorded", "refunds_of", "shoppers_frame", "training_frame"]
 
-COLUMNS: Final = tuple(name for name in Event.__struct_fields__ if name != "sealed_ids")
-"""The table's columns have the names of an event's fields."""
+COLUMNS: Final = tuple(name for name in Event.__struct_fields__ if name not in {"sealed_ids", "has_user_hash"})
+"""The table's columns have the names of an event's fields; what only the recorder reads stays in the log."""
 AS_TEXT: Final = ("properties", "traits", "context", "consents")
 """Columns that Django leaves as text in streamed reads of jsonb."""
 

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=dict,
-                        help_text="Per attribute the time (microseconds) and message id it was said with.",
+                        help_text="Per attribute the time (microseconds), the message id, and true if its sender may name addresses.",
                     ),
                 ),
                 (
@@ -50,6 +50,15 @@ class Migration(migrations.Migration):
                         max_length=64,
                     ),
                 ),
+                (
+                    "proven_email_hash",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        help_text="The same, of an address to which a link may be sent.",
+                        max_length=64,
+                    ),
+                ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
@@ -63,6 +72,11 @@ class Migration(migrations.Migration):
                         condition=models.Q(("email_hash", ""), _negated=True),
                         fields=["email_hash"],
                         name="customers_customer_email",
+                    ),
+                    models.Index(
+                        condition=models.Q(("proven_email_hash", ""), _negated=True),
+                        fields=["proven_email_hash"],
+                        name="customers_customer_proven",
                     ),
                 ],
             },

@@ -11,14 +11,16 @@ from msgspec.structs import replace
 from access.identity import proves_user
 from access.keys import KeyRecord
 from events.intake.items import Item
-from events.types.base import Event
+from events.types.base import Event, Sender
 
 
 def attributed(item: Item, key: KeyRecord | None) -> Item:
     """Return the item with the event of whom its sender speaks for. Without a key our own server sent it."""
     if key is None or not key.publishable:
         return item
-    event = replace(item.event, sender="trusted_browser" if key.confirms_orders else "browser")
+    sender: Sender = "trusted_browser" if key.confirms_orders else "browser"
+    has_user_hash = bool(item.event.user_id and item.user_hash)
+    event = replace(item.event, sender=sender, has_user_hash=has_user_hash)
     if event.user_id and not proves_user(key, user_id=event.user_id, user_hash=item.user_hash):
         event = _claim(event)
     elif event.kind == "alias" and key.requires_user_hash:
@@ -37,4 +39,5 @@ def _claim(event: Event) -> Event:
         anonymous_id=device,
         previous_id=None,
         claimed_user_id=event.user_id,
+        has_user_hash=False,
     )

@@ -124,7 +124,7 @@ class Recorder:
         """Write what follows from the new events: customers and their links, orders, consents."""
         relevant = [row.event() for row in rows if _has_consequences(row.fields) or self._joins_anew(row.fields)]
         stated = [
-            customers.StatedTraits(event.raw_id, event.at, event.message_id, event.traits)
+            customers.StatedTraits(event.raw_id, event.at, event.message_id, event.traits, event.proves_contacts)
             for event in relevant
             if event.kind == "identify" and event.traits
         ]

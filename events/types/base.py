@@ -54,12 +54,18 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     allowed: tuple[str, ...] = ()
     source: str = ""
     sender: Sender = ""
+    has_user_hash: bool = False
     sealed_ids: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def raw_id(self) -> str:
         """The id by which the log is sharded and profiles are kept."""
         return raw_id_of(self.user_id, self.anonymous_id)
+
+    @property
+    def proves_contacts(self) -> bool:
+        """Whether a link may be sent to an address in its traits: a server said it, or a login that the shop proved."""
+        return not self.sender or self.has_user_hash
 
     def encode(self) -> bytes:
         """Return the bytes for the log (compact JSON without empty fields)."""

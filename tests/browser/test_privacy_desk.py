@@ -80,7 +80,7 @@ def ada_lovelace(shop: Shop) -> None:
     lovelace, bo = subject_pseudonym("user:lovelace"), subject_pseudonym("user:bo")
     stated = {"email": "lovelace@example.com", "first_name": "Ada", "city": "London"}
     with transaction.atomic():
-        apply_traits([StatedTraits(lovelace, clock.epoch_us(), "m1", stated)])
+        apply_traits([StatedTraits(lovelace, clock.epoch_us(), "m1", stated, True)])
     decide_for(lovelace, decisions={"personalization": True}, actor="test", source="banner")
     PolicyText.objects.create(version="3", body="We look at what you look at.")
     CustomerLink.objects.create(

@@ -39,7 +39,11 @@ def ada() -> str:
     """A shopper with an e-mail address and decisions."""
     with transaction.atomic():
         apply_traits(
-            [StatedTraits("user:lovelace", clock.epoch_us(), "m1", {"email": "lovelace@example.com", "city": "Ulm"})]
+            [
+                StatedTraits(
+                    "user:lovelace", clock.epoch_us(), "m1", {"email": "lovelace@example.com", "city": "Ulm"}, True
+                )
+            ]
         )
     decide_for("user:lovelace", decisions={"personalization": True, "analytics": True}, actor="test")
     return "user:lovelace"
@@ -89,7 +93,11 @@ def test_an_erasure_is_completed_with_a_receipt_that_names_nobody(ada: str) -> N
     by_store = {one["store"]: one for one in receipt["stores"]}
     assert set(by_store) == {store.name for store in privacy.stores()}
     assert by_store["customers"]["tables"] == [
-        {"table": "customers", "fields": ["raw_id", "attributes", "search_tokens", "email_hash"], "count": 1}
+        {
+            "table": "customers",
+            "fields": ["raw_id", "attributes", "search_tokens", "email_hash", "proven_email_hash"],
+            "count": 1,
+        }
     ]
     assert by_store["consents"]["erased"] == 5, "two proofs, two states, the cache"
     assert {one["remaining"] for one in by_store.values()} == {0}

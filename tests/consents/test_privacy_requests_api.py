@@ -36,7 +36,9 @@ def sent() -> Iterator[Any]:
 @pytest.fixture
 def ada() -> None:
     """The shopper U1, whose e-mail address the shop knows."""
-    apply_traits([StatedTraits(subject_pseudonym("user:U1"), clock.epoch_us(), "m1", {"email": "ada@example.com"})])
+    apply_traits(
+        [StatedTraits(subject_pseudonym("user:U1"), clock.epoch_us(), "m1", {"email": "ada@example.com"}, True)]
+    )
 
 
 def client_with(raw: str) -> APIClient:

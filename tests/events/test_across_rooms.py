@@ -12,6 +12,8 @@ from common import clock, redis
 from common.pseudonyms import pseudonym, subject_pseudonym
 from consents.models import ConsentEvent
 from consents.selectors import person, rule_of, terms
+from customers.personal import email_hash
+from customers.selectors import users_with_email
 from events.intake.items import Envelope
 from events.log import get_log
 from events.models import Event
@@ -223,6 +225,23 @@ def test_a_yes_of_an_unproved_browser_ends_no_refusal_of_the_account_it_was_prov
     assert everywhere("user:ada") == everywhere("anonymous:phone") == {True}, "the hash proves her"
     lose_redis()
     assert everywhere("user:ada") == everywhere("anonymous:phone") == {True}
+
+
+def test_an_address_gets_a_link_if_a_server_or_a_proven_login_named_it() -> None:
+    browser = KeyRecord(1, "pk", "shop", frozenset(), (), "secret", requires_user_hash=False)
+    digest = email_hash("eve@example.com")
+
+    def says(second: int, proof: dict[str, str], *, sender: Sender = SERVER) -> list[str]:
+        stated: dict[str, Any] = {"type": "identify", "userId": "ada", "traits": {"email": "eve@example.com"}}
+        context = {"traits": proof, "consent": {"categoryPreferences": YES}}
+        send(item(second, **stated, context=context), sender=sender)
+        return users_with_email(digest)
+
+    assert says(1, {}, sender=Sender(key=browser)) == [], "anybody can say that in a browser"
+    assert says(2, {"user_hash": "0" * 64}, sender=Sender(key=browser)) == []
+    assert says(3, {"user_hash": sign_user("secret", user_id="ada")}, sender=Sender(key=browser)) == [pseudonym("ada")]
+    assert says(4, {}, sender=Sender(key=browser)) == [], "the latest word counts, and it is nobody's"
+    assert says(5, {}) == [pseudonym("ada")]
 
 
 def test_a_privacy_signal_after_a_yes_outlives_the_loss_of_redis() -> None:
