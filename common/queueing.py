@@ -14,6 +14,8 @@ HEADER: Final = "HTTP_X_REQUEST_START"
 """The proxy writes the moment of its receipt, in milliseconds since the epoch, and overwrites a client's."""
 LONGEST: Final = 60_000.0
 """What is older was written by another clock."""
+WORD_OF_SHOPPERS: Final = ("/v1/", "/mp/", "/api/v1/consents/")
+"""Paths of events and decisions: a browser that leaves its page sends them once, so that a refusal would lose them."""
 
 
 def waited_ms(request: HttpRequest) -> float:
@@ -26,13 +28,17 @@ def waited_ms(request: HttpRequest) -> float:
 
 
 class QueueLimit:
-    """Middleware that refuses what waited too long for a worker: under overload the others are then served in time."""
+    """Middleware that refuses what waited too long for a worker: under overload the others are then served in time.
+
+    Events and decisions of shoppers are taken however late they are.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Pass the request on, or answer 503 with `Retry-After`."""
-        if waited_ms(request) > settings.SERVING_MOST_WAIT_MILLISECONDS:
+        is_word = request.method != "GET" and request.path.startswith(WORD_OF_SHOPPERS)
+        if not is_word and waited_ms(request) > settings.SERVING_MOST_WAIT_MILLISECONDS:
             return outage(request, Unavailable("Too many requests at once; try again soon.", retry_after=1))
         return self.get_response(request)

@@ -105,7 +105,7 @@ def reach(server: "subprocess.Popen[bytes]", port: int, result: dict[int, HTTPCo
 
 def opened(port: int) -> HTTPConnection | None:
     """Return a connection over which the server has answered, None while it does not."""
-    connection = HTTPConnection(ports.LOOPBACK, port, timeout=10)
+    connection = HTTPConnection(ports.LOOPBACK, port, timeout=START_SECONDS)
     try:
         connection.request("GET", "/healthz")
         connection.getresponse().read()

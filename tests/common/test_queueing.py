@@ -25,9 +25,18 @@ def test_what_waited_too_long_is_refused(client: "Client", path: str) -> None:
 
 
 def test_a_body_that_waited_too_long_is_refused_too(client: "Client") -> None:
-    response = client.post("/v1/batch", data=b"{}", content_type="application/json", headers=since(5_000))
+    response = client.post("/api/v1/page", data=b"{}", content_type="application/json", headers=since(5_000))
 
     assert (response.status_code, response["Content-Type"]) == (503, "application/problem+json")
+
+
+@pytest.mark.parametrize("path", ["/v1/batch", "/mp/collect", "/api/v1/consents/user:ada"])
+def test_what_a_browser_sends_once_is_taken_however_late(client: "Client", path: str) -> None:
+    method = client.put if "consents" in path else client.post
+
+    response = method(path, data=b"{}", content_type="application/json", headers=since(5_000))
+
+    assert response.status_code in {400, 401}, "judged, not refused"
 
 
 def test_what_waited_less_is_answered(client: "Client") -> None:

@@ -26,7 +26,7 @@ FENCE = re.compile(r"```.*?```", re.DOTALL)
 PLACEHOLDER = re.compile(r"^[A-Z]+_[a-z]|_\d+d$")
 """Of a family of names: `SOURCE_rank`, `popular_7d`."""
 NAMES_OF_OTHERS = {
-    "CHANGELOG.md", "GRANIAN_BLOCKING_THREADS", "cdn.rudderlabs.com", "environs", "pg_trgm", "pollingInterval",
+    "CHANGELOG.md", "cdn.rudderlabs.com", "environs", "pg_trgm", "pollingInterval",
     "pydantic", "request_buffers", "statement_timeout",
 }  # fmt: skip
 """Libraries' and protocols' names, and what was weighed and not taken."""
