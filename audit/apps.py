@@ -15,10 +15,16 @@ class AuditConfig(AppConfig):
         "audit_leaf": ("SELECT",),
         "audit_checkpoint": ("SELECT", "INSERT"),
         "audit_pending": ("SELECT",),
-        "audit_detail": ("SELECT", "INSERT", "DELETE"),
-        "audit_subject_key": ("SELECT", "INSERT", "DELETE"),
+        "audit_detail": ("SELECT", "INSERT"),
+        "audit_subject_key": ("SELECT", "INSERT"),
+        "audit_destruction": ("SELECT",),
+        "audit_verification": ("SELECT", "INSERT"),
     }
-    app_role_functions: ClassVar[tuple[str, ...]] = ("audit_ensure_month(timestamptz)", "audit_append(integer)")
+    app_role_functions: ClassVar[tuple[str, ...]] = (
+        "audit_ensure_month(timestamptz)",
+        "audit_append(integer)",
+        "audit_destroy(bytea)",
+    )
 
     def ready(self) -> None:
         """Register erasure and export. The audit log is erased last, because it proves that the rest was erased."""

@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import file_digest, sha256
 from io import StringIO
 from pathlib import Path
@@ -70,7 +69,6 @@ def write_export(
     format: str,
     declared: Mapping[str, str],
     signer: Signer,
-    at: datetime,
     progress: Callable[[int], None] = lambda position: None,
 ) -> Written:
     """Write a zip file; only a whole one gets the name. `progress` gets the position after each chunk.
@@ -85,7 +83,7 @@ def write_export(
             zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as archive,
         ):
             counts = _write_rows(archive, segment, format, declared, signer.name, progress)
-            manifest = _manifest(segment, format=format, declared=declared, signer=signer, at=at)
+            manifest = _manifest(segment, format=format, declared=declared, signer=signer)
             content = rfc8785.dumps({**manifest, **counts})
             archive.writestr(verify_audit.MANIFEST, content)
             note = signer.sign(f"{signer.name}\nexport\n{sha256(content).hexdigest()}\n")
@@ -138,14 +136,12 @@ def _member(archive: zipfile.ZipFile, name: str) -> Iterator[_Digest]:
         yield _Digest(file)
 
 
-def _manifest(
-    segment: Segment, *, format: str, declared: Mapping[str, str], signer: Signer, at: datetime
-) -> dict[str, Any]:
+def _manifest(segment: Segment, *, format: str, declared: Mapping[str, str], signer: Signer) -> dict[str, Any]:
     before = segment.before
     return {
         "v": VERSION,
         "key": str(signer.verifier),
-        "at": stamp(at),
+        "at": stamp(segment.read_at),
         "format": format,
         "filter": dict(declared) or None,
         "from": {

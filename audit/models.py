@@ -136,6 +136,19 @@ class AuditDetail(models.Model):
         return f"detail of {self.event_id}"
 
 
+class AuditDestruction(models.Model):
+    """The keys and details of one subject were destroyed. The event about it names this row, which names nobody."""
+
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "audit_destruction"
+        managed = False
+
+    def __str__(self) -> str:
+        return f"{self.pk} at {self.at}"
+
+
 class AuditPublication(models.Model):
     """Up to which checkpoint a place has the log; what went wrong at the last try."""
 

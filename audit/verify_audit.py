@@ -172,7 +172,7 @@ def matcher(declared: dict[str, str]) -> Callable[[dict[str, Any]], bool]:
 class Verification:
     """One run over an export; `problems` holds what is wrong with it."""
 
-    def __init__(self, export: Export, key: Key, published: dict[int, bytes]) -> None:
+    def __init__(self, export: Export, key: Key, published: dict[int, Checkpoint]) -> None:
         self.export, self.key, self.published = export, key, published
         self.problems: list[str] = []
         self.rows = self.bare = self.compared = 0
@@ -188,6 +188,7 @@ class Verification:
         if start and end:
             self.latest = start[0].at
             self._check_rows(manifest, start[1], end[0])
+            self._check_end(manifest, end[0].size)
         for name, digest in manifest["files"].items():
             if self.export.digests.get(name, digest) != digest:
                 self.problems.append(f"{name} is not the file that the manifest was signed for")
@@ -225,6 +226,7 @@ class Verification:
 
     def _check_rows(self, manifest: dict[str, Any], tree: Tree, ended: Checkpoint) -> None:
         self.matches, self.latest_allowed = matcher(manifest["filter"] or {}), ended.at + MINUTE
+        self._compare(tree)
         rows = READERS[manifest["format"]](self.export, FILES[manifest["format"]])
         rows = heapq.merge(rows, bare_rows(self.export), key=lambda row: row[0]) if manifest["filter"] else rows
         for index, stated, body, record in rows:
@@ -242,11 +244,7 @@ class Verification:
                 if leaf.hex() != stated:
                     self.problems.append(f"event {index} was altered: its bytes do not have its hash")
                 self._check_event(index, body, record)
-            root = self.published.get(tree.size)
-            if root is not None:
-                self.compared += 1
-                if root != tree.root():
-                    self.problems.append(f"the log was rewritten: at {tree.size} another root was published")
+            self._compare(tree)
             if len(self.problems) > MOST_PROBLEMS:
                 return
         for _ in rows:  # a broken file is still hashed to its end
@@ -256,6 +254,25 @@ class Verification:
             self.problems.append(f"the events do not lead to the root that was signed at {ended.size}: {what}")
         if (self.rows, self.bare) != (manifest["rows"], manifest["bare"]):
             self.problems.append("the manifest counts other rows than there are")
+
+    def _compare(self, tree: Tree) -> None:
+        """Compare the tree with what was published at its size."""
+        published = self.published.get(tree.size)
+        if published is not None:
+            self.compared += 1
+            if published.root != tree.root():
+                self.problems.append(f"the log was rewritten: at {tree.size} another root was published")
+
+    def _check_end(self, manifest: dict[str, Any], end: int) -> None:
+        """Note if the log was longer than the export, before the export was made and its time was over."""
+        made_at = moment(manifest["at"])
+        until = (manifest["filter"] or {}).get("until")
+        latest = min(made_at, moment(until)) if until else made_at
+        longer = [one for one in self.published.values() if one.size > end and one.at <= latest]
+        if longer:
+            size, _, at = max(longer)
+            had = f"the log had {size} events at {at}Z, as was published, and this export of {made_at}Z ends at {end}"
+            self.problems.append(f"the newest events are missing: {had}")
 
     def _check_event(self, index: int, body: bytes, record: Any) -> None:
         """Note what is wrong with an event's time, with the filter, and with what stands beside its bytes."""
@@ -287,9 +304,9 @@ def says_the_same(record: Any, event: dict[str, Any]) -> bool:
     return bool(record[2:8] == texts) or all(cell in (text, f"'{text}") for cell, text in zip(record[2:8], texts))  # noqa: B905
 
 
-def read_published(folder: str, key: Key) -> dict[int, bytes]:
-    """Return the roots of published checkpoints by size. Raises Unreadable for a file that the key did not sign."""
-    roots: dict[int, bytes] = {}
+def read_published(folder: str, key: Key) -> dict[int, Checkpoint]:
+    """Return the published checkpoints by size. Raises Unreadable for a file that the key did not sign."""
+    published: dict[int, Checkpoint] = {}
     for name in sorted(os.listdir(folder)):
         if name.startswith(".") or name == "key":
             continue
@@ -298,9 +315,9 @@ def read_published(folder: str, key: Key) -> dict[int, bytes]:
                 checkpoint = read_checkpoint(file.read(), key)
             except ValueError as error:
                 raise Unreadable(f"{name} {error}") from None
-        if roots.setdefault(checkpoint.size, checkpoint.root) != checkpoint.root:
+        if published.setdefault(checkpoint.size, checkpoint).root != checkpoint.root:
             raise Unreadable(f"two roots of size {checkpoint.size} were published: the log was rewritten")
-    return roots
+    return published
 
 
 def key_in(export: Export) -> str:

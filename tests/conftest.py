@@ -39,7 +39,7 @@ DECLARE part regclass;
 BEGIN
     FOR part IN
         SELECT inhrelid FROM pg_inherits WHERE inhparent = 'audit_event'::regclass
-        UNION SELECT unnest(ARRAY['audit_leaf', 'audit_checkpoint'])::regclass
+        UNION SELECT unnest(ARRAY['audit_leaf', 'audit_checkpoint', 'audit_destruction'])::regclass
     LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', part);
         EXECUTE format('TRUNCATE %s', part);

@@ -147,6 +147,28 @@ REVOKE ALL ON FUNCTION audit_ensure_month FROM PUBLIC;
 SELECT audit_ensure_month(now()), audit_ensure_month(now() + interval '1 month');
 """
 
+# The only way to destroy a subject's keys: it leaves a row that nobody can remove, and whose event the verification asks
+# for. So no key disappears unseen.
+DESTROY = """
+CREATE TABLE audit_destruction (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz NOT NULL);
+CREATE TRIGGER audit_destruction_rows BEFORE UPDATE OR DELETE ON audit_destruction
+    FOR EACH ROW EXECUTE FUNCTION audit_deny();
+CREATE TRIGGER audit_destruction_truncate BEFORE TRUNCATE ON audit_destruction
+    FOR EACH STATEMENT EXECUTE FUNCTION audit_deny();
+CREATE FUNCTION audit_destroy(subject bytea, OUT destruction bigint, OUT keys bigint, OUT details bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    DELETE FROM audit_detail WHERE key_lookup = subject;
+    GET DIAGNOSTICS details = ROW_COUNT;
+    DELETE FROM audit_subject_key WHERE lookup = subject;
+    GET DIAGNOSTICS keys = ROW_COUNT;
+    IF keys + details > 0 THEN
+        INSERT INTO audit_destruction (at) VALUES (clock_timestamp()) RETURNING id INTO destruction;
+    END IF;
+END $$;
+REVOKE ALL ON FUNCTION audit_destroy FROM PUBLIC;
+"""
+
 UNDO = """
 DROP TABLE audit_event, audit_leaf, audit_checkpoint;
 DROP FUNCTION audit_ensure_month, audit_deny, audit_admit, audit_enqueue, audit_append;
@@ -293,4 +315,13 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "audit_verification"},
         ),
+        migrations.CreateModel(
+            name="AuditDestruction",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+            ],
+            options={"db_table": "audit_destruction", "managed": False},
+        ),
+        migrations.RunSQL(DESTROY, "DROP FUNCTION audit_destroy; DROP TABLE audit_destruction"),
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
@@ -9,6 +10,7 @@ from django.db.models import Max, Min
 
 from audit.models import AuditCheckpoint, AuditLeaf
 from audit.selectors.tree import checkpoint_after, checkpoint_before, newest_checkpoint, times_of
+from common import clock
 
 CHUNK: Final = 5_000
 EXACT: Final = ("category", "action", "actor", "object", "subject")
@@ -37,10 +39,14 @@ class SegmentRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The events between two checkpoints; without `before` from the first event on."""
+    """The events between two checkpoints; without `before` from the first event on.
+
+    What was published until `read_at` is in it, unless the filter ends before.
+    """
 
     before: AuditCheckpoint | None
     after: AuditCheckpoint
+    read_at: datetime
 
     @property
     def start(self) -> int:
@@ -55,7 +61,7 @@ class Segment:
 
 def segment_of(declared: Mapping[str, str]) -> Segment | None:
     """Return the smallest segment that holds every event of the filter's time; None if there is none."""
-    newest = newest_checkpoint()
+    read_at, newest = clock.real_now(), newest_checkpoint()
     if newest is None:
         return None
     leaves = AuditLeaf.objects.filter(idx__lt=newest.size)
@@ -65,7 +71,7 @@ def segment_of(declared: Mapping[str, str]) -> Segment | None:
         leaves = leaves.filter(at__lt=declared["until"])
     first, last = leaves.aggregate(Min("idx"), Max("idx")).values()
     after = None if last is None else checkpoint_after(last)
-    return None if after is None else Segment(checkpoint_before(first), after)
+    return None if after is None else Segment(checkpoint_before(first), after, read_at)
 
 
 def segment_rows(segment: Segment, declared: Mapping[str, str]) -> Iterator[list[SegmentRow]]:

@@ -11,7 +11,7 @@ import orjson
 from django.db import connection, transaction
 
 from audit.canonical import event_bytes, plain
-from audit.models import AuditDetail, SubjectKey
+from audit.models import AuditDetail
 from audit.selectors import data_keys, open_keys
 from audit.subjects import SealedDetail, SubjectKeys, encrypt_detail, lookup_of
 from common import clock, sealed
@@ -24,6 +24,7 @@ SELECT lookup, pseudonym_key, data_key, now()
 FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[]) AS new (lookup, pseudonym_key, data_key)
 ON CONFLICT DO NOTHING RETURNING lookup
 """
+DESTROYED: Final = "subject_keys.destroyed"
 _open_months: set[tuple[object, int, int]] = set()
 
 
@@ -81,12 +82,17 @@ def record(
 
 
 def destroy_subject(subject: str) -> int:
-    """Destroy the subject's keys and details; return the number of rows. The log itself stays verifiable."""
-    lookup = lookup_of(subject)
-    with transaction.atomic():
-        details, _ = AuditDetail.objects.filter(key_lookup=lookup).delete()
-        keys, _ = SubjectKey.objects.filter(lookup=lookup).delete()
-    return details + keys
+    """Destroy the subject's keys and details; return the number of rows. The log itself stays verifiable.
+
+    An event says that it was done, and names nobody.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT destruction, keys, details FROM audit_destroy(%s)", [lookup_of(subject)])
+        destruction, keys, details = cursor.fetchone()
+        if destruction:
+            data = {"keys": keys, "details": details}
+            record(category="privacy", action=DESTROYED, actor="system", object=f"destruction:{destruction}", data=data)
+    return int(keys + details)
 
 
 def _insert(id: UUID, at: datetime, body: bytes) -> None:

@@ -110,7 +110,6 @@ def write_file(
         format=format,
         declared=declared,
         signer=signing.signer(),
-        at=clock.real_now(),
         progress=progress,
     )
 

@@ -19,6 +19,7 @@ from django.db import Error, connection
 
 from audit import signing
 from audit.models import AuditCheckpoint, AuditPublication
+from audit.notes import Checkpoint, parse_checkpoint
 from audit.selectors.tree import newest_checkpoint
 from common import clock
 
@@ -78,9 +79,30 @@ def publish_newest() -> AuditPublication | None:
     return row
 
 
+def last_published() -> Checkpoint | None:
+    """Return the longest checkpoint in the folder where they are published; None without a folder or checkpoint.
+
+    Each root covers all events before it, so the longest alone tells whether the log continues what others saw. Raises
+    OSError, and BadNote for a file that the log's key did not sign.
+    """
+    place = settings.AUDIT_PUBLISH_TO
+    if not place or is_address(place) or not Path(place).exists():
+        return None
+    sizes = sorted(path for path in Path(place).glob("*.txt") if path.stem.isdigit())
+    paths = [*sizes[-1:], *(path for path in [Path(place) / LATEST] if path.exists())]
+    notes = [path.read_text(encoding="utf-8") for path in paths]
+    verifier = signing.signer().verifier
+    return max((parse_checkpoint(verifier.text_of(note)) for note in notes), key=lambda one: one.size, default=None)
+
+
+def is_address(place: str) -> bool:
+    """Return whether checkpoints are posted there; else it is a folder."""
+    return place.startswith(("http://", "https://"))
+
+
 def publisher_of(place: str) -> Callable[[AuditCheckpoint], None]:
     """Return the function that publishes at a place."""
-    if place.startswith(("http://", "https://")):
+    if is_address(place):
         return lambda checkpoint: _post(place, checkpoint)
     return lambda checkpoint: _write(Path(place), checkpoint)
 

@@ -64,9 +64,14 @@ def test_the_tree_is_append_only_too(table: str, change: str) -> None:
     assert "append-only" in refused(change.format(table, column, column))
 
 
-@pytest.mark.parametrize("table", ["audit_leaf", "audit_checkpoint"])
+@pytest.mark.parametrize(
+    "table",
+    ["audit_leaf", "audit_checkpoint", "audit_verification", "audit_subject_key", "audit_detail", "audit_destruction"],
+)
 @pytest.mark.parametrize("privilege", ["UPDATE", "DELETE", "TRUNCATE"])
-def test_the_app_role_may_not_alter_the_tree(table: str, privilege: str, as_app_role: type[AppRole]) -> None:
+def test_the_app_role_may_not_alter_the_tree_results_keys_and_details(
+    table: str, privilege: str, as_app_role: type[AppRole]
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT has_table_privilege('vitrine_app', %s, %s)", [table, privilege])
 

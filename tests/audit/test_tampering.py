@@ -15,11 +15,13 @@ from django.db import connection
 from pytest_django import Settings
 
 from audit import signing, verify_audit
-from audit.models import AuditEvent
+from audit.models import AuditDestruction, AuditEvent, AuditPublication, AuditVerification
 from audit.notes import new_signer
-from audit.services import publishing, sequencing, verification
+from audit.services import destroy_subject, publishing, record, sequencing, verification
 from audit.services.sequencing import sequence
+from audit.subjects import lookup_of
 from audit.tree import Frontier, leaf_hash
+from common import clock
 from tests.audit.conftest import behind_triggers, put_events
 from tests.audit.test_append_only import FORGED
 
@@ -320,7 +322,7 @@ def test_a_log_that_was_rewritten_with_its_key_contradicts_what_was_published(
         frontier = Frontier().extended(bytes(hash) for (hash,) in cursor.fetchall())
         cursor.execute("DELETE FROM audit_checkpoint")
     sequencing._sign(frontier, sequencing.Head(Frontier(), None))
-    assert verification.verify_log().problems == []
+    assert verification.verify_log().problems == ["at 3 another root was published: the log was rewritten or cut off"]
 
     export = export_to(tmp_path / "export")
     code, output = verify(export, capsys, "--published", settings.AUDIT_PUBLISH_TO)
@@ -329,6 +331,76 @@ def test_a_log_that_was_rewritten_with_its_key_contradicts_what_was_published(
     row = publishing.publish_newest()
     assert row is not None
     assert row.size == 3
+
+
+def cut_off(start: int) -> None:
+    """Delete the newest events with all that the database holds about them."""
+    with behind_triggers(), connection.cursor() as cursor:
+        for statement in (
+            "DELETE FROM audit_event USING audit_leaf leaf WHERE event_id = audit_event.id AND idx >= %s",
+            "DELETE FROM audit_leaf WHERE idx >= %s",
+            "DELETE FROM audit_checkpoint WHERE size > %s",
+        ):
+            cursor.execute(statement, [start])
+
+
+def test_a_tail_that_was_cut_off_contradicts_what_was_published(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_events(3)
+    publishing.publish_newest()
+    put_events(2)
+    publishing.publish_newest()
+    published = settings.AUDIT_PUBLISH_TO
+    assert verify(export_to(tmp_path / "before"), capsys, "--published", published)[0] == 0
+    verification.verify_log()
+
+    cut_off(3)
+
+    assert [one.partition(":")[2][:17] for one in verification.verify_log().problems[:2]] == [
+        " 5 were there at ", " 5 were published"
+    ]  # fmt: skip
+    AuditVerification.objects.all().delete()
+    AuditPublication.objects.all().delete()
+    assert verification.verify_log().problems == ["at 5 another root was published: the log was rewritten or cut off"]
+    code, output = verify(export_to(tmp_path / "after"), capsys, "--published", published)
+    assert (code, "the newest events are missing: the log had 5 events at" in output) == (1, True)
+    put_events(1)
+    assert verify(export_to(tmp_path / "later"), capsys, "--published", published)[0] == 1, "four events, not five"
+    put_events(2)
+    code, output = verify(export_to(tmp_path / "refilled"), capsys, "--published", published)
+    assert (code, "at 5 another root was published" in output) == (1, True)
+
+
+def test_an_older_export_and_one_of_an_older_time_are_whole(
+    tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_events(3)
+    publishing.publish_newest()
+    older, until = export_to(tmp_path / "older"), clock.real_now()
+    put_events(2)
+    publishing.publish_newest()
+    past = export_to(tmp_path / "past", "--until", until.isoformat())
+
+    for folder in (older, past):
+        assert verify(folder, capsys, "--published", settings.AUDIT_PUBLISH_TO)[0] == 0
+
+
+def test_keys_that_were_destroyed_without_an_event_are_found() -> None:
+    record(category="privacy", action="erasure.requested", actor="staff:7", object="request:1", subject="user:ada")
+    record(category="privacy", action="erasure.requested", actor="staff:7", object="request:2", subject="user:bo")
+    assert destroy_subject("user:ada") == 1
+    assert destroy_subject("user:ada") == 0
+    sequence()
+    assert verification.verify_log().problems == []
+    event = AuditEvent.objects.get(action="subject_keys.destroyed")
+    assert (event.subject, event.object) == (None, f"destruction:{AuditDestruction.objects.get().pk}")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_destroy(%s)", [lookup_of("user:bo")])
+
+    (problem,) = verification.verify_log().problems
+    assert problem.startswith("keys of a subject were destroyed at")
 
 
 def test_all_is_well_is_said_too(capsys: pytest.CaptureFixture[str]) -> None:
