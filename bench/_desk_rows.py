@@ -44,7 +44,8 @@ SELECT 'P' || n, (ARRAY['Oak','Steel','Soft','Round','Small','Nordic'])[1 + n %%
 FROM generate_series(1, %(products)s) AS n
 """
 CUSTOMERS: Final = """
-INSERT INTO customers_customer (raw_id, attributes, attribute_stamps, search_tokens, email_hash, created_at)
+INSERT INTO customers_customer (raw_id, attributes, attribute_stamps, search_tokens, email_hash,
+    proven_email_hash, created_at)
 SELECT 'user:p_' || lpad(n::text, 22, '0'),
     jsonb_build_object('first_name', first, 'last_name', last, 'email', email, 'city', 'Rome'),
     '{}', ARRAY(
@@ -53,7 +54,7 @@ SELECT 'user:p_' || lpad(n::text, 22, '0'),
             SELECT lower(first) AS part UNION SELECT left(lower(last), length) FROM generate_series(3, 12) AS length
         ) AS parts
     ),
-    encode(sha256(email::bytea), 'hex'), now() - n * interval '1 second'
+    encode(sha256(email::bytea), 'hex'), encode(sha256(email::bytea), 'hex'), now() - n * interval '1 second'
 FROM (
     SELECT n, (ARRAY['Ada','Bo','Cy','Dee','Eve','Mo','Olu','Zoe'])[1 + n %% 8] AS first,
         'Name' || md5((n %% 50000)::text) AS last, 's' || n || '@example.com' AS email
