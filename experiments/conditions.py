@@ -1,7 +1,8 @@
 """Targeting conditions in GrowthBook's grammar, decided as its SDKs do. Pure.
 
 Source: GrowthBook SDK specification, "evalCondition", and the Python SDK 4.0.0, which a test compares with. Values of
-different JSON types never match. An unknown operator never holds, nor does its negation.
+different JSON types never match. An unknown operator never holds, nor does its negation. Patterns are RE2's, whose time
+grows linearly with the text: no condition can hold up a worker. It knows neither lookaheads nor back references.
 """
 
 import math
@@ -9,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
+
+import re2
 
 Verdict = bool | None
 """None where an operator is unknown: neither it nor its negation holds."""
@@ -39,6 +42,7 @@ def errors_of(condition: Any) -> list[str]:
             errors.append(f"there is no operator {name} here")
         elif isinstance(value, Mapping) and value and all(key.startswith("$") for key in value):
             errors += [f"{name}: there is no operator {key}" for key in value if key not in _OPERATORS]
+            errors += [f"{name}: {error}" for key in _PATTERNS & value.keys() if (error := _pattern_error(value[key]))]
     return errors
 
 
@@ -216,16 +220,33 @@ def _element(actual: Any, operand: Any) -> Verdict:
     return _any(check(operand, element) for element in actual if element is not None)
 
 
+_PATTERNS: Final = frozenset({"$regex", "$regexi", "$notRegex", "$notRegexi"})
+
+
 @lru_cache(maxsize=500)
-def _pattern(text: str, flags: int) -> re.Pattern[str]:
-    return re.compile(text, flags)
+def _pattern(text: str, folds: bool) -> Any:
+    """Return the compiled pattern. Raises re2.error, TypeError, and ValueError for half a surrogate pair."""
+    options = re2.Options()
+    options.case_sensitive, options.log_errors = not folds, False
+    return re2.compile(text, options)
 
 
-def _matches(*, flags: int = 0, negated: bool = False) -> Callable[[Any, Any], Verdict]:
+def _pattern_error(operand: Any) -> str:
+    """Return what is wrong with a pattern, in words; "" if nothing is."""
+    try:
+        _pattern(operand, False)
+    except re2.error as error:
+        return f"this pattern is not understood ({error.args[0].decode(errors='replace')}); lookaheads are not known"
+    except (TypeError, ValueError):
+        return "a pattern is a text"
+    return ""
+
+
+def _matches(*, folds: bool = False, negated: bool = False) -> Callable[[Any, Any], Verdict]:
     def operator(actual: Any, operand: Any) -> Verdict:
         try:
-            return (_pattern(operand, flags).search(actual) is not None) != negated
-        except (re.error, TypeError, RecursionError, OverflowError):
+            return (_pattern(operand, folds).search(actual) is not None) != negated
+        except (re2.error, TypeError, ValueError):
             return negated
 
     return operator
@@ -257,9 +278,9 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], Verdict]]] = {
     "$inGroup": lambda actual, operand: False,
     "$notInGroup": lambda actual, operand: isinstance(operand, str),
     "$regex": _matches(),
-    "$regexi": _matches(flags=re.IGNORECASE),
+    "$regexi": _matches(folds=True),
     "$notRegex": _matches(negated=True),
-    "$notRegexi": _matches(flags=re.IGNORECASE, negated=True),
+    "$notRegexi": _matches(folds=True, negated=True),
     "$exists": lambda actual, operand: (actual is not None) == bool(operand),
     "$type": lambda actual, operand: type_of(actual) == operand,
     "$elemMatch": _element,

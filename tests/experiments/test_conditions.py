@@ -155,3 +155,18 @@ def test_errors_name_the_attribute_and_the_operator() -> None:
     assert errors_of({"age": {"$more": 1}}) == ["age: there is no operator $more"]
     assert errors_of({"$and": [{"$many": 1}]}) == ["$and: there is no operator $many here"]
     assert errors_of([1]) == ["must be an object of attributes with values"]
+    (lookahead,) = errors_of({"path": {"$regex": "(?=a)"}})
+    assert lookahead.startswith("path: this pattern is not understood")
+    assert errors_of({"path": {"$notRegexi": 5}}) == ["path: a pattern is a text"]
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "(a|aa)+$", "(.*)*x"])
+def test_no_pattern_runs_for_ever(pattern: str) -> None:
+    condition = {"path": {"$regex": pattern}}
+
+    assert errors_of(condition) == []
+    assert holds(condition, {"path": "a" * 50_000 + "!"}) is False
+
+
+def test_half_a_surrogate_pair_matches_no_pattern() -> None:
+    assert holds({"path": {"$regex": "a"}}, {"path": "\ud800a"}) is False
