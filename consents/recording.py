@@ -94,7 +94,7 @@ def _write_proofs(changes: list[DecisionRecord], versions: Mapping[str, int]) ->
             at=from_microseconds(one.at),
             message_id=one.message_id,
             source=one.source,
-            policy_version=one.policy_version,
+            policy_version=one.policy_version if texts[one.policy_version] else "",  # nobody published another
             policy_sha256=texts[one.policy_version],
             region=one.region,
         )

@@ -1,11 +1,14 @@
 """Read-only admin pages of customers."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
-from audit.staff import ReadOnly
+from audit.reads import note_read
+from audit.staff import ReadOnly, actor_of
 from common.pagination import EstimatingPaginator
 from common.pseudonyms import subjects_named
 from customers.masked_admin import MasksPersonalData, masked_column
@@ -28,6 +31,19 @@ class CustomerAdmin(MasksPersonalData, ReadOnly, ModelAdmin):
     search_help_text = "user:ID or anonymous:ID (a bare id is either)"
     ordering = ("-id",)
     fields = ("raw_id", "attributes", "created_at")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Customer | None:
+        """Record who reads the row."""
+        row: Customer | None = super().get_object(request, object_id, from_field)
+        if row is not None:
+            note_read("customer.read", actor=actor_of(request), object="customer:page", subject=row.raw_id)
+        return row
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Record who reads the list."""
+        note_read("customer.listed", actor=actor_of(request), object="customer:list")
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        return response
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Customer], search_term: str

@@ -14,6 +14,8 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_http_methods, require_safe
 
+from audit.reads import note_read
+from audit.staff import actor_of
 from catalog import browsing
 from catalog.records import ProductRow
 from catalog.selectors import titles_of
@@ -69,6 +71,7 @@ def search(request: HttpRequest) -> HttpResponse:
         if is_customer(subject := subject_of(words)):
             return redirect("portal:customer", subject=subject)
         return redirect(f"{reverse('portal:customers')}?{urlencode({'q': words})}")
+    note_read("customer.listed", actor=actor_of(request), object="customer:list")
     words = request.GET.get("q", "").strip()[:MAX_RAW_ID]
     by_name = may(request.user, PERSONAL_DATA)
     page_of_rows = search_customers(words, by_name=by_name, before=_key_of(request.GET.get("before")), size=PAGE_SIZE)
@@ -93,6 +96,8 @@ def page(request: HttpRequest, subject: str) -> HttpResponse:
     """Show all data about one person."""
     now, subject = clock.now(), subject_of(subject)
     identity = identity_of(subject, now=now)
+    if identity.was_seen:
+        note_read("customer.read", actor=actor_of(request), object="customer:page", subject=subject)
     by_name = may(request.user, PERSONAL_DATA)
     context = {
         **staff_context(request, title=subject.partition(":")[2], subtitle="Customer"),

@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access.authentication import key_of
+from audit.reads import note_read
 from common import attribute_filters, clock
 from common.attribute_filters import AttributesField
 from common.cursor_pages import CursorBody, CursorFields, requested_page
@@ -19,7 +21,7 @@ from customers.personal import is_personal
 from customers.personal_seals import opened_all
 from customers.selectors import customers
 from customers.shop_ids import with_ids
-from profiles.customer_profile import OF_NEWEST, customer_profile
+from profiles.customer_profile import OF_NEWEST, CustomerProfile, customer_profile
 
 
 class SegmentSerializer(serializers.Serializer[Any]):
@@ -88,6 +90,7 @@ class CustomersView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return a page of the user ids that were ever recorded, in their order. Visitors are not listed."""
+        note_read("customer.listed", actor=key_of(request).actor, object="customer:list")
         rows, next_cursor = requested_page(CustomersFields, request.query_params, customers, key="raw_id")
         rows = list(rows)
         attributes = opened_all([row.attributes for row in rows])
@@ -108,7 +111,7 @@ class CustomerView(APIView):
     )
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the customer. The id is `user:ID` or `anonymous:ID`; a bare id is a user."""
-        profile = customer_profile(subject_pseudonym(parse_subject(customer_id)), now=clock.now())
+        profile = _profile_for(request, customer_id)
         return Response(
             {
                 "user_ids": with_ids(profile.identity.user_ids),
@@ -132,5 +135,13 @@ class CustomerSegmentsView(APIView):
     )
     def get(self, request: Request, customer_id: str) -> Response:
         """Return the active segments that the customer is in now; none of one who does not allow personalization."""
-        profile = customer_profile(subject_pseudonym(parse_subject(customer_id)), now=clock.now())
+        profile = _profile_for(request, customer_id)
         return Response({"segments": SegmentSerializer(profile.segments, many=True).data})
+
+
+def _profile_for(request: Request, customer_id: str) -> CustomerProfile:
+    """Return the profile, and record that the key read it. Raises as `customer_profile` does."""
+    subject = subject_pseudonym(parse_subject(customer_id))
+    profile = customer_profile(subject, now=clock.now())
+    note_read("customer.read", actor=key_of(request).actor, object="customer:api", subject=subject)
+    return profile

@@ -19,6 +19,7 @@ from unfold.contrib.import_export.forms import ExportForm
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from audit.services import record
 from audit.staff import LimitedActions, actor_of
 from catalog import limits, services
 from catalog.admin.imports import may_import, upload_view
@@ -180,6 +181,8 @@ class ProductAdmin(LimitedActions, ExportMixin, ModelAdmin):
         self, file_format: Format, request: HttpRequest, queryset: QuerySet[Product], export_form: Any = None
     ) -> HttpResponseBase:
         """Stream text formats; the library's own export would hold a large catalog in memory."""
+        kind = file_format.get_extension()
+        record(category="catalog", action="product.exported", actor=actor_of(request), object=f"catalog:{kind}")
         if not isinstance(file_format, CSV):
             if queryset[limits.BULK_LINES :].exists():
                 raise ValueError(f"More than {limits.BULK_LINES} products: take csv, which is written as it is sent.")

@@ -46,6 +46,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "access.middleware.CorsMiddleware",
+    "common.caching.NoStore",
     "common.queueing.QueueLimit",
     "common.problems.ProblemMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -10,7 +10,8 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 
-from audit.staff import AuditedAdmin
+from audit.reads import note_read
+from audit.staff import AuditedAdmin, actor_of
 from common.comma_field import CommaListField
 from common.pagination import EstimatingPaginator
 from common.pseudonyms import subjects_named
@@ -97,6 +98,8 @@ class ConsentEventAdmin(WrittenOnce):
         if not term or "\x00" in term:
             return (queryset.none() if term else queryset), False
         raw_ids = {raw_id for one in subjects_named(term) for raw_id in ids_of_person(one)}
+        for raw_id in ConsentEvent.objects.filter(raw_id__in=raw_ids).order_by().values_list("raw_id", flat=True)[:1]:
+            note_read("consentproof.read", actor=actor_of(request), object="consentproof:list", subject=raw_id)
         return queryset.filter(Q(raw_id__in=raw_ids) | Q(message_id=term)), False
 
     @action(description="On a date", url_path="on-date", permissions=["view"])

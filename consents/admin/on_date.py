@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
+from audit.reads import note_read
+from audit.staff import actor_of
 from common import clock
 from common.errors import InvalidInput
 from common.pseudonyms import staff_subject
@@ -51,6 +53,9 @@ def on_date_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """Ask for a shopper and a time, and show what held. `context` is the admin's own."""
     form = OnDateForm(request.GET if "subject" in request.GET else None)
     history = consent_on(form.cleaned_data["subject"], at=form.cleaned_data["at"]) if form.is_valid() else None
+    if history and history.proofs:
+        subject = form.cleaned_data["subject"]
+        note_read("consentproof.read", actor=actor_of(request), object="consentproof:on_date", subject=subject)
     page = {
         **context,
         "title": "What consent said on a date",

@@ -7,6 +7,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access.authentication import key_of
+from audit.reads import note_read
 from common import clock
 from common.problems import ProblemSerializer
 from common.pseudonyms import subject_pseudonym
@@ -71,6 +73,9 @@ class ConsentOnDateView(APIView):
         raw_id, wish = parse_subject(subject), MomentSerializer(data=request.query_params)
         wish.is_valid(raise_exception=True)
         history = consent_on(subject_pseudonym(raw_id), at=wish.validated_data.get("at", clock.now()))
+        if history.proofs:
+            actor, about = key_of(request).actor, history.subject
+            note_read("consentproof.read", actor=actor, object="consentproof:api", subject=about)
         body = {
             "subject": history.subject,
             "at": history.at,

@@ -114,9 +114,12 @@ def decide_for(
     """Record the decisions that a subject makes now: proof, audit and log, then the cache, before this returns.
 
     `gpc` tells that the request carried the signal: a known account remembers it.
-    Raises InvalidInput for unknown or essential purposes, Unavailable where the log is down (nothing is written then).
+    Raises InvalidInput for unknown or essential purposes and for a version of a policy text that was never published,
+    Unavailable where the log is down (nothing is written then).
     """
     _refuse_unknown(decisions)
+    if policy_version and not selectors.policy_hash(policy_version):
+        raise InvalidInput.of("policy_version", "no policy text of this version was published")
     taken = {**decisions, GPC: True} if gpc and is_user(subject) else dict(decisions)
     at, message_id = _moment_after(subject, taken), str(uuid7())
     rows = [

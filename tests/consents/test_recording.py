@@ -45,6 +45,7 @@ def decided(message_id: str, given: bool, at: int, user_id: str | None = None, p
 
 
 def test_events_decide_for_both_ids_and_only_changes_are_proven() -> None:
+    PolicyText.objects.create(version="3", body="We ask.")
     story = [decided("m1", True, 1, "ada"), decided("m2", True, 2), decided("m3", False, 3), decided("m3", False, 3)]
 
     changed = record_decisions(story)
