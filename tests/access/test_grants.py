@@ -24,7 +24,7 @@ def test_rights_are_granted_narrowed_and_again_the_same() -> None:
 
         assert rights("catalog_product") == ["DELETE", "INSERT", "SELECT", "UPDATE"]
         assert rights("audit_event") == ["INSERT", "SELECT"]
-        assert rights("audit_detail") == ["DELETE", "INSERT", "SELECT"]
+        assert rights("audit_detail") == ["INSERT", "SELECT"]
 
 
 def test_a_right_too_many_is_taken_back() -> None:

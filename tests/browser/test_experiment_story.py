@@ -69,7 +69,7 @@ def test_a_harmful_test_is_rolled_back_and_undone_and_the_next_one_ships_by_ramp
     crowd.visit(HARMFUL, n=270)
     apply_all_policies()
     follows(page, visitors=300)
-    expect(page.locator("[data-part=verdict]")).to_contain_text("The experiment was stopped")
+    expect(page.locator("[data-part=verdict]")).to_contain_text("The experiment was stopped", timeout=FOLLOWED)
     pictures(page, shoot, "experiment-story-breach")
     assert_holds(HARMFUL, planted=1 / (1 + PLANT.lift) - 1)
     assert state_of(HARMFUL) == ("stopped", "control", 0.2)
