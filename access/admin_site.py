@@ -12,7 +12,7 @@ from django.shortcuts import render
 from unfold.sites import UnfoldAdminSite
 
 from access import accounts
-from access.throttles import seconds_to_sign_in
+from access.throttles import seconds_to_old_password, seconds_to_sign_in
 from audit.services import record
 from audit.staff import ReadOnly, actor_of
 from common.errors import Conflict, InvalidInput
@@ -77,7 +77,10 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         return render(request, "unfold/helpers/search_results.html", {"results": results, "words": words})
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Change the password, and record it like a change by somebody else."""
+        """Change the password, and record it like a change by somebody else. Tries of one account are limited."""
+        if request.method == "POST" and (seconds := seconds_to_old_password(request.user.pk)):
+            detail = f"Please try again in {math.ceil(seconds / 60)} minutes."
+            return error_page(HTTPStatus.TOO_MANY_REQUESTS, "Too many tries", detail, retry_after=seconds)
         with transaction.atomic():
             response: HttpResponse = super().password_change(request, extra_context)
             # Without a redirect the form came back with errors.

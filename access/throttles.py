@@ -149,6 +149,14 @@ def seconds_to_sign_in(request: HttpRequest) -> float:
     return _count(_call(settings.SIGN_IN_RATE, "sign-in", address_of(request))).wait
 
 
+def seconds_to_old_password(account: int | None) -> float:
+    """Count one try of an account to change its password; return 0 within the limit, else the seconds to wait.
+
+    Whoever holds a stolen session may not guess the password by this form.
+    """
+    return _count(_call(settings.SIGN_IN_RATE, "old-password", str(account))).wait
+
+
 def seconds_to_own_data(request: HttpRequest) -> float:
     """Count one request of the address for a shopper's own page; return 0 within the limit, else seconds to wait."""
     return _count(_call(settings.OWN_DATA_RATE, "own-data", address_of(request))).wait

@@ -4,8 +4,10 @@ Every field has one check, which returns the normalized value or raises ValueErr
 once.
 """
 
+import ipaddress
 import math
 import re
+import socket
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -17,6 +19,9 @@ from catalog import limits
 from catalog.records import ProductData
 from common.errors import FieldError, InvalidInput
 from common.money import DECIMALS
+
+PRIVATE_ENDINGS: Final = frozenset({"localhost", "local", "internal", "lan", "home", "corp", "intranet"})
+"""Last parts of names that no host of the internet has."""
 
 
 def parse_product(data: object, *, default_currency: str) -> ProductData:
@@ -166,6 +171,28 @@ def _url(value: object) -> str:
     return text
 
 
+def _picture(value: object) -> str:
+    """Return the URL of a picture: workers fetch it, so it may not lead into the shop's own network."""
+    text: str = _url(value)
+    host = urlsplit(text).hostname or ""
+    if host and not _is_public(host):
+        raise ValueError("must not be an address of a private network")
+    return text
+
+
+def _is_public(host: str) -> bool:
+    """Return whether a host of a URL may be one of the internet. Whoever fetches looks at the address behind a name."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        try:  # 127.1, 0x7f000001 and 2130706433 are addresses, too
+            address = ipaddress.ip_address(socket.inet_aton(host))
+        except OSError:
+            first, _, last = host.rstrip(".").rpartition(".")
+            return bool(first) and last.lower() not in PRIVATE_ENDINGS
+    return address.is_global
+
+
 def _moment(value: object) -> datetime | None:
     if value is None:
         return None
@@ -197,7 +224,7 @@ CHECKS: Final[dict[str, Callable[[object], Any]]] = {
     "group_id": _text(max_length=limits.ID),
     "attributes": _attributes,
     "url": _url,
-    "image_url": _url,
+    "image_url": _picture,
     "available_from": _moment,
 }
 REQUIRED: Final = ("price", "title")

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import Min
+from django.db.models import Min, TextField, Value
+from django.db.models.functions import Cast, Concat
 
 from common import privacy, redis
 from common.ids import uuid7
@@ -19,7 +20,7 @@ NAME = "consents"
 ERASED = "erased:"
 """Begins the random name under which the proofs of an erased shopper stay."""
 NOTE = "Proofs of decisions stay, under a random name that leads to nobody."
-PROOF_FIELDS = ("raw_id", "purpose", "given", "at", "source", "region")
+PROOF_FIELDS = ("raw_id", "message_id", "purpose", "given", "at", "source", "region")
 
 
 def erase(person: privacy.Person) -> int:
@@ -29,7 +30,10 @@ def erase(person: privacy.Person) -> int:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL vitrine.erasing = 'on'")
         for raw_id in person.subjects:
-            gone += ConsentEvent.objects.filter(raw_id=raw_id).update(raw_id=f"{ERASED}{uuid7()}")
+            proofs, name = ConsentEvent.objects.filter(raw_id=raw_id), f"{ERASED}{uuid7()}"
+            # Whoever sent the decision chose these texts; a hash of the event would confirm a guessed id.
+            numbered = Concat(Value(ERASED), Cast("id", TextField()), output_field=TextField())
+            gone += proofs.update(raw_id=name, message_id=numbered, source="")
         gone += ConsentState.objects.filter(raw_id__in=person.subjects).delete()[0]
     pipe = redis.client().pipeline(transaction=False)
     for raw_id in person.subjects:

@@ -19,9 +19,12 @@ CONTACTS: Final = (
     "username",
     "iban",
 )
+FREE_TEXTS: Final = ("title", "page_title", "query", "search", "search_term", "search_terms", "keywords")
+"""What a page says of itself, and what people type: it may hold a name, so it is masked. It is not sealed."""
 EMAIL_HASHES: Final = ("email_hash", "email_sha256", "hashed_email", "sha256_email_address")
 """Attributes in which a shop sends the SHA-256 of an e-mail address instead of the address."""
 PERSONAL: Final = frozenset({*NAMES, *CONTACTS})
+MASKED: Final = PERSONAL | {*FREE_TEXTS}
 SEALED: Final = PERSONAL | {*EMAIL_HASHES}
 """Attributes that nobody reads where they are stored: a list of addresses would tell whose a hash is."""
 SEALED_AT_DOOR, SEALED_BY_SUBJECT = "sealed:door:", "sealed:subject:"
@@ -86,7 +89,7 @@ def is_sealed(value: Any) -> bool:
 
 def masked(value: Any, *, name: str = "") -> Any:
     """Return the value with the names and contact data in it masked, at any depth; `name` is that of the value."""
-    if canonical(name) in PERSONAL and value not in (None, ""):
+    if canonical(name) in MASKED and value not in (None, ""):
         return _masked_text(str(value)) if not isinstance(value, dict | list) else MASK
     if isinstance(value, Mapping):
         return {key: masked(inner, name=str(key)) for key, inner in value.items()}

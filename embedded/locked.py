@@ -15,6 +15,7 @@ def main() -> None:
         raise SystemExit(f"another process holds {file}") from error
     # The program inherits the open file without knowing it, so the lock ends with the process, however it ends.
     os.set_inheritable(descriptor, True)
+    os.umask(0o077)  # what the program writes is for its own user alone
     os.execv(command[0], command)
 
 

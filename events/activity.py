@@ -13,10 +13,12 @@ from django.db.models.functions import TruncDate
 
 from common.clock import from_microseconds
 from customers.identity import Span
+from customers.personal import masked
 from customers.selectors import Identity
 from events.log import get_log
 from events.models import Count as Counted
 from events.models import Event, Offset, Order, SetAside
+from events.sender_texts import masked_name
 from events.types.base import raw_id_of
 from events.types.products import product_id_of
 from events.types.recommendation_served import RECOMMENDATION_SERVED
@@ -145,8 +147,10 @@ def lag() -> int:
     return sum(log.backlog(shard, offsets.get(shard, 0)) for shard in range(log.shards))
 
 
-def timeline(person: Identity, *, limit: int, before: tuple[datetime, UUID] | None = None) -> list[TimelineEvent]:
-    """Return the latest events of a person, the newest first.
+def timeline(
+    person: Identity, *, limit: int, before: tuple[datetime, UUID] | None = None, by_name: bool = True
+) -> list[TimelineEvent]:
+    """Return the latest events of a person, the newest first. Without `by_name` what people wrote is masked.
 
     `before` is time and id of the last event of the page before. The id is needed because many events share a time:
     files have days alone.
@@ -155,7 +159,7 @@ def timeline(person: Identity, *, limit: int, before: tuple[datetime, UUID] | No
     if before is not None:
         at, last = before
         events = events.filter(at__lte=at).exclude(at=at, id__gte=last)
-    return [_timeline_event(row) for row in events.order_by("-at", "-id")[:limit]]
+    return [_timeline_event(row, by_name=by_name) for row in events.order_by("-at", "-id")[:limit]]
 
 
 def last_seen(raw_ids: Sequence[str]) -> dict[str, datetime]:
@@ -199,7 +203,7 @@ def within(since: int | None, until: int | None, *, at: str) -> Q:
     return begun if until is None else begun & Q(**{f"{at}__lt": from_microseconds(until)})
 
 
-def _timeline_event(row: Event) -> TimelineEvent:
+def _timeline_event(row: Event, *, by_name: bool) -> TimelineEvent:
     properties: dict[str, Any] = row.properties if isinstance(row.properties, dict) else {}
     lines = properties.get("products")
     holders = [properties, *(line for line in (lines if isinstance(lines, list) else []) if isinstance(line, dict))]
@@ -208,10 +212,10 @@ def _timeline_event(row: Event) -> TimelineEvent:
         id=row.id,
         at=row.at,
         kind=row.kind,
-        name=row.name or row.kind,
+        name=(row.name if by_name else masked_name(row.name)) or row.kind,
         raw_id=raw_id_of(row.user_id, row.anonymous_id),
         products=products,
-        detail=_detail(properties),
+        detail=_detail(properties if by_name else masked(properties)),
         allowed=tuple(row.allowed),
         source=row.source,
         served=_served_facts(properties) if row.name == RECOMMENDATION_SERVED.name else None,

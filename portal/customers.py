@@ -109,7 +109,7 @@ def page(request: HttpRequest, subject: str) -> HttpResponse:
         "profile": live_profile(identity, now=now),
         "may_see_consents": may(request.user, CONSENTS),
         **_consents(identity),
-        **_history(identity, request.GET.get("before")),
+        **_history(identity, request.GET.get("before"), by_name=by_name),
     }
     return render(request, "portal/customer.html", context)
 
@@ -174,8 +174,8 @@ def whose(raw_id: str) -> str:
     return f"{'account' if kind == 'user' else 'device'} {value}"
 
 
-def _history(identity: Identity, before: str | None) -> dict[str, Any]:
-    events = activity.timeline(identity, limit=TIMELINE_SIZE, before=_position_of(before))
+def _history(identity: Identity, before: str | None, *, by_name: bool) -> dict[str, Any]:
+    events = activity.timeline(identity, limit=TIMELINE_SIZE, before=_position_of(before), by_name=by_name)
     orders = activity.orders_of(identity, limit=ORDERS_SIZE)
     product_ids = {product_id for event in events for product_id in event.products[:6]}
     product_ids |= {product_id for order in orders for product_id in order.product_ids[:6]}

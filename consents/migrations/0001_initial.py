@@ -8,12 +8,16 @@ from django.db import migrations, models
 import common.ids
 from consents.migrations._requests import REQUESTS
 
-# Proofs are append-only for everyone; only erasure may replace the raw id by a pseudonym.
+# Proofs are append-only for everyone. Only erasure may replace the raw id, and the texts of a sender, which may hold names.
 TRIGGERS = """
 CREATE FUNCTION consents_consentevent_deny() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'UPDATE' AND current_setting('vitrine.erasing', true) = 'on' AND NEW.raw_id LIKE 'erased:%' THEN
     OLD.raw_id := NEW.raw_id;
+    OLD.source := '';
+    IF NEW.message_id LIKE 'erased:%' THEN
+      OLD.message_id := NEW.message_id;
+    END IF;
     IF OLD IS NOT DISTINCT FROM NEW THEN
       RETURN NEW;
     END IF;

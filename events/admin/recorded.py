@@ -15,7 +15,8 @@ from audit.staff import ReadOnly
 from common.money import format_money
 from common.pagination import EstimatingPaginator
 from common.pseudonyms import staff_pseudonym
-from customers.masked_admin import MasksPersonalData, masked_column
+from customers.masked_admin import MasksPersonalData, masked_column, masked_text
+from events import sender_texts
 from events.models import Event, Order, OrderLine
 from events.types.recommendation_served import RECOMMENDATION_SERVED
 from events.types.registry import EVENT_TYPES
@@ -52,10 +53,12 @@ class NameFilter(admin.SimpleListFilter):
 class EventAdmin(MasksPersonalData, RecordedAdmin):
     """Events, the last recorded first; a search lists one shopper's by event time."""
 
-    masked_fields = ("properties", "traits", "context")
+    masked_fields = ("properties", "traits", "context", "name", "message_id")
     sealed_fields = ("traits",)
     masked_properties, masked_traits = masked_column("properties"), masked_column("traits")
     masked_context = masked_column("context")
+    masked_name = masked_text("name", sender_texts.masked_name)
+    masked_message_id = masked_text("message_id", sender_texts.masked_message_id)
 
     when_empty = "Events come from a shop's pages and servers, with a key of the page API keys."
     list_display = ("at", "name", "kind", "user_id", "anonymous_id", "source")

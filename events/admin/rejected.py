@@ -15,8 +15,9 @@ from unfold.decorators import action, display
 from access.selectors import key_titles
 from audit.staff import LimitedActions, actor_of
 from common import clock
-from customers.masked_admin import MasksPersonalData, masked_column
+from customers.masked_admin import MasksPersonalData, masked_column, masked_text
 from customers.personal_seals import opened_payload
+from events import sender_texts
 from events.admin.recorded import RecordedAdmin
 from events.models import SetAside
 from events.rejections import name_in
@@ -129,8 +130,9 @@ class DayFilter(admin.SimpleListFilter):
 class SetAsideAdmin(MasksPersonalData, LimitedActions, RecordedAdmin):
     """Rejected events: why, what, and whether they were sent again."""
 
-    masked_fields = ("payload",)
+    masked_fields = ("payload", "message_id", "event_name")
     masked_payload = masked_column("payload")
+    masked_message_id = masked_text("message_id", sender_texts.masked_message_id)
 
     when_empty = "What is wrong in an event that came in would be told here."
     list_display = ("received_at", "event_name", "reason", "field", "sender", "message_id", "times", "replayed_at",
@@ -153,7 +155,7 @@ class SetAsideAdmin(MasksPersonalData, LimitedActions, RecordedAdmin):
         "replayed_at",
         "replay_error",
     )
-    readonly_fields: ClassVar = ["event_name", "sender", "prospect"]
+    readonly_fields: ClassVar = ["event_name", "masked_event_name", "sender", "prospect"]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Name the senders of all rows with one query."""
@@ -220,6 +222,11 @@ class SetAsideAdmin(MasksPersonalData, LimitedActions, RecordedAdmin):
     def event_name(self, item: SetAside) -> str:
         """Return the name of the event as its payload has it."""
         return name_in(item.payload) or "–"
+
+    @display(description="Event name")
+    def masked_event_name(self, item: SetAside) -> str:
+        """Return the name if it is one of Vitrine's."""
+        return sender_texts.masked_name(name_in(item.payload)) or "–"
 
     @display(description="Source", ordering="source")
     def sender(self, item: SetAside) -> str:

@@ -12,6 +12,7 @@ import orjson
 
 from common.clock import from_microseconds
 from customers.personal_seals import opened_payload
+from events.sender_texts import masked_fields, masked_message_id, masked_name
 from events.stream.line import Line
 from events.stream.refusals import PERSONAL
 
@@ -82,7 +83,15 @@ class LineView:
     @property
     def message_id(self) -> str:
         """The message id; without a view of ids none, because some clients make it from one."""
-        return self.line.message_id if self.viewer.sees_ids else ""
+        if not self.viewer.sees_ids:
+            return ""
+        return self.line.message_id if self.viewer.sees_names else masked_message_id(self.line.message_id)
+
+    @property
+    def name(self) -> str:
+        """The name of the event; a custom one only for who may see names."""
+        is_event = self.line.verdict in ("kept", "rejected", "consent", "duplicate")
+        return masked_name(self.line.name) if is_event and not self.viewer.sees_names else self.line.name
 
     @property
     def reason(self) -> str:
@@ -100,6 +109,8 @@ class LineView:
         except orjson.JSONDecodeError:
             return text if self.viewer.sees_ids else HIDDEN
         fields = opened_payload(fields, by_name=self.viewer.sees_names)
+        if not self.viewer.sees_names and isinstance(fields, dict):
+            fields = masked_fields(fields)
         if not self.viewer.sees_ids:
             fields = self._without_ids(fields)
         return orjson.dumps(fields, option=orjson.OPT_INDENT_2).decode()

@@ -51,6 +51,19 @@ def test_eve_guesses_only_so_often_and_keeps_nobody_out(client: Client, settings
     assert dee.status_code == 302
 
 
+def test_a_stolen_session_guesses_the_password_only_so_often(client: Client, settings: Any) -> None:
+    settings.SIGN_IN_RATE = "3/hour"
+    client.force_login(User.objects.create_user("dee", password="correct horse battery", is_staff=True))
+    form = {"old_password": "guess", "new_password1": "another horse battery", "new_password2": "another horse battery"}
+
+    guesses = [client.post("/admin/password_change/", form) for _ in range(3)]
+    late = client.post("/admin/password_change/", {**form, "old_password": "correct horse battery"})
+
+    assert [answer.status_code for answer in guesses] == [200] * 3
+    assert (late.status_code, 1 <= int(late["Retry-After"]) <= 3600) == (429, True)
+    assert User.objects.get(username="dee").check_password("correct horse battery")
+
+
 def test_who_sends_a_form_that_is_out_of_date_is_told_to_load_it_anew() -> None:
     dee = User.objects.create_user("dee", password="correct horse battery", is_staff=True)
     right = {"username": "dee", "password": "correct horse battery"}

@@ -93,3 +93,10 @@ def test_a_count_waits_for_no_disk(settings: Any, durable: Valkey) -> None:
     assert waits[:5] == [0.0] * 5
     assert waits[5] > 0
     assert client.info("persistence")["aof_current_size"] == before
+
+
+def test_what_the_store_writes_is_for_its_own_user_alone(durable: Valkey) -> None:
+    files = [path for path in durable.data.rglob("*") if path.is_file()]
+
+    assert any("aof" in path.name for path in files)
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}

@@ -97,6 +97,25 @@ def test_blanks_around_an_id_mean_nothing_in_any_call(shop: APIClient, chair: di
         ("url", "/\\evil.example", "must be an http(s) URL, or a path on this host"),
         ("image_url", "/\t/evil.example", "must be an http(s) URL, or a path on this host"),
         ("image_url", "https://:443/x", "must be an http(s) URL, or a path on this host"),
+        *(
+            ("image_url", f"http://{host}/x.png", "must not be an address of a private network")
+            for host in (
+                "127.0.0.1",
+                "127.1",
+                "2130706433",
+                "0x7f000001",
+                "[::1]",
+                "[::ffff:10.0.0.1]",
+                "10.1.2.3",
+                "172.16.0.1",
+                "192.168.1.1",
+                "169.254.169.254",
+                "localhost",
+                "localhost.",
+                "minio",
+                "pictures.internal",
+            )
+        ),
         ("available_from", "soon", "must be an ISO 8601 time such as 2026-11-25T08:00:00Z"),
         ("available_from", "0001-01-01T00:00:00+14:00", "is out of range"),
         ("color", "oak", "unknown field"),
