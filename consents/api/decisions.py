@@ -26,7 +26,6 @@ SUBJECT = OpenApiParameter("subject", str, OpenApiParameter.PATH, description="`
 HASH = OpenApiParameter("user_hash", str, description="HMAC of the user id, needed with a publishable key.")
 DECIDED: Final = {
     "decisions": {"analytics": True, "personalization": True, "train_models": True, "experiments": False},
-    "policy_version": "3",
     "source": "banner",
 }
 GPC_DECLARED = "2025-01-01"
