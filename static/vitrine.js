@@ -129,7 +129,8 @@
       .then((answer) => {
         const retry = answer.status >= 500 || [408, 410, 429].includes(answer.status);
         if (retry) throw Object.assign(new Error("status " + answer.status), { wait: 1000 * answer.headers.get("Retry-After") });
-        if (!answer.ok) answer.text().then((why) => note("dropped", batch.length, "events, status", answer.status, why));
+        // Read always: an answer that nobody reads keeps its request open.
+        answer.text().then((why) => answer.ok || note("dropped", batch.length, "events, status", answer.status, why)).catch(note);
         failures = 0;
         if (sent(batch)) later(flush, 0);
       })

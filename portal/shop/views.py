@@ -127,4 +127,7 @@ def _page(request: HttpRequest, name: str, **context: Any) -> HttpResponse:
         "cart_units": cart.units(request.session),
         "policy_version": (newest_policy() or {}).get("version", ""),
     }
-    return render(request, f"shop/{name}.html", {**common, **context})
+    page = render(request, f"shop/{name}.html", {**common, **context})
+    # Not `no-store`: the back button then shows the page at once, and the events sent on leaving it are confirmed.
+    page["Cache-Control"] = "private, no-cache"
+    return page

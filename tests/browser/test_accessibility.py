@@ -59,6 +59,8 @@ BEHIND_BUTTONS = (
 )
 """Pages that are linked from no list and no sidebar."""
 SHOP_PAGES = ("/", "/shop/", "/shop/products/P0001", "/shop/cart", "/shop/search?q=a", "/shop/login")
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Waits until the page has heard of a new size and drawn itself: its scripts answer to both."""
 
 
 @pytest.fixture
@@ -138,6 +140,7 @@ def staff_pages(page: Page, shop: Shop) -> Iterator[str]:
 def barred(page: Page, *rules: str) -> list[str]:
     """Return axe-core's violations on the page, for the given rules or all."""
     options = {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+    page.evaluate(DRAWN)
     loaded = page.evaluate("() => 'axe' in window")  # half a megabyte, by the first look at the page
     axe = Axe("null") if loaded else Axe()
     violations: list[dict[str, Any]] = axe.run(page, options=options).response["violations"]
