@@ -46,10 +46,10 @@ simulate: $(READY) ## send simulated shoppers to the running demo; ARGS="--minut
 	@$(BIN)/python manage.py simulate $(ARGS)
 
 # Together, the first two run every test once: the marker `slow` decides which of them a test belongs to.
-test: $(READY) ## the quick tests, all but those of test-slow; those for Chromium, Node.js or Java run if it is installed
+test: $(READY) ## the quick tests: all but those of test-slow
 	@$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist worksteal $(ARGS)
 
-test-slow: $(READY) ## the tests marked slow: whole installations, benchmarks, chaos, long simulations, SDKs, heavy pages
+test-slow: $(READY) ## the tests marked slow: whole installations, benchmarks, chaos, long simulations, browsers, SDKs
 	@$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-durations: ARGS += -p tests.durations

@@ -90,8 +90,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs a program that this machine has not; run files with slow tests first, so that none ends last."""
+    """Skip what needs a program that this machine has not; run files with slow tests first, so that none ends last.
+
+    Every test of a browser or of an SDK is slow: it starts programs of hundreds of megabytes.
+    """
     for item in items:
+        if item.get_closest_marker("browser") or item.get_closest_marker("sdk_node"):
+            item.add_marker("slow")
         for marker in programs.missing():
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=f"not found: {programs.NEEDS[marker]}"))
