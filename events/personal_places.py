@@ -54,7 +54,7 @@ def register() -> None:
             "Events",
             "as the purposes promise",
             starts="sent, or when no purpose that it may be used for keeps it longer",
-            period=lambda: retention.of_days(settings.EVENTS_RETENTION_DAYS),
+            period=lambda: timedelta(days=old.longest_days()),
             setting="EVENTS_RETENTION_DAYS",
             delete=old.delete_old_events,
             overdue=old.count_old_events,

@@ -227,7 +227,7 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(fields=("name", "version"), name="consents_purpose_version"),
                     models.CheckConstraint(
-                        condition=models.Q(("name__in", ("epoch", "region", "gpc")), _negated=True),
+                        condition=models.Q(("name__in", ("epoch", "region", "erased", "gpc")), _negated=True),
                         name="consents_purpose_not_reserved",
                     ),
                 ],

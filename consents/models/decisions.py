@@ -18,7 +18,7 @@ BASES = (
     ("legal_obligation", "Legal obligation"),
 )
 MODES = (("opt_in", "Opt in: nothing before a yes"), ("opt_out", "Opt out: until a no"))
-RESERVED_NAMES = ("epoch", "region", "gpc")
+RESERVED_NAMES = ("epoch", "region", "erased", "gpc")
 """Field names of the consent cache that no purpose may take."""
 
 

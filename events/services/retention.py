@@ -15,6 +15,8 @@ from customers.idle import delete_idle, idle_customers
 from events.models import Event, Order, SetAside
 
 DAY: Final = timedelta(days=1)
+CENTURY: Final = 36_525
+"""Days that an event is kept at most where the setting names no maximum."""
 OLDEST: Final = "SELECT min(at) FROM events_event WHERE at < %(before)s AND ({condition})"
 DELETE_DAY: Final = "DELETE FROM events_event WHERE at >= %(day)s AND at < %(next)s AND ({condition})"
 COUNT: Final = """
@@ -48,14 +50,19 @@ def count_old_events(now: datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
+def longest_days() -> int:
+    """Return the days after which an event goes, whatever it may be used for."""
+    return settings.EVENTS_RETENTION_DAYS or CENTURY
+
+
 def _condition(now: datetime) -> tuple[str, dict[str, Any]]:
     """Return the SQL condition of events that are over at a moment, and its parameters.
 
     An event is over after the longest retention of the purposes that it may be used for, but after
-    `EVENTS_RETENTION_DAYS` in any case. One that no purpose may use is over after the shortest. `before` leaves out
+    `longest_days` in any case. One that no purpose may use is over after the shortest. `before` leaves out
     the younger months.
     """
-    longest = settings.EVENTS_RETENTION_DAYS
+    longest = longest_days()
     days = {name: min(longest, length or longest) for name, length in retention_days().items()}
     lengths = sorted({*days.values(), longest})
     conditions = ["at < %(end)s"]

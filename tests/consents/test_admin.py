@@ -84,6 +84,7 @@ def test_a_published_text_is_recorded_with_its_hash(olu: Client) -> None:
     [
         ("purpose", "name", "News letter", "Small letters, digits and underscores, a letter first: train_models."),
         ("purpose", "name", "gpc", "This name has a meaning of its own: choose another."),
+        ("purpose", "name", "erased", "This name has a meaning of its own: choose another."),
         ("regionrule", "region", "Germany", "Write a country as DE, a part of one as US-CA, all others as *."),
     ],
 )

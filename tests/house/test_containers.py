@@ -54,6 +54,16 @@ def test_a_start_brings_tables_rights_and_roles() -> None:
     assert re.findall(r"manage\.py (\w+)", command) == ["migrate", "grant_app_role", "sync_roles"]
 
 
+def test_only_the_migration_holds_the_password_of_the_tables_owner() -> None:
+    services = {name: one for name, one in COMPOSE["services"].items() if one.get("env_file")}
+    holders = {name for name, one in services.items() if one.get("environment", {}).get("DATABASE_OWNER_URL") != ""}
+    readers = {
+        name for name, one in services.items() if one.get("environment", {}).get("POSTGRES_OWNER_PASSWORD") != ""
+    }
+
+    assert holders == readers == {"migrate"}
+
+
 def test_no_secret_goes_into_the_image() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
 

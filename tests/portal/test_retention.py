@@ -49,13 +49,14 @@ def _of(name: str) -> retention.Retention:
     return next(one for one in retention.retentions() if one.name == name)
 
 
-def test_the_setting_is_the_longest_time_and_0_keeps_all(settings: Any) -> None:
+def test_the_setting_is_the_longest_time_and_0_leaves_it_to_the_purposes(settings: Any) -> None:
     event(40, "personalization")
     event(4000, "personalization")
     Purpose.objects.create(name="personalization", version=2, title="P", description="d", retention_days=None)
+    event(396, "analytics")
 
     settings.EVENTS_RETENTION_DAYS = 0
-    assert delete_old_data() == {}
+    assert delete_old_data() == {"events": 1}, "analytics promises 395 days"
     settings.EVENTS_RETENTION_DAYS = 5000
     assert delete_old_data() == {}
     settings.EVENTS_RETENTION_DAYS = 30
