@@ -20,7 +20,7 @@ from customers.selectors import users_with_email
 TASK: Final = "consents.send_own_link"
 LINK_SECONDS: Final = 60 * 60
 REST_SECONDS: Final = 10 * 60
-"""An address gets one mail in this time."""
+"""An address gets one mail for each of its accounts in this time."""
 MOST_ACCOUNTS: Final = 3
 LONGEST_ADDRESS: Final = 320
 PURPOSE: Final = "consents.own_link"
@@ -38,12 +38,21 @@ def queue_own_link(address: str) -> None:
 
 
 def send_own_link(sealed_address: str) -> None:
-    """Mail a link for each account of the address; nothing where the shop knows none. Raises mail and redis errors."""
+    """Mail a link for each account of the address; nothing where the shop knows none.
+
+    Raises redis errors and `mail.NotSent`: call it again then, and accounts whose link went out get no second one.
+    """
     address = sealed.unseal(urlsafe_b64decode(sealed_address), purpose=TASK).decode()
-    users = users_with_email(email_hash(address))[:MOST_ACCOUNTS]
-    if users and redis.client().set(f"{SENT}{mark_of(address.lower())}", 1, nx=True, ex=REST_SECONDS):
-        for user_id in users:
+    client = redis.client()
+    for user_id in users_with_email(email_hash(address))[:MOST_ACCOUNTS]:
+        mark = f"{SENT}{mark_of(f'{address.lower()} {user_id}')}"
+        if not client.set(mark, 1, nx=True, ex=REST_SECONDS):
+            continue
+        try:
             mail.send_own_link(address, new_link(f"user:{user_id}"), minutes=LINK_SECONDS // 60)
+        except mail.NotSent:
+            client.delete(mark)
+            raise
 
 
 def new_link(subject: str) -> str:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import smtplib
+import traceback
 import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -353,6 +355,26 @@ def test_a_mailed_link_opens_the_page_once(key: str, known: None, mails: list[An
     stranger = Client()
     assert [stranger.get(link).status_code, stranger.post(link).status_code] == [403, 403]
     assert stranger.get(HOME).status_code == 403
+
+
+def test_a_mail_server_that_was_away_is_asked_again_and_its_error_names_no_address(key: str, known: None) -> None:
+    apply_traits([StatedTraits(ADA, clock.epoch_us(), "m5", {"email": "ada@example.com"}, True)])
+    sealed_address = ""
+
+    def keep(name: str, args: list[str]) -> None:
+        nonlocal sealed_address
+        (sealed_address,) = args
+
+    with mock.patch("celery.current_app.send_task", keep):
+        own_links.queue_own_link("ada@example.com")
+    refusal = smtplib.SMTPRecipientsRefused({"ada@example.com": (450, b"ada@example.com: try later")})
+    with mock.patch("consents.mail.send_mail", side_effect=refusal), pytest.raises(OSError) as error:
+        own_links.send_own_link(sealed_address)
+
+    assert "ada" not in "".join(traceback.format_exception(error.value))
+    own_links.send_own_link(sealed_address)
+    own_links.send_own_link(sealed_address)
+    assert [one.to for one in outbox.outbox] == [["ada@example.com"]]
 
 
 def test_an_old_or_invented_link_opens_nothing(
