@@ -110,7 +110,9 @@ def work_on(request_id: Any) -> None:
         drop_proof(request)
         return
     request.sealed_content = content.seal()
-    request.save(update_fields=["sealed_content"])
+    # Staff may have refused it since it was read: what they closed has forgotten whom it was about.
+    if not PrivacyRequest.objects.filter(pk=request.pk, closed_at=None).update(sealed_content=request.sealed_content):
+        return
     if request.searched_at is None and not _search(request, content):
         _plan_next(request)
     elif request.status != RequestStatus.IN_PROGRESS:
@@ -258,6 +260,8 @@ def _attempt(step: StoreStep, content: RequestContent, work: Callable[[], None])
 
 def _finish(request: PrivacyRequest, content: RequestContent, status: RequestStatus) -> None:
     with transaction.atomic():
+        # Staff may have extended it during the attempt.
+        request.refresh_from_db(fields=["due_on"], from_queryset=PrivacyRequest.objects.select_for_update())
         request.receipt = receipt_of(request, content, status=status, at=clock.now())
         request.receipt_sha256 = digest_of(request.receipt)
         close(request, status)

@@ -30,6 +30,10 @@ from customers.selectors import identity_of, is_email_of
 CATEGORY: Final = "privacy"
 LINK_TASK: Final = "consents.send_link"
 LINK_DAYS: Final = 7
+CLOSING_FIELDS: Final = (
+    "status", "closed_at", "sealed_content", "token_hash", "token_expires_at", "next_attempt_at", "receipt",
+    "receipt_sha256",
+)  # fmt: skip
 MOST_CORRECTIONS: Final = 50
 IDENTITY_MISSING: Final = "First it must be proven that the shopper asks."
 DEVICE_LINKED: Final = "The device belongs to an account by now, so it must be proven anew who asks."
@@ -200,10 +204,13 @@ def refuse(request_id: Any, *, reason: str, actor: str) -> None:
 
 
 def close(request: PrivacyRequest, status: RequestStatus) -> None:
-    """Close the request and forget who it was about; its mark stays."""
+    """Close the request with its receipt, and forget who it was about; its mark stays.
+
+    Other fields are left as they are stored: a worker's copy may be older than what staff wrote since.
+    """
     request.status, request.closed_at, request.sealed_content = status, clock.now(), None
     request.token_hash, request.token_expires_at, request.next_attempt_at = "", None, None
-    request.save()
+    request.save(update_fields=CLOSING_FIELDS)
 
 
 def content_of(request: PrivacyRequest) -> RequestContent:

@@ -11,7 +11,7 @@ from audit.selectors import entries, entries_about
 from common import clock, privacy, redis
 from common.errors import Conflict, InvalidInput
 from consents import cache
-from consents.models import ErasureMark, IdentityMethod, PrivacyRequest, StoreStep
+from consents.models import ErasureMark, IdentityMethod, PrivacyRequest, RequestStatus, StoreStep
 from consents.personal_places import REQUESTS
 from consents.receipts import digest_of
 from consents.selectors import person, states
@@ -275,6 +275,31 @@ def test_a_deadline_is_extended_once_and_before_it_is_over(ada: str) -> None:
     opt_out = requests.open_request(ada, kind="objection", regime="ccpa", actor="sk_1")
     with pytest.raises(Conflict, match="no extension"):
         requests.extend(opt_out.pk, reason="busy", actor=OLU)
+
+
+def test_what_staff_write_during_an_attempt_stays(ada: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    extended, refused = opened(ada, "access"), opened(ada, "access")
+    fulfilment.fulfil(extended.pk, actor=OLU)
+    reach = requests.add_reached
+    waiting = [refused.pk]
+
+    def refuse_first(request: PrivacyRequest, *arguments: Any) -> bool:
+        if request.pk in waiting:
+            requests.refuse(waiting.pop(), reason="a joke", actor=OLU)
+        return reach(request, *arguments)
+
+    monkeypatch.setattr(fulfilment, "add_reached", refuse_first)
+    PrivacyRequest.objects.filter(pk=refused.pk).update(next_attempt_at=clock.now())
+    fulfilment.work_on(refused.pk)
+    refused.refresh_from_db()
+    assert (refused.status, refused.sealed_content, waiting) == ("refused", None, [])
+
+    stale = PrivacyRequest.objects.get(pk=extended.pk)
+    due_on = requests.extend(extended.pk, reason="many orders", actor=OLU).due_on
+    fulfilment._finish(stale, requests.content_of(stale), RequestStatus.COMPLETED)
+    extended.refresh_from_db()
+    assert (extended.due_on, extended.receipt["due_on"]) == (due_on, due_on.isoformat())
+    assert extended.extended_at is not None
 
 
 def test_a_refused_request_is_closed_and_forgets_whose_it_was(ada: str) -> None:
