@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from common.redis import Script, ScriptCall
 from common.subject_changes import CONSENT, channel
-from consents.state import ConsentState, Decision
+from consents.state import FIELDS, ConsentState, Decision
 from consents.suppression_mark import mark_of
 
 PREFIX = "v:c:"
@@ -42,7 +42,7 @@ return changed
 LINK = "link:"
 """Begins the fields of a hash that name another raw id."""
 _LINK_BYTES: Final = LINK.encode()
-_OTHERS: Final = (b"epoch", b"region", b"erased")
+_OTHERS: Final = frozenset(name.encode() for name in FIELDS)
 """The fields of a hash that are neither a link nor a decision."""
 LINKS_KEPT = 200
 """Links of one raw id that are kept, those made last: more than decide (`person.MOST_LINKS`). A server that makes an

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 GPC = "gpc"
+FIELDS = ("epoch", "region", "erased")
+"""What the store of decisions keeps of an id beside its decisions and links, by these names."""
 """The name under which a Global Privacy Control signal is remembered on a known account, beside the purposes."""
 
 

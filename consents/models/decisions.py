@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 
 from common.ids import uuid7
 from common.personal_data import PersonalFields
+from consents.state import FIELDS, GPC
 
 BASES = (
     ("consent", "Consent"),
@@ -18,7 +19,7 @@ BASES = (
     ("legal_obligation", "Legal obligation"),
 )
 MODES = (("opt_in", "Opt in: nothing before a yes"), ("opt_out", "Opt out: until a no"))
-RESERVED_NAMES = ("epoch", "region", "erased", "gpc")
+RESERVED_NAMES = (*FIELDS, GPC)
 """Field names of the consent cache that no purpose may take."""
 
 

@@ -99,7 +99,7 @@ def work_on_due() -> int:
 def work_on(request_id: Any) -> None:
     """Make one attempt at a request, if it is due and nobody else works on it. A second message does no harm."""
     now = clock.now()
-    due = PrivacyRequest.objects.filter(pk=request_id, next_attempt_at__lte=now)
+    due = PrivacyRequest.objects.filter(pk=request_id, closed_at=None, next_attempt_at__lte=now)
     if not due.update(next_attempt_at=now + LEASE, attempts=F("attempts") + 1):
         return
     request = PrivacyRequest.objects.get(pk=request_id)
@@ -285,7 +285,7 @@ def _plan_next(request: PrivacyRequest) -> None:
 def _due_in(request: PrivacyRequest, seconds: float) -> None:
     """Make the request due after some seconds. The minutely task works on it should the message get lost."""
     due_at = clock.now() + timedelta(seconds=seconds)
-    PrivacyRequest.objects.filter(pk=request.pk).update(next_attempt_at=due_at)
+    PrivacyRequest.objects.filter(pk=request.pk, closed_at=None).update(next_attempt_at=due_at)
     send = partial(current_app.send_task, TASK, args=[str(request.pk)], countdown=seconds)
     transaction.on_commit(send)
 

@@ -55,7 +55,7 @@ class RecommendationsView(ShopperView):
 
         With `personalized=false` the answer has an `ETag`, and `If-None-Match` is answered 304 while it is the same.
         """
-        raise NotImplementedError  # `dispatch` answers
+        raise NotImplementedError  # never called: `dispatch` answers each GET, and this method carries the schema
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer a GET without the framework."""
