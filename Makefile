@@ -14,7 +14,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 # Compiled modules make the second start quick.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo stop-demo clean-demo simulate test test-slow test-durations test-recsys test-deep check format requirements bench
+.PHONY: help setup demo stop-demo clean-demo simulate test test-slow test-durations test-recsys test-spark test-deep check format requirements bench
 
 help: ## show this list
 	@grep -hE '^[a-z%-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -58,6 +58,14 @@ test-durations: test-slow test ## both, and where their seconds went by folder a
 test-recsys: ## the tests of recsys in an environment of its own, without Django, PostgreSQL and Redis
 	@test -x var/recsys/bin/python || { $(PYTHON) -m venv var/recsys && var/recsys/bin/python -m pip install --quiet --require-hashes --requirement requirements-recsys.txt; }
 	@var/recsys/bin/python -m pytest tests/recsys -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-spark: ## the tests of the extra [spark], which needs Java, in an environment of its own; a skipped test fails
+	@command -v java >/dev/null || { echo "tests of [spark] not run, because this machine has not: Java"; exit 1; }
+	@test -x var/spark/bin/python || $(PYTHON) -m venv var/spark
+	@var/spark/bin/python -m pip install --quiet --require-hashes --requirement requirements-recsys.txt
+	@var/spark/bin/python -m pip install --quiet "$$(grep -oE 'pyspark>=[^"]+' pyproject.toml)"
+	@var/spark/bin/python -m pytest tests/recsys/sources/test_every_recommender.py tests/recsys/sources/test_spark_als.py \
+		-k "spark" -p tests.recsys.no_skips -n $(WORKERS) $(ARGS)
 
 DEEP_READY := var/deep/.ready-$(shell cat requirements-deep.txt | cksum | cut -d' ' -f1)
 

@@ -4,7 +4,7 @@ import os
 import shutil
 from functools import lru_cache
 
-NEEDS = {"browser": "Chromium", "sdk_node": "Node.js with npm", "spark": "Java"}
+NEEDS = {"browser": "Chromium", "sdk_node": "Node.js with npm", "spark": "Java", "load": "wrk and h2load"}
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -19,6 +19,7 @@ def missing() -> tuple[str, ...]:
         "browser": chromium() is not None,
         "sdk_node": bool(shutil.which("node") and shutil.which("npm")),
         "spark": shutil.which("java") is not None,
+        "load": bool(shutil.which("wrk") and shutil.which("h2load")),
     }
     return tuple(marker for marker, here in markers.items() if not here)
 

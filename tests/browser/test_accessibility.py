@@ -159,7 +159,6 @@ def too_wide(page: Page) -> list[int]:
     return elements
 
 
-@pytest.mark.slow
 def test_staff_pages_are_accessible_and_fit_the_screen(worked: Shop, ada: Page) -> None:
     problems: dict[Any, Any] = {}
     for address in staff_pages(ada, worked):

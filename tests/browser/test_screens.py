@@ -30,7 +30,6 @@ def lively(open_shop: Shop) -> Shop:
     return open_shop
 
 
-@pytest.mark.slow
 def test_pages_are_photographed(lively: Shop, page: Page, chromium: Browser, shoot: Shoot) -> None:
     shop_walk(lively, page, shoot)
     phone(lively, chromium, shoot)

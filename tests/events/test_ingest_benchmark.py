@@ -1,7 +1,6 @@
 """A short run of `bench/ingest.py`: events over HTTP into the log, from there into PostgreSQL, and a spike."""
 
 import json
-import shutil
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ from config.env import ROOT
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("h2load")), reason="wrk and h2load are not installed")
+@pytest.mark.load
 def test_ingest_benchmark_records_all_that_was_accepted() -> None:
     command = [
         sys.executable,

@@ -21,7 +21,8 @@ def test_each_test_is_in_one_of_the_two_suites() -> None:
 def test_ci_runs_everything_and_the_summary_of_make_test_comes_last() -> None:
     calls = re.findall(r"^make (\S+)$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
 
-    assert [call for call in calls if call.startswith(("check", "test"))] == ["check", "test-deep", "test-slow", "test"]
+    suites = [call for call in calls if call.startswith(("check", "test"))]
+    assert suites == ["check", "test-deep", "test-spark", "test-slow", "test"]
     assert calls[-1] == "test"
 
 

@@ -1,4 +1,4 @@
-"""A plugin under which a skipped test fails: `make test-deep` loads it, since there nothing is missing."""
+"""A plugin under which a skipped test fails, for `make test-deep` and `make test-spark`: nothing is missing there."""
 
 from collections.abc import Generator
 

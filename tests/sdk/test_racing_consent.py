@@ -28,7 +28,7 @@ ALL_PROCESSES = ("web", "recorder", "profiler", "valkey")
 WAIT_SECONDS = 20
 """Longer than by default: killed processes need a while to come back on a busy machine."""
 DONE_SECONDS = 90.0
-pytestmark = [pytest.mark.slow, pytest.mark.sdk_node]
+pytestmark = pytest.mark.sdk_node
 
 
 class Race:

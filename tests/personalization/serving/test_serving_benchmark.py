@@ -1,7 +1,6 @@
 """A short run of `bench/serving.py`: answers over HTTP beside the floor of the same server."""
 
 import json
-import shutil
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ from config.env import ROOT
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (shutil.which("wrk") and shutil.which("h2load")), reason="wrk and h2load are not installed")
+@pytest.mark.load
 def test_serving_benchmark_measures_every_kind_of_request() -> None:
     size = ("--products", "200", "--shoppers", "60", "--trained", "40", "--seconds", "1")
     command = [sys.executable, "-m", "bench.serving", *size]

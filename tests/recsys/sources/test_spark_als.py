@@ -19,7 +19,9 @@ NOBODY = Profile.empty(shops.START)
 PLAIN: dict[str, Any] = {
     "factors": 4, "epochs": 20, "damping": 1.0, "popularity_power": 0.0, "matrix_half_life_days": 0.0,
 }  # fmt: skip
-with_spark = pytest.mark.skipif("spark_als" not in available(), reason="its extra is not installed")
+with_spark = pytest.mark.skipif(
+    "spark_als" not in available(), reason="its extra is not installed: make test-spark brings it"
+)
 
 
 def test_cells_are_handed_over_as_columns(tmp_path: Path) -> None:
