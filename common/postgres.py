@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg2
 from django.db import DEFAULT_DB_ALIAS, DataError, InterfaceError, OperationalError, connections
@@ -66,7 +67,8 @@ def optional_query() -> Iterator[None]:
 
 def close_with_thread(connection: BaseDatabaseWrapper, **more: Any) -> None:
     """Close a connection when its thread ends: Django's record of it is a cycle, which may be collected hours later."""
-    _thread_limit.__dict__.setdefault("owners", {})[connection.alias] = CloseOnRelease(connection.connection.close)
+    owners = _thread_limit.__dict__.setdefault("owners", WeakKeyDictionary())
+    owners[connection] = CloseOnRelease(connection.connection.close)
 
 
 def _limit() -> float | None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import pytest
 from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.backends.signals import connection_created
 from psycopg2.extensions import set_wait_callback
 
 from common import postgres
@@ -53,9 +54,12 @@ def wire(transactional_db: None) -> Iterator[Wire]:
 @pytest.fixture
 def limited() -> Iterator[None]:
     """Have this process's queries mind limits, as those of a door do."""
+    receivers = list(connection_created.receivers)
     postgres.limit_waiting()
     yield
     set_wait_callback(None)
+    connection_created.receivers[:] = receivers
+    connection_created.sender_receivers_cache.clear()
 
 
 def opened(line: Wire) -> Any:

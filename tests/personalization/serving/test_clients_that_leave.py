@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.core.signals import request_finished
+from django.db import close_old_connections, connection
 from django.db.backends.signals import connection_created
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -43,9 +44,11 @@ class Answer:
 
 
 @pytest.fixture
-def answer() -> Answer:
-    """Return what the server is to answer."""
-    return Answer()
+def answer() -> Iterator[Answer]:
+    """Return what the server is to answer. Its end looks at no database, which these tests may not use."""
+    request_finished.disconnect(close_old_connections)
+    yield Answer()
+    request_finished.connect(close_old_connections)
 
 
 def parts(count: int) -> Iterator[bytes]:
@@ -126,10 +129,18 @@ def within(seconds: float, most: int) -> int:
     return count
 
 
+@pytest.fixture
+def close_with_thread() -> Iterator[None]:
+    """Close connections with their threads, as a web worker does."""
+    connection_created.connect(postgres.close_with_thread)
+    yield
+    connection_created.disconnect(postgres.close_with_thread)
+
+
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("close_with_thread")
 def test_a_connection_ends_with_its_thread_and_waits_for_no_garbage_collection() -> None:
     before = in_database()
-    connection_created.connect(postgres.close_with_thread)
     gc.disable()
     try:
         threads = [threading.Thread(target=in_database) for _ in range(5)]
@@ -140,7 +151,19 @@ def test_a_connection_ends_with_its_thread_and_waits_for_no_garbage_collection()
         assert within(5, before) == before
     finally:
         gc.enable()
-        connection_created.disconnect(postgres.close_with_thread)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("close_with_thread")
+def test_a_thread_may_have_two_connections() -> None:
+    connection.close()
+    first, second = in_database(), connection.copy()
+
+    with second.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+    assert in_database() == first + 1
+    second.close()
 
 
 @pytest.mark.slow
